@@ -1,0 +1,147 @@
+# Berth: a Docker / OCI registry spoken to over FastCGI.
+#
+#   make                  build/berth
+#   make run              registry behind nginx in the foreground; Ctrl-C ends it
+#                         (PORT=5000 SERVER=nginx|lighttpd WORKERS=8 STATE=./storage CONFIGURATION=file)
+#   make test             everything below that takes minutes; installs what it needs
+#   make test-unit        the modules, one program per file in tests/unit
+#   make test-end-to-end  the servers in deploy/ with real clients (ARGUMENTS='-k push' goes to pytest)
+#   make test-sanitize    both again, under the address and undefined-behaviour sanitizers
+#   make test-long        the long campaigns: storms of kills, power cuts, fuzzing, soak
+#   make lint             what STYLE asks and a tool can check
+#   make bench            speed and memory beside docker-registry
+#   make fuzz             each fuzz target for FUZZ_SECONDS=60
+#   make install          DESTDIR= PREFIX=/usr/local SYSCONFDIR=/etc
+#   make deps, deps-test  the distribution's packages for building and running; for the tests
+#   make format, clean
+#
+# Packagers: CC, CPPFLAGS, CFLAGS, LDFLAGS are yours; WERROR= turns warnings back into warnings.
+
+VERSION = 0.1.0
+PREFIX = /usr/local
+SYSCONFDIR = /etc
+PYTHON = /usr/bin/python3
+FUZZ_SECONDS = 60
+
+# SANITIZE=1 and FUZZ=1 are the same rules with other flags, in a directory of their own.
+ifdef FUZZ
+BUILD = build-fuzz
+CC = clang
+HARDEN = -fsanitize=fuzzer-no-link,address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+else ifdef SANITIZE
+BUILD = build-sanitize
+HARDEN = -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+else
+BUILD = build
+HARDEN = -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fPIE
+LINK = -pie -Wl,-z,relro,-z,now
+endif
+
+WERROR = -Werror
+WARN = -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wundef -Wstrict-prototypes -Wmissing-prototypes \
+       -Wold-style-definition -Wpointer-arith -Wwrite-strings -Wimplicit-fallthrough -Wconversion \
+       -Wsign-conversion $(WERROR)
+PACKAGES = libcurl libcrypto libcjson inih libpsl
+CFLAGS ?= -O2 -g
+# Recursive on purpose: pkg-config may itself be something that `make run` installs first.
+compile = $(CC) -std=c17 -D_GNU_SOURCE -DBERTH_VERSION='"$(VERSION)"' -I. $(WARN) -fstack-protector-strong \
+          $(HARDEN) $(shell pkg-config --cflags $(PACKAGES)) $(CPPFLAGS) $(CFLAGS) -MMD -MP
+link = $(CC) $(HARDEN) $(CFLAGS) $(LINK) -Wl,--as-needed $(LDFLAGS) -o $@ $^
+LIBS = -lfcgi $(shell pkg-config --libs $(PACKAGES)) -lcrypt
+
+LIBRARY := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c lib/*/*.c))
+PROGRAM := $(patsubst %.c,$(BUILD)/%.o,$(wildcard fcgi/*.c))
+UNIT    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
+FUZZERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
+# The tests' other files are helpers, linked into each program that needs them.
+UNIT_HELPERS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/unit/test_%.c,$(wildcard tests/unit/*.c)))
+
+.PHONY: all tests run test test-unit test-end-to-end test-sanitize test-long lint lint-fast bench fuzz \
+        fuzzers install deps deps-test format clean
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(BUILD)/berth
+tests: $(UNIT)
+fuzzers: $(FUZZERS)
+
+$(BUILD)/lib.a: $(LIBRARY)
+$(BUILD)/fcgi.a: $(filter-out $(BUILD)/fcgi/main.o,$(PROGRAM))
+$(BUILD)/%.a:
+	@mkdir -p $(@D)
+	rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/berth: $(BUILD)/fcgi/main.o $(BUILD)/fcgi.a $(BUILD)/lib.a
+	$(link) $(LIBS)
+
+$(BUILD)/tests/unit/test_%: $(BUILD)/tests/unit/test_%.o $(UNIT_HELPERS) $(BUILD)/fcgi.a $(BUILD)/lib.a
+	$(link) $(LIBS) -lcmocka
+
+$(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/fcgi.a $(BUILD)/lib.a
+	$(link) $(LIBS) -fsanitize=fuzzer
+
+$(BUILD)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(compile) -c -o $@ $<
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+deps:
+	@deploy/dependencies run
+deps-test:
+	@deploy/dependencies test
+
+# What needs a package first and a compiler after is a make of its own: pkg-config is asked anew.
+run: deps
+	@$(MAKE) --no-print-directory all
+	@PORT='$(PORT)' SERVER='$(SERVER)' WORKERS='$(WORKERS)' STATE='$(STATE)' \
+	 CONFIGURATION='$(CONFIGURATION)' BERTH='$(BUILD)/berth' exec deploy/run
+
+test: deps-test
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory test-unit
+	@$(MAKE) --no-print-directory test-end-to-end
+	@$(MAKE) --no-print-directory test-sanitize
+
+test-unit: deps-test
+	@$(MAKE) --no-print-directory all tests
+	@tests/lint/run-unit $(UNIT)
+
+test-end-to-end: deps-test
+	@$(MAKE) --no-print-directory all
+	$(PYTHON) -m pytest -q -p no:cacheprovider tests/lint tests/end_to_end $(ARGUMENTS)
+
+test-sanitize: deps-test
+	@$(MAKE) --no-print-directory SANITIZE=1 all test-unit
+	BERTH=$(CURDIR)/build-sanitize/berth $(PYTHON) -m pytest -q -p no:cacheprovider -m quick \
+	    tests/end_to_end $(ARGUMENTS)
+
+test-long: deps-test
+	@$(MAKE) --no-print-directory all
+	$(PYTHON) -m pytest -q -p no:cacheprovider tests/long $(ARGUMENTS)
+	@$(MAKE) --no-print-directory fuzz
+
+lint: deps-test
+	@tests/lint/run
+
+bench: deps-test
+	@$(MAKE) --no-print-directory all
+	$(PYTHON) tests/bench/bench.py $(ARGUMENTS)
+
+fuzz: deps-test
+	@$(MAKE) --no-print-directory FUZZ=1 fuzzers
+	@set -e; for target in $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)); do \
+	    echo "fuzz $$target"; mkdir -p build-fuzz/corpus/$$target; \
+	    build-fuzz/tests/fuzz/fuzz_$$target -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
+	        -artifact_prefix=build-fuzz/ build-fuzz/corpus/$$target tests/fuzz/corpus/$$target \
+	        2>build-fuzz/$$target.log || { tail -30 build-fuzz/$$target.log; exit 1; }; \
+	done
+
+install: all
+	@PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' DESTDIR='$(DESTDIR)' BERTH='$(BUILD)/berth' deploy/install
+
+format:
+	clang-format -i $(wildcard fcgi/*.[ch] lib/*.[ch] lib/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch])
+
+clean:
+	rm -rf build build-sanitize build-fuzz
