@@ -1,0 +1,60 @@
+"""Waiting with a deadline, and looking at processes through /proc."""
+import os
+import time
+
+
+def wait_until(condition, seconds, what):
+    """Polls until `condition` gives something true, and returns that. No test sleeps for luck."""
+    deadline = time.monotonic() + seconds
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(0.02)
+
+
+def read(path, mode="r"):
+    """A file under /proc, or empty when the process has just gone."""
+    try:
+        with open(path, mode) as file:
+            return file.read()
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return b"" if "b" in mode else ""
+
+
+def marked(mark):
+    """The living processes that have `mark` (NAME=value) in their environment."""
+    wanted = mark.encode()
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit() and wanted in read(f"/proc/{entry}/environ", "rb").split(b"\0"):
+            state = read(f"/proc/{entry}/stat").rpartition(")")[2].split()
+            if state and state[0] != "Z":
+                found.append(int(entry))
+    return sorted(found)
+
+
+def runs(pid, program):
+    try:
+        return os.path.realpath(f"/proc/{pid}/exe") == os.path.realpath(program)
+    except OSError:
+        return False
+
+
+def alive(pid):
+    return bool(read(f"/proc/{pid}/cmdline"))
+
+
+def private_kilobytes(pid):
+    """Memory that would come back if the process ended: private pages, clean and dirty."""
+    total = 0
+    for line in read(f"/proc/{pid}/smaps_rollup").splitlines():
+        if line.startswith(("Private_Clean:", "Private_Dirty:")):
+            total += int(line.split()[1])
+    return total
+
+
+def descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))

@@ -1,0 +1,154 @@
+"""The server under test: deploy/run with a store of its own on a free port, and what must hold after every test."""
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import uuid
+
+from harness.process import marked, runs, wait_until
+from harness.registry import Registry
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+BERTH = os.path.abspath(os.environ.get("BERTH") or ROOT / "build" / "berth")
+WORKERS = 4
+
+# What no log may ever hold: our own word for a fault of ours, the sanitizers' reports, a worker that died.
+FAULTS = re.compile(r"internal error|AddressSanitizer|LeakSanitizer|runtime error:|segfault|Segmentation|SIGSEGV|SIGABRT")
+
+CONFIGURATION = """\
+registry_storage = storage/registry
+temporary_registry_storage = storage/_tmp
+proxy_storage = storage/proxy
+"""
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def berth(configuration, *arguments, **options):
+    """Runs a subcommand of the program on a configuration file."""
+    environment = {**os.environ, "BERTH_CONFIGURATION": str(configuration)}
+    return subprocess.run([BERTH, *arguments], env=environment, stdin=subprocess.DEVNULL, text=True,
+                          capture_output=True, timeout=300, **options)
+
+
+class Server:
+    """A web server with its pool of workers. `expected_faults` is for the tests that take the disk away."""
+
+    running = []
+
+    def __init__(self, directory, web="nginx", mode="fastcgi", workers=WORKERS, settings="", expected_faults=False):
+        self.directory = pathlib.Path(directory)
+        self.web, self.mode, self.worker_count = web, mode, workers
+        self.expected_faults = expected_faults
+        self.configuration = self.directory / "configuration.ini"
+        self.configuration.write_text(CONFIGURATION + settings)
+        self.logs = self.directory / "logs"
+        self.logs.mkdir(exist_ok=True)
+        self.output = self.logs / "run.log"
+        self.storage = self.directory / "storage"
+        self.registry_storage = self.storage / "registry"
+        self.store = self.registry_storage / "docker/registry/v2"
+        self.temporary = self.storage / "_tmp"
+        self.client = self.process = self.mark = None
+        self.port = free_port()
+        self.pids = []
+        self.read_up_to = {}
+
+    @property
+    def authority(self):
+        return f"localhost:{self.port}"
+
+    def start(self):
+        self.mark = f"BERTH_TEST_SERVER={uuid.uuid4()}"
+        name, value = self.mark.split("=")
+        environment = {**os.environ, name: value, "PORT": str(self.port), "SERVER": self.web, "MODE": self.mode,
+                       "WORKERS": str(self.worker_count), "STATE": str(self.storage), "BERTH": BERTH,
+                       "CONFIGURATION": str(self.configuration), "LOGS": str(self.logs), "ADDRESS": "127.0.0.1"}
+        with open(self.output, "ab") as output:
+            start = output.tell()
+            self.process = subprocess.Popen([ROOT / "deploy/run"], cwd=self.directory, env=environment,
+                                            stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                                            start_new_session=True)
+        wait_until(lambda: self.is_ready(start), 30, f"'ready' in {self.output}")
+        if self.mode == "fastcgi":
+            wait_until(lambda: len(self.workers()) == self.worker_count, 10, f"{self.worker_count} workers")
+        self.client = Registry("127.0.0.1", self.port)
+        self.note_workers()
+        Server.running.append(self)
+        return self
+
+    def is_ready(self, start):
+        with open(self.output, "rb") as output:
+            output.seek(start)
+            text = output.read().decode(errors="replace")
+        assert self.process.poll() is None, f"deploy/run ended with {self.process.returncode}:\n{text}"
+        return f"ready http://127.0.0.1:{self.port}" in text
+
+    def stop(self, how=signal.SIGTERM):
+        """Ends it as Ctrl-C or an init system does; nothing may stay behind."""
+        if self in Server.running:
+            Server.running.remove(self)
+        self.process.send_signal(how)
+        try:
+            self.process.wait(30)
+            wait_until(lambda: not marked(self.mark), 10, f"all processes gone: {marked(self.mark)}")
+        finally:
+            for pid in marked(self.mark):
+                os.kill(pid, signal.SIGKILL)
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, kind, *_):
+        if self not in Server.running:
+            return
+        try:
+            if kind is None:
+                self.assert_well()
+        finally:
+            self.stop()
+
+    def processes(self):
+        return marked(self.mark)
+
+    def workers(self):
+        """Process ids of the pool's workers."""
+        if self.mode != "fastcgi":
+            return []
+        return [pid for pid in marked(self.mark) if runs(pid, BERTH)]
+
+    def note_workers(self):
+        """From now on these are the workers that must stay alive (a test has ended some on purpose)."""
+        if self.mode == "fastcgi":
+            wait_until(lambda: len(self.workers()) == self.worker_count, 20, f"{self.worker_count} workers")
+        self.pids = self.workers()
+
+    def log(self, whole=False):
+        """What all logs say (since the last look, unless `whole`)."""
+        text = []
+        for path in sorted(self.logs.iterdir()):
+            data = path.read_bytes()
+            start = 0 if whole else self.read_up_to.get(path, 0)
+            self.read_up_to[path] = len(data)
+            text.append(data[start:].decode(errors="replace"))
+        return "".join(text)
+
+    def whole_log(self):
+        return "".join(path.read_text(errors="replace") for path in sorted(self.logs.iterdir()))
+
+    def check(self, *arguments):
+        return berth(self.configuration, "check", *arguments)
+
+    def assert_well(self):
+        """All workers alive, nothing in the log that must not be there, the store consistent."""
+        assert self.workers() == self.pids, f"workers {self.pids} have become {self.workers()}"
+        fault = None if self.expected_faults else FAULTS.search(self.log())
+        assert not fault, f"in the log: {fault.group(0)}\n{self.whole_log()[-4000:]}"
+        checked = self.check()
+        assert checked.returncode == 0, f"berth check: {checked.returncode}\n{checked.stdout}{checked.stderr}"
