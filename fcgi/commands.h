@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef FCGI_COMMANDS_H
+#define FCGI_COMMANDS_H
+
+/*
+ * The subcommands of `berth`. Each gets its own arguments, without its name, and returns the exit
+ * status: 0 fine, 1 found something, 2 could not run.
+ */
+
+#include "lib/configuration.h"
+
+enum exit_status {
+    EXIT_FINE = 0,
+    EXIT_FOUND = 1,
+    EXIT_FAILED = 2,
+};
+
+int command_check(const struct configuration *configuration, char **arguments);
+int command_configuration(const struct configuration *configuration, char **arguments);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fcgi/handlers.h"
+
+#include <string.h>
+
+#include "lib/base/text.h"
+
+int handle_base(struct exchange *exchange, struct error *error)
+{
+    (void)error;
+    exchange->response.body = BODY_BYTES;
+    buffer_add_text(&exchange->response.bytes, "{}");
+    response_header(&exchange->response, "Content-Type", "application/json");
+    return 0;
+}
+
+void handle_digest_headers(struct exchange *exchange, const struct digest *digest)
+{
+    response_header(&exchange->response, "Docker-Content-Digest", "%s", digest->text);
+    response_header(&exchange->response, "ETag", "\"%s\"", digest->text);
+}
+
+bool handle_not_modified(struct exchange *exchange, const struct digest *digest)
+{
+    const char *cursor = request_parameter(exchange->request, "HTTP_IF_NONE_MATCH");
+    const char *item;
+    size_t length;
+
+    while (cursor && text_next_item(&cursor, ',', &item, &length)) {
+        size_t weak = length > 2 && strncmp(item, "W/", 2) == 0 ? 2 : 0;
+        size_t quote = length > weak + 2 && item[weak] == '"' ? 1 : 0;
+        size_t begin = weak + quote;
+
+        if ((length == 1 && *item == '*') ||
+            (length == begin + strlen(digest->text) + quote &&
+             strncmp(item + begin, digest->text, strlen(digest->text)) == 0)) {
+            exchange->response.status = 304;
+            exchange->response.body = BODY_NONE;
+            return true;
+        }
+    }
+    return false;
+}

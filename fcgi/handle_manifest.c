@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fcgi/handlers.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/memory.h"
+#include "lib/base/text.h"
+#include "lib/store/repository.h"
+
+static int manifest_unknown(struct error *error)
+{
+    return error_set(error, ERROR_MANIFEST_UNKNOWN, "manifest unknown to the repository");
+}
+
+static bool is_digest(const char *reference)
+{
+    return strchr(reference, ':') != NULL;
+}
+
+int handle_manifest_get(struct exchange *exchange, struct error *error)
+{
+    AUTO_STORED_MANIFEST struct stored_manifest manifest = STORED_MANIFEST_INIT;
+    struct response *response = &exchange->response;
+    int found =
+        repository_get_manifest(&exchange->repository, exchange->route.last, &manifest, error);
+
+    if (found <= 0) {
+        return found < 0 ? -1 : manifest_unknown(error);
+    }
+    handle_digest_headers(exchange, &manifest.digest);
+    response_header(response, "Cache-Control", "%s",
+                    is_digest(exchange->route.last) ? "max-age=31536000, immutable" : "no-cache");
+    if (handle_not_modified(exchange, &manifest.digest)) {
+        return 0;
+    }
+    response_header(response, "Content-Type", "%s", manifest.media_type);
+    response->body = BODY_BYTES;
+    response->bytes = manifest.content;
+    manifest.content = (struct buffer)BUFFER_INIT;
+    return 0;
+}
+
+/* The tags of a push: the reference, if it is one, and the `tag` parameters. */
+struct tags {
+    char *names[PUT_TAGS_LIMIT];
+    size_t count;
+};
+
+static void tags_release(struct tags *tags)
+{
+    for (size_t i = 0; i < tags->count; i++) {
+        free(tags->names[i]);
+    }
+}
+
+static int add_tag(struct tags *tags, const char *name, struct error *error)
+{
+    if (!tag_is_valid(name)) {
+        return error_set(error, ERROR_MANIFEST_INVALID, "a tag is malformed");
+    }
+    for (size_t i = 0; i < tags->count; i++) {
+        if (strcmp(tags->names[i], name) == 0) {
+            return 0;
+        }
+    }
+    if (tags->count == PUT_TAGS_LIMIT) {
+        return error_set(error, ERROR_MANIFEST_INVALID, "at most %d tags can be pushed at once",
+                         PUT_TAGS_LIMIT);
+    }
+    tags->names[tags->count++] = memory_text(name);
+    return 0;
+}
+
+static int read_tags(const struct exchange *exchange, struct tags *out, struct error *error)
+{
+    AUTO_BUFFER struct buffer value = BUFFER_INIT;
+    int given;
+
+    if (!is_digest(exchange->route.last) && add_tag(out, exchange->route.last, error) < 0) {
+        return -1;
+    }
+    for (unsigned i = 0; (given = request_query(exchange->request, "tag", i, &value, error)) > 0;
+         i++) {
+        if (add_tag(out, value.data, error) < 0) {
+            return -1;
+        }
+    }
+    return given;
+}
+
+/* The digest that the bytes are stored under; checked if the client named it. */
+static int find_digest(const struct exchange *exchange, const struct buffer *body,
+                       struct digest *out, struct error *error)
+{
+    struct digest named = {.algorithm = DIGEST_SHA256};
+
+    if (is_digest(exchange->route.last) && digest_parse(&named, exchange->route.last, error) < 0) {
+        return -1;
+    }
+    digest_of(named.algorithm, body->data, body->length, out);
+    if (named.text[0] && !digest_equal(&named, out)) {
+        return error_set(error, ERROR_DIGEST_INVALID, "the manifest's digest is %s", out->text);
+    }
+    return 0;
+}
+
+static int read_body(struct exchange *exchange, struct buffer *out, struct error *error)
+{
+    uint64_t limit = exchange->registry->options->maximum_manifest_size;
+    int fits = request_read_all(exchange->request, (size_t)limit, out, error);
+
+    return fits > 0    ? 0
+           : fits == 0 ? error_set(error, ERROR_MANIFEST_TOO_LARGE, "the manifest is too large")
+                       : -1;
+}
+
+/* RFC 9110, 5.3: a list may be spread over several fields. */
+static void tag_headers(struct response *response, const struct tags *tags)
+{
+    for (size_t i = 0; i < tags->count; i++) {
+        response_header(response, "OCI-Tag", "%s", tags->names[i]);
+    }
+}
+
+int handle_manifest_put(struct exchange *exchange, struct error *error)
+{
+    AUTO_BUFFER struct buffer body = BUFFER_INIT;
+    AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
+    AUTO(tags_release) struct tags tags = {.count = 0};
+    struct response *response = &exchange->response;
+    struct manifest_put put = {
+        .if_match = request_parameter(exchange->request, "HTTP_IF_MATCH"),
+        .if_none_match = request_parameter(exchange->request, "HTTP_IF_NONE_MATCH"),
+    };
+
+    if (registry_check_writable(exchange->registry, 0, error) < 0 ||
+        read_tags(exchange, &tags, error) < 0 || read_body(exchange, &body, error) < 0 ||
+        find_digest(exchange, &body, &put.digest, error) < 0) {
+        return -1;
+    }
+    put.document = (struct document){body.data, body.length,
+                                     request_parameter(exchange->request, "CONTENT_TYPE")};
+    put.tags = (const char *const *)tags.names;
+    put.tag_count = tags.count;
+    if (repository_put_manifest(&exchange->repository, &put, &manifest, &exchange->missing, error) <
+        0) {
+        return -1;
+    }
+    response->status = 201;
+    response_header(response, "Location", "/v2/%s/manifests/%s", exchange->repository.name,
+                    put.digest.text);
+    response_header(response, "Docker-Content-Digest", "%s", put.digest.text);
+    if (manifest.has_subject) {
+        response_header(response, "OCI-Subject", "%s", manifest.subject.text);
+    }
+    tag_headers(response, &tags);
+    return 0;
+}
+
+int handle_manifest_delete(struct exchange *exchange, struct error *error)
+{
+    const char *reference = exchange->route.last;
+    struct digest digest;
+    int removed;
+
+    if (is_digest(reference)) {
+        if (digest_parse(&digest, reference, error) < 0) {
+            return -1;
+        }
+        removed = repository_delete_manifest(&exchange->repository, &digest, error);
+    } else {
+        removed = tag_is_valid(reference)
+                      ? repository_delete_tag(&exchange->repository, reference, error)
+                      : 0;
+    }
+    if (removed <= 0) {
+        return removed < 0 ? -1 : manifest_unknown(error);
+    }
+    exchange->response.status = 202;
+    return 0;
+}

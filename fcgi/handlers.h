@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef FCGI_HANDLERS_H
+#define FCGI_HANDLERS_H
+
+/*
+ * One function per endpoint and method. A handler reads the request, talks to the registry and
+ * fills in the response; it holds no storage logic and sends nothing. When it returns -1, the error
+ * becomes the response; headers that it has set by then are sent with it.
+ */
+
+#include "fcgi/request.h"
+#include "fcgi/response.h"
+#include "fcgi/route.h"
+#include "lib/registry.h"
+
+struct exchange {
+    struct registry *registry;
+    struct request *request;
+    struct response response;
+    struct route route;
+    struct repository repository; /* of the route's name, for all but base and catalog */
+    struct buffer missing;        /* digests to report with an error, one a line */
+};
+
+/* handle_base.c */
+int handle_base(struct exchange *exchange, struct error *error);
+
+/* handle_blob.c */
+int handle_blob_get(struct exchange *exchange, struct error *error);
+int handle_blob_delete(struct exchange *exchange, struct error *error);
+
+/* handle_upload.c */
+int handle_uploads_post(struct exchange *exchange, struct error *error);
+int handle_upload_get(struct exchange *exchange, struct error *error);
+int handle_upload_patch(struct exchange *exchange, struct error *error);
+int handle_upload_put(struct exchange *exchange, struct error *error);
+int handle_upload_delete(struct exchange *exchange, struct error *error);
+
+/* handle_manifest.c */
+int handle_manifest_get(struct exchange *exchange, struct error *error);
+int handle_manifest_put(struct exchange *exchange, struct error *error);
+int handle_manifest_delete(struct exchange *exchange, struct error *error);
+
+/* handle_list.c */
+int handle_tags_get(struct exchange *exchange, struct error *error);
+int handle_catalog_get(struct exchange *exchange, struct error *error);
+int handle_referrers_get(struct exchange *exchange, struct error *error);
+
+/* handle_base.c: what several of them need. */
+
+/* If-None-Match names this digest: the answer is 304 and complete. */
+bool handle_not_modified(struct exchange *exchange, const struct digest *digest);
+
+/* Docker-Content-Digest and, for downloads, ETag. */
+void handle_digest_headers(struct exchange *exchange, const struct digest *digest);
+
+#endif

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fcgi/request.h"
+
+#include <errno.h>
+#include <fcgiapp.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/file.h"
+#include "lib/base/text.h"
+#include "lib/store/store.h"
+
+const char *request_parameter(const struct request *request, const char *name)
+{
+    const char *value =
+        request->fastcgi ? FCGX_GetParam(name, request->fastcgi->envp) : getenv(name);
+
+    return value && *value ? value : NULL;
+}
+
+const char *request_target(const struct request *request)
+{
+    const char *target = request_parameter(request, "REQUEST_URI");
+
+    if (!target) {
+        target = request_parameter(request, "PATH_INFO");
+    }
+    return target ? target : "-";
+}
+
+/* The path, decoded once. REQUEST_URI is what the client sent; what web servers make of it for
+ * PATH_INFO differs from one to the next. */
+static void read_path(struct request *request)
+{
+    const char *target = request_parameter(request, "REQUEST_URI");
+    const char *name = request_parameter(request, "SCRIPT_NAME");
+    const char *info = request_parameter(request, "PATH_INFO");
+
+    if (target) {
+        if (!text_percent_decode(target, strcspn(target, "?"), &request->path)) {
+            buffer_clear(&request->path);
+        }
+        return;
+    }
+    buffer_add_text(&request->path, name ? name : "");
+    buffer_add_text(&request->path, info ? info : "");
+}
+
+static void read_id(struct request *request)
+{
+    const char *id = request_parameter(request, "REQUEST_ID");
+    static const char plain[] = "0123456789abcdefABCDEF-";
+
+    if (id && strlen(id) < sizeof(request->id) && strspn(id, plain) == strlen(id)) {
+        (void)snprintf(request->id, sizeof(request->id), "%s", id);
+    } else {
+        char fresh[STORE_ID_SIZE];
+
+        store_make_id(fresh);
+        (void)snprintf(request->id, sizeof(request->id), "%s", fresh);
+    }
+}
+
+static void read_length(struct request *request)
+{
+    const char *length = request_parameter(request, "CONTENT_LENGTH");
+    struct stat status;
+
+    request->body_file = request_parameter(request, "BERTH_BODY_FILE");
+    if (request->body_file) {
+        if (stat(request->body_file, &status) == 0) {
+            request->has_length = true;
+            request->length = (uint64_t)status.st_size;
+        }
+    } else if (length) {
+        request->has_length = text_number(length, strlen(length), &request->length);
+    } else if (!request->fastcgi) {
+        request->has_length = true; /* CGI has no other way to say that a body ends */
+    }
+}
+
+void request_begin(struct request *request, struct FCGX_Request *fastcgi)
+{
+    const char *method;
+    const char *query;
+
+    *request = (struct request){.fastcgi = fastcgi, .path = BUFFER_INIT, .body_descriptor = -1};
+    (void)clock_gettime(CLOCK_MONOTONIC, &request->arrived);
+    method = request_parameter(request, "REQUEST_METHOD");
+    query = request_parameter(request, "QUERY_STRING");
+    request->method = method ? method : "-";
+    request->query = query ? query : "";
+    read_path(request);
+    read_id(request);
+    read_length(request);
+}
+
+void request_end(struct request *request)
+{
+    cleanup_close(&request->body_descriptor);
+    request->body_descriptor = -1;
+    buffer_release(&request->path);
+}
+
+int request_query(const struct request *request, const char *name, unsigned n, struct buffer *out,
+                  struct error *error)
+{
+    const char *cursor = request->query;
+    size_t name_length = strlen(name);
+
+    while (*cursor) {
+        size_t length = strcspn(cursor, "&");
+        const char *value = cursor + name_length + 1;
+
+        if (length > name_length && strncmp(cursor, name, name_length) == 0 &&
+            cursor[name_length] == '=' && n-- == 0) {
+            buffer_clear(out);
+            if (!text_percent_decode(value, length - name_length - 1, out)) {
+                return error_set(error, ERROR_REQUEST_INVALID, "the parameter '%s' is malformed",
+                                 name);
+            }
+            return 1;
+        }
+        cursor += length;
+        cursor += *cursor == '&';
+    }
+    return 0;
+}
+
+static ssize_t read_body_file(struct request *request, void *bytes, size_t size,
+                              struct error *error)
+{
+    if (request->body_descriptor < 0) {
+        request->body_descriptor = open(request->body_file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    }
+    if (request->body_descriptor < 0) {
+        return error_errno(error,
+                           "open the request body '%s' (the workers must run as the web server's "
+                           "user)",
+                           request->body_file);
+    }
+    return file_read_at(request->body_descriptor, request->received, bytes, size, error);
+}
+
+/* Bytes from the connection; 0 at its end, whatever the reason for that. */
+static ssize_t read_connection(struct request *request, void *bytes, size_t size,
+                               struct error *error)
+{
+    ssize_t got;
+
+    if (request->fastcgi) {
+        int asked = size > INT32_MAX ? INT32_MAX : (int)size;
+
+        got = FCGX_GetStr(bytes, asked, request->fastcgi->in);
+        if (got < asked && FCGX_GetError(request->fastcgi->in) != 0) {
+            return error_set(error, ERROR_CLIENT_GONE, "the client broke off the request");
+        }
+        return got;
+    }
+    do {
+        got = read(STDIN_FILENO, bytes, size);
+    } while (got < 0 && errno == EINTR);
+    return got < 0 ? error_set(error, ERROR_CLIENT_GONE, "the client broke off the request") : got;
+}
+
+ssize_t request_read(struct request *request, void *bytes, size_t size, struct error *error)
+{
+    ssize_t got;
+
+    if (request->has_length && size > request->length - request->received) {
+        size = (size_t)(request->length - request->received);
+    }
+    if (size == 0) {
+        return 0;
+    }
+    got = request->body_file ? read_body_file(request, bytes, size, error)
+                             : read_connection(request, bytes, size, error);
+    if (got < 0) {
+        return -1;
+    }
+    request->received += (uint64_t)got;
+    if (got == 0 && request->has_length) {
+        return error_set(error, ERROR_CLIENT_GONE, "the body ended before its length");
+    }
+    return got;
+}
+
+int request_read_all(struct request *request, size_t limit, struct buffer *out, struct error *error)
+{
+    if (request->has_length && request->length > limit) {
+        return 0;
+    }
+    for (;;) {
+        enum { PIECE = 64 * 1024 };
+        size_t room = limit + 1 - out->length < PIECE ? limit + 1 - out->length : PIECE;
+        ssize_t got = request_read(request, buffer_reserve(out, room), room, error);
+
+        if (got < 0) {
+            return -1;
+        }
+        if (got == 0) {
+            return 1;
+        }
+        buffer_added(out, (size_t)got);
+        if (out->length > limit) {
+            return 0;
+        }
+    }
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef FCGI_REQUEST_H
+#define FCGI_REQUEST_H
+
+/*
+ * One HTTP request, as a web server hands it over: through FastCGI, or through the environment and
+ * standard input of a plain CGI process.
+ *
+ * The body comes through the connection, or lies in a file that the web server has written before
+ * (BERTH_BODY_FILE). Its length is known in advance unless it is streamed in chunks.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "lib/base/buffer.h"
+#include "lib/base/error.h"
+
+struct FCGX_Request;
+
+struct request {
+    struct FCGX_Request *fastcgi; /* NULL: plain CGI */
+    const char *method;
+    struct buffer path; /* decoded; "" if it was malformed */
+    const char *query;  /* as it came */
+    char id[64];        /* for the log and the answer */
+    struct timespec arrived;
+    bool has_length;
+    uint64_t length;       /* bytes of the body, if known */
+    uint64_t received;     /* bytes of it read so far */
+    const char *body_file; /* path, or NULL */
+    int body_descriptor;   /* of that file, once it is being read */
+};
+
+/* `fastcgi` is an accepted request, or NULL for plain CGI. */
+void request_begin(struct request *request, struct FCGX_Request *fastcgi);
+void request_end(struct request *request);
+
+/* A parameter of the web server's, such as "HTTP_RANGE"; NULL if absent or empty. */
+const char *request_parameter(const struct request *request, const char *name);
+
+/* The path as the client sent it, for the log. */
+const char *request_target(const struct request *request);
+
+/*
+ * The decoded value of a query parameter; the n-th one of that name, from 0. 1; 0 if there is none;
+ * -1, ERROR_REQUEST_INVALID, for a broken escape.
+ */
+int request_query(const struct request *request, const char *name, unsigned n, struct buffer *out,
+                  struct error *error);
+
+/*
+ * Reads some of the body. More than 0 bytes; 0 only when all of it has come; -1, with
+ * ERROR_CLIENT_GONE if the client broke off.
+ */
+ssize_t request_read(struct request *request, void *bytes, size_t size, struct error *error);
+
+/* The whole body, if it has at most `limit` bytes. 1; 0 if it is longer; -1. */
+int request_read_all(struct request *request, size_t limit, struct buffer *out,
+                     struct error *error);
+
+#endif

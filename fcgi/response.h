@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef FCGI_RESPONSE_H
+#define FCGI_RESPONSE_H
+
+/*
+ * An answer as a value: status, headers, and a body that is nothing, bytes or a file. Handlers fill
+ * it in; response_send() alone decides how it leaves: as bytes, by X-Accel-Redirect or X-Sendfile,
+ * or copied.
+ */
+
+#include "fcgi/request.h"
+#include "lib/base/buffer.h"
+#include "lib/base/error.h"
+
+enum response_body {
+    BODY_NONE,
+    BODY_BYTES,
+    BODY_FILE,
+};
+
+struct response {
+    int status;
+    struct buffer headers; /* "Name: value\r\n" each */
+    enum response_body body;
+    struct buffer bytes;
+    /* For a file: */
+    int descriptor;       /* owned; -1 if the web server is to open it */
+    uint64_t size;        /* bytes */
+    struct buffer target; /* path below the root of its store */
+    const char *root;     /* absolute path of that store */
+    const char *store;    /* "registry" or "proxy": the name of the web server's location */
+    uint64_t sent;        /* bytes of body that left, or were handed over */
+};
+
+#define RESPONSE_INIT                                                                              \
+    {                                                                                              \
+        .status = 200, .headers = BUFFER_INIT, .bytes = BUFFER_INIT, .descriptor = -1,             \
+        .target = BUFFER_INIT                                                                      \
+    }
+
+void response_header(struct response *response, const char *name, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Forgets everything. */
+void response_reset(struct response *response);
+
+/*
+ * Turns an error into the answer that the distribution specification has for it ("Error Codes").
+ * `details` holds digests, one a line, each to be reported on its own; it may be empty. Headers
+ * that are set already stay.
+ */
+void response_error(struct response *response, const struct error *error,
+                    const struct buffer *details);
+
+/* Whether the web server takes files off our hands for this request. */
+bool response_can_hand_over(const struct request *request);
+
+/*
+ * Sends it. -1, ERROR_CLIENT_GONE, if the client has gone; -1, ERROR_INTERNAL, if the body could
+ * not be sent whole: then the connection is cut in such a way that the client notices.
+ */
+int response_send(struct response *response, struct request *request, struct error *error);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BASE_ERROR_H
+#define BASE_ERROR_H
+
+/*
+ * What went wrong, as a plain value on the caller's stack. Functions that can fail for a reason
+ * outside the program return 0 or -1 (or a pointer or NULL, a descriptor or -1) and take
+ * `struct error *error`, never NULL, as their last parameter. It is untouched on success; outputs
+ * are untouched on failure.
+ *
+ * There is one code per thing that somebody must answer differently: the codes of the OCI
+ * distribution specification ("Error Codes") and a few of ours. Everything else is ERROR_INTERNAL,
+ * whose message is for the log and never for a client. All other messages may be shown.
+ */
+
+enum error_code {
+    ERROR_NONE = 0,
+    ERROR_INTERNAL,              /* the operator's problem */
+    ERROR_BLOB_UNKNOWN,          /* this repository has no such blob */
+    ERROR_UPLOAD_INVALID,        /* the request does not fit the upload session */
+    ERROR_UPLOAD_UNKNOWN,        /* no such session, or another repository's */
+    ERROR_UPLOAD_BUSY,           /* another request is writing to the session */
+    ERROR_UPLOAD_RANGE,          /* a chunk that does not begin where the session ends */
+    ERROR_DIGEST_INVALID,        /* malformed, not supported, or not that of the content */
+    ERROR_MANIFEST_BLOB_UNKNOWN, /* a manifest names content that is not there */
+    ERROR_MANIFEST_INVALID,      /* not a manifest, or not the one it claims to be */
+    ERROR_MANIFEST_UNKNOWN,      /* no such tag or digest in the repository */
+    ERROR_MANIFEST_TOO_LARGE,    /* above maximum_manifest_size */
+    ERROR_NAME_INVALID,          /* not a repository name */
+    ERROR_NAME_UNKNOWN,          /* no such repository */
+    ERROR_SIZE_INVALID,          /* announced and real length differ */
+    ERROR_UNAUTHORIZED,          /* log in first */
+    ERROR_DENIED,                /* not allowed, whoever asks */
+    ERROR_UNSUPPORTED,           /* the method or operation does not exist here */
+    ERROR_READ_ONLY,             /* the registry takes no writes at the moment */
+    ERROR_PRECONDITION,          /* If-Match or If-None-Match did not hold */
+    ERROR_TOO_MANY_REQUESTS,     /* try again later */
+    ERROR_NO_SPACE,              /* the disk is full, or nearly */
+    ERROR_REQUEST_INVALID,       /* a parameter or header that makes no sense */
+    ERROR_NOT_FOUND,             /* no such endpoint */
+    ERROR_CLIENT_GONE,           /* the client broke its request off; nobody to answer */
+};
+
+struct error {
+    enum error_code code;
+    char message[256]; /* for people; cut short if longer */
+};
+
+#define ERROR_INIT                                                                                 \
+    {                                                                                              \
+        .code = ERROR_NONE, .message = ""                                                          \
+    }
+
+/* Both return -1, so that failing takes one line. */
+int error_set(struct error *error, enum error_code code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/*
+ * Adds the text of errno. The code is ERROR_NO_SPACE when errno says that the disk or the quota is
+ * full, else ERROR_INTERNAL.
+ */
+int error_errno(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

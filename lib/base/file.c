@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/memory.h"
+
+/* How often a rename is tried again because its directories vanished in between. */
+enum { PUBLISH_TRIES = 8 };
+
+ssize_t file_read_at(int descriptor, uint64_t offset, void *bytes, size_t length,
+                     struct error *error)
+{
+    size_t done = 0;
+
+    while (done < length) {
+        ssize_t got =
+            pread(descriptor, (char *)bytes + done, length - done, (off_t)(offset + done));
+
+        if (got == 0) {
+            break;
+        }
+        if (got < 0 && errno != EINTR) {
+            return error_errno(error, "read");
+        }
+        done += got > 0 ? (size_t)got : 0;
+    }
+    return (ssize_t)done;
+}
+
+int file_write_at(int descriptor, uint64_t offset, const void *bytes, size_t length,
+                  struct error *error)
+{
+    size_t done = 0;
+
+    while (done < length) {
+        ssize_t put =
+            pwrite(descriptor, (const char *)bytes + done, length - done, (off_t)(offset + done));
+
+        if (put < 0 && errno != EINTR) {
+            return error_errno(error, "write");
+        }
+        done += put > 0 ? (size_t)put : 0;
+    }
+    return 0;
+}
+
+int file_read(int directory, const char *path, size_t limit, struct buffer *out,
+              struct error *error)
+{
+    AUTO_CLOSE int descriptor = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    struct stat status;
+    ssize_t got;
+
+    if (descriptor < 0) {
+        return errno == ENOENT || errno == ENOTDIR ? 0 : error_errno(error, "open '%s'", path);
+    }
+    if (fstat(descriptor, &status) < 0) {
+        return error_errno(error, "stat '%s'", path);
+    }
+    if (!S_ISREG(status.st_mode) || (uint64_t)status.st_size > limit) {
+        return error_set(error, ERROR_INTERNAL, "'%s' is no file of at most %zu bytes", path,
+                         limit);
+    }
+    got = file_read_at(descriptor, 0, buffer_reserve(out, (size_t)status.st_size),
+                       (size_t)status.st_size, error);
+    if (got < 0) {
+        return -1;
+    }
+    buffer_added(out, (size_t)got);
+    return 1;
+}
+
+int file_create(int directory, const char *path, struct error *error)
+{
+    int descriptor =
+        openat(directory, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+
+    return descriptor < 0 ? error_errno(error, "create '%s'", path) : descriptor;
+}
+
+int file_sync(int descriptor, const char *path, struct error *error)
+{
+    return fsync(descriptor) < 0 ? error_errno(error, "sync '%s'", path) : 0;
+}
+
+int file_make_parents(int directory, const char *path, struct error *error)
+{
+    char *end = strrchr(path, '/');
+    AUTO_FREE char *parent = NULL;
+
+    if (!end) {
+        return 0;
+    }
+    parent = memory_text(path);
+    parent[end - path] = '\0';
+    if (mkdirat(directory, parent, 0777) == 0 || errno == EEXIST) {
+        return 0;
+    }
+    if (errno != ENOENT) {
+        return error_errno(error, "make directory '%s'", parent);
+    }
+    if (file_make_parents(directory, parent, error) < 0) {
+        return -1;
+    }
+    if (mkdirat(directory, parent, 0777) < 0 && errno != EEXIST && errno != ENOENT) {
+        return error_errno(error, "make directory '%s'", parent);
+    }
+    return 0; /* ENOENT: removed again by a collector; the caller's rename will tell. */
+}
+
+int file_publish(struct file_place from, struct file_place to, struct error *error)
+{
+    for (int i = 0; i < PUBLISH_TRIES; i++) {
+        if (renameat(from.directory, from.path, to.directory, to.path) == 0) {
+            return 0;
+        }
+        if (errno != ENOENT) {
+            break;
+        }
+        if (file_make_parents(to.directory, to.path, error) < 0) {
+            return -1;
+        }
+    }
+    return error_errno(error, "rename '%s' to '%s'", from.path, to.path);
+}
+
+int file_remove(int directory, const char *path, struct error *error)
+{
+    if (unlinkat(directory, path, 0) < 0) {
+        return errno == ENOENT || errno == ENOTDIR ? 0 : error_errno(error, "remove '%s'", path);
+    }
+    return 1;
+}
+
+int file_remove_tree(int directory, const char *path, struct error *error)
+{
+    AUTO_FILE_NAMES struct file_names names = FILE_NAMES_INIT;
+
+    if (unlinkat(directory, path, 0) == 0 || errno == ENOENT) {
+        return 0;
+    }
+    if (errno != EISDIR && errno != EPERM) {
+        return error_errno(error, "remove '%s'", path);
+    }
+    if (file_list(directory, path, &names, error) < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < names.count; i++) {
+        AUTO_BUFFER struct buffer child = BUFFER_INIT;
+
+        buffer_format(&child, "%s/%s", path, names.names[i]);
+        if (file_remove_tree(directory, child.data, error) < 0) {
+            return -1;
+        }
+    }
+    if (unlinkat(directory, path, AT_REMOVEDIR) < 0 && errno != ENOENT) {
+        return error_errno(error, "remove '%s'", path);
+    }
+    return 0;
+}
+
+static int compare_names(const void *left, const void *right)
+{
+    return strcmp(*(char *const *)left, *(char *const *)right);
+}
+
+int file_list(int directory, const char *path, struct file_names *out, struct error *error)
+{
+    AUTO_CLOSE_DIRECTORY DIR *stream = NULL;
+    AUTO_CLOSE int descriptor =
+        openat(directory, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    size_t capacity = 0;
+    const struct dirent *entry;
+
+    if (descriptor < 0) {
+        return errno == ENOENT || errno == ENOTDIR ? 0 : error_errno(error, "open '%s'", path);
+    }
+    stream = fdopendir(descriptor);
+    if (!stream) {
+        return error_errno(error, "open '%s'", path);
+    }
+    (void)steal_descriptor(&descriptor);
+    while (errno = 0, (entry = readdir(stream))) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) {
+            continue;
+        }
+        if (out->count == capacity) {
+            capacity = capacity ? capacity * 2 : 16;
+            out->names = memory_resize(out->names, capacity, sizeof(*out->names));
+        }
+        out->names[out->count++] = memory_text(entry->d_name);
+    }
+    if (errno != 0) {
+        return error_errno(error, "list '%s'", path);
+    }
+    if (out->count > 1) {
+        qsort(out->names, out->count, sizeof(*out->names), compare_names);
+    }
+    return 1;
+}
+
+void file_names_release(struct file_names *names)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        free(names->names[i]);
+    }
+    free(names->names);
+    *names = (struct file_names)FILE_NAMES_INIT;
+}
+
+void sync_set_add(struct sync_set *set, const char *path)
+{
+    AUTO_FREE char *parent = memory_text(path);
+    char *end;
+
+    while ((end = strrchr(parent, '/'))) {
+        *end = '\0';
+        if (set->count == set->capacity) {
+            set->capacity = set->capacity ? set->capacity * 2 : 16;
+            set->paths = memory_resize(set->paths, set->capacity, sizeof(*set->paths));
+        }
+        set->paths[set->count++] = memory_text(parent);
+    }
+}
+
+static int sync_directory(int root, const char *path, struct error *error)
+{
+    AUTO_CLOSE int descriptor = openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (descriptor < 0) {
+        return error_errno(error, "open '%s'", path);
+    }
+    return file_sync(descriptor, path, error);
+}
+
+int sync_set_flush(struct sync_set *set, struct error *error)
+{
+    /* A name sorts before what is below it, so backwards means deepest first. */
+    if (set->count > 1) {
+        qsort(set->paths, set->count, sizeof(*set->paths), compare_names);
+    }
+    for (size_t i = set->count; i-- > 0;) {
+        if (i + 1 < set->count && strcmp(set->paths[i], set->paths[i + 1]) == 0) {
+            continue;
+        }
+        if (sync_directory(set->root, set->paths[i], error) < 0) {
+            return -1;
+        }
+    }
+    sync_set_release(set);
+    return 0;
+}
+
+void sync_set_release(struct sync_set *set)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        free(set->paths[i]);
+    }
+    free(set->paths);
+    set->paths = NULL;
+    set->count = 0;
+    set->capacity = 0;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+/*
+ * Files, and what it takes that they are still there after a power cut. All paths are relative to
+ * an open directory; nothing here follows a symbolic link in the last component when it creates.
+ *
+ * To publish a file so that an answer may rely on it:
+ *   1. write it under a temporary name and file_sync() it,
+ *   2. file_publish(): make the directories on the way, rename,
+ *   3. sync_set_add() the new path, and any older path that the answer relies on,
+ *   4. sync_set_flush(): every directory on the way to those paths, once each.
+ * A file that is visible under its final name is thus complete; only its name may still be lost,
+ * which is why step 4 also takes names that somebody else has made.
+ *
+ * A failed fsync is an error and is never tried again: the kernel forgets what it could not write.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lib/base/buffer.h"
+#include "lib/base/error.h"
+
+/* Reads a file of at most `limit` bytes. 1; 0 if it is not there; -1, also when it is longer. */
+int file_read(int directory, const char *path, size_t limit, struct buffer *out,
+              struct error *error);
+
+/* Reads up to `length` bytes at `offset`; fewer only at the end of the file. -1 on failure. */
+ssize_t file_read_at(int descriptor, uint64_t offset, void *bytes, size_t length,
+                     struct error *error);
+
+/* Writes all of it at `offset`. What a failure leaves behind is undefined. */
+int file_write_at(int descriptor, uint64_t offset, const void *bytes, size_t length,
+                  struct error *error);
+
+/* Creates a file that does not exist yet, for reading and writing. A descriptor, or -1. */
+int file_create(int directory, const char *path, struct error *error);
+
+int file_sync(int descriptor, const char *path, struct error *error);
+
+/* Makes the directories above `path` that are missing (mode 0777 and the umask). */
+int file_make_parents(int directory, const char *path, struct error *error);
+
+/* A place: a path and the directory that it is relative to. */
+struct file_place {
+    int directory;
+    const char *path;
+};
+
+/*
+ * Renames `from` to `to`, replacing what is there, and makes the directories that `to` needs; goes
+ * on when a collector removes an empty directory at the same moment.
+ */
+int file_publish(struct file_place from, struct file_place to, struct error *error);
+
+/* 1, 0 if there was nothing, -1. */
+int file_remove(int directory, const char *path, struct error *error);
+
+/* Removes a directory and what is in it, without following links. Absence is fine. */
+int file_remove_tree(int directory, const char *path, struct error *error);
+
+/* The names in a directory, sorted by their bytes, without "." and "..". */
+struct file_names {
+    char **names;
+    size_t count;
+};
+
+#define FILE_NAMES_INIT                                                                            \
+    {                                                                                              \
+        .names = NULL, .count = 0                                                                  \
+    }
+#define AUTO_FILE_NAMES AUTO(file_names_release)
+
+/* 1; 0 if there is no such directory; -1. */
+int file_list(int directory, const char *path, struct file_names *out, struct error *error);
+void file_names_release(struct file_names *names);
+
+/* Directories below `root` that are to be synced, each once. */
+struct sync_set {
+    int root;
+    char **paths;
+    size_t count;
+    size_t capacity;
+};
+
+#define SYNC_SET_INIT(root_directory)                                                              \
+    {                                                                                              \
+        .root = (root_directory), .paths = NULL, .count = 0, .capacity = 0                         \
+    }
+#define AUTO_SYNC_SET AUTO(sync_set_release)
+
+/* Adds every directory on the way from the root to `path`; not `path` itself. */
+void sync_set_add(struct sync_set *set, const char *path);
+/* Syncs them, the deepest first, and empties the set. */
+int sync_set_flush(struct sync_set *set, struct error *error);
+void sync_set_release(struct sync_set *set);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/base/lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Whether the name still stands for the file that is open: its directory may have been removed. */
+static bool still_there(int descriptor, struct file_place place)
+{
+    struct stat held;
+    struct stat named;
+
+    return fstat(descriptor, &held) == 0 &&
+           fstatat(place.directory, place.path, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+           held.st_ino == named.st_ino && held.st_dev == named.st_dev;
+}
+
+static enum lock_result lock_open(struct lock *lock, struct file_place place, int flags,
+                                  enum lock_wait wait, struct error *error)
+{
+    /* For writing: flock() on NFS is a lock of the server's, which asks for that. */
+    AUTO_CLOSE int descriptor =
+        openat(place.directory, place.path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0666);
+
+    if (descriptor < 0) {
+        if (errno == ENOENT && !(flags & O_CREAT)) {
+            return LOCK_ABSENT;
+        }
+        return (enum lock_result)error_errno(error, "open lock '%s'", place.path);
+    }
+    while (flock(descriptor, LOCK_EX | (wait == LOCK_TRY ? LOCK_NB : 0)) < 0) {
+        if (errno == EWOULDBLOCK) {
+            return LOCK_BUSY;
+        }
+        if (errno != EINTR) {
+            return (enum lock_result)error_errno(error, "lock '%s'", place.path);
+        }
+    }
+    if (!still_there(descriptor, place)) {
+        return LOCK_ABSENT;
+    }
+    lock->descriptor = steal_descriptor(&descriptor);
+    return LOCK_TAKEN;
+}
+
+enum lock_result lock_take(struct lock *lock, struct file_place place, enum lock_wait wait,
+                           struct error *error)
+{
+    return lock_open(lock, place, 0, wait, error);
+}
+
+enum lock_result lock_take_or_create(struct lock *lock, struct file_place place,
+                                     enum lock_wait wait, struct error *error)
+{
+    enum lock_result result;
+
+    do {
+        result = lock_open(lock, place, O_CREAT, wait, error);
+    } while (result == LOCK_ABSENT);
+    return result;
+}
+
+void lock_release(struct lock *lock)
+{
+    int saved = errno;
+
+    if (lock->descriptor >= 0) {
+        (void)close(lock->descriptor);
+        lock->descriptor = -1;
+    }
+    errno = saved;
+}

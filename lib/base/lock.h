@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BASE_LOCK_H
+#define BASE_LOCK_H
+
+/*
+ * A lock that other processes, and other hosts on a shared filesystem, respect: flock(2) on a file
+ * of its own that holds nothing. Declare it `AUTO_LOCK struct lock lock = LOCK_INIT;`.
+ *
+ * A forked child shares its parent's lock, and a network filesystem may lose one while its holder
+ * goes on: whoever gets a lock looks again at what it protects.
+ */
+
+#include "lib/base/cleanup.h"
+#include "lib/base/error.h"
+#include "lib/base/file.h"
+
+struct lock {
+    int descriptor;
+};
+
+#define LOCK_INIT                                                                                  \
+    {                                                                                              \
+        .descriptor = -1                                                                           \
+    }
+#define AUTO_LOCK AUTO(lock_release)
+
+enum lock_wait {
+    LOCK_WAIT, /* until it is free */
+    LOCK_TRY,  /* LOCK_BUSY if it is not */
+};
+
+enum lock_result {
+    LOCK_FAILED = -1, /* see the error */
+    LOCK_ABSENT,      /* there is no such file, or it was removed while we waited */
+    LOCK_BUSY,
+    LOCK_TAKEN,
+};
+
+/* Locks an existing file exclusively. */
+enum lock_result lock_take(struct lock *lock, struct file_place place, enum lock_wait wait,
+                           struct error *error);
+
+/* Makes the file if needed, in an existing directory. Never LOCK_ABSENT. */
+enum lock_result lock_take_or_create(struct lock *lock, struct file_place place,
+                                     enum lock_wait wait, struct error *error);
+
+void lock_release(struct lock *lock);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/log.h"
+
+static void *memory_checked(void *pointer)
+{
+    if (!pointer) {
+        log_error("out of memory");
+        abort();
+    }
+    return pointer;
+}
+
+void *memory_allocate(size_t count, size_t size)
+{
+    return memory_checked(calloc(count ? count : 1, size));
+}
+
+void *memory_resize(void *old, size_t count, size_t size)
+{
+    return memory_checked(reallocarray(old, count ? count : 1, size));
+}
+
+char *memory_text(const char *text)
+{
+    return memory_checked(strdup(text));
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BASE_MEMORY_H
+#define BASE_MEMORY_H
+
+/*
+ * Allocation that does not fail: when memory is out, the process says so and aborts, and the pool
+ * starts another worker. That is sound only because every size that a client controls has a cap
+ * which is checked before anything is allocated. Free with free() or AUTO_FREE.
+ */
+
+#include <stddef.h>
+
+void *memory_allocate(size_t count, size_t size) /* zeroed */
+    __attribute__((returns_nonnull, malloc, alloc_size(1, 2)));
+void *memory_resize(void *old, size_t count, size_t size) __attribute__((returns_nonnull));
+char *memory_text(const char *text) __attribute__((returns_nonnull, malloc));
+
+#endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/base/text.h"
+
+#include <string.h>
+
+bool text_number(const char *text, size_t length, uint64_t *out_number)
+{
+    uint64_t number = 0;
+
+    if (length == 0) {
+        return false;
+    }
+    for (size_t i = 0; i < length; i++) {
+        unsigned digit = (unsigned)(unsigned char)text[i] - '0';
+
+        if (digit > 9 || number > ((uint64_t)INT64_MAX - digit) / 10) {
+            return false;
+        }
+        number = number * 10 + digit;
+    }
+    *out_number = number;
+    return true;
+}
+
+bool text_begins(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+static int hex_value(char character)
+{
+    if (character >= '0' && character <= '9') {
+        return character - '0';
+    }
+    return character >= 'a' && character <= 'f' ? character - 'a' + 10 : -1;
+}
+
+bool text_is_hex(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (hex_value(text[i]) < 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void text_hex(const unsigned char *bytes, size_t length, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < length; i++) {
+        out[2 * i] = digits[bytes[i] >> 4];
+        out[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    out[2 * length] = '\0';
+}
+
+bool text_unhex(const char *hex, size_t length, unsigned char *out)
+{
+    if (strnlen(hex, 2 * length) < 2 * length || !text_is_hex(hex, 2 * length)) {
+        return false;
+    }
+    for (size_t i = 0; i < length; i++) {
+        out[i] = (unsigned char)(hex_value(hex[2 * i]) * 16 + hex_value(hex[2 * i + 1]));
+    }
+    return true;
+}
+
+/* Either case: this is the URL's hexadecimal, not a digest's. */
+static int escape_value(char character)
+{
+    if (character >= 'A' && character <= 'F') {
+        return character - 'A' + 10;
+    }
+    return hex_value(character);
+}
+
+bool text_percent_decode(const char *text, size_t length, struct buffer *out)
+{
+    for (size_t i = 0; i < length; i++) {
+        unsigned char byte = (unsigned char)text[i];
+
+        if (byte == '%') {
+            if (length - i < 3 || escape_value(text[i + 1]) < 0 || escape_value(text[i + 2]) < 0) {
+                return false;
+            }
+            byte = (unsigned char)(escape_value(text[i + 1]) * 16 + escape_value(text[i + 2]));
+            i += 2;
+        }
+        if (byte < 0x20 || byte == 0x7f) {
+            return false;
+        }
+        buffer_add(out, &byte, 1);
+    }
+    return true;
+}
+
+void text_percent_encode(const char *text, struct buffer *out)
+{
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~:/";
+
+    for (; *text; text++) {
+        if (strchr(plain, *text)) {
+            buffer_add(out, text, 1);
+        } else {
+            buffer_format(out, "%%%02X", (unsigned)(unsigned char)*text);
+        }
+    }
+}
+
+static bool is_blank(char character)
+{
+    return character == ' ' || character == '\t';
+}
+
+bool text_next_item(const char **cursor, char separator, const char **out_item, size_t *out_length)
+{
+    while (**cursor) {
+        const char *begin = *cursor;
+        const char *end = strchr(begin, separator);
+
+        if (end) {
+            *cursor = end + 1;
+        } else {
+            end = begin + strlen(begin);
+            *cursor = end;
+        }
+        while (begin < end && is_blank(*begin)) {
+            begin++;
+        }
+        while (end > begin && is_blank(end[-1])) {
+            end--;
+        }
+        if (end > begin) {
+            *out_item = begin;
+            *out_length = (size_t)(end - begin);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A number and at most one letter behind it; `factors` belongs to `letters` by position. */
+static bool text_amount(const char *text, const char *letters, const uint64_t *factors,
+                        uint64_t *out_amount)
+{
+    size_t length = strlen(text);
+    const char *letter = length > 0 ? strchr(letters, text[length - 1]) : NULL;
+    uint64_t factor = letter ? factors[letter - letters] : 1;
+    uint64_t number;
+
+    if (!text_number(text, letter ? length - 1 : length, &number) ||
+        number > (uint64_t)INT64_MAX / factor) {
+        return false;
+    }
+    *out_amount = number * factor;
+    return true;
+}
+
+bool text_bytes(const char *text, uint64_t *out_bytes)
+{
+    static const uint64_t factors[] = {1024, 1024ULL << 10, 1024ULL << 20, 1024ULL << 30};
+
+    return text_amount(text, "KMGT", factors, out_bytes);
+}
+
+bool text_seconds(const char *text, uint64_t *out_seconds)
+{
+    static const uint64_t factors[] = {1, 60, 3600, 86400};
+
+    return text_amount(text, "smhd", factors, out_seconds);
+}

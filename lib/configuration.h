@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CONFIGURATION_H
+#define CONFIGURATION_H
+
+/*
+ * The INI file, turned into the options of the modules below, and the only place of the defaults.
+ * Whatever is not understood is an error that names file and line: unknown sections and keys, bad
+ * values, keys that come twice, and lines that the parser would silently cut.
+ */
+
+#include "lib/registry.h"
+
+struct configuration {
+    char *file;          /* absolute path */
+    char *proxy_storage; /* absolute path */
+    struct registry_options registry;
+};
+
+#define CONFIGURATION_INIT                                                                         \
+    {                                                                                              \
+        .file = NULL                                                                               \
+    }
+#define AUTO_CONFIGURATION AUTO(configuration_release)
+
+/*
+ * Reads `file`; relative paths in it are relative to the directory that it is in. The message of a
+ * failure is for the operator: "FILE:LINE: what is wrong".
+ */
+int configuration_read(struct configuration *out_configuration, const char *file,
+                       struct error *error);
+void configuration_release(struct configuration *configuration);
+
+/* Adds all keys with their effective values, in the form of the file. */
+void configuration_print(const struct configuration *configuration, struct buffer *out);
+
+#endif

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/oci/manifest.h"
+
+#include <cjson/cJSON.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "lib/base/json.h"
+#include "lib/base/memory.h"
+
+/* A parsed value takes some 80 bytes, so the number of values bounds what a manifest can cost. A
+ * list of 4 MiB has about 100000. */
+enum { VALUE_LIMIT = 300000 };
+
+/* Sizes up to here are exact in a double. */
+static const double SIZE_LIMIT = 9007199254740992.0;
+
+static void json_delete(cJSON **root)
+{
+    cJSON_Delete(*root);
+}
+
+#define AUTO_JSON AUTO(json_delete)
+
+enum shape {
+    SHAPE_IMAGE,
+    SHAPE_INDEX,
+    SHAPE_OTHER,
+};
+
+static enum shape shape_of(const char *media_type)
+{
+    if (strcmp(media_type, MEDIA_TYPE_OCI_MANIFEST) == 0 ||
+        strcmp(media_type, MEDIA_TYPE_DOCKER_MANIFEST) == 0) {
+        return SHAPE_IMAGE;
+    }
+    if (strcmp(media_type, MEDIA_TYPE_OCI_INDEX) == 0 ||
+        strcmp(media_type, MEDIA_TYPE_DOCKER_LIST) == 0) {
+        return SHAPE_INDEX;
+    }
+    return SHAPE_OTHER;
+}
+
+/* Whether the text has more values than we are willing to parse. */
+static bool has_too_many_values(const struct document *document)
+{
+    size_t values = 0;
+    bool in_string = false;
+
+    for (size_t i = 0; i < document->length; i++) {
+        char c = document->bytes[i];
+
+        if (in_string && c == '\\') {
+            i++;
+        } else if (c == '"') {
+            in_string = !in_string;
+        } else if (!in_string && (c == ',' || c == '[' || c == '{')) {
+            values++;
+        }
+    }
+    return values > VALUE_LIMIT;
+}
+
+/* The document as an object, or NULL. */
+static cJSON *object_parse(const struct document *document)
+{
+    const char *end = NULL;
+    AUTO_JSON cJSON *root = NULL;
+
+    if (has_too_many_values(document)) {
+        return NULL;
+    }
+    root = cJSON_ParseWithLengthOpts(document->bytes, document->length, &end, 0);
+    if (!cJSON_IsObject(root)) {
+        return NULL;
+    }
+    for (; end < document->bytes + document->length; end++) {
+        if (!strchr(" \t\r\n", *end) || *end == '\0') {
+            return NULL;
+        }
+    }
+    return steal_pointer(&root);
+}
+
+static const cJSON *member(const cJSON *object, const char *name)
+{
+    return cJSON_GetObjectItemCaseSensitive(object, name);
+}
+
+static const char *text_member(const cJSON *object, const char *name)
+{
+    const char *text = cJSON_GetStringValue(member(object, name));
+
+    return text && *text ? text : NULL;
+}
+
+static bool is_schema_1(const cJSON *root)
+{
+    const cJSON *version = member(root, "schemaVersion");
+
+    return member(root, "fsLayers") || (cJSON_IsNumber(version) && version->valuedouble == 1);
+}
+
+/* The type that the structure implies, or NULL. */
+static const char *implied_type(const cJSON *root)
+{
+    if (cJSON_IsArray(member(root, "manifests"))) {
+        return MEDIA_TYPE_OCI_INDEX;
+    }
+    if (cJSON_IsObject(member(root, "config")) && member(root, "layers")) {
+        return MEDIA_TYPE_OCI_MANIFEST;
+    }
+    return NULL;
+}
+
+/* Content types that say nothing about a manifest. */
+static bool is_generic(const char *type)
+{
+    static const char *const generic[] = {
+        "application/json",
+        "application/octet-stream",
+        "application/x-www-form-urlencoded",
+        "text/plain",
+        "text/json",
+    };
+
+    for (size_t i = 0; i < sizeof(generic) / sizeof(*generic); i++) {
+        if (strcasecmp(type, generic[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The header without its parameters; empty if there is none, or it is generic. */
+static void header_type(const char *content_type, char out_type[MEDIA_TYPE_SIZE])
+{
+    size_t length = content_type ? strcspn(content_type, "; \t") : 0;
+
+    out_type[0] = '\0';
+    if (length > 0 && length < MEDIA_TYPE_SIZE) {
+        (void)snprintf(out_type, MEDIA_TYPE_SIZE, "%.*s", (int)length, content_type);
+        if (is_generic(out_type)) {
+            out_type[0] = '\0';
+        }
+    }
+}
+
+static int decide_type(const cJSON *root, const char *content_type, char out_type[MEDIA_TYPE_SIZE],
+                       struct error *error)
+{
+    const char *own = text_member(root, "mediaType");
+    const char *type;
+
+    header_type(content_type, out_type);
+    if (out_type[0] && own && strcmp(out_type, own) != 0) {
+        return error_set(error, ERROR_MANIFEST_INVALID,
+                         "the Content-Type differs from the mediaType in the manifest");
+    }
+    type = out_type[0] ? out_type : own;
+    if (!type) {
+        type = implied_type(root);
+    }
+    if (!type) {
+        return error_set(error, ERROR_MANIFEST_INVALID,
+                         "neither Content-Type nor mediaType tell what this manifest is");
+    }
+    if (!media_type_is_valid(type)) {
+        return error_set(error, ERROR_MANIFEST_INVALID, "the media type is malformed");
+    }
+    if (type != out_type) {
+        (void)snprintf(out_type, MEDIA_TYPE_SIZE, "%s", type);
+    }
+    return 0;
+}
+
+/* A reader that takes the first of two members and one that takes the last would see different
+ * manifests under one digest. */
+static int check_unique_members(const cJSON *root, struct error *error)
+{
+    static const char *const known[] = {"schemaVersion", "mediaType",    "config",
+                                        "layers",        "manifests",    "blobs",
+                                        "subject",       "artifactType", "annotations"};
+    unsigned seen = 0;
+    const cJSON *item;
+
+    cJSON_ArrayForEach(item, root)
+    {
+        for (unsigned i = 0; i < sizeof(known) / sizeof(*known); i++) {
+            if (strcmp(item->string, known[i]) != 0) {
+                continue;
+            }
+            if (seen & (1U << i)) {
+                return error_set(error, ERROR_MANIFEST_INVALID, "'%s' appears twice", known[i]);
+            }
+            seen |= 1U << i;
+        }
+    }
+    return 0;
+}
+
+static int reference_parse(struct reference *out, const cJSON *descriptor, struct error *error)
+{
+    const char *digest = cJSON_GetStringValue(member(descriptor, "digest"));
+    const cJSON *size = member(descriptor, "size");
+    const cJSON *media_type = member(descriptor, "mediaType");
+    struct error reason;
+
+    if (!cJSON_IsObject(descriptor) || !digest) {
+        return error_set(error, ERROR_MANIFEST_INVALID, "a descriptor has no digest");
+    }
+    if (digest_parse(&out->digest, digest, &reason) < 0) {
+        return error_set(error, ERROR_MANIFEST_INVALID, "a descriptor's digest: %s",
+                         reason.message);
+    }
+    if (!cJSON_IsNumber(size) || !(size->valuedouble >= 0 && size->valuedouble <= SIZE_LIMIT) ||
+        size->valuedouble != (double)(uint64_t)size->valuedouble) {
+        return error_set(error, ERROR_MANIFEST_INVALID,
+                         "the size in the descriptor of %s is not a number of bytes",
+                         out->digest.text);
+    }
+    if (media_type && !cJSON_IsString(media_type)) {
+        return error_set(error, ERROR_MANIFEST_INVALID,
+                         "the mediaType in the descriptor of %s is not a text", out->digest.text);
+    }
+    out->size = (uint64_t)size->valuedouble;
+    out->elsewhere = cJSON_GetArraySize(member(descriptor, "urls")) > 0;
+    return 0;
+}
+
+static int add_reference(struct manifest *manifest, const cJSON *descriptor,
+                         enum reference_kind kind, struct error *error)
+{
+    struct reference *reference = &manifest->references[manifest->reference_count];
+
+    if (reference_parse(reference, descriptor, error) < 0) {
+        return -1;
+    }
+    reference->kind = kind;
+    manifest->reference_count++;
+    return 0;
+}
+
+static int add_references(struct manifest *manifest, const cJSON *list, enum reference_kind kind,
+                          struct error *error)
+{
+    const cJSON *descriptor;
+
+    if (!list || cJSON_IsNull(list)) {
+        return 0;
+    }
+    if (!cJSON_IsArray(list)) {
+        return error_set(error, ERROR_MANIFEST_INVALID, "'%s' is not a list", list->string);
+    }
+    manifest->references = memory_resize(
+        manifest->references, manifest->reference_count + (size_t)cJSON_GetArraySize(list) + 1,
+        sizeof(*manifest->references));
+    cJSON_ArrayForEach(descriptor, list)
+    {
+        if (add_reference(manifest, descriptor, kind, error) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int check_shape(const cJSON *root, enum shape shape, struct error *error)
+{
+    const cJSON *version = member(root, "schemaVersion");
+
+    if (shape == SHAPE_OTHER) {
+        return 0;
+    }
+    if (!cJSON_IsNumber(version) || version->valuedouble != 2) {
+        return error_set(error, ERROR_MANIFEST_INVALID, "schemaVersion is not 2");
+    }
+    if (shape == SHAPE_IMAGE && !cJSON_IsObject(member(root, "config"))) {
+        return error_set(error, ERROR_MANIFEST_INVALID, "an image manifest needs a config");
+    }
+    if (shape == SHAPE_IMAGE && member(root, "manifests")) {
+        return error_set(error, ERROR_MANIFEST_INVALID, "an image manifest has no 'manifests'");
+    }
+    if (shape == SHAPE_INDEX && (member(root, "layers") || member(root, "config"))) {
+        return error_set(error, ERROR_MANIFEST_INVALID, "an index has no 'config' or 'layers'");
+    }
+    return 0;
+}
+
+static int collect_references(struct manifest *manifest, const cJSON *root, struct error *error)
+{
+    const cJSON *config = member(root, "config");
+
+    if (add_references(manifest, member(root, "layers"), REFERENCE_BLOB, error) < 0 ||
+        add_references(manifest, member(root, "blobs"), REFERENCE_BLOB, error) < 0 ||
+        add_references(manifest, member(root, "manifests"), REFERENCE_MANIFEST, error) < 0) {
+        return -1;
+    }
+    if (!cJSON_IsObject(config)) {
+        return 0;
+    }
+    manifest->references = memory_resize(manifest->references, manifest->reference_count + 1,
+                                         sizeof(*manifest->references));
+    return add_reference(manifest, config, REFERENCE_BLOB, error);
+}
+
+static int collect_relations(struct manifest *manifest, const cJSON *root, struct error *error)
+{
+    const cJSON *subject = member(root, "subject");
+    const cJSON *annotations = member(root, "annotations");
+    const char *type = text_member(root, "artifactType");
+    struct reference reference;
+
+    if (!type) {
+        type = text_member(member(root, "config"), "mediaType");
+    }
+    if (type) {
+        manifest->artifact_type = memory_text(type);
+    }
+    if (cJSON_IsObject(annotations)) {
+        manifest->annotations = cJSON_PrintUnformatted(annotations);
+    }
+    if (!subject || cJSON_IsNull(subject)) {
+        return 0;
+    }
+    if (reference_parse(&reference, subject, error) < 0) {
+        return -1;
+    }
+    manifest->has_subject = true;
+    manifest->subject = reference.digest;
+    return 0;
+}
+
+int manifest_parse(struct manifest *out_manifest, const struct document *document,
+                   struct error *error)
+{
+    AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
+    AUTO_JSON cJSON *root = object_parse(document);
+
+    if (!root) {
+        return error_set(error, ERROR_MANIFEST_INVALID,
+                         "the manifest is no JSON object, or nested too deeply");
+    }
+    if (is_schema_1(root)) {
+        return error_set(error, ERROR_MANIFEST_INVALID,
+                         "Docker image manifest schema 1 is not supported: push schema 2 or OCI");
+    }
+    if (check_unique_members(root, error) < 0 ||
+        decide_type(root, document->content_type, manifest.media_type, error) < 0 ||
+        check_shape(root, shape_of(manifest.media_type), error) < 0 ||
+        collect_references(&manifest, root, error) < 0 ||
+        collect_relations(&manifest, root, error) < 0) {
+        return -1;
+    }
+    *out_manifest = manifest;
+    manifest = (struct manifest)MANIFEST_INIT;
+    return 0;
+}
+
+void manifest_release(struct manifest *manifest)
+{
+    free(manifest->references);
+    free(manifest->artifact_type);
+    free(manifest->annotations);
+    *manifest = (struct manifest)MANIFEST_INIT;
+}
+
+enum type_source manifest_media_type(const struct document *document,
+                                     char out_type[MEDIA_TYPE_SIZE])
+{
+    AUTO_JSON cJSON *root = object_parse(document);
+    const char *stated = root ? text_member(root, "mediaType") : NULL;
+    const char *type = root && !stated ? implied_type(root) : stated;
+
+    if (!type || !media_type_is_valid(type)) {
+        return TYPE_UNKNOWN;
+    }
+    (void)snprintf(out_type, MEDIA_TYPE_SIZE, "%s", type);
+    return stated ? TYPE_STATED : TYPE_IMPLIED;
+}
+
+void manifest_describe(const struct manifest *manifest, const struct reference *self,
+                       struct buffer *out)
+{
+    json_open_object(out, NULL);
+    json_text(out, "mediaType", manifest->media_type);
+    json_text(out, "digest", self->digest.text);
+    json_number(out, "size", self->size);
+    if (manifest->artifact_type) {
+        json_text(out, "artifactType", manifest->artifact_type);
+    }
+    if (manifest->annotations) {
+        json_raw(out, "annotations", manifest->annotations);
+    }
+    json_close_object(out);
+}
+
+bool document_text_member(const struct document *document, const char *name, struct buffer *out)
+{
+    AUTO_JSON cJSON *root = object_parse(document);
+    const char *text = root ? text_member(root, name) : NULL;
+
+    if (text) {
+        buffer_add_text(out, text);
+    }
+    return text != NULL;
+}

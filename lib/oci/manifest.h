@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OCI_MANIFEST_H
+#define OCI_MANIFEST_H
+
+/*
+ * What a manifest says: its type, what it refers to, its subject. The document is read, never
+ * written again: its bytes are what was hashed.
+ *
+ * Known are the image manifest and index of OCI, Docker's schema 2 and list, and the short-lived
+ * OCI artifact manifest. Of any other type that is a JSON object, whatever looks like descriptors
+ * in the usual places is taken for such. Docker's schema 1 is refused.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/error.h"
+#include "lib/oci/digest.h"
+#include "lib/oci/name.h"
+
+#define MEDIA_TYPE_OCI_MANIFEST "application/vnd.oci.image.manifest.v1+json"
+#define MEDIA_TYPE_OCI_INDEX "application/vnd.oci.image.index.v1+json"
+#define MEDIA_TYPE_DOCKER_MANIFEST "application/vnd.docker.distribution.manifest.v2+json"
+#define MEDIA_TYPE_DOCKER_LIST "application/vnd.docker.distribution.manifest.list.v2+json"
+
+enum reference_kind {
+    REFERENCE_BLOB,     /* a config, a layer */
+    REFERENCE_MANIFEST, /* a child of an index */
+};
+
+struct reference {
+    enum reference_kind kind;
+    struct digest digest;
+    uint64_t size;  /* bytes, as the manifest claims */
+    bool elsewhere; /* has `urls`: the content need not be here (image-spec, layer.md) */
+};
+
+struct manifest {
+    char media_type[MEDIA_TYPE_SIZE];
+    struct reference *references;
+    size_t reference_count;
+    bool has_subject;
+    struct digest subject;
+    char *artifact_type; /* NULL, or what a referrers list shows */
+    char *annotations;   /* NULL, or a JSON object */
+};
+
+#define MANIFEST_INIT                                                                              \
+    {                                                                                              \
+        .references = NULL                                                                         \
+    }
+#define AUTO_MANIFEST AUTO(manifest_release)
+
+/* Bytes that somebody calls a manifest. */
+struct document {
+    const char *bytes;
+    size_t length;
+    const char *content_type; /* as in the header, parameters and all; NULL if unknown */
+};
+
+/* ERROR_MANIFEST_INVALID with the reason. */
+int manifest_parse(struct manifest *out_manifest, const struct document *document,
+                   struct error *error);
+void manifest_release(struct manifest *manifest);
+
+enum type_source {
+    TYPE_UNKNOWN, /* only who stored it knows */
+    TYPE_IMPLIED, /* by the structure of the document */
+    TYPE_STATED,  /* by its mediaType */
+};
+
+/* The type that the document itself tells; `out_type` is untouched for TYPE_UNKNOWN. */
+enum type_source manifest_media_type(const struct document *document,
+                                     char out_type[MEDIA_TYPE_SIZE]);
+
+/* A descriptor as an image index lists it (distribution-spec, "Listing Referrers"). */
+void manifest_describe(const struct manifest *manifest, const struct reference *self,
+                       struct buffer *out);
+
+/* The value of a top-level text member of a JSON object, in `out`. False if there is none. */
+bool document_text_member(const struct document *document, const char *name, struct buffer *out);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/store/expire.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/lock.h"
+
+/* Sets the file's time to now, creating it, and returns that time: the filesystem's own. */
+static int touch(struct store *store, const char *path, time_t *out_now, struct error *error)
+{
+    AUTO_CLOSE int descriptor =
+        openat(store->temporary, path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+    struct stat status;
+
+    if (descriptor < 0 || futimens(descriptor, NULL) < 0 || fstat(descriptor, &status) < 0) {
+        return error_errno(error, "touch '%s'", path);
+    }
+    *out_now = status.st_mtime;
+    return 0;
+}
+
+/* When something below `path` last changed; 0 if it is not there. */
+static time_t last_change(const struct store *store, const char *path)
+{
+    AUTO_FILE_NAMES struct file_names names = FILE_NAMES_INIT;
+    struct error ignored;
+    struct stat status;
+    time_t latest;
+
+    if (fstatat(store->temporary, path, &status, AT_SYMLINK_NOFOLLOW) < 0) {
+        return 0;
+    }
+    latest = status.st_mtime;
+    if (S_ISDIR(status.st_mode) && file_list(store->temporary, path, &names, &ignored) > 0) {
+        for (size_t i = 0; i < names.count; i++) {
+            AUTO_BUFFER struct buffer child = BUFFER_INIT;
+            time_t change;
+
+            buffer_format(&child, "%s/%s", path, names.names[i]);
+            change = last_change(store, child.data);
+            latest = change > latest ? change : latest;
+        }
+    }
+    return latest;
+}
+
+static int expire_session(struct store *store, const char *directory, struct error *error)
+{
+    AUTO_LOCK struct lock lock = LOCK_INIT;
+    AUTO_BUFFER struct buffer path = BUFFER_INIT;
+    enum lock_result result;
+
+    buffer_format(&path, "%s/lock", directory);
+    result = lock_take(&lock, (struct file_place){store->temporary, path.data}, LOCK_TRY, error);
+
+    if (result == LOCK_BUSY) {
+        return 0;
+    }
+    if (result == LOCK_FAILED) {
+        return -1;
+    }
+    return store_discard(store, (struct file_place){store->temporary, directory}, error);
+}
+
+static int expire_in(struct store *store, const char *directory, time_t before, struct error *error)
+{
+    AUTO_FILE_NAMES struct file_names names = FILE_NAMES_INIT;
+    int listed = file_list(store->temporary, directory, &names, error);
+
+    if (listed <= 0) {
+        return listed;
+    }
+    for (size_t i = 0; i < names.count; i++) {
+        AUTO_BUFFER struct buffer path = BUFFER_INIT;
+        int result;
+
+        buffer_format(&path, "%s/%s", directory, names.names[i]);
+        if (last_change(store, path.data) >= before) {
+            continue;
+        }
+        result = strcmp(directory, LAYOUT_UPLOADS) == 0
+                     ? expire_session(store, path.data, error)
+                     : file_remove_tree(store->temporary, path.data, error);
+        if (result < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int expire_abandoned(struct store *store, struct error *error)
+{
+    static const char *const directories[] = {LAYOUT_UPLOADS, LAYOUT_PIECES, LAYOUT_BODIES};
+    enum { SWEEP_INTERVAL = 3600 };
+    struct stat status;
+    time_t now = time(NULL);
+
+    if (fstatat(store->temporary, LAYOUT_SWEPT, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+        now >= status.st_mtime && now - status.st_mtime < SWEEP_INTERVAL) {
+        return 0;
+    }
+    if (touch(store, LAYOUT_SWEPT, &now, error) < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < sizeof(directories) / sizeof(*directories); i++) {
+        if (expire_in(store, directories[i], now - (time_t)store->options->upload_expiry, error) <
+            0) {
+            return -1;
+        }
+    }
+    return 0;
+}

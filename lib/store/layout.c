@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/store/layout.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+__attribute__((format(printf, 1, 2))) static struct path path_format(const char *format, ...)
+{
+    struct path path;
+    va_list arguments;
+    int length;
+
+    va_start(arguments, format);
+    length = vsnprintf(path.text, sizeof(path.text), format, arguments);
+    va_end(arguments);
+    assert(length >= 0 && (size_t)length < sizeof(path.text));
+    return path;
+}
+
+static const char *link_directory(enum link_kind kind)
+{
+    return kind == LINK_LAYER ? "_layers" : "_manifests/revisions";
+}
+
+struct path layout_blob(const struct digest *digest)
+{
+    const char *hex = digest_hex(digest);
+
+    return path_format(LAYOUT_BLOBS "/%s/%.2s/%s/data", digest_algorithm_name(digest->algorithm),
+                       hex, hex);
+}
+
+struct path layout_damaged(const struct digest *digest)
+{
+    return path_format(LAYOUT_DAMAGED "/%s-%s", digest_algorithm_name(digest->algorithm),
+                       digest_hex(digest));
+}
+
+struct path layout_repository(const char *name)
+{
+    return path_format(LAYOUT_REPOSITORIES "/%s", name);
+}
+
+struct path layout_links(const char *name, enum link_kind kind, enum digest_algorithm algorithm)
+{
+    return path_format(LAYOUT_REPOSITORIES "/%s/%s/%s", name, link_directory(kind),
+                       digest_algorithm_name(algorithm));
+}
+
+struct path layout_link(const char *name, enum link_kind kind, const struct digest *digest)
+{
+    return path_format(LAYOUT_REPOSITORIES "/%s/%s/%s/%s/link", name, link_directory(kind),
+                       digest_algorithm_name(digest->algorithm), digest_hex(digest));
+}
+
+struct path layout_tags(const char *name)
+{
+    return path_format(LAYOUT_REPOSITORIES "/%s/_manifests/tags", name);
+}
+
+struct path layout_tag(const char *name, const char *tag)
+{
+    return path_format(LAYOUT_REPOSITORIES "/%s/_manifests/tags/%s", name, tag);
+}
+
+struct path layout_tag_current(const char *name, const char *tag)
+{
+    return path_format(LAYOUT_REPOSITORIES "/%s/_manifests/tags/%s/current/link", name, tag);
+}
+
+struct path layout_tag_history(const char *name, const char *tag, const struct digest *digest)
+{
+    return path_format(LAYOUT_REPOSITORIES "/%s/_manifests/tags/%s/index/%s/%s/link", name, tag,
+                       digest_algorithm_name(digest->algorithm), digest_hex(digest));
+}
+
+struct path layout_media_type(const char *name, const struct digest *digest)
+{
+    return path_format(LAYOUT_REPOSITORIES "/%s/_media_types/%s/%s", name,
+                       digest_algorithm_name(digest->algorithm), digest_hex(digest));
+}
+
+struct path layout_referrers(const char *name, const struct digest *subject)
+{
+    return path_format(LAYOUT_REPOSITORIES "/%s/_referrers/%s/%s", name,
+                       digest_algorithm_name(subject->algorithm), digest_hex(subject));
+}
+
+struct path layout_referrer(const char *name, const struct digest *subject,
+                            const struct digest *referrer)
+{
+    return path_format(LAYOUT_REPOSITORIES "/%s/_referrers/%s/%s/%s", name,
+                       digest_algorithm_name(subject->algorithm), digest_hex(subject),
+                       referrer->text);
+}
+
+struct path layout_repository_lock(const char *name)
+{
+    unsigned sum = 0;
+
+    for (; *name; name++) {
+        sum = sum * 31 + (unsigned char)*name;
+    }
+    return layout_lock(sum % LAYOUT_LOCK_COUNT);
+}
+
+struct path layout_lock(unsigned number)
+{
+    return path_format(LAYOUT_LOCKS "/%02x", number);
+}
+
+struct path layout_upload(const char *id)
+{
+    return path_format(LAYOUT_UPLOADS "/%s", id);
+}
+
+struct path layout_upload_data(const char *id)
+{
+    return path_format(LAYOUT_UPLOADS "/%s/data", id);
+}
+
+struct path layout_upload_state(const char *id)
+{
+    return path_format(LAYOUT_UPLOADS "/%s/state", id);
+}
+
+struct path layout_upload_lock(const char *id)
+{
+    return path_format(LAYOUT_UPLOADS "/%s/lock", id);
+}
+
+struct path layout_piece(const char *id)
+{
+    return path_format(LAYOUT_PIECES "/%s", id);
+}

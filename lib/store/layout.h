@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef STORE_LAYOUT_H
+#define STORE_LAYOUT_H
+
+/*
+ * Where things are on disk: the only place that makes paths. Below the root of a store it is the
+ * layout of the registry "distribution", version 2, so that either program can serve what the other
+ * wrote. What is ours alone begins with an underscore inside a repository, or is below `_berth`.
+ *
+ * Arguments have passed their parsers (name_is_valid() and so on): nothing here can be led outside.
+ */
+
+#include "lib/oci/digest.h"
+#include "lib/oci/name.h"
+
+struct path {
+    char text[1024];
+};
+
+/* Below the root of the store. */
+
+#define LAYOUT_BLOBS "docker/registry/v2/blobs"
+#define LAYOUT_REPOSITORIES "docker/registry/v2/repositories"
+#define LAYOUT_LOCKS "_berth/locks"
+#define LAYOUT_DAMAGED "_berth/damaged"
+
+enum link_kind {
+    LINK_LAYER,    /* the repository may read this blob */
+    LINK_REVISION, /* the repository has this manifest */
+};
+
+struct path layout_blob(const struct digest *digest);
+struct path layout_damaged(const struct digest *digest);
+struct path layout_repository(const char *name);
+
+/* Where the links of a kind are, and the link of one digest. */
+struct path layout_links(const char *name, enum link_kind kind, enum digest_algorithm algorithm);
+struct path layout_link(const char *name, enum link_kind kind, const struct digest *digest);
+
+struct path layout_tags(const char *name);
+struct path layout_tag(const char *name, const char *tag);
+struct path layout_tag_current(const char *name, const char *tag);
+/* One for every digest that the tag has ever stood for. */
+struct path layout_tag_history(const char *name, const char *tag, const struct digest *digest);
+
+/* The media type of a manifest whose document does not tell it. */
+struct path layout_media_type(const char *name, const struct digest *digest);
+
+/* The manifests whose subject this is, each a file that holds its descriptor. */
+struct path layout_referrers(const char *name, const struct digest *subject);
+struct path layout_referrer(const char *name, const struct digest *subject,
+                            const struct digest *referrer);
+
+/* The lock under which a repository's tags are changed. Several repositories share one. */
+struct path layout_repository_lock(const char *name);
+enum { LAYOUT_LOCK_COUNT = 256 };
+struct path layout_lock(unsigned number);
+
+/* Below the temporary storage. */
+
+#define LAYOUT_UPLOADS "uploads" /* sessions, see lib/store/upload */
+#define LAYOUT_PIECES "pieces"   /* files on their way to a final name */
+#define LAYOUT_BODIES "bodies"   /* request bodies that the web server has written */
+#define LAYOUT_SWEPT "swept"     /* touched when abandoned uploads were last looked for */
+
+struct path layout_upload(const char *id);
+struct path layout_upload_data(const char *id);
+struct path layout_upload_state(const char *id);
+struct path layout_upload_lock(const char *id);
+struct path layout_piece(const char *id);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef STORE_LINK_H
+#define STORE_LINK_H
+
+/*
+ * Link files: a digest as text, without a newline. An empty or garbled one, as a power cut leaves
+ * behind in other programs' stores, counts as absent; writing it again mends it.
+ */
+
+#include "lib/store/store.h"
+
+/* 1; 0 if there is no (good) link; -1. */
+int link_read(const struct store *store, const char *path, struct digest *out_target,
+              struct error *error);
+
+/* Durable once `syncs` is flushed, also if the link was there already. */
+int link_write(struct store *store, const char *path, const struct digest *target,
+               struct sync_set *syncs, struct error *error);
+
+/* Removes a link and the directory that holds nothing else. 1, 0 if there was none, -1. */
+int link_remove(struct store *store, const char *path, struct sync_set *syncs, struct error *error);
+
+#endif

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/store/referrers.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/memory.h"
+#include "lib/store/link.h"
+#include "lib/store/revision.h"
+
+/* Bytes of descriptors in one answer, after which the rest is left for the next page. Clients take
+ * an index of 4 MiB. */
+enum { PAGE_BYTES = 2 * 1024 * 1024, DESCRIPTOR_LIMIT = 8 * 1024 * 1024 };
+
+int referrers_add(const struct repository *repository, const struct referrer *referrer,
+                  struct sync_set *syncs, struct error *error)
+{
+    struct path path =
+        layout_referrer(repository->name, &referrer->manifest->subject, &referrer->self.digest);
+    AUTO_BUFFER struct buffer descriptor = BUFFER_INIT;
+
+    manifest_describe(referrer->manifest, &referrer->self, &descriptor);
+    return store_write(repository->store, path.text, &descriptor, syncs, error);
+}
+
+int referrers_remove(const struct repository *repository, const struct referrer *referrer,
+                     struct sync_set *syncs, struct error *error)
+{
+    struct path path =
+        layout_referrer(repository->name, &referrer->manifest->subject, &referrer->self.digest);
+
+    int removed = file_remove(repository->store->root, path.text, error);
+
+    if (removed > 0) {
+        sync_set_add(syncs, path.text);
+    }
+    return removed < 0 ? -1 : 0;
+}
+
+/* "sha256-" and at most 64 digits ("Referrers Tag Schema"). */
+static void fallback_tag(const struct digest *subject, char out_tag[TAG_SIZE])
+{
+    (void)snprintf(out_tag, TAG_SIZE, "%s-%.64s", digest_algorithm_name(subject->algorithm),
+                   digest_hex(subject));
+}
+
+static void add_name(struct file_names *names, const char *name)
+{
+    names->names = memory_resize(names->names, names->count + 1, sizeof(*names->names));
+    names->names[names->count++] = memory_text(name);
+}
+
+static int compare(const void *left, const void *right)
+{
+    return strcmp(*(char *const *)left, *(char *const *)right);
+}
+
+/* Adds the digests that clients have listed under the fallback tag. */
+static int add_fallback(const struct repository *repository, const struct digest *subject,
+                        struct file_names *names, struct error *error)
+{
+    AUTO_STORED_MANIFEST struct stored_manifest index = STORED_MANIFEST_INIT;
+    AUTO_MANIFEST struct manifest parsed = MANIFEST_INIT;
+    char tag[TAG_SIZE];
+    struct digest digest;
+    struct document document;
+    struct error ignored;
+    int found;
+
+    fallback_tag(subject, tag);
+    found = tag_get(repository, tag, &digest, error);
+    if (found > 0) {
+        found = revision_read(repository, &digest, &index, error);
+    }
+    if (found <= 0) {
+        return found;
+    }
+    document = (struct document){index.content.data, index.content.length, index.media_type};
+    if (manifest_parse(&parsed, &document, &ignored) < 0) {
+        return 0;
+    }
+    for (size_t i = 0; i < parsed.reference_count; i++) {
+        if (parsed.references[i].kind == REFERENCE_MANIFEST) {
+            add_name(names, parsed.references[i].digest.text);
+        }
+    }
+    return 0;
+}
+
+/* The descriptor of a manifest that has no entry. 1; 0 if the subject is not its own; -1. */
+static int describe_revision(const struct repository *repository, const struct digest *subject,
+                             const struct digest *digest, struct buffer *out, struct error *error)
+{
+    AUTO_STORED_MANIFEST struct stored_manifest stored = STORED_MANIFEST_INIT;
+    AUTO_MANIFEST struct manifest parsed = MANIFEST_INIT;
+    struct document document;
+    struct reference self = {.kind = REFERENCE_MANIFEST, .digest = *digest};
+    struct error ignored;
+    int found = revision_read(repository, digest, &stored, error);
+
+    if (found <= 0) {
+        return found;
+    }
+    document = (struct document){stored.content.data, stored.content.length, stored.media_type};
+    if (manifest_parse(&parsed, &document, &ignored) < 0 || !parsed.has_subject ||
+        !digest_equal(&parsed.subject, subject)) {
+        return 0;
+    }
+    self.size = stored.content.length;
+    manifest_describe(&parsed, &self, out);
+    return 1;
+}
+
+/* The descriptor to list for a digest. 1; 0 if it is not to be listed; -1. */
+static int find_descriptor(const struct repository *repository, const struct referrers_query *query,
+                           const struct digest *digest, struct buffer *out, struct error *error)
+{
+    struct path path = layout_referrer(repository->name, &query->subject, digest);
+    AUTO_BUFFER struct buffer type = BUFFER_INIT;
+    struct document document;
+    int found = revision_exists(repository, digest, error);
+
+    if (found > 0) {
+        found = file_read(repository->store->root, path.text, DESCRIPTOR_LIMIT, out, error);
+        if (found == 0) {
+            found = describe_revision(repository, &query->subject, digest, out, error);
+        }
+    }
+    if (found <= 0 || !query->artifact_type) {
+        return found;
+    }
+    document = (struct document){out->data, out->length, NULL};
+    return document_text_member(&document, "artifactType", &type) &&
+           strcmp(type.data, query->artifact_type) == 0;
+}
+
+/* Everything that may be listed, sorted, some perhaps twice. */
+static int find_candidates(const struct repository *repository, const struct digest *subject,
+                           struct file_names *out, struct error *error)
+{
+    struct path directory = layout_referrers(repository->name, subject);
+
+    if (file_list(repository->store->root, directory.text, out, error) < 0 ||
+        add_fallback(repository, subject, out, error) < 0) {
+        return -1;
+    }
+    if (out->count > 1) {
+        qsort(out->names, out->count, sizeof(*out->names), compare);
+    }
+    return 0;
+}
+
+int referrers_list(const struct repository *repository, const struct referrers_query *query,
+                   struct buffer *out, struct digest *out_last, struct error *error)
+{
+    AUTO_FILE_NAMES struct file_names candidates = FILE_NAMES_INIT;
+    size_t listed = 0;
+
+    if (query->page.limit == 0) {
+        return 0;
+    }
+    if (find_candidates(repository, &query->subject, &candidates, error) < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < candidates.count; i++) {
+        AUTO_BUFFER struct buffer descriptor = BUFFER_INIT;
+        const char *name = candidates.names[i];
+        struct digest digest;
+        struct error ignored;
+        int found;
+
+        if ((i > 0 && strcmp(name, candidates.names[i - 1]) == 0) ||
+            (query->page.last && strcmp(name, query->page.last) <= 0) ||
+            digest_parse(&digest, name, &ignored) < 0) {
+            continue;
+        }
+        found = find_descriptor(repository, query, &digest, &descriptor, error);
+        if (found < 0) {
+            return -1;
+        }
+        if (found == 0) {
+            continue;
+        }
+        if (listed > 0 &&
+            (listed == query->page.limit || out->length + descriptor.length > PAGE_BYTES)) {
+            return 1;
+        }
+        buffer_add_text(out, listed > 0 ? "," : "");
+        buffer_add(out, descriptor.data, descriptor.length);
+        *out_last = digest;
+        listed++;
+    }
+    return 0;
+}

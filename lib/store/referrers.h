@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef STORE_REFERRERS_H
+#define STORE_REFERRERS_H
+
+/*
+ * Which manifests of a repository name a given one as their subject (distribution-spec, "Listing
+ * Referrers"). The descriptors are kept as they will be listed. An entry counts only while the
+ * repository has the manifest, so that it may be written before and removed after it.
+ */
+
+#include "lib/oci/manifest.h"
+#include "lib/store/tag.h"
+
+/* A manifest that is in the store, or about to be. */
+struct referrer {
+    const struct manifest *manifest; /* with a subject */
+    struct reference self;           /* its digest and size */
+};
+
+/* Durable once `syncs` is flushed. */
+int referrers_add(const struct repository *repository, const struct referrer *referrer,
+                  struct sync_set *syncs, struct error *error);
+
+int referrers_remove(const struct repository *repository, const struct referrer *referrer,
+                     struct sync_set *syncs, struct error *error);
+
+struct referrers_query {
+    struct digest subject;
+    const char *artifact_type; /* NULL: all */
+    struct page page;          /* by digest */
+};
+
+/*
+ * Adds the `manifests` array of an image index, without its brackets. Includes what clients have
+ * listed under the fallback tag before ("Referrers Tag Schema"). 1 if there is more behind the last
+ * one, whose digest is then in `out_last`; 0; -1.
+ */
+int referrers_list(const struct repository *repository, const struct referrers_query *query,
+                   struct buffer *out, struct digest *out_last, struct error *error);
+
+#endif

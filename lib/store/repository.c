@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/store/repository.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/text.h"
+#include "lib/store/blob.h"
+#include "lib/store/referrers.h"
+
+int repository_exists(const struct repository *repository, struct error *error)
+{
+    struct path directory = layout_links(repository->name, LINK_LAYER, DIGEST_SHA256);
+    struct stat status;
+
+    *strrchr(directory.text, '/') = '\0'; /* `_layers`: every repository has it */
+    if (fstatat(repository->store->root, directory.text, &status, 0) == 0) {
+        return 1;
+    }
+    return errno == ENOENT || errno == ENOTDIR ? 0
+                                               : error_errno(error, "stat '%s'", directory.text);
+}
+
+/* A tag or a digest, as a digest. 1; 0 if there is no such tag; -1. */
+static int resolve(const struct repository *repository, const char *reference,
+                   struct digest *out_digest, struct error *error)
+{
+    if (strchr(reference, ':')) {
+        return digest_parse(out_digest, reference, error) < 0 ? -1 : 1;
+    }
+    return tag_is_valid(reference) ? tag_get(repository, reference, out_digest, error) : 0;
+}
+
+int repository_get_manifest(const struct repository *repository, const char *reference,
+                            struct stored_manifest *out_manifest, struct error *error)
+{
+    struct digest digest;
+    int found = resolve(repository, reference, &digest, error);
+
+    return found > 0 ? revision_read(repository, &digest, out_manifest, error) : found;
+}
+
+/* Whether what a manifest names is in the repository; if so, it will be synced with the rest. */
+static int find_reference(const struct repository *repository, const struct reference *reference,
+                          struct sync_set *syncs, struct error *error)
+{
+    struct blob blob;
+    enum link_kind kind = LINK_LAYER;
+    int found = 0;
+
+    if (reference->kind == REFERENCE_MANIFEST) {
+        kind = LINK_REVISION;
+        found = revision_exists(repository, &reference->digest, error);
+        blob.target = reference->digest;
+    }
+    if (found == 0) { /* an index may list plain blobs as well */
+        kind = LINK_LAYER;
+        found = blob_find(repository, &reference->digest, &blob, error);
+    }
+    if (found > 0) {
+        sync_set_add(syncs, layout_link(repository->name, kind, &reference->digest).text);
+        sync_set_add(syncs, layout_blob(&blob.target).text);
+    }
+    return found;
+}
+
+static bool may_be_absent(const struct reference *reference, enum accept_sparse sparse)
+{
+    switch (sparse) {
+    case SPARSE_ALL:
+        return true;
+    case SPARSE_INDEX:
+        return reference->elsewhere || reference->kind == REFERENCE_MANIFEST;
+    case SPARSE_NO:
+        return reference->elsewhere;
+    }
+    return false;
+}
+
+static int check_references(const struct repository *repository, const struct manifest *manifest,
+                            struct sync_set *syncs, struct buffer *out_missing, struct error *error)
+{
+    enum accept_sparse sparse = repository->store->options->accept_sparse;
+
+    for (size_t i = 0; i < manifest->reference_count; i++) {
+        const struct reference *reference = &manifest->references[i];
+        int found = find_reference(repository, reference, syncs, error);
+
+        if (found < 0) {
+            return -1;
+        }
+        if (!found && !may_be_absent(reference, sparse)) {
+            buffer_format(out_missing, "%s\n", reference->digest.text);
+        }
+    }
+    if (out_missing->length > 0) {
+        return error_set(error, ERROR_MANIFEST_BLOB_UNKNOWN,
+                         "the manifest names content that is not in the repository");
+    }
+    return 0;
+}
+
+/* Whether a field such as `"sha256:…", W/"x"` or `*` names the current digest (RFC 9110, 13.1). */
+static bool field_names(const char *field, const struct digest *current)
+{
+    const char *cursor = field;
+    const char *item;
+    size_t length;
+
+    while (text_next_item(&cursor, ',', &item, &length)) {
+        if (length == 1 && *item == '*') {
+            return current != NULL;
+        }
+        if (length > 2 && strncmp(item, "W/", 2) == 0) {
+            item += 2;
+            length -= 2;
+        }
+        if (length >= 2 && item[0] == '"' && item[length - 1] == '"') {
+            item++;
+            length -= 2;
+        }
+        if (current && strlen(current->text) == length &&
+            strncmp(item, current->text, length) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int check_preconditions(const struct repository *repository, const struct manifest_put *put,
+                               struct error *error)
+{
+    struct digest current = put->digest;
+    int found;
+
+    if (!put->if_match && !put->if_none_match) {
+        return 0;
+    }
+    found = put->tag_count > 0 ? tag_get(repository, put->tags[0], &current, error)
+                               : revision_exists(repository, &put->digest, error);
+    if (found < 0) {
+        return -1;
+    }
+    if (put->if_match && !field_names(put->if_match, found ? &current : NULL)) {
+        return error_set(error, ERROR_PRECONDITION, "If-Match: the tag is another manifest now");
+    }
+    if (put->if_none_match && field_names(put->if_none_match, found ? &current : NULL)) {
+        return error_set(error, ERROR_PRECONDITION, "If-None-Match: there is such a manifest");
+    }
+    return 0;
+}
+
+/* The bytes, the referrers' entry, the revision, the tags: in the order of the header. */
+static int store_manifest(const struct repository *repository, const struct manifest_put *put,
+                          const struct manifest *manifest, struct sync_set *syncs,
+                          struct error *error)
+{
+    AUTO_STORED_MANIFEST struct stored_manifest stored = STORED_MANIFEST_INIT;
+    struct referrer referrer = {manifest,
+                                {REFERENCE_MANIFEST, put->digest, put->document.length, false}};
+
+    stored.digest = put->digest;
+    memcpy(stored.media_type, manifest->media_type, sizeof(stored.media_type));
+    buffer_add(&stored.content, put->document.bytes, put->document.length);
+    if (manifest->has_subject && referrers_add(repository, &referrer, syncs, error) < 0) {
+        return -1;
+    }
+    if (revision_write(repository, &stored, syncs, error) < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < put->tag_count; i++) {
+        if (tag_set(repository, put->tags[i], &put->digest, syncs, error) < 0) {
+            return -1;
+        }
+    }
+    return sync_set_flush(syncs, error);
+}
+
+int repository_put_manifest(const struct repository *repository, const struct manifest_put *put,
+                            struct manifest *out_manifest, struct buffer *out_missing,
+                            struct error *error)
+{
+    AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
+    AUTO_SYNC_SET struct sync_set syncs = SYNC_SET_INIT(repository->store->root);
+    AUTO_LOCK struct lock lock = LOCK_INIT;
+
+    if (manifest_parse(&manifest, &put->document, error) < 0 ||
+        repository_lock(repository, &lock, error) < 0 ||
+        check_preconditions(repository, put, error) < 0 ||
+        check_references(repository, &manifest, &syncs, out_missing, error) < 0 ||
+        store_manifest(repository, put, &manifest, &syncs, error) < 0) {
+        return -1;
+    }
+    *out_manifest = manifest;
+    manifest = (struct manifest)MANIFEST_INIT;
+    return 0;
+}
+
+static int delete_tags_of(const struct repository *repository, const struct digest *digest,
+                          struct sync_set *syncs, struct error *error)
+{
+    AUTO_FILE_NAMES struct file_names tags = FILE_NAMES_INIT;
+    struct page all = {NULL, SIZE_MAX};
+
+    if (tag_list(repository, &all, &tags, error) < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < tags.count; i++) {
+        struct digest current;
+        int found = tag_get(repository, tags.names[i], &current, error);
+
+        if (found > 0 && digest_equal(&current, digest)) {
+            found = tag_delete(repository, tags.names[i], syncs, error);
+        }
+        if (found < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int forget_referrer(const struct repository *repository,
+                           const struct stored_manifest *stored, struct sync_set *syncs,
+                           struct error *error)
+{
+    AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
+    struct document document = {stored->content.data, stored->content.length, stored->media_type};
+    struct referrer referrer = {&manifest, {.digest = stored->digest}};
+    struct error ignored;
+
+    if (manifest_parse(&manifest, &document, &ignored) < 0 || !manifest.has_subject) {
+        return 0;
+    }
+    return referrers_remove(repository, &referrer, syncs, error);
+}
+
+int repository_delete_manifest(const struct repository *repository, const struct digest *digest,
+                               struct error *error)
+{
+    AUTO_STORED_MANIFEST struct stored_manifest stored = STORED_MANIFEST_INIT;
+    AUTO_SYNC_SET struct sync_set syncs = SYNC_SET_INIT(repository->store->root);
+    AUTO_LOCK struct lock lock = LOCK_INIT;
+    int removed;
+    int found;
+
+    if (repository_lock(repository, &lock, error) < 0) {
+        return -1;
+    }
+    found = revision_read(repository, digest, &stored, error);
+    if (found < 0 || delete_tags_of(repository, digest, &syncs, error) < 0) {
+        return -1;
+    }
+    removed = revision_remove(repository, digest, &syncs, error);
+    if (removed < 0 || (found && forget_referrer(repository, &stored, &syncs, error) < 0) ||
+        sync_set_flush(&syncs, error) < 0) {
+        return -1;
+    }
+    return removed;
+}
+
+int repository_delete_tag(const struct repository *repository, const char *tag, struct error *error)
+{
+    AUTO_SYNC_SET struct sync_set syncs = SYNC_SET_INIT(repository->store->root);
+    AUTO_LOCK struct lock lock = LOCK_INIT;
+    int removed;
+
+    if (repository_lock(repository, &lock, error) < 0) {
+        return -1;
+    }
+    removed = tag_delete(repository, tag, &syncs, error);
+    if (removed < 0 || sync_set_flush(&syncs, error) < 0) {
+        return -1;
+    }
+    return removed;
+}

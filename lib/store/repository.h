@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef STORE_REPOSITORY_H
+#define STORE_REPOSITORY_H
+
+/* The manifests of a repository. */
+
+#include "lib/store/revision.h"
+#include "lib/store/tag.h"
+
+/* Whether anything was ever pushed to it. 1, 0, -1. */
+int repository_exists(const struct repository *repository, struct error *error);
+
+/* `reference` is a tag or a digest, in text. 1; 0 if the repository has no such manifest; -1. */
+int repository_get_manifest(const struct repository *repository, const char *reference,
+                            struct stored_manifest *out_manifest, struct error *error);
+
+enum { PUT_TAGS_LIMIT = 256 };
+
+struct manifest_put {
+    struct document document;
+    struct digest digest; /* of the document: checked by the caller */
+    const char *const *tags;
+    size_t tag_count;
+    const char *if_match;      /* the header fields, or NULL; they speak of the first tag, or of */
+    const char *if_none_match; /* the digest when there are none */
+};
+
+/*
+ * Stores a manifest and points the tags to it. On success `out_manifest` is the parsed document.
+ * ERROR_MANIFEST_BLOB_UNKNOWN: `out_missing` holds the digests that are not there, one a line.
+ * ERROR_PRECONDITION: If-Match or If-None-Match do not hold.
+ *
+ * The bytes come first, then the referrers' entry, then the revision, then the tags: whatever is
+ * visible is complete. Everything that the manifest names is on disk before this returns.
+ *
+ * Locking: takes repository_lock().
+ */
+int repository_put_manifest(const struct repository *repository, const struct manifest_put *put,
+                            struct manifest *out_manifest, struct buffer *out_missing,
+                            struct error *error);
+
+/*
+ * Removes a manifest, all tags that stand for it and its entry among the referrers. Durable on
+ * return. 1, 0 if there was none, -1. Locking: takes repository_lock().
+ */
+int repository_delete_manifest(const struct repository *repository, const struct digest *digest,
+                               struct error *error);
+
+/* Removes a tag only; the manifest stays. 1, 0, -1. Locking: takes repository_lock(). */
+int repository_delete_tag(const struct repository *repository, const char *tag,
+                          struct error *error);
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/store/revision.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/store/blob.h"
+#include "lib/store/link.h"
+
+/* No manifest that a client may push is larger; another program's might be. */
+enum { READ_LIMIT = 64 * 1024 * 1024 };
+
+int revision_exists(const struct repository *repository, const struct digest *digest,
+                    struct error *error)
+{
+    struct digest target;
+    uint64_t size;
+    int found =
+        link_read(repository->store, layout_link(repository->name, LINK_REVISION, digest).text,
+                  &target, error);
+
+    return found > 0 ? blob_is_stored(repository->store, &target, &size, error) : found;
+}
+
+void stored_manifest_release(struct stored_manifest *manifest)
+{
+    buffer_release(&manifest->content);
+}
+
+/* What the document states, else what was said when it was pushed, else what it looks like. */
+static int find_media_type(const struct repository *repository, struct stored_manifest *manifest,
+                           struct error *error)
+{
+    struct document document = {manifest->content.data, manifest->content.length, NULL};
+    struct path path = layout_media_type(repository->name, &manifest->digest);
+    AUTO_BUFFER struct buffer stored = BUFFER_INIT;
+
+    (void)snprintf(manifest->media_type, sizeof(manifest->media_type), "application/json");
+    if (manifest_media_type(&document, manifest->media_type) == TYPE_STATED) {
+        return 0;
+    }
+    if (file_read(repository->store->root, path.text, MEDIA_TYPE_SIZE, &stored, error) < 0) {
+        return -1;
+    }
+    if (media_type_is_valid(stored.data)) {
+        (void)snprintf(manifest->media_type, sizeof(manifest->media_type), "%s", stored.data);
+    }
+    return 0;
+}
+
+int revision_read(const struct repository *repository, const struct digest *digest,
+                  struct stored_manifest *out_manifest, struct error *error)
+{
+    struct path link = layout_link(repository->name, LINK_REVISION, digest);
+    struct digest target;
+    int found = link_read(repository->store, link.text, &target, error);
+
+    if (found > 0) {
+        found = file_read(repository->store->root, layout_blob(&target).text, READ_LIMIT,
+                          &out_manifest->content, error);
+    }
+    if (found <= 0) {
+        return found;
+    }
+    out_manifest->digest = *digest;
+    return find_media_type(repository, out_manifest, error) < 0 ? -1 : 1;
+}
+
+static int write_media_type(const struct repository *repository,
+                            const struct stored_manifest *manifest, struct sync_set *syncs,
+                            struct error *error)
+{
+    struct document document = {manifest->content.data, manifest->content.length, NULL};
+    struct path path = layout_media_type(repository->name, &manifest->digest);
+    char told[MEDIA_TYPE_SIZE] = "";
+    AUTO_BUFFER struct buffer text = BUFFER_INIT;
+
+    if (manifest_media_type(&document, told) == TYPE_STATED) {
+        return 0;
+    }
+    if (strcmp(told, manifest->media_type) == 0) {
+        return file_remove(repository->store->root, path.text, error) < 0 ? -1 : 0;
+    }
+    buffer_add_text(&text, manifest->media_type);
+    return store_write(repository->store, path.text, &text, syncs, error);
+}
+
+/* Without `_layers`, distribution does not see the repository, and its collector would take the
+ * manifests away. */
+static int make_layers(const struct repository *repository, struct sync_set *syncs,
+                       struct error *error)
+{
+    struct path layers = layout_links(repository->name, LINK_LAYER, DIGEST_SHA256);
+
+    sync_set_add(syncs, layers.text);
+    return file_make_parents(repository->store->root, layers.text, error);
+}
+
+int revision_write(const struct repository *repository, const struct stored_manifest *manifest,
+                   struct sync_set *syncs, struct error *error)
+{
+    struct path link = layout_link(repository->name, LINK_REVISION, &manifest->digest);
+
+    if (blob_write(repository->store, &manifest->digest, &manifest->content, syncs, error) < 0 ||
+        make_layers(repository, syncs, error) < 0 ||
+        write_media_type(repository, manifest, syncs, error) < 0) {
+        return -1;
+    }
+    return link_write(repository->store, link.text, &manifest->digest, syncs, error);
+}
+
+int revision_remove(const struct repository *repository, const struct digest *digest,
+                    struct sync_set *syncs, struct error *error)
+{
+    struct path link = layout_link(repository->name, LINK_REVISION, digest);
+    struct path media_type = layout_media_type(repository->name, digest);
+    int removed = link_remove(repository->store, link.text, syncs, error);
+
+    if (removed > 0 && file_remove(repository->store->root, media_type.text, error) < 0) {
+        return -1;
+    }
+    return removed;
+}

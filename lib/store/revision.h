@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef STORE_REVISION_H
+#define STORE_REVISION_H
+
+/* Single manifests by digest: a link in the repository and the bytes among the blobs. */
+
+#include "lib/oci/manifest.h"
+#include "lib/store/store.h"
+
+/* 1; 0 if the repository has no manifest of this digest; -1. */
+int revision_exists(const struct repository *repository, const struct digest *digest,
+                    struct error *error);
+
+struct stored_manifest {
+    struct digest digest;
+    char media_type[MEDIA_TYPE_SIZE];
+    struct buffer content;
+};
+
+#define STORED_MANIFEST_INIT                                                                       \
+    {                                                                                              \
+        .content = BUFFER_INIT                                                                     \
+    }
+#define AUTO_STORED_MANIFEST AUTO(stored_manifest_release)
+void stored_manifest_release(struct stored_manifest *manifest);
+
+/* 1, 0, -1. `out_manifest` must be empty. */
+int revision_read(const struct repository *repository, const struct digest *digest,
+                  struct stored_manifest *out_manifest, struct error *error);
+
+/* Stores bytes and link; `media_type` too if the document does not tell it. Durable once `syncs`
+ * is flushed. */
+int revision_write(const struct repository *repository, const struct stored_manifest *manifest,
+                   struct sync_set *syncs, struct error *error);
+
+/* 1, 0 if there was none, -1. The bytes stay. */
+int revision_remove(const struct repository *repository, const struct digest *digest,
+                    struct sync_set *syncs, struct error *error);
+
+#endif

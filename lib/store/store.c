@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/text.h"
+
+void store_make_id(char out_id[STORE_ID_SIZE])
+{
+    unsigned char bytes[16];
+    char hex[33];
+
+    if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes)) {
+        /* Cannot happen for so few bytes; a clash would be noticed by O_EXCL. */
+        memset(bytes, (int)getpid(), sizeof(bytes));
+    }
+    bytes[6] = (unsigned char)((bytes[6] & 0x0f) | 0x40);
+    bytes[8] = (unsigned char)((bytes[8] & 0x3f) | 0x80);
+    text_hex(bytes, sizeof(bytes), hex);
+    (void)snprintf(out_id, STORE_ID_SIZE, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12,
+                   hex + 16, hex + 20);
+}
+
+static int open_directory(const char *path, struct error *error)
+{
+    int descriptor;
+
+    if (file_make_parents(AT_FDCWD, path, error) < 0) {
+        return -1;
+    }
+    if (mkdir(path, 0777) < 0 && errno != EEXIST) {
+        return error_errno(error, "make directory '%s'", path);
+    }
+    descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return descriptor < 0 ? error_errno(error, "open directory '%s'", path) : descriptor;
+}
+
+static int make_directories(int directory, const char *const *paths, struct error *error)
+{
+    for (; *paths; paths++) {
+        if (file_make_parents(directory, *paths, error) < 0) {
+            return -1;
+        }
+        if (mkdirat(directory, *paths, 0777) < 0 && errno != EEXIST) {
+            return error_errno(error, "make directory '%s'", *paths);
+        }
+    }
+    return 0;
+}
+
+/* Whether a file can be moved, and linked, from one directory into the other. */
+static int try_together(struct store *store, struct error *error)
+{
+    char id[STORE_ID_SIZE];
+    struct path piece;
+    struct path trial;
+    AUTO_CLOSE int descriptor = -1;
+    int result = 0;
+
+    store_make_id(id);
+    piece = layout_piece(id);
+    (void)snprintf(trial.text, sizeof(trial.text), "_berth/trial-%s", id);
+    descriptor = file_create(store->temporary, piece.text, error);
+    if (descriptor < 0) {
+        return -1;
+    }
+    if (linkat(store->temporary, piece.text, store->root, trial.text, 0) < 0 ||
+        renameat(store->temporary, piece.text, store->root, trial.text) < 0) {
+        result = error_errno(error,
+                             "'%s' and '%s' must be on one filesystem, below one mount point: "
+                             "a file cannot be moved between them",
+                             store->options->temporary, store->options->root);
+        error->code = ERROR_INTERNAL;
+    }
+    (void)unlinkat(store->temporary, piece.text, 0);
+    (void)unlinkat(store->root, trial.text, 0);
+    return result;
+}
+
+/* A skeleton on a read-only filesystem can still be read from. */
+static int make_skeleton(struct store *store, struct error *error)
+{
+    static const char *const below_root[] = {LAYOUT_BLOBS, LAYOUT_REPOSITORIES, LAYOUT_LOCKS, NULL};
+    static const char *const below_temporary[] = {LAYOUT_UPLOADS, LAYOUT_PIECES, LAYOUT_BODIES,
+                                                  NULL};
+    AUTO_SYNC_SET struct sync_set syncs = SYNC_SET_INIT(store->root);
+
+    if (make_directories(store->root, below_root, error) < 0 ||
+        make_directories(store->temporary, below_temporary, error) < 0 ||
+        try_together(store, error) < 0) {
+        return -1;
+    }
+    sync_set_add(&syncs, LAYOUT_BLOBS);
+    sync_set_add(&syncs, LAYOUT_REPOSITORIES);
+    return sync_set_flush(&syncs, error);
+}
+
+int store_open(struct store *store, const struct store_options *options, struct error *error)
+{
+    struct store opened = {.options = options, .root = -1, .temporary = -1};
+    struct statvfs status;
+
+    opened.root = open_directory(options->root, error);
+    opened.temporary = opened.root < 0 ? -1 : open_directory(options->temporary, error);
+    if (opened.temporary < 0) {
+        store_close(&opened);
+        return -1;
+    }
+    if (fstatvfs(opened.root, &status) == 0 && !(status.f_flag & ST_RDONLY) &&
+        make_skeleton(&opened, error) < 0 && error->code != ERROR_NO_SPACE) {
+        store_close(&opened);
+        return -1;
+    }
+    *store = opened;
+    return 0;
+}
+
+void store_close(struct store *store)
+{
+    cleanup_close(&store->root);
+    cleanup_close(&store->temporary);
+    *store = (struct store)STORE_INIT;
+}
+
+int store_check_space(const struct store *store, uint64_t bytes, struct error *error)
+{
+    struct statvfs status;
+    uint64_t available;
+
+    if (fstatvfs(store->root, &status) < 0) {
+        return error_errno(error, "look at the free space of '%s'", store->options->root);
+    }
+    available = (uint64_t)status.f_bavail * status.f_frsize;
+    if (available < store->options->minimum_free_space ||
+        available - store->options->minimum_free_space < bytes) {
+        return error_set(error, ERROR_NO_SPACE, "the registry's storage is full");
+    }
+    return 0;
+}
+
+int store_write(struct store *store, const char *path, const struct buffer *content,
+                struct sync_set *syncs, struct error *error)
+{
+    char id[STORE_ID_SIZE];
+    struct path piece;
+    AUTO_CLOSE int descriptor = -1;
+
+    store_make_id(id);
+    piece = layout_piece(id);
+    descriptor = file_create(store->temporary, piece.text, error);
+    if (descriptor < 0) {
+        return -1;
+    }
+    if (file_write_at(descriptor, 0, content->data, content->length, error) < 0 ||
+        file_sync(descriptor, path, error) < 0 ||
+        file_publish((struct file_place){store->temporary, piece.text},
+                     (struct file_place){store->root, path}, error) < 0) {
+        (void)unlinkat(store->temporary, piece.text, 0);
+        return -1;
+    }
+    sync_set_add(syncs, path);
+    return 0;
+}
+
+int store_discard(struct store *store, struct file_place place, struct error *error)
+{
+    char id[STORE_ID_SIZE];
+    struct path piece;
+
+    store_make_id(id);
+    piece = layout_piece(id);
+    if (renameat(place.directory, place.path, store->temporary, piece.text) < 0) {
+        return errno == ENOENT || errno == ENOTDIR ? 0
+                                                   : error_errno(error, "remove '%s'", place.path);
+    }
+    return file_remove_tree(store->temporary, piece.text, error) < 0 ? -1 : 1;
+}

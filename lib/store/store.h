@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+/*
+ * A place for blobs and repositories: a root directory in distribution's layout and a directory for
+ * what is still on its way, on the same filesystem. Several processes on several hosts may have the
+ * same store open.
+ *
+ * What the modules of this floor promise together:
+ * - A name below the root holds bytes of that digest: verified before the rename.
+ * - What an answer relied on is on disk before the function that allows the answer returns.
+ * - A crash at any point leaves nothing that a reader can see; what remains lies in the temporary
+ *   directory until expire_abandoned() takes it.
+ */
+
+#include <stdint.h>
+
+#include "lib/base/error.h"
+#include "lib/base/file.h"
+#include "lib/oci/digest.h"
+#include "lib/oci/name.h"
+#include "lib/store/layout.h"
+
+/* Which manifests are taken although content that they name is not in the repository. */
+enum accept_sparse {
+    SPARSE_NO,
+    SPARSE_INDEX, /* an index whose children are absent */
+    SPARSE_ALL,
+};
+
+struct store_options {
+    char *root;                  /* absolute path */
+    char *temporary;             /* absolute path */
+    uint64_t minimum_free_space; /* bytes */
+    uint64_t upload_expiry;      /* seconds since the last byte */
+    enum accept_sparse accept_sparse;
+};
+
+struct store {
+    const struct store_options *options;
+    int root; /* descriptors of the two directories */
+    int temporary;
+};
+
+#define STORE_INIT                                                                                 \
+    {                                                                                              \
+        .options = NULL, .root = -1, .temporary = -1                                               \
+    }
+
+/*
+ * Opens a store and makes what is missing of it. Fails with a message for the operator when the two
+ * directories cannot be used together: renames and links between them are tried, because equal
+ * device numbers prove nothing (bind mounts). `options` must outlive the store.
+ */
+int store_open(struct store *store, const struct store_options *options, struct error *error);
+void store_close(struct store *store);
+
+/* ERROR_NO_SPACE if less than minimum_free_space would be left after `bytes` more. */
+int store_check_space(const struct store *store, uint64_t bytes, struct error *error);
+
+/* A random id in the form of a UUID (RFC 9562, version 4). */
+enum { STORE_ID_SIZE = 37 };
+void store_make_id(char out_id[STORE_ID_SIZE]);
+
+/*
+ * Writes a small file durably: content first, then the name; the caller flushes `syncs`. Replaces
+ * what is there.
+ */
+int store_write(struct store *store, const char *path, const struct buffer *content,
+                struct sync_set *syncs, struct error *error);
+
+/* Takes a file or directory out of sight at once and removes it. 1, 0 if there was none, -1. */
+int store_discard(struct store *store, struct file_place place, struct error *error);
+
+/* A repository of a store. The name has passed name_is_valid(). */
+struct repository {
+    struct store *store;
+    char name[NAME_SIZE];
+};
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef STORE_TAG_H
+#define STORE_TAG_H
+
+/*
+ * The tags of a repository: names for revisions.
+ *
+ * Locking: tag_set() and tag_delete() want repository_lock(), so that a tag cannot move between
+ * looking and acting.
+ */
+
+#include "lib/base/lock.h"
+#include "lib/store/store.h"
+
+/* Waits for the lock under which this repository's tags and manifests are changed. */
+int repository_lock(const struct repository *repository, struct lock *lock, struct error *error);
+
+/* 1; 0 if there is no such tag; -1. */
+int tag_get(const struct repository *repository, const char *tag, struct digest *out_digest,
+            struct error *error);
+
+/* Durable once `syncs` is flushed. */
+int tag_set(const struct repository *repository, const char *tag, const struct digest *digest,
+            struct sync_set *syncs, struct error *error);
+
+/* The tag and its history. 1, 0 if there was none, -1. */
+int tag_delete(const struct repository *repository, const char *tag, struct sync_set *syncs,
+               struct error *error);
+
+/* A page of a list that is sorted by its bytes. */
+struct page {
+    const char *last; /* begin behind this one; NULL or "": from the start */
+    size_t limit;     /* entries */
+};
+
+/* 1 if there are more behind the page; 0; -1. */
+int tag_list(const struct repository *repository, const struct page *page, struct file_names *out,
+             struct error *error);
+
+#endif

@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/store/upload.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/text.h"
+#include "lib/store/blob.h"
+
+enum {
+    STATE_LIMIT = 4096,     /* bytes of a state file */
+    COPY_SIZE = 256 * 1024, /* bytes read at a time */
+    STATE_LINES = 6,        /* see state_write() */
+};
+
+#define STATE_MAGIC "berth-upload-1"
+
+/* A UUID and nothing else, because it becomes a file name. */
+static bool id_is_valid(const char *id)
+{
+    static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+
+    if (strlen(id) != sizeof(form) - 1) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof(form) - 1; i++) {
+        if (form[i] == '-' ? id[i] != '-' : !text_is_hex(id + i, 1)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/*
+ * Which boot of which machine this is. A saved hash is trusted on the very boot that saved it only:
+ * after a power cut the data may hold less than the state says, and other machines may have other
+ * libraries. Empty if unknown: then nothing is trusted.
+ */
+static const char *boot_id(void)
+{
+    static char id[64];
+    AUTO_BUFFER struct buffer content = BUFFER_INIT;
+
+    if (!id[0]) {
+        AUTO_CLOSE int descriptor = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+        ssize_t length = descriptor < 0 ? -1 : read(descriptor, id, sizeof(id) - 1);
+
+        id[length > 0 ? length : 0] = '\0';
+        id[strcspn(id, "\n")] = '\0';
+    }
+    return id;
+}
+
+static int unknown(struct error *error)
+{
+    return error_set(error, ERROR_UPLOAD_UNKNOWN, "there is no such upload session");
+}
+
+/* Replaces the state file at once. Not synced: a session need not outlive a power cut. */
+static int state_write(const struct upload *upload, struct error *error)
+{
+    struct store *store = upload->repository->store;
+    char id[STORE_ID_SIZE];
+    struct path piece;
+    struct path state = layout_upload_state(upload->id);
+    AUTO_CLOSE int descriptor = -1;
+    AUTO_BUFFER struct buffer text = BUFFER_INIT;
+
+    buffer_format(&text, STATE_MAGIC "\n%s\n%s\n%s\n%" PRIu64 "\n", upload->repository->name,
+                  digest_algorithm_name(upload->hash.algorithm), boot_id(), upload->hashed);
+    hash_save(&upload->hash, &text);
+    buffer_add_text(&text, "\n");
+    store_make_id(id);
+    piece = layout_piece(id);
+    descriptor = file_create(store->temporary, piece.text, error);
+    if (descriptor < 0) {
+        return -1;
+    }
+    if (file_write_at(descriptor, 0, text.data, text.length, error) < 0) {
+        (void)unlinkat(store->temporary, piece.text, 0);
+        return -1;
+    }
+    return file_publish((struct file_place){store->temporary, piece.text},
+                        (struct file_place){store->temporary, state.text}, error);
+}
+
+/* Reads the state of a session. 1; 0 if there is none that belongs to the repository; -1. */
+static int state_read(struct upload *upload, struct error *error)
+{
+    struct path path = layout_upload_state(upload->id);
+    AUTO_BUFFER struct buffer text = BUFFER_INIT;
+    char *lines[STATE_LINES];
+    char *cursor;
+    enum digest_algorithm algorithm;
+    int found =
+        file_read(upload->repository->store->temporary, path.text, STATE_LIMIT, &text, error);
+
+    if (found <= 0) {
+        return found;
+    }
+    cursor = text.data;
+    for (size_t i = 0; i < STATE_LINES; i++) {
+        lines[i] = strsep(&cursor, "\n");
+        if (!cursor) {
+            return 0;
+        }
+    }
+    if (strcmp(lines[0], STATE_MAGIC) != 0 || strcmp(lines[1], upload->repository->name) != 0 ||
+        !digest_algorithm_parse(lines[2], &algorithm)) {
+        return 0;
+    }
+    if (!*boot_id() || strcmp(lines[3], boot_id()) != 0 ||
+        !text_number(lines[4], strlen(lines[4]), &upload->hashed) ||
+        !hash_load(&upload->hash, algorithm, lines[5])) {
+        hash_begin(&upload->hash, algorithm);
+        upload->hashed = 0;
+    }
+    return 1;
+}
+
+int upload_start(struct upload *upload, const struct repository *repository,
+                 enum digest_algorithm algorithm, struct error *error)
+{
+    struct store *store = repository->store;
+    AUTO_UPLOAD struct upload started = UPLOAD_INIT;
+    struct path directory;
+    struct path lock;
+
+    started.repository = repository;
+    store_make_id(started.id);
+    directory = layout_upload(started.id);
+    lock = layout_upload_lock(started.id);
+    if (mkdirat(store->temporary, directory.text, 0777) < 0) {
+        return error_errno(error, "make directory '%s'", directory.text);
+    }
+    hash_begin(&started.hash, algorithm);
+    if (lock_take_or_create(&started.lock, (struct file_place){store->temporary, lock.text},
+                            LOCK_TRY, error) != LOCK_TAKEN ||
+        state_write(&started, error) < 0) {
+        struct error ignored;
+
+        (void)store_discard(store, (struct file_place){store->temporary, directory.text}, &ignored);
+        return -1;
+    }
+    *upload = started;
+    started = (struct upload)UPLOAD_INIT;
+    return 0;
+}
+
+static int open_data(struct upload *upload, int flags, struct error *error)
+{
+    struct path path = layout_upload_data(upload->id);
+    struct stat status;
+
+    upload->data = openat(upload->repository->store->temporary, path.text,
+                          O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0666);
+    if (upload->data < 0) {
+        return errno == ENOENT ? 0 : error_errno(error, "open '%s'", path.text);
+    }
+    if (fstat(upload->data, &status) < 0) {
+        return error_errno(error, "stat '%s'", path.text);
+    }
+    upload->size = (uint64_t)status.st_size;
+    if (upload->hashed > upload->size) {
+        hash_begin(&upload->hash, upload->hash.algorithm);
+        upload->hashed = 0;
+    }
+    return 0;
+}
+
+int upload_open(struct upload *upload, const struct repository *repository, const char *id,
+                struct error *error)
+{
+    AUTO_UPLOAD struct upload opened = UPLOAD_INIT;
+    struct path lock;
+    int found;
+
+    if (!id_is_valid(id)) {
+        return unknown(error);
+    }
+    opened.repository = repository;
+    (void)snprintf(opened.id, sizeof(opened.id), "%s", id);
+    lock = layout_upload_lock(id);
+    switch (lock_take(&opened.lock, (struct file_place){repository->store->temporary, lock.text},
+                      LOCK_TRY, error)) {
+    case LOCK_FAILED:
+        return -1;
+    case LOCK_ABSENT:
+        return unknown(error);
+    case LOCK_BUSY:
+        return error_set(error, ERROR_UPLOAD_BUSY,
+                         "another request is writing to this upload session");
+    case LOCK_TAKEN:
+        break;
+    }
+    found = state_read(&opened, error);
+    if (found <= 0) {
+        return found < 0 ? -1 : unknown(error);
+    }
+    if (open_data(&opened, 0, error) < 0) {
+        return -1;
+    }
+    *upload = opened;
+    opened = (struct upload)UPLOAD_INIT;
+    return 0;
+}
+
+int upload_status(const struct repository *repository, const char *id, uint64_t *out_size,
+                  struct error *error)
+{
+    struct upload seen = UPLOAD_INIT;
+    struct path data;
+    struct stat status;
+    int found;
+
+    if (!id_is_valid(id)) {
+        return unknown(error);
+    }
+    seen.repository = repository;
+    (void)snprintf(seen.id, sizeof(seen.id), "%s", id);
+    found = state_read(&seen, error);
+    if (found <= 0) {
+        return found < 0 ? -1 : unknown(error);
+    }
+    data = layout_upload_data(id);
+    if (fstatat(repository->store->temporary, data.text, &status, AT_SYMLINK_NOFOLLOW) == 0) {
+        *out_size = (uint64_t)status.st_size;
+    } else if (errno == ENOENT) {
+        *out_size = 0;
+    } else {
+        return error_errno(error, "stat '%s'", data.text);
+    }
+    return 0;
+}
+
+static void hash_follow(struct upload *upload, const void *bytes, size_t length)
+{
+    if (upload->hashed == upload->size) {
+        hash_update(&upload->hash, bytes, length);
+        upload->hashed += length;
+    }
+}
+
+int upload_write(struct upload *upload, const void *bytes, size_t length, struct error *error)
+{
+    if (upload->data < 0 && open_data(upload, O_CREAT, error) < 0) {
+        return -1;
+    }
+    if (file_write_at(upload->data, upload->size, bytes, length, error) < 0) {
+        return -1;
+    }
+    hash_follow(upload, bytes, length);
+    upload->size += length;
+    return 0;
+}
+
+/* Brings the hash up to the end of the data, reading what it has not seen. */
+static int hash_catch_up(struct upload *upload, struct error *error)
+{
+    AUTO_FREE char *piece = NULL;
+
+    if (upload->hashed == upload->size) {
+        return 0;
+    }
+    piece = malloc(COPY_SIZE);
+    if (!piece) {
+        return error_errno(error, "hash an upload");
+    }
+    while (upload->hashed < upload->size) {
+        ssize_t got = file_read_at(upload->data, upload->hashed, piece, COPY_SIZE, error);
+
+        if (got <= 0) {
+            return got < 0 ? -1 : error_set(error, ERROR_INTERNAL, "an upload shrank");
+        }
+        hash_update(&upload->hash, piece, (size_t)got);
+        upload->hashed += (size_t)got;
+    }
+    return 0;
+}
+
+static int copy_file(struct upload *upload, const char *path, struct error *error)
+{
+    AUTO_FREE char *piece = malloc(COPY_SIZE);
+    AUTO_CLOSE int source = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    uint64_t offset = 0;
+
+    if (source < 0) {
+        return error_errno(error,
+                           "open the request body '%s' (the workers must run as the web server's "
+                           "user)",
+                           path);
+    }
+    if (!piece) {
+        return error_errno(error, "copy a request body");
+    }
+    for (;;) {
+        ssize_t got = file_read_at(source, offset, piece, COPY_SIZE, error);
+
+        if (got <= 0) {
+            return (int)got;
+        }
+        if (upload_write(upload, piece, (size_t)got, error) < 0) {
+            return -1;
+        }
+        offset += (size_t)got;
+    }
+}
+
+int upload_adopt(struct upload *upload, const char *path, struct error *error)
+{
+    struct path data = layout_upload_data(upload->id);
+
+    if (upload->size > 0 || upload->data >= 0 ||
+        linkat(AT_FDCWD, path, upload->repository->store->temporary, data.text, 0) < 0) {
+        return copy_file(upload, path, error);
+    }
+    if (open_data(upload, 0, error) < 0) {
+        return -1;
+    }
+    return hash_catch_up(upload, error);
+}
+
+int upload_rewind(struct upload *upload, uint64_t size, struct error *error)
+{
+    if (upload->data >= 0 && upload->size > size) {
+        if (ftruncate(upload->data, (off_t)size) < 0) {
+            return error_errno(error, "shorten an upload");
+        }
+        upload->size = size;
+        if (upload->hashed > size) {
+            hash_begin(&upload->hash, upload->hash.algorithm);
+            upload->hashed = 0;
+        }
+    }
+    return 0;
+}
+
+int upload_suspend(struct upload *upload, struct error *error)
+{
+    int result = state_write(upload, error);
+
+    upload_release(upload);
+    return result;
+}
+
+/* Checks that the bytes have this digest. */
+static int verify(struct upload *upload, const struct digest *digest, struct error *error)
+{
+    struct digest actual;
+    struct hash hash;
+
+    if (upload->hash.algorithm != digest->algorithm) {
+        hash_begin(&upload->hash, digest->algorithm);
+        upload->hashed = 0;
+    }
+    if (hash_catch_up(upload, error) < 0) {
+        return -1;
+    }
+    hash = upload->hash;
+    hash_finish(&hash, &actual);
+    if (!digest_equal(&actual, digest)) {
+        return error_set(error, ERROR_DIGEST_INVALID, "the uploaded content's digest is %s",
+                         actual.text);
+    }
+    return 0;
+}
+
+static mode_t current_umask(void)
+{
+    mode_t mask = umask(0);
+
+    (void)umask(mask);
+    return mask;
+}
+
+int upload_finish(struct upload *upload, const struct digest *digest, struct error *error)
+{
+    struct path data = layout_upload_data(upload->id);
+    struct file_place place = {upload->repository->store->temporary, data.text};
+    struct error ignored;
+
+    if (upload->data < 0 && open_data(upload, O_CREAT, error) < 0) {
+        return -1;
+    }
+    if (verify(upload, digest, error) < 0) {
+        if (error->code == ERROR_DIGEST_INVALID) {
+            (void)upload_suspend(upload, &ignored);
+        }
+        return -1;
+    }
+    /* A web server's body file is for its owner only. */
+    if (fchmod(upload->data, 0666 & ~current_umask()) < 0) {
+        return error_errno(error, "fchmod '%s'", data.text);
+    }
+    if (blob_publish(upload->repository, digest, place, upload->data, error) < 0) {
+        return -1;
+    }
+    /* The blob is there: what the rest of the session leaves behind is not the client's problem. */
+    (void)upload_cancel(upload, &ignored);
+    return 0;
+}
+
+int upload_cancel(struct upload *upload, struct error *error)
+{
+    struct store *store = upload->repository->store;
+    struct path directory = layout_upload(upload->id);
+    int result = store_discard(store, (struct file_place){store->temporary, directory.text}, error);
+
+    upload_release(upload);
+    return result < 0 ? -1 : 0;
+}
+
+void upload_release(struct upload *upload)
+{
+    cleanup_close(&upload->data);
+    upload->data = -1;
+    lock_release(&upload->lock);
+}

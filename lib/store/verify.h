@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef STORE_VERIFY_H
+#define STORE_VERIFY_H
+
+/*
+ * Looks whether a store keeps its promises, while it is in use: every blob has its digest, every
+ * link leads to a blob, every tag to a manifest, every manifest to what it names.
+ */
+
+#include "lib/store/store.h"
+
+struct verify_report {
+    /* Called for each problem with a path below the root and a sentence. */
+    void (*problem)(void *context, const char *path, const char *what);
+    void *context;
+    bool repair;       /* move damaged blobs aside and remove useless links */
+    bool skip_content; /* do not read the blobs */
+    uint64_t blobs;    /* counted on the way */
+    uint64_t bytes;
+    uint64_t manifests;
+    uint64_t tags;
+    uint64_t problems;
+};
+
+/* -1 if it could not look everywhere; problems are no failure. */
+int verify_store(struct store *store, struct verify_report *report, struct error *error);
+
+#endif
