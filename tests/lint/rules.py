@@ -1,0 +1,221 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""What STYLE asks of the source and no other tool looks at: floors and circles of includes, who may talk to which
+library, banned functions, the length of files and functions, licence lines.
+
+    tests/lint/rules.py [DIRECTORY]     prints FILE:LINE: what is wrong, exits 1 if anything is
+"""
+import os
+import re
+import subprocess
+import sys
+
+# From the ground up. A file includes headers of its own floor or of floors below.
+FLOORS = [
+    ["lib/base/"],
+    ["lib/oci/"],
+    ["lib/store/", "lib/access/"],
+    ["lib/proxy/"],
+    ["lib/registry"],
+    ["lib/configuration"],
+    ["fcgi/"],
+]
+
+# What a library's names look like in the source -> the only files in which they may stand.
+ROOMS = [
+    (r"\bFCGX_\w+|<fcgi\w*\.h>", "FastCGI", ["fcgi/worker.", "fcgi/request.", "fcgi/response."]),
+    (r"\bcurl_\w+|\bCURL\w*|<curl/", "libcurl", ["lib/proxy/http_client."]),
+    (r"\b(EVP|SHA\d+|HMAC|RAND|OPENSSL|CRYPTO|ERR)_\w+|<openssl/", "OpenSSL", ["lib/oci/digest.", "lib/access/"]),
+    (r"\bcJSON\w*|<cjson/", "cJSON", ["lib/oci/manifest.", "lib/base/json."]),
+    (r"<ini\.h>|\bini_parse\w*", "inih", ["lib/configuration."]),
+    (r"\bcrypt(_r)?\s*\(|<crypt\.h>", "crypt", ["lib/access/"]),
+    (r"<psl\w*\.h>|<libpsl\.h>|\bpsl_\w+", "libpsl", ["lib/proxy/"]),
+]
+
+BANNED = {
+    "strcpy": "snprintf or buffer", "strcat": "buffer", "strncpy": "snprintf or memcpy", "strncat": "buffer",
+    "stpcpy": "buffer", "sprintf": "snprintf", "vsprintf": "vsnprintf", "gets": "a reader with a limit",
+    "scanf": "a parser", "sscanf": "a parser", "fscanf": "a parser",
+    "atoi": "text_… with a range", "atol": "text_… with a range", "atoll": "text_… with a range",
+    "atof": "text_… with a range",
+    "strtok": "text_…", "gmtime": "gmtime_r", "localtime": "localtime_r", "ctime": "strftime", "asctime": "strftime",
+    "alloca": "a fixed buffer with a limit", "system": "nothing", "popen": "nothing",
+    "signal": "sigaction", "setjmp": "return", "longjmp": "return", "tmpnam": "mkstemp", "tempnam": "mkstemp",
+    "mktemp": "mkstemp", "rand": "getrandom", "srand": "getrandom", "random": "getrandom", "usleep": "nanosleep",
+    "FCGX_FPrintF": "snprintf and FCGX_PutStr", "FCGX_VFPrintF": "snprintf and FCGX_PutStr",
+}
+
+FUNCTION_LINES = 60
+FILE_LINES = 600
+PARAMETERS = 5
+LICENCE = "SPDX-License-Identifier: Apache-2.0"
+SOURCE = re.compile(r"^(fcgi|lib)/.*\.[ch]$")
+TEST_SOURCE = re.compile(r"^tests/.*\.[ch]$")
+SCRIPT = re.compile(r"^(deploy|tests|\.ci)/")
+
+
+def code_only(text):
+    """The text without comments and without what is inside of string and character literals; lines stay lines."""
+    token = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
+
+    def blank(match):
+        found = match.group(0)
+        if found[0] == "/":
+            return "\n" * found.count("\n") or " "
+        return found[0] * 2
+    lines = text.split("\n")
+    includes = {n: line for n, line in enumerate(lines) if re.match(r"\s*#\s*include\b", line)}
+    # Includes are code, their quotes hold a path; they get out of the way while literals are blanked.
+    stripped = token.sub(blank, "\n".join("#include" if n in includes else line for n, line in enumerate(lines)))
+    result = stripped.split("\n")
+    for n, line in includes.items():
+        if result[n] == "#include":
+            result[n] = line
+    return result
+
+
+def floor_of(path):
+    for height, prefixes in enumerate(FLOORS):
+        if any(path.startswith(prefix) for prefix in prefixes):
+            return height
+    return None
+
+
+def module_of(path):
+    return re.sub(r"\.[ch]$", "", path)
+
+
+class Lint:
+    def __init__(self, root):
+        self.root = root
+        self.faults = []
+        self.edges = {}
+
+    def fault(self, path, line, text):
+        self.faults.append(f"{path}:{line}: {text}")
+
+    def files(self):
+        """What git tracks or would track: build directories and stores are none of our business."""
+        listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=self.root,
+                                check=True, capture_output=True, text=True).stdout
+        return sorted(path for path in set(listed.split("\0")) if path and os.path.isfile(os.path.join(self.root, path)))
+
+    def run(self):
+        for path in self.files():
+            if not (SOURCE.match(path) or TEST_SOURCE.match(path) or SCRIPT.match(path)):
+                continue
+            with open(os.path.join(self.root, path), encoding="utf-8", errors="replace") as file:
+                text = file.read()
+            self.check_licence(path, text)
+            if path.endswith((".c", ".h")):
+                self.check_source(path, text)
+        self.check_circles()
+        return self.faults
+
+    def check_licence(self, path, text):
+        head = text.split("\n")[:3]
+        if path.endswith((".c", ".h")):
+            if head[0] != f"/* {LICENCE} */":
+                self.fault(path, 1, f"the first line is not /* {LICENCE} */")
+        elif text.startswith("#!") and not any(LICENCE in line for line in head):
+            self.fault(path, 1, f"no '# {LICENCE}' below the first line")
+
+    def check_source(self, path, text):
+        lines = text.rstrip("\n").split("\n")
+        code = code_only(text)
+        if len(lines) > FILE_LINES:
+            self.fault(path, FILE_LINES, f"{len(lines)} lines; a file has {FILE_LINES} at most")
+        self.check_functions(path, code)
+        for number, line in enumerate(code, 1):
+            self.check_banned(path, number, line)
+            if SOURCE.match(path):
+                self.check_include(path, number, line)
+                self.check_rooms(path, number, line)
+
+    def check_include(self, path, number, line):
+        match = re.match(r'\s*#\s*include\s*"([^"]+)"', line)
+        if not match:
+            return
+        target = match.group(1)
+        here, there = floor_of(path), floor_of(target)
+        if there is None or "/" not in target:
+            self.fault(path, number, f'"{target}" is not written from the root of the repository')
+            return
+        if there > here:
+            self.fault(path, number, f"includes {target}, which is of a floor above")
+        if module_of(target) != module_of(path):
+            self.edges.setdefault(module_of(path), {}).setdefault(module_of(target), (path, number))
+
+    def check_rooms(self, path, number, line):
+        for pattern, library, rooms in ROOMS:
+            match = re.search(pattern, line)
+            if match and not any(path.startswith(room) for room in rooms):
+                self.fault(path, number, f"{match.group(0)}: {library} may be used in {', '.join(r + '*' for r in rooms)} only")
+
+    def check_banned(self, path, number, line):
+        for match in re.finditer(r"(?<![\w.>])(\w+)\s*\(", line):
+            name = match.group(1)
+            if name in BANNED and not re.match(r"\s*#\s*define", line):
+                self.fault(path, number, f"{name} is banned; use {BANNED[name]}")
+
+    def check_functions(self, path, code):
+        """Relies on clang-format: a definition's braces stand alone in the first column."""
+        for opening, line in enumerate(code):
+            if line != "{":
+                continue
+            first = opening
+            while first > 0 and code[first - 1].strip() and not re.search(r"[;}]\s*$", code[first - 1]) \
+                    and not code[first - 1].startswith("#"):
+                first -= 1
+            signature = " ".join(code[first:opening])
+            closing = next((n for n in range(opening, len(code)) if code[n].startswith("}")), len(code) - 1)
+            match = re.search(r"(\w+)\s*\((.*)\)[^()]*$", signature)
+            if not match or "=" in signature:
+                continue
+            length, count = closing - first + 1, parameters(match.group(2))
+            if length > FUNCTION_LINES:
+                self.fault(path, first + 1, f"{match.group(1)} has {length} lines; {FUNCTION_LINES} are the limit")
+            if count > PARAMETERS:
+                self.fault(path, first + 1, f"{match.group(1)} has {count} parameters; {PARAMETERS} are the limit")
+
+    def check_circles(self):
+        """Files, a header and its source being one, stand in an order: none needs itself by a detour."""
+        done, found = set(), set()
+
+        def visit(module, trail):
+            if module in trail:
+                circle = trail[trail.index(module):]
+                if frozenset(circle) not in found:
+                    found.add(frozenset(circle))
+                    path, number = self.edges[circle[-1]][module]
+                    self.fault(path, number, "a circle of includes: " + " -> ".join(circle + [module]))
+                return
+            if module in done:
+                return
+            for target in sorted(self.edges.get(module, {})):
+                visit(target, trail + [module])
+            done.add(module)
+        for module in sorted(self.edges):
+            visit(module, [])
+
+
+def parameters(text):
+    """How many there are in a parameter list; commas inside of parentheses belong to a parameter's own type."""
+    if text.strip() in ("", "void"):
+        return 0
+    depth, count = 0, 1
+    for character in text:
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        count += character == "," and depth == 0
+    return count
+
+
+def main():
+    faults = Lint(sys.argv[1] if len(sys.argv) > 1 else ".").run()
+    for fault in faults:
+        print(fault)
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
