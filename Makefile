@@ -46,7 +46,9 @@ CFLAGS ?= -O2 -g
 # Recursive on purpose: pkg-config may itself be something that `make run` installs first.
 compile = $(CC) -std=c17 -D_GNU_SOURCE -DBERTH_VERSION='"$(VERSION)"' -I. $(WARN) -fstack-protector-strong \
           $(HARDEN) $(shell pkg-config --cflags $(PACKAGES)) $(CPPFLAGS) $(CFLAGS) -MMD -MP
-link = $(CC) $(HARDEN) $(CFLAGS) $(LINK) -Wl,--as-needed $(LDFLAGS) -o $@ $^
+# One short line per file; V=1 shows the commands.
+say = $(if $(V),,@echo '  $(1) $@';)
+link = $(call say,link)$(CC) $(HARDEN) $(CFLAGS) $(LINK) -Wl,--as-needed $(LDFLAGS) -o $@ $^
 LIBS = -lfcgi $(shell pkg-config --libs $(PACKAGES)) -lcrypt
 
 LIBRARY := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c lib/*/*.c))
@@ -70,7 +72,7 @@ $(BUILD)/lib.a: $(LIBRARY)
 $(BUILD)/fcgi.a: $(filter-out $(BUILD)/fcgi/main.o,$(PROGRAM))
 $(BUILD)/%.a:
 	@mkdir -p $(@D)
-	rm -f $@ && $(AR) rcs $@ $^
+	$(call say,ar)rm -f $@ && $(AR) rcs $@ $^
 
 $(BUILD)/berth: $(BUILD)/fcgi/main.o $(BUILD)/fcgi.a $(BUILD)/lib.a
 	$(link) $(LIBS)
@@ -83,7 +85,7 @@ $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/fcgi.a $(BUILD
 
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(compile) -c -o $@ $<
+	$(call say,cc)$(compile) -c -o $@ $<
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
@@ -134,11 +136,12 @@ lint: deps-test
 
 checked: $(patsubst %.c,$(BUILD)/%.tidy,$(filter fcgi/%.c lib/%.c,$(SOURCES))) \
          $(patsubst %.h,$(BUILD)/%.alone,$(filter %.h,$(SOURCES)))
+# clang-tidy counts the warnings it does not show on standard error, its findings are on standard output.
 $(BUILD)/%.tidy: %.c $(BUILD)/%.o .clang-tidy
-	clang-tidy --quiet $< -- -std=c17 -D_GNU_SOURCE -DBERTH_VERSION='""' -I. 2>$@.log && mv $@.log $@
+	@clang-tidy --quiet $< -- -std=c17 -D_GNU_SOURCE -DBERTH_VERSION='""' -I. 2>$@.log && mv $@.log $@
 $(BUILD)/%.alone: %.h Makefile
 	@mkdir -p $(@D)
-	$(compile) -MF $@.d -Wno-unused-function -Wno-unused-const-variable -x c -c -o $@ $<
+	@$(compile) -MF $@.d -Wno-unused-function -Wno-unused-const-variable -x c -c -o $@ $<
 
 bench: deps-test
 	@$(MAKE) --no-print-directory all
