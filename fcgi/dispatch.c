@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "fcgi/handlers.h"
+#include "fcgi/problem.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
@@ -137,6 +138,18 @@ static int check_document_root(struct service *service, const struct request *re
     return 0;
 }
 
+static int check_parameters(const struct request *request, struct error *error)
+{
+    const char *way = request_parameter(request, "BERTH_SENDFILE");
+
+    if (way && !text_begins(way, "x-accel-redirect:/") && strcmp(way, "x-sendfile") != 0) {
+        return error_set(error, ERROR_INTERNAL,
+                         "the web server's BERTH_SENDFILE is neither x-accel-redirect:/LOCATION/ "
+                         "nor x-sendfile");
+    }
+    return 0;
+}
+
 /* The store may come back (a network filesystem), so a failure to open it is not final. */
 static int open_registry(struct service *service, struct error *error)
 {
@@ -168,10 +181,13 @@ void dispatch(struct service *service, struct request *request)
     struct exchange exchange = {.registry = &service->registry,
                                 .request = request,
                                 .response = RESPONSE_INIT,
-                                .missing = BUFFER_INIT};
+                                .details = BUFFER_INIT};
     struct error error = ERROR_INIT;
     int result = check_document_root(service, request, &error);
 
+    if (result == 0) {
+        result = check_parameters(request, &error);
+    }
     if (result == 0) {
         result = open_registry(service, &error);
     }
@@ -182,12 +198,12 @@ void dispatch(struct service *service, struct request *request)
         if (error.code == ERROR_INTERNAL || error.code == ERROR_NO_SPACE) {
             log_error("%s (request %s)", error.message, request->id);
         }
-        response_error(&exchange.response, &error, &exchange.missing);
+        response_error(&exchange.response, &error, &exchange.details);
     }
     if (response_send(&exchange.response, request, &error) < 0 && error.code == ERROR_INTERNAL) {
         log_error("%s (request %s)", error.message, request->id);
     }
     log_access(request, &exchange.response);
     response_reset(&exchange.response);
-    buffer_release(&exchange.missing);
+    buffer_release(&exchange.details);
 }

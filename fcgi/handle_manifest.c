@@ -144,7 +144,7 @@ int handle_manifest_put(struct exchange *exchange, struct error *error)
                                      request_parameter(exchange->request, "CONTENT_TYPE")};
     put.tags = (const char *const *)tags.names;
     put.tag_count = tags.count;
-    if (repository_put_manifest(&exchange->repository, &put, &manifest, &exchange->missing, error) <
+    if (repository_put_manifest(&exchange->repository, &put, &manifest, &exchange->details, error) <
         0) {
         return -1;
     }

@@ -19,7 +19,7 @@ struct exchange {
     struct response response;
     struct route route;
     struct repository repository; /* of the route's name, for all but base and catalog */
-    struct buffer missing;        /* digests to report with an error, one a line */
+    struct buffer details;        /* JSON to report with an error, one value a line */
 };
 
 /* handle_base.c */

@@ -157,7 +157,8 @@ static ssize_t read_connection(struct request *request, void *bytes, size_t size
         int asked = size > INT32_MAX ? INT32_MAX : (int)size;
 
         got = FCGX_GetStr(bytes, asked, request->fastcgi->in);
-        if (got < asked && FCGX_GetError(request->fastcgi->in) != 0) {
+        /* What came before the break is worth keeping; the next call reports it. */
+        if (got <= 0 && FCGX_GetError(request->fastcgi->in) != 0) {
             return error_set(error, ERROR_CLIENT_GONE, "the client broke off the request");
         }
         return got;

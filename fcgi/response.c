@@ -10,13 +10,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fcgi/problem.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/file.h"
-#include "lib/base/json.h"
 #include "lib/base/text.h"
 #include "lib/oci/range.h"
 
 enum { COPY_SIZE = 128 * 1024 };
+
+#define REDIRECT_PREFIX "x-accel-redirect:"
 
 void response_header(struct response *response, const char *name, const char *format, ...)
 {
@@ -32,119 +34,11 @@ void response_header(struct response *response, const char *name, const char *fo
 void response_reset(struct response *response)
 {
     cleanup_close(&response->descriptor);
+    stream_close(response->stream);
     buffer_release(&response->headers);
     buffer_release(&response->bytes);
     buffer_release(&response->target);
     *response = (struct response)RESPONSE_INIT;
-}
-
-struct mapping {
-    int status;
-    const char *code;
-};
-
-/* Without `default`: the compiler reports a code that is forgotten here. */
-static struct mapping map_error(enum error_code code)
-{
-    switch (code) {
-    case ERROR_BLOB_UNKNOWN:
-        return (struct mapping){404, "BLOB_UNKNOWN"};
-    case ERROR_UPLOAD_INVALID:
-        return (struct mapping){400, "BLOB_UPLOAD_INVALID"};
-    case ERROR_UPLOAD_UNKNOWN:
-        return (struct mapping){404, "BLOB_UPLOAD_UNKNOWN"};
-    case ERROR_UPLOAD_BUSY:
-        return (struct mapping){409, "BLOB_UPLOAD_INVALID"};
-    case ERROR_UPLOAD_RANGE:
-        return (struct mapping){416, "BLOB_UPLOAD_INVALID"};
-    case ERROR_DIGEST_INVALID:
-        return (struct mapping){400, "DIGEST_INVALID"};
-    case ERROR_MANIFEST_BLOB_UNKNOWN:
-        return (struct mapping){400, "MANIFEST_BLOB_UNKNOWN"};
-    case ERROR_MANIFEST_INVALID:
-        return (struct mapping){400, "MANIFEST_INVALID"};
-    case ERROR_MANIFEST_UNKNOWN:
-        return (struct mapping){404, "MANIFEST_UNKNOWN"};
-    case ERROR_MANIFEST_TOO_LARGE:
-        return (struct mapping){413, "MANIFEST_INVALID"};
-    case ERROR_NAME_INVALID:
-        return (struct mapping){404, "NAME_INVALID"};
-    case ERROR_NAME_UNKNOWN:
-        return (struct mapping){404, "NAME_UNKNOWN"};
-    case ERROR_SIZE_INVALID:
-        return (struct mapping){400, "SIZE_INVALID"};
-    case ERROR_UNAUTHORIZED:
-        return (struct mapping){401, "UNAUTHORIZED"};
-    case ERROR_DENIED:
-        return (struct mapping){403, "DENIED"};
-    case ERROR_UNSUPPORTED:
-    case ERROR_READ_ONLY:
-        return (struct mapping){405, "UNSUPPORTED"};
-    case ERROR_PRECONDITION:
-        return (struct mapping){412, "MANIFEST_INVALID"};
-    case ERROR_TOO_MANY_REQUESTS:
-        return (struct mapping){429, "TOOMANYREQUESTS"};
-    case ERROR_NO_SPACE:
-        return (struct mapping){507, "DENIED"};
-    case ERROR_REQUEST_INVALID:
-        return (struct mapping){400, "UNSUPPORTED"};
-    case ERROR_NOT_FOUND:
-        return (struct mapping){404, "UNSUPPORTED"};
-    case ERROR_CLIENT_GONE:
-        return (struct mapping){400, "BLOB_UPLOAD_INVALID"};
-    case ERROR_NONE:
-    case ERROR_INTERNAL:
-        break;
-    }
-    return (struct mapping){500, "UNSUPPORTED"};
-}
-
-static void add_error(struct buffer *out, const char *code, const char *message, const char *digest)
-{
-    json_open_object(out, NULL);
-    json_text(out, "code", code);
-    json_text(out, "message", message);
-    if (digest) {
-        json_open_object(out, "detail");
-        json_text(out, "digest", digest);
-        json_close_object(out);
-    }
-    json_close_object(out);
-}
-
-void response_error(struct response *response, const struct error *error,
-                    const struct buffer *details)
-{
-    struct mapping mapping = map_error(error->code);
-    const char *message = error->message;
-    const char *cursor = details->data;
-    const char *item;
-    size_t length;
-
-    if (mapping.status == 500) {
-        message = "internal error: the operator finds the reason in the log";
-    } else if (error->code == ERROR_NO_SPACE) {
-        message = "the registry's storage is full";
-    }
-    response->status = mapping.status;
-    response->body = BODY_BYTES;
-    cleanup_close(&response->descriptor);
-    response->descriptor = -1;
-    buffer_clear(&response->bytes);
-    response_header(response, "Content-Type", "application/json");
-    json_open_object(&response->bytes, NULL);
-    json_open_array(&response->bytes, "errors");
-    while (text_next_item(&cursor, '\n', &item, &length)) {
-        AUTO_BUFFER struct buffer digest = BUFFER_INIT;
-
-        buffer_add(&digest, item, length);
-        add_error(&response->bytes, mapping.code, message, digest.data);
-    }
-    if (details->length == 0) {
-        add_error(&response->bytes, mapping.code, message, NULL);
-    }
-    json_close_array(&response->bytes);
-    json_close_object(&response->bytes);
 }
 
 static const char *reason_phrase(int status)
@@ -227,7 +121,16 @@ static void cut_off(struct request *request)
     request->fastcgi->ipcFd = -1;
 }
 
-static int copy_file(struct response *response, struct request *request, const struct range *range,
+static ssize_t read_body(const struct response *response, uint64_t offset, void *bytes, size_t size,
+                         struct error *error)
+{
+    if (response->body == BODY_STREAM) {
+        return stream_read(response->stream, offset, bytes, size, error);
+    }
+    return file_read_at(response->descriptor, offset, bytes, size, error);
+}
+
+static int copy_body(struct response *response, struct request *request, const struct range *range,
                      struct error *error)
 {
     AUTO_FREE char *piece = malloc(COPY_SIZE);
@@ -236,7 +139,7 @@ static int copy_file(struct response *response, struct request *request, const s
 
     while (piece && offset < end) {
         size_t size = end - offset < COPY_SIZE ? (size_t)(end - offset) : COPY_SIZE;
-        ssize_t got = file_read_at(response->descriptor, offset, piece, size, error);
+        ssize_t got = read_body(response, offset, piece, size, error);
 
         if (got <= 0) {
             break;
@@ -248,9 +151,11 @@ static int copy_file(struct response *response, struct request *request, const s
         response->sent += (uint64_t)got;
     }
     if (offset < end) {
+        struct error reason = *error;
+
         cut_off(request);
-        return error_set(error, ERROR_INTERNAL, "'%s' could not be read to its end",
-                         response->target.data);
+        return error_set(error, ERROR_INTERNAL, "a response had to be cut short: %.200s",
+                         reason.message);
     }
     return 0;
 }
@@ -269,41 +174,43 @@ static int send_head(struct response *response, struct request *request, struct 
     return write_all(request, head.data, head.length, error);
 }
 
+enum departure {
+    LEAVE_AS_BYTES,
+    LEAVE_BY_REDIRECT, /* X-Accel-Redirect */
+    LEAVE_BY_SENDFILE, /* X-Sendfile */
+    LEAVE_COPIED,
+};
+
 bool response_can_hand_over(const struct request *request)
 {
     return request_parameter(request, "BERTH_SENDFILE") &&
            !request_parameter(request, "HTTP_IF_RANGE");
 }
 
-/* Lets the web server send the file: it knows about ranges and slow clients. */
-static int hand_over(struct response *response, struct request *request, struct error *error)
+static void hand_over(struct response *response, const char *way)
 {
-    const char *way = request_parameter(request, "BERTH_SENDFILE");
     AUTO_BUFFER struct buffer path = BUFFER_INIT;
 
-    if (text_begins(way, "x-accel-redirect:")) {
-        buffer_format(&path, "%s%s/", strchr(way, ':') + 1, response->store);
+    if (text_begins(way, REDIRECT_PREFIX)) {
+        buffer_format(&path, "%s%s/", way + strlen(REDIRECT_PREFIX), response->store);
         text_percent_encode(response->target.data, &path);
         response_header(response, "X-Accel-Redirect", "%s", path.data);
-    } else if (strcmp(way, "x-sendfile") == 0) {
+    } else {
         text_percent_encode(response->root, &path);
         buffer_add_text(&path, "/");
         text_percent_encode(response->target.data, &path);
         response_header(response, "X-Sendfile", "%s", path.data);
-    } else {
-        return error_set(error, ERROR_INTERNAL,
-                         "BERTH_SENDFILE is neither x-accel-redirect:/LOCATION/ nor x-sendfile");
     }
     response->sent = response->size;
-    return send_head(response, request, error);
 }
 
-/* The part of the file that the client asks for; sets status and headers. False for 416. */
-static bool choose_range(struct response *response, const struct request *request,
-                         struct range *out)
+/* The part that the client asks for; for one that does not exist, the answer is complete. */
+static enum range_answer choose_range(struct response *response, const struct request *request,
+                                      struct range *out)
 {
     const char *if_range = request_parameter(request, "HTTP_IF_RANGE");
     const char *wanted = request_parameter(request, "HTTP_RANGE");
+    enum range_answer answer;
 
     /* The only validator that we give out is the ETag among our headers. */
     if (if_range && !strstr(response->headers.data, if_range)) {
@@ -311,61 +218,78 @@ static bool choose_range(struct response *response, const struct request *reques
     }
     out->first = 0;
     out->last = response->size - 1; /* wraps for an empty file, and last + 1 back */
-    switch (range_parse(wanted, response->size, out)) {
-    case RANGE_WHOLE:
-        break;
-    case RANGE_PART:
-        response->status = 206;
-        response_header(response, "Content-Range", "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64,
-                        out->first, out->last, response->size);
-        break;
-    case RANGE_UNSATISFIABLE:
-        response->status = 416;
+    answer = range_parse(wanted, response->size, out);
+    if (answer == RANGE_UNSATISFIABLE) {
+        struct error error;
+        struct buffer none = BUFFER_INIT;
+
+        (void)error_set(&error, ERROR_RANGE, "the range begins behind the end of the blob");
         response_header(response, "Content-Range", "bytes */%" PRIu64, response->size);
-        response_header(response, "Content-Length", "0");
-        return false;
+        response_error(response, &error, &none);
     }
-    response_header(response, "Accept-Ranges", "bytes");
-    response_header(response, "Content-Length", "%" PRIu64, out->last + 1 - out->first);
-    return true;
+    return answer;
 }
 
-static int send_file(struct response *response, struct request *request, struct error *error)
+static void range_headers(struct response *response, const struct range *range, bool is_part)
 {
-    struct range range;
-    bool head_only = strcmp(request->method, "HEAD") == 0;
+    if (is_part) {
+        response->status = 206;
+        response_header(response, "Content-Range", "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64,
+                        range->first, range->last, response->size);
+    }
+    response_header(response, "Accept-Ranges", "bytes");
+    response_header(response, "Content-Length", "%" PRIu64, range->last + 1 - range->first);
+}
 
-    if (head_only) {
+/* Adds the headers that belong to the body, and decides how that leaves. */
+static enum departure prepare(struct response *response, const struct request *request,
+                              struct range *out_range)
+{
+    const char *way = request_parameter(request, "BERTH_SENDFILE");
+    enum range_answer answer;
+
+    if (response->body == BODY_NONE || response->body == BODY_BYTES) {
+        return LEAVE_AS_BYTES;
+    }
+    if (strcmp(request->method, "HEAD") == 0) {
         response_header(response, "Accept-Ranges", "bytes");
-        response_header(response, "Content-Length", "%" PRIu64, response->size);
-        return send_head(response, request, error);
+        return LEAVE_AS_BYTES;
     }
-    if (response->descriptor < 0) {
-        return hand_over(response, request, error);
+    answer = choose_range(response, request, out_range);
+    if (answer == RANGE_UNSATISFIABLE) {
+        return LEAVE_AS_BYTES;
     }
-    if (!choose_range(response, request, &range)) {
-        return send_head(response, request, error);
+    if (response->body == BODY_FILE && response->descriptor < 0) {
+        hand_over(response, way);
+        return text_begins(way, REDIRECT_PREFIX) ? LEAVE_BY_REDIRECT : LEAVE_BY_SENDFILE;
     }
-    if (send_head(response, request, error) < 0) {
-        return -1;
-    }
-    return copy_file(response, request, &range, error);
+    range_headers(response, out_range, answer == RANGE_PART);
+    return LEAVE_COPIED;
+}
+
+/* How long the body is that the headers speak of: HEAD tells what GET would send. */
+static uint64_t body_length(const struct response *response)
+{
+    return response->body == BODY_BYTES || response->body == BODY_NONE ? response->bytes.length
+                                                                       : response->size;
 }
 
 int response_send(struct response *response, struct request *request, struct error *error)
 {
-    bool head_only = strcmp(request->method, "HEAD") == 0;
+    struct range range;
+    enum departure departure = prepare(response, request, &range);
 
-    if (response->body == BODY_FILE) {
-        return send_file(response, request, error);
-    }
-    if (response->status != 204 && response->status != 304) {
-        response_header(response, "Content-Length", "%zu", response->bytes.length);
+    if (departure == LEAVE_AS_BYTES && response->status != 204 && response->status != 304) {
+        response_header(response, "Content-Length", "%" PRIu64, body_length(response));
     }
     if (send_head(response, request, error) < 0) {
         return -1;
     }
-    if (head_only || response->body == BODY_NONE) {
+    if (departure == LEAVE_COPIED) {
+        return copy_body(response, request, &range, error);
+    }
+    if (departure != LEAVE_AS_BYTES || response->body != BODY_BYTES ||
+        strcmp(request->method, "HEAD") == 0) {
         return 0;
     }
     response->sent = response->bytes.length;

@@ -5,17 +5,19 @@
 /*
  * An answer as a value: status, headers, and a body that is nothing, bytes or a file. Handlers fill
  * it in; response_send() alone decides how it leaves: as bytes, by X-Accel-Redirect or X-Sendfile,
- * or copied.
+ * or copied. How an error becomes a response is in fcgi/problem.
  */
 
 #include "fcgi/request.h"
 #include "lib/base/buffer.h"
 #include "lib/base/error.h"
+#include "lib/proxy/stream.h"
 
 enum response_body {
     BODY_NONE,
     BODY_BYTES,
     BODY_FILE,
+    BODY_STREAM, /* still on its way from another registry */
 };
 
 struct response {
@@ -24,12 +26,13 @@ struct response {
     enum response_body body;
     struct buffer bytes;
     /* For a file: */
-    int descriptor;       /* owned; -1 if the web server is to open it */
-    uint64_t size;        /* bytes */
-    struct buffer target; /* path below the root of its store */
-    const char *root;     /* absolute path of that store */
-    const char *store;    /* "registry" or "proxy": the name of the web server's location */
-    uint64_t sent;        /* bytes of body that left, or were handed over */
+    int descriptor;        /* owned; -1 if the web server is to open it */
+    uint64_t size;         /* bytes, of a file or stream */
+    struct buffer target;  /* path below the root of its store */
+    const char *root;      /* absolute path of that store */
+    const char *store;     /* "registry" or "proxy": the name of the web server's location */
+    struct stream *stream; /* owned, or NULL */
+    uint64_t sent;         /* bytes of body that left, or were handed over */
 };
 
 #define RESPONSE_INIT                                                                              \
@@ -43,14 +46,6 @@ void response_header(struct response *response, const char *name, const char *fo
 
 /* Forgets everything. */
 void response_reset(struct response *response);
-
-/*
- * Turns an error into the answer that the distribution specification has for it ("Error Codes").
- * `details` holds digests, one a line, each to be reported on its own; it may be empty. Headers
- * that are set already stay.
- */
-void response_error(struct response *response, const struct error *error,
-                    const struct buffer *details);
 
 /* Whether the web server takes files off our hands for this request. */
 bool response_can_hand_over(const struct request *request);

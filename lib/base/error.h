@@ -33,12 +33,18 @@ enum error_code {
     ERROR_DENIED,                /* not allowed, whoever asks */
     ERROR_UNSUPPORTED,           /* the method or operation does not exist here */
     ERROR_READ_ONLY,             /* the registry takes no writes at the moment */
+    ERROR_RANGE,                 /* a download that begins behind the end */
     ERROR_PRECONDITION,          /* If-Match or If-None-Match did not hold */
     ERROR_TOO_MANY_REQUESTS,     /* try again later */
     ERROR_NO_SPACE,              /* the disk is full, or nearly */
     ERROR_REQUEST_INVALID,       /* a parameter or header that makes no sense */
     ERROR_NOT_FOUND,             /* no such endpoint */
     ERROR_CLIENT_GONE,           /* the client broke its request off; nobody to answer */
+    ERROR_UPSTREAM,              /* another registry answers, but with nothing of use */
+    ERROR_UPSTREAM_UNREACHABLE,  /* another registry does not answer */
+    ERROR_UPSTREAM_TIMEOUT,      /* nor does it say so */
+    ERROR_WOULD_WAIT,            /* only another registry can tell: ask again from a process that
+                                    may wait for it */
 };
 
 struct error {

@@ -10,10 +10,6 @@
 #include "lib/base/json.h"
 #include "lib/base/memory.h"
 
-/* A parsed value takes some 80 bytes, so the number of values bounds what a manifest can cost. A
- * list of 4 MiB has about 100000. */
-enum { VALUE_LIMIT = 300000 };
-
 /* Sizes up to here are exact in a double. */
 static const double SIZE_LIMIT = 9007199254740992.0;
 
@@ -43,33 +39,13 @@ static enum shape shape_of(const char *media_type)
     return SHAPE_OTHER;
 }
 
-/* Whether the text has more values than we are willing to parse. */
-static bool has_too_many_values(const struct document *document)
-{
-    size_t values = 0;
-    bool in_string = false;
-
-    for (size_t i = 0; i < document->length; i++) {
-        char c = document->bytes[i];
-
-        if (in_string && c == '\\') {
-            i++;
-        } else if (c == '"') {
-            in_string = !in_string;
-        } else if (!in_string && (c == ',' || c == '[' || c == '{')) {
-            values++;
-        }
-    }
-    return values > VALUE_LIMIT;
-}
-
 /* The document as an object, or NULL. */
 static cJSON *object_parse(const struct document *document)
 {
     const char *end = NULL;
     AUTO_JSON cJSON *root = NULL;
 
-    if (has_too_many_values(document)) {
+    if (!document_is_strict(document)) {
         return NULL;
     }
     root = cJSON_ParseWithLengthOpts(document->bytes, document->length, &end, 0);
@@ -134,7 +110,7 @@ static bool is_generic(const char *type)
     return false;
 }
 
-/* The header without its parameters; empty if there is none, or it is generic. */
+/* The header without its parameters; empty if there is none. */
 static void header_type(const char *content_type, char out_type[MEDIA_TYPE_SIZE])
 {
     size_t length = content_type ? strcspn(content_type, "; \t") : 0;
@@ -142,9 +118,6 @@ static void header_type(const char *content_type, char out_type[MEDIA_TYPE_SIZE]
     out_type[0] = '\0';
     if (length > 0 && length < MEDIA_TYPE_SIZE) {
         (void)snprintf(out_type, MEDIA_TYPE_SIZE, "%.*s", (int)length, content_type);
-        if (is_generic(out_type)) {
-            out_type[0] = '\0';
-        }
     }
 }
 
@@ -152,9 +125,14 @@ static int decide_type(const cJSON *root, const char *content_type, char out_typ
                        struct error *error)
 {
     const char *own = text_member(root, "mediaType");
+    char generic[MEDIA_TYPE_SIZE] = "";
     const char *type;
 
     header_type(content_type, out_type);
+    if (is_generic(out_type)) {
+        (void)snprintf(generic, sizeof(generic), "%s", out_type);
+        out_type[0] = '\0';
+    }
     if (out_type[0] && own && strcmp(out_type, own) != 0) {
         return error_set(error, ERROR_MANIFEST_INVALID,
                          "the Content-Type differs from the mediaType in the manifest");
@@ -162,6 +140,9 @@ static int decide_type(const cJSON *root, const char *content_type, char out_typ
     type = out_type[0] ? out_type : own;
     if (!type) {
         type = implied_type(root);
+    }
+    if (!type && generic[0]) {
+        type = generic;
     }
     if (!type) {
         return error_set(error, ERROR_MANIFEST_INVALID,
@@ -266,6 +247,34 @@ static int add_references(struct manifest *manifest, const cJSON *list, enum ref
     return 0;
 }
 
+/* Absent, null, or what it has to be. */
+static bool is_text_or_absent(const cJSON *item)
+{
+    return !item || cJSON_IsNull(item) || cJSON_IsString(item);
+}
+
+static int check_members(const cJSON *root, struct error *error)
+{
+    const cJSON *annotations = member(root, "annotations");
+    const cJSON *annotation;
+
+    if (!is_text_or_absent(member(root, "mediaType")) ||
+        !is_text_or_absent(member(root, "artifactType"))) {
+        return error_set(error, ERROR_MANIFEST_INVALID,
+                         "mediaType and artifactType have to be texts");
+    }
+    if (annotations && !cJSON_IsNull(annotations) && !cJSON_IsObject(annotations)) {
+        return error_set(error, ERROR_MANIFEST_INVALID, "annotations have to be an object");
+    }
+    cJSON_ArrayForEach(annotation, annotations)
+    {
+        if (!cJSON_IsString(annotation)) {
+            return error_set(error, ERROR_MANIFEST_INVALID, "annotations have to be texts");
+        }
+    }
+    return 0;
+}
+
 static int check_shape(const cJSON *root, enum shape shape, struct error *error)
 {
     const cJSON *version = member(root, "schemaVersion");
@@ -340,13 +349,13 @@ int manifest_parse(struct manifest *out_manifest, const struct document *documen
 
     if (!root) {
         return error_set(error, ERROR_MANIFEST_INVALID,
-                         "the manifest is no JSON object, or nested too deeply");
+                         "the manifest is not a JSON object, or nested too deeply");
     }
     if (is_schema_1(root)) {
         return error_set(error, ERROR_MANIFEST_INVALID,
                          "Docker image manifest schema 1 is not supported: push schema 2 or OCI");
     }
-    if (check_unique_members(root, error) < 0 ||
+    if (check_unique_members(root, error) < 0 || check_members(root, error) < 0 ||
         decide_type(root, document->content_type, manifest.media_type, error) < 0 ||
         check_shape(root, shape_of(manifest.media_type), error) < 0 ||
         collect_references(&manifest, root, error) < 0 ||

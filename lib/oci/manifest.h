@@ -17,6 +17,7 @@
 
 #include "lib/base/error.h"
 #include "lib/oci/digest.h"
+#include "lib/oci/document.h"
 #include "lib/oci/name.h"
 
 #define MEDIA_TYPE_OCI_MANIFEST "application/vnd.oci.image.manifest.v1+json"
@@ -51,13 +52,6 @@ struct manifest {
         .references = NULL                                                                         \
     }
 #define AUTO_MANIFEST AUTO(manifest_release)
-
-/* Bytes that somebody calls a manifest. */
-struct document {
-    const char *bytes;
-    size_t length;
-    const char *content_type; /* as in the header, parameters and all; NULL if unknown */
-};
 
 /* ERROR_MANIFEST_INVALID with the reason. */
 int manifest_parse(struct manifest *out_manifest, const struct document *document,

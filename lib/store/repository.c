@@ -92,7 +92,7 @@ static int check_references(const struct repository *repository, const struct ma
             return -1;
         }
         if (!found && !may_be_absent(reference, sparse)) {
-            buffer_format(out_missing, "%s\n", reference->digest.text);
+            buffer_format(out_missing, "{\"digest\":\"%s\"}\n", reference->digest.text);
         }
     }
     if (out_missing->length > 0) {

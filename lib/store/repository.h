@@ -27,8 +27,8 @@ struct manifest_put {
 
 /*
  * Stores a manifest and points the tags to it. On success `out_manifest` is the parsed document.
- * ERROR_MANIFEST_BLOB_UNKNOWN: `out_missing` holds the digests that are not there, one a line.
- * ERROR_PRECONDITION: If-Match or If-None-Match do not hold.
+ * ERROR_MANIFEST_BLOB_UNKNOWN: `out_missing` holds {"digest":…} for each that is not there, one a
+ * line. ERROR_PRECONDITION: If-Match or If-None-Match do not hold.
  *
  * The bytes come first, then the referrers' entry, then the revision, then the tags: whatever is
  * visible is complete. Everything that the manifest names is on disk before this returns.

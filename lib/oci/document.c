@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/oci/document.h"
+
+#include <string.h>
+
+enum { VALUE_LIMIT = 300000 };
+
+struct scan {
+    const unsigned char *cursor;
+    const unsigned char *end;
+};
+
+static bool is_continuation(const struct scan *scan, size_t offset)
+{
+    return (size_t)(scan->end - scan->cursor) > offset && (scan->cursor[offset] & 0xc0) == 0x80;
+}
+
+/* Steps over one character of UTF-8 (RFC 3629: no overlong forms, no surrogates). */
+static bool skip_character(struct scan *scan)
+{
+    unsigned char first = scan->cursor[0];
+    unsigned char second = is_continuation(scan, 1) ? scan->cursor[1] : 0;
+    size_t length = 0;
+
+    if (first < 0x80) {
+        length = 1;
+    } else if (first >= 0xc2 && first <= 0xdf && second) {
+        length = 2;
+    } else if (first >= 0xe0 && first <= 0xef && second && is_continuation(scan, 2)) {
+        bool overlong = first == 0xe0 && second < 0xa0;
+        bool surrogate = first == 0xed && second >= 0xa0;
+
+        length = overlong || surrogate ? 0 : 3;
+    } else if (first >= 0xf0 && first <= 0xf4 && second && is_continuation(scan, 2) &&
+               is_continuation(scan, 3)) {
+        bool overlong = first == 0xf0 && second < 0x90;
+        bool beyond = first == 0xf4 && second >= 0x90;
+
+        length = overlong || beyond ? 0 : 4;
+    }
+    scan->cursor += length;
+    return length > 0;
+}
+
+/* From behind the opening quote to behind the closing one. The parser looks at the escapes. */
+static bool skip_string(struct scan *scan)
+{
+    while (scan->cursor < scan->end) {
+        unsigned char c = *scan->cursor;
+
+        if (c == '"') {
+            scan->cursor++;
+            return true;
+        }
+        if (c < 0x20) {
+            return false;
+        }
+        if (c == '\\') {
+            scan->cursor++;
+            if (scan->cursor == scan->end || *scan->cursor < 0x20) {
+                return false;
+            }
+        }
+        if (!skip_character(scan)) {
+            return false;
+        }
+    }
+    return false;
+}
+
+static bool skip_digits(struct scan *scan)
+{
+    const unsigned char *begin = scan->cursor;
+
+    while (scan->cursor < scan->end && *scan->cursor >= '0' && *scan->cursor <= '9') {
+        scan->cursor++;
+    }
+    return scan->cursor > begin;
+}
+
+static bool next_is(const struct scan *scan, const char *characters)
+{
+    return scan->cursor < scan->end && *scan->cursor && strchr(characters, *scan->cursor);
+}
+
+static bool skip_number(struct scan *scan)
+{
+    const unsigned char *begin;
+
+    if (next_is(scan, "-")) {
+        scan->cursor++;
+    }
+    begin = scan->cursor;
+    if (!skip_digits(scan) || (*begin == '0' && scan->cursor - begin > 1)) {
+        return false;
+    }
+    if (next_is(scan, ".")) {
+        scan->cursor++;
+        if (!skip_digits(scan)) {
+            return false;
+        }
+    }
+    if (next_is(scan, "eE")) {
+        scan->cursor++;
+        if (next_is(scan, "+-")) {
+            scan->cursor++;
+        }
+        if (!skip_digits(scan)) {
+            return false;
+        }
+    }
+    return !next_is(scan, "+-.0123456789eE");
+}
+
+bool document_is_strict(const struct document *document)
+{
+    struct scan scan = {(const unsigned char *)document->bytes,
+                        (const unsigned char *)document->bytes + document->length};
+    size_t values = 0;
+
+    while (scan.cursor < scan.end) {
+        bool good = true;
+
+        if (next_is(&scan, "\"")) {
+            scan.cursor++;
+            good = skip_string(&scan);
+        } else if (next_is(&scan, "-0123456789")) {
+            good = skip_number(&scan);
+        } else if (next_is(&scan, " \t\r\n{}[]:,truefalsn")) {
+            values += next_is(&scan, ",[{");
+            scan.cursor++;
+        } else {
+            good = false;
+        }
+        if (!good || values > VALUE_LIMIT) {
+            return false;
+        }
+    }
+    return true;
+}
