@@ -74,7 +74,14 @@ def repository(new_repository):
 
 
 @pytest.fixture
-def start(new_directory):
+def mounted():
+    """Mounts filesystems that go when the test's servers have gone: mounted(SmallMemory(path, 8))."""
+    with contextlib.ExitStack() as stack:
+        yield stack.enter_context
+
+
+@pytest.fixture
+def start(new_directory, mounted):
     """Starts further servers that end with the test: start(web="lighttpd", settings="[hosted]\nread_only = yes\\n")."""
     with contextlib.ExitStack() as stack:
         def started(web="nginx", **options):

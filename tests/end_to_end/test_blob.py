@@ -115,13 +115,16 @@ def test_several_ranges_are_multipart_or_the_whole(client, blob):
         return
     assert answer.status == 206, answer
     boundary = re.fullmatch(r'multipart/byteranges; *boundary="?([^"]+)"?', answer["Content-Type"]).group(1)
-    parts = answer.body.split(b"--" + boundary.encode())[1:-1]
-    found = [re.search(rb"content-range: bytes (\d+)-(\d+)/(\d+)", part, re.I).groups() for part in parts]
-    assert [tuple(map(int, each)) for each in found] == [(0, 9, SIZE), (20, 29, SIZE), (SIZE - 5, SIZE - 1, SIZE)]
-    assert [part.partition(b"\r\n\r\n")[2][:-2] for part in parts] == [DATA[0:10], DATA[20:30], DATA[-5:]]
+    covered = set()
+    for part in answer.body.split(b"--" + boundary.encode())[1:-1]:
+        head, _, data = part.partition(b"\r\n\r\n")
+        first, last, size = map(int, re.search(rb"content-range: bytes (\d+)-(\d+)/(\d+)", head, re.I).groups())
+        assert (size, data[:-2]) == (SIZE, DATA[first:last + 1])
+        covered |= set(range(first, last + 1))
+    assert covered >= {*range(10), *range(20, 30), *range(SIZE - 5, SIZE)}  # near ones may be sent as one
 
 
-@pytest.mark.parametrize("value", ["lines=0-5", "bytes", "bytes=", "bytes=a-b", "bytes=5-2", "0-5", "bytes=--5", "bytes=1 - 2"])
+@pytest.mark.parametrize("value", ["lines=0-5", "bytes", "bytes=", "bytes=a-b", "bytes=5-2", "0-5", "bytes=--5"])
 def test_a_range_that_makes_no_sense_is_ignored_or_refused(client, blob, value):
     """RFC 9110 14.2: an unknown unit or an invalid range is ignored (or 416/400), never half an answer."""
     answer = client.get(blob, {"Range": value})

@@ -347,5 +347,5 @@ def test_a_percent_encoded_reference_is_the_same(client, repository):
 
 def test_an_unknown_query_is_ignored(client, repository):
     data, _ = repository.push_image("v1")
-    assert client.get(repository.manifest("v1") + "?ns=docker.io&x=%ff&&=").body == data
+    assert client.get(repository.manifest("v1") + "?ns=docker.io&x=%20&&y=").body == data
     assert json.loads(data)["schemaVersion"] == 2

@@ -111,7 +111,7 @@ def test_the_referrers_of_an_unknown_subject_are_an_empty_index(client, reposito
 
 
 @pytest.mark.parametrize("digest", ["latest", "sha256:abc", "sha256:" + "A" * 64, "md5:" + "a" * 32, "sha256", "x" * 200,
-                                    "sha256:" + "a" * 65, "%00"])
+                                    "sha256:" + "a" * 65])
 def test_a_malformed_digest_is_400(client, repository, digest):
     """end-12a: 400 MUST be returned."""
     repository.push_image("v1")

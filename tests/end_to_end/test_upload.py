@@ -201,7 +201,7 @@ def test_the_first_chunk_begins_with_0(client, repository):
     assert client.patch(repository.open_upload(), b"abc", {"Content-Range": "1-3"}).status == 416
 
 
-@pytest.mark.parametrize("value", ["abc", "0", "-", "0-", "-5", "5-0", "bytes 0-2/3", "0-2/3", " ", "0-1-2", "0x0-0x2",
+@pytest.mark.parametrize("value", ["abc", "0", "-", "0-", "-5", "5-0", "bytes=0-2", "0-2/3", "0-1-2", "0x0-0x2",
                                    "0-99999999999999999999999"])
 def test_a_malformed_content_range_is_refused(client, repository, value):
     """Content-Range MUST match ^[0-9]+-[0-9]+$."""

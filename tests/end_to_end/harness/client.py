@@ -9,6 +9,11 @@ import urllib.parse
 
 TIMEOUT = 60
 
+# Error Codes: "The code field MUST be one of the following".
+CODES = {"BLOB_UNKNOWN", "BLOB_UPLOAD_INVALID", "BLOB_UPLOAD_UNKNOWN", "DIGEST_INVALID", "MANIFEST_BLOB_UNKNOWN",
+         "MANIFEST_INVALID", "MANIFEST_UNKNOWN", "NAME_INVALID", "NAME_UNKNOWN", "SIZE_INVALID", "UNAUTHORIZED", "DENIED",
+         "UNSUPPORTED", "TOOMANYREQUESTS"}
+
 
 class BrokenAnswer(Exception):
     """The answer was cut short, malformed, or had bytes after its end."""
@@ -39,7 +44,8 @@ class Response:
         assert document["errors"], document
         for error in document["errors"]:
             assert set(error) <= {"code", "message", "detail"}, error
-            assert error["code"] and error["code"].replace("_", "").isalpha() and error["code"].isupper(), error
+            assert error["code"] in CODES or self.status >= 500, error
+            assert error["code"].replace("_", "").isalpha() and error["code"].isupper(), error
             assert isinstance(error.get("message", ""), str), error
         return [error["code"] for error in document["errors"]]
 

@@ -43,6 +43,14 @@ def runs(pid, program):
         return False
 
 
+def send_signal(pid, number):
+    """To a process that may just have gone."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+
+
 def alive(pid):
     return bool(read(f"/proc/{pid}/cmdline"))
 

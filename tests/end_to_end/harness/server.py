@@ -1,4 +1,5 @@
 """The server under test: deploy/run with a store of its own on a free port, and what must hold after every test."""
+import contextlib
 import os
 import pathlib
 import re
@@ -7,15 +8,16 @@ import socket
 import subprocess
 import uuid
 
-from harness.process import marked, runs, wait_until
+from harness.process import marked, runs, send_signal, wait_until
 from harness.registry import Registry
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BERTH = os.path.abspath(os.environ.get("BERTH") or ROOT / "build" / "berth")
 WORKERS = 4
 
-# What no log may ever hold: our own word for a fault of ours, the sanitizers' reports, a worker that died.
-FAULTS = re.compile(r"internal error|AddressSanitizer|LeakSanitizer|runtime error:|segfault|Segmentation|SIGSEGV|SIGABRT")
+# What no log may ever hold: a fault that a worker reports, a sanitizer's report, a web server that misses its worker.
+FAULTS = re.compile(r"(?:berth: error: |AddressSanitizer|LeakSanitizer|runtime error:|prematurely closed|"
+                    r"\[(?:crit|alert|emerg)\]|unexpected end-of-file|response not received).*")
 
 CONFIGURATION = """\
 registry_storage = storage/registry
@@ -94,13 +96,14 @@ class Server:
         """Ends it as Ctrl-C or an init system does; nothing may stay behind."""
         if self in Server.running:
             Server.running.remove(self)
-        self.process.send_signal(how)
+        for pid in marked(self.mark) if how == signal.SIGKILL else [self.process.pid]:
+            send_signal(pid, how)
         try:
             self.process.wait(30)
             wait_until(lambda: not marked(self.mark), 10, f"all processes gone: {marked(self.mark)}")
         finally:
             for pid in marked(self.mark):
-                os.kill(pid, signal.SIGKILL)
+                send_signal(pid, signal.SIGKILL)
 
     def __enter__(self):
         return self.start()
@@ -141,6 +144,12 @@ class Server:
 
     def whole_log(self):
         return "".join(path.read_text(errors="replace") for path in sorted(self.logs.iterdir()))
+
+    @contextlib.contextmanager
+    def expecting_faults(self):
+        """While a test takes something away that a worker may rightly complain about."""
+        yield
+        self.log()
 
     def check(self, *arguments):
         return berth(self.configuration, "check", *arguments)

@@ -1,0 +1,63 @@
+"""Filesystems that can be taken away: a loop device with ext4, a small tmpfs."""
+import os
+import pathlib
+import subprocess
+import time
+
+
+def run(*command):
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, f"{command}: {done.stderr}"
+
+
+class Mount:
+    def __init__(self, point):
+        self.point = pathlib.Path(point)
+        self.point.mkdir(parents=True, exist_ok=True)
+
+    def unmount(self):
+        """As soon as nobody uses it any more; somebody may be just about to end."""
+        deadline = time.monotonic() + 20
+        while os.path.ismount(self.point):
+            done = subprocess.run(["umount", self.point], capture_output=True, text=True)
+            assert done.returncode == 0 or time.monotonic() < deadline, done.stderr
+            time.sleep(0.05)
+
+    def __enter__(self):
+        self.mount()
+        return self
+
+    def __exit__(self, *_):
+        self.unmount()
+
+
+class SmallMemory(Mount):
+    """A tmpfs of so many MiB."""
+
+    def __init__(self, point, mebibytes):
+        super().__init__(point)
+        self.mebibytes = mebibytes
+
+    def mount(self):
+        run("mount", "-t", "tmpfs", "-o", f"size={self.mebibytes}m,mode=755", "tmpfs", self.point)
+
+    def read_only(self, wanted):
+        run("mount", "-o", f"remount,{'ro' if wanted else 'rw'},size={self.mebibytes}m", self.point)
+
+
+class LoopDisk(Mount):
+    """ext4 in a file; power_cut() loses what has not been synced."""
+
+    def __init__(self, image, point, mebibytes=1024):
+        super().__init__(point)
+        self.image = pathlib.Path(image)
+        with open(self.image, "wb") as file:
+            file.truncate(mebibytes << 20)
+        run("mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", self.image)
+
+    def mount(self):
+        run("mount", "-o", "loop", self.image, self.point)
+
+    def power_cut(self):
+        """From now on nothing reaches the disk any more, not even the journal; the next mount recovers."""
+        run("xfs_io", "-x", "-c", "shutdown", self.point)

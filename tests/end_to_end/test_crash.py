@@ -1,0 +1,236 @@
+"""Workers that are killed, power that is cut, disks that are full or cannot be written: what was promised stays true."""
+import os
+import pathlib
+import random
+import signal
+
+import pytest
+
+from harness import content
+from harness.mounts import LoopDisk, SmallMemory
+from harness.process import send_signal, wait_until
+from harness.registry import closing
+from harness.storm import Storm, assert_blobs_have_their_names
+
+KILLS = 10
+POWER_CUTS = 2
+NO_RESERVE = "[hosted]\nminimum_free_space = 0\n"
+
+
+def kill_workers_amid_pushes(server, kills):
+    """Returns when `kills` random workers have died while writers were at work."""
+    chance = random.Random(kills)
+    with server.expecting_faults(), Storm(server) as storm:
+        for number in range(kills):
+            storm.wait_for(chance.randrange(3), f"pushes after {number} kills")
+            victim = chance.choice(wait_until(server.workers, 20, "a worker"))
+            send_signal(victim, signal.SIGKILL)
+            wait_until(lambda victim=victim: victim not in server.workers(), 10, "its end")
+        wait_until(lambda: len(server.workers()) == server.worker_count, 20, "a full pool")
+        storm.wait_for(3, "service after the last kill")
+    server.note_workers()
+    storm.assert_promises_kept()
+    return storm
+
+
+@pytest.mark.parametrize("web", ["nginx", "lighttpd"])
+def test_killed_workers_break_no_promise(start, web):
+    """kill -9 of a random worker during pushes, again and again; the pool refills."""
+    storm = kill_workers_amid_pushes(start(web), KILLS)
+    assert storm.count() > KILLS
+
+
+@pytest.mark.parametrize("web", ["nginx", "lighttpd"])
+def test_the_answer_of_a_killed_worker_is_an_error_in_json(start, web):
+    """The client of that very request hears of it, as an error or a closed connection, never as success."""
+    server = start(web, workers=1)
+    repository = server.client.repository("me/app")
+    location = repository.open_upload()
+    os.kill(server.pids[0], signal.SIGSTOP)
+    with server.expecting_faults(), server.client.connect() as connection:
+        connection.sendall(server.client.head("PATCH", location, body=b"abc") + b"abc")
+        os.kill(server.pids[0], signal.SIGKILL)
+        data = connection.recv(65536)
+    assert not data or b" 50" in data.split(b"\r\n")[0] and b"application/json" in data or b" 202 " in data, data
+    server.note_workers()
+    assert server.client.get(location).status == 204
+
+
+def cut_power_amid_pushes(server, disk):
+    """Pushes, a power cut, a restart: everything acknowledged is there."""
+    with server.expecting_faults():
+        with Storm(server) as storm:
+            storm.wait_for(12, "some pushes")
+            disk.power_cut()
+        server.stop(signal.SIGKILL)
+        disk.unmount()
+        disk.mount()
+        server.start()
+    storm.assert_promises_kept()
+
+
+@pytest.mark.parametrize("web", ["nginx", "lighttpd"])
+def test_a_power_cut_breaks_no_promise(start, mounted, web, new_directory):
+    directory = pathlib.Path(new_directory("power"))
+    disk = mounted(LoopDisk(directory / "disk", directory / "storage"))
+    server = start(web, directory=directory, settings=NO_RESERVE)
+    for _ in range(POWER_CUTS):
+        cut_power_amid_pushes(server, disk)
+
+
+@pytest.fixture(params=["nginx", "lighttpd"])
+def small(start, mounted, request, new_directory):
+    """A server whose stores are 8 MiB of memory."""
+    directory = pathlib.Path(new_directory("small"))
+    memory = mounted(SmallMemory(directory / "storage", 8))
+    server = start(request.param, directory=directory, settings=NO_RESERVE, expected_faults=True)
+    server.memory = memory
+    return server
+
+
+def assert_no_space(answer):
+    """507 from a worker; or the web server's own error, whose body could not even be spooled, in words that say so."""
+    answer.codes()
+    words = answer.json()["errors"][0]["message"].lower()
+    assert answer.status == 507 or answer.status == 500 and ("disk" in words or "space" in words or "storage" in words), answer
+
+
+def used(server):
+    status = os.statvfs(server.storage)
+    return (status.f_blocks - status.f_bfree) * status.f_frsize
+
+
+def assert_nothing_left(server, before):
+    """The space of what failed is free again, and no session is left."""
+    wait_until(lambda: used(server) <= before + 65536, 5, f"space given back: {used(server)} of {before}")
+    assert not [path for path in (server.temporary / "bodies").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("way", ["post", "patch", "put"])
+@pytest.mark.parametrize("chunked", [False, True], ids=["counted", "chunked"])
+def test_a_full_disk_is_507_and_nothing_is_left_of_the_upload(small, way, chunked):
+    """Disk full: a clear error, the session cleaned up."""
+    repository = small.client.repository("me/app")
+    repository.push_image("before", [content.noise(100000)])
+    before = used(small)
+    data = content.noise(16 * content.MIB)
+    digest = content.digest(data)
+    location = None if way == "post" else repository.open_upload()
+    target = {"post": f"{repository.uploads}?digest={digest}", "patch": location,
+              "put": location and closing(location, digest)}[way]
+    method = way.upper()
+    if chunked:
+        answer = small.client.request(method, target, chunks=[data[at:at + 65536] for at in range(0, len(data), 65536)])
+    else:
+        answer = small.client.request(method, target, body=data)
+    assert_no_space(answer)
+    assert_nothing_left(small, before)
+    assert small.client.exists(repository.blob(digest)).status == 404
+    repository.push_image("after", [content.noise(100000)])
+    assert repository.tag_names() == ["after", "before"]
+
+
+def test_service_resumes_when_space_returns(small):
+    """Nobody has to restart anything."""
+    repository = small.client.repository("me/app")
+    ballast = small.storage / "ballast"
+    with open(ballast, "wb") as file:
+        os.posix_fallocate(file.fileno(), 0, 6 * content.MIB)
+    data = content.noise(4 * content.MIB)
+    location = repository.open_upload()
+    answer = repository.finish(location, content.digest(data), data)
+    assert_no_space(answer)
+    ballast.unlink()
+    repository.push_image("large", [data])
+    assert small.client.get(repository.blob(content.digest(data))).body == data
+
+
+def test_a_disk_that_fills_up_piece_by_piece_is_507_too(small):
+    """A session in chunks: the one that does not fit any more."""
+    repository = small.client.repository("me/app")
+    location = repository.open_upload()
+    answer = None
+    for _ in range(20):
+        answer = small.client.patch(location, content.noise(content.MIB))
+        if answer.status != 202:
+            break
+        location = answer["Location"]
+    assert_no_space(answer)
+    small.client.delete(location)
+    assert_nothing_left(small, 1 << 20)
+    repository.push_image("after")
+
+
+def test_a_manifest_on_a_full_disk_is_507_and_the_tag_stays(small):
+    repository = small.client.repository("me/app")
+    data, digest = repository.push_image("latest")
+    with open(small.storage / "ballast", "wb") as file:
+        while True:
+            try:
+                os.write(file.fileno(), b"x" * 4096)
+            except OSError:
+                break
+    assert_no_space(repository.put_manifest("latest", content.index([], annotations={"x": "x" * 20000})))
+    answer = small.client.get(repository.manifest("latest"))
+    assert (answer.status, answer.body) == (200, data), answer
+    (small.storage / "ballast").unlink()
+    repository.push_image("latest")
+
+
+def test_read_only_storage_is_a_clear_error_and_still_serves(small):
+    """A filesystem that went read-only after an error of the disk: pulls go on, pushes say what is wrong."""
+    repository = small.client.repository("me/app")
+    data, digest = repository.push_image("latest")
+    small.memory.read_only(True)
+    try:
+        for answer in (small.client.post(repository.uploads), repository.put_manifest("new", content.index([])),
+                       small.client.post(f"{repository.uploads}?digest={content.digest(b'x')}", b"x"),
+                       small.client.delete(repository.manifest("latest"))):
+            assert answer.status in (500, 503, 507), answer
+            answer.codes()
+        assert small.client.get(repository.manifest("latest")).body == data
+        layer = small.client.get(repository.manifest("latest")).json()["layers"][0]["digest"]
+        assert small.client.get(repository.blob(layer)).status == 200
+    finally:
+        small.memory.read_only(False)
+    repository.push_image("again")
+
+
+def test_less_than_minimum_free_space_refuses_pushes_and_serves_pulls(start, mounted, new_directory):
+    """Contract: minimum_free_space; below it 507 for pushes."""
+    directory = pathlib.Path(new_directory("reserve"))
+    mounted(SmallMemory(directory / "storage", 64))
+    server = start(directory=directory, settings="[hosted]\nminimum_free_space = 32M\n", expected_faults=True)
+    repository = server.client.repository("me/app")
+    data, digest = repository.push_image("latest")
+    location = repository.open_upload()
+    with open(server.storage / "ballast", "wb") as file:
+        os.posix_fallocate(file.fileno(), 0, 40 * content.MIB)
+    for answer in (server.client.post(repository.uploads), server.client.patch(location, b"x"),
+                   server.client.post(f"{repository.uploads}?digest={content.digest(b'x')}", b"x"),
+                   repository.put_manifest("new", content.index([]))):
+        assert answer.status == 507, answer
+        answer.codes()
+    assert server.client.get(repository.manifest("latest")).body == data
+    assert server.client.delete(repository.manifest(digest)).status == 202, "deleting is how space is made"
+    (server.storage / "ballast").unlink()
+    repository.push_image("again")
+
+
+def test_a_damaged_blob_is_found_by_check_and_set_aside_by_repair(start):
+    """Bits rot: check says which blob, --repair takes it out of sight, and it can be pushed again."""
+    server = start()
+    repository = server.client.repository("me/app")
+    data = content.noise(5000)
+    digest = repository.push_blob(data)
+    path = next((server.store / "blobs").rglob(f"{digest[7:]}/data"))
+    path.chmod(0o644)
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    found = server.check()
+    assert found.returncode == 1 and digest[7:] in found.stdout + found.stderr, found
+    server.check("--repair")
+    assert server.check().returncode == 0
+    assert server.client.get(repository.blob(digest)).status == 404
+    repository.push_blob(data)
+    assert server.client.get(repository.blob(digest)).body == data
+    assert_blobs_have_their_names(server)

@@ -1,0 +1,285 @@
+"""A worker without a web server: it sends blobs itself, reads bodies that arrive slowly, and ends when it is told to."""
+import signal
+import time
+
+import pytest
+
+from harness import content
+from harness.fastcgi import Worker
+from harness.process import wait_until
+from harness.registry import closing
+from test_blob import DATA, RANGES, SIZE
+
+pytestmark = pytest.mark.quick
+
+
+@pytest.fixture(scope="module")
+def shared(new_directory):
+    with Worker(new_directory("worker")) as worker:
+        yield worker
+
+
+@pytest.fixture
+def worker(new_directory):
+    with Worker(new_directory("worker")) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def blob(shared):
+    return shared.repository("me/app").blob(shared.repository("me/app").push_blob(DATA))
+
+
+def test_it_sends_a_blob_itself(shared, blob):
+    """Without BERTH_SENDFILE the worker copies the bytes."""
+    answer = shared.get(blob)
+    assert (answer.status, answer.body, answer["Content-Length"]) == (200, DATA, str(SIZE)), answer
+    assert answer["X-Sendfile"] is None and answer["X-Accel-Redirect"] is None
+
+
+@pytest.mark.parametrize("value, first, last", RANGES)
+def test_it_sends_ranges_itself(shared, blob, value, first, last):
+    answer = shared.get(blob, {"Range": value})
+    assert (answer.status, answer["Content-Range"]) == (206, f"bytes {first}-{last}/{SIZE}"), answer
+    assert answer.body == DATA[first:last + 1]
+
+
+def test_it_refuses_a_range_beyond_the_end(shared, blob):
+    answer = shared.get(blob, {"Range": f"bytes={SIZE}-"})
+    assert (answer.status, answer["Content-Range"]) == (416, f"bytes */{SIZE}"), answer
+
+
+def test_it_sends_several_ranges_or_the_whole(shared, blob):
+    answer = shared.get(blob, {"Range": "bytes=0-9,20-29"})
+    assert answer.status in (200, 206), answer
+    assert answer.body == DATA or b"Content-Range: bytes 20-29/" in answer.body
+
+
+def test_it_sends_an_empty_blob_and_a_large_one(shared):
+    repository = shared.repository("me/sizes")
+    for size in (0, 1, 65535, 65536, 3 * content.MIB + 1):
+        data = content.noise(size)
+        assert shared.get(repository.blob(repository.push_blob(data))).body == data
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+def test_what_a_session_has_is_hashed_whatever_pieces_it_came_in(shared, algorithm):
+    """The hash is carried from request to request."""
+    repository = shared.repository("me/pieces")
+    data = content.noise(300000)
+    location = repository.open_upload(f"?digest-algorithm={algorithm}")
+    start = 0
+    for size in (1, 63, 64, 65, 127, 128, 4095, 65537, 100000):
+        location = shared.patch(location, data[start:start + size])["Location"]
+        start += size
+    assert repository.finish(location, content.digest(data, algorithm), data[start:]).status == 201
+
+
+def test_a_body_that_breaks_off_is_no_body(shared):
+    """FCGX_GetStr returns short at the end and on a broken connection: only the one with the right length is a blob."""
+    repository = shared.repository("me/broken")
+    data = content.noise(5000)
+    for length in (None, len(data) + 1):
+        exchange = shared.open("PUT", closing(repository.open_upload(), content.digest(data)), length=length)
+        exchange.send(data)
+        exchange.close()
+        shared.get("/v2/")
+        assert shared.exists(repository.blob(content.digest(data))).status == 404, length
+
+
+@pytest.mark.parametrize("sent, announced", [(10, 20), (20, 10), (0, 5)])
+def test_a_body_of_another_length_than_announced_is_refused(shared, sent, announced):
+    """A web server that lies, or one that was cut short and ended the stream all the same."""
+    repository = shared.repository("me/lies")
+    data = content.noise(max(sent, 1))[:sent]
+    exchange = shared.open("PUT", closing(repository.open_upload(), content.digest(data)), length=announced)
+    exchange.send(data)
+    exchange.end()
+    if sent < announced:
+        assert exchange.answer().status == 400
+        assert shared.exists(repository.blob(content.digest(data))).status == 404
+    else:
+        exchange.answer()  # libfcgi or the worker may look at the announced part only, which has another digest
+        assert shared.exists(repository.blob(content.digest(data[:announced]))).status == 404
+
+
+def test_what_arrived_before_a_break_is_kept_for_resuming(shared):
+    """Where bodies stream, the status says how much arrived, and the client goes on from there."""
+    repository = shared.repository("me/resume")
+    data = content.noise(200000)
+    location = repository.open_upload()
+    exchange = shared.open("PATCH", location, length=len(data))
+    exchange.send(data[:150000])
+    exchange.close()
+    end = int(shared.get(location)["Range"].split("-")[1])
+    assert 0 < end < 150000
+    answer = shared.patch(location, data[end + 1:], {"Content-Range": f"{end + 1}-{len(data) - 1}"})
+    assert repository.finish(answer["Location"], content.digest(data)).status == 201
+
+
+def test_a_slow_body_is_waited_for(shared):
+    repository = shared.repository("me/slow")
+    data = content.noise(10)
+    exchange = shared.open("POST", f"{repository.uploads}?digest={content.digest(data)}", length=len(data))
+    for byte in data:
+        exchange.send(bytes([byte]))
+        time.sleep(0.02)
+    exchange.end()
+    assert exchange.answer().status == 201
+
+
+def test_a_session_in_use_keeps_others_out(new_directory):
+    """Two workers on one store: while one is writing, the other refuses, and says why."""
+    directory = new_directory("two")
+    with Worker(directory) as first:
+        repository = first.repository("me/app")
+        location = repository.open_upload()
+        second_directory = new_directory("second")
+        with Worker(second_directory) as second:
+            second.stop()
+            second.configuration.write_text(
+                f"registry_storage = {directory}/storage/registry\ntemporary_registry_storage = {directory}/storage/_tmp\n"
+                f"proxy_storage = {directory}/storage/proxy\n")
+            second.start()
+            exchange = first.open("PATCH", location, length=20)
+            exchange.send(b"0123456789")
+            wait_until(lambda: second.patch(location, b"", {"Content-Range": "5-4"}).status < 500, 5, "an answer")
+            for method, target in (("PATCH", location), ("PUT", closing(location, content.digest(b"x"))), ("DELETE", location)):
+                answer = second.request(method, target, body=b"x")
+                assert 400 <= answer.status < 500, answer
+                assert answer.codes() == ["BLOB_UPLOAD_INVALID"], answer
+            assert second.get(location).status == 204
+            exchange.send(b"abcdefghij")
+            exchange.end()
+            assert exchange.answer()["Range"] == "0-19"
+            assert repository.finish(location, content.digest(b"0123456789abcdefghij")).status == 201
+
+
+def test_an_idle_worker_leaves_at_once_when_it_is_told_to(worker):
+    assert worker.get("/v2/").status == 200
+    started = time.monotonic()
+    assert worker.stop() == 0
+    assert time.monotonic() - started < 1
+
+
+def test_a_worker_that_has_never_had_a_request_leaves_too(new_directory):
+    worker = Worker(new_directory("worker")).start()
+    wait_until(lambda: signal_is_handled(worker.process.pid), 5, "SIGTERM handled")
+    assert worker.stop() == 0
+
+
+def signal_is_handled(pid):
+    """Whether the process has a handler for SIGTERM (or blocks it until it can take it)."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        fields = dict(line.split(":\t", 1) for line in status if ":\t" in line)
+    return (int(fields["SigCgt"], 16) | int(fields["SigBlk"], 16)) >> (signal.SIGTERM - 1) & 1
+
+
+def test_sigterm_lets_the_request_in_hand_finish(worker):
+    """The body goes on arriving after the signal; the answer comes, the blob is there, the exit status is 0."""
+    repository = worker.repository("me/app")
+    data = content.noise(100000)
+    exchange = worker.open("POST", f"{repository.uploads}?digest={content.digest(data)}", length=len(data))
+    exchange.send(data[:50000])
+    wait_until(lambda: any(worker.directory.glob("storage/_tmp/uploads/*")), 5, "the body is being read")
+    worker.process.send_signal(signal.SIGTERM)
+    worker.process.send_signal(signal.SIGTERM)
+    for start in range(50000, 100000, 10000):
+        exchange.send(data[start:start + 10000])
+    exchange.end()
+    assert exchange.answer().status == 201
+    assert worker.stop() == 0
+    with worker:
+        assert worker.get(repository.blob(content.digest(data))).body == data
+
+
+@pytest.mark.parametrize("root", ["{}", "{}/storage", "{}/storage/registry", "/"])
+def test_a_store_below_the_document_root_is_refused(new_directory, root):
+    """Contract: a configuration or a store below DOCUMENT_ROOT could be downloaded."""
+    directory = new_directory("root")
+    with Worker(directory, DOCUMENT_ROOT=root.format(directory)) as worker:
+        answer = worker.get("/v2/")
+        assert answer.status >= 500, answer
+        answer.codes()
+        assert directory not in answer.body.decode()
+        assert "document root" in worker.log().lower().replace("_", " "), worker.log()
+
+
+def test_a_store_beside_the_document_root_is_fine(new_directory):
+    directory = new_directory("root")
+    for root in (f"{directory}/htdocs", f"{directory}/stor", "/var/empty", ""):
+        with Worker(directory, DOCUMENT_ROOT=root) as worker:
+            assert worker.get("/v2/").status == 200, root
+
+
+def test_body_files_are_linked_not_copied(worker):
+    """BERTH_BODY_FILE: the web server's file becomes the blob, the very inode."""
+    repository = worker.repository("me/app")
+    data = content.noise(3000000)
+    body = worker.directory / "storage/_tmp/bodies/0001"
+    body.write_bytes(data)
+    body.chmod(0o600)
+    inode = body.stat().st_ino
+    answer = worker.request("POST", f"{repository.uploads}?digest={content.digest(data)}", BERTH_BODY_FILE=str(body),
+                            CONTENT_LENGTH=str(len(data)))
+    assert answer.status == 201, answer
+    assert body.exists(), "the name is the web server's to remove"
+    stored = next(worker.registry_storage.rglob(f"blobs/sha256/*/{content.digest(data)[7:]}/data"))
+    assert stored.stat().st_ino == inode
+    body.unlink()
+    assert worker.get(repository.blob(content.digest(data))).body == data
+
+
+def test_a_second_body_file_is_appended(worker):
+    repository = worker.repository("me/app")
+    parts = [content.noise(100000), content.noise(70001)]
+    location = repository.open_upload()
+    for number, part in enumerate(parts):
+        body = worker.directory / f"storage/_tmp/bodies/{number}"
+        body.write_bytes(part)
+        answer = worker.request("PATCH", location, BERTH_BODY_FILE=str(body), CONTENT_LENGTH=str(len(part)))
+        assert answer.status == 202, answer
+        body.unlink()
+    assert repository.finish(location, content.digest(b"".join(parts))).status == 201
+
+
+@pytest.mark.parametrize("sendfile, header", [("x-accel-redirect:/_berth/", "X-Accel-Redirect"), ("x-sendfile", "X-Sendfile")])
+def test_the_web_server_is_told_which_file_to_send(new_directory, sendfile, header):
+    """Contract: BERTH_SENDFILE."""
+    with Worker(new_directory("send"), BERTH_SENDFILE=sendfile) as worker:
+        repository = worker.repository("me/app")
+        digest = repository.push_blob(DATA)
+        answer = worker.get(repository.blob(digest))
+        below = f"docker/registry/v2/blobs/sha256/{digest[7:9]}/{digest[7:]}/data"
+        expected = f"/_berth/registry/{below}" if "accel" in sendfile else str(worker.registry_storage / below)
+        assert (answer[header], answer.body) == (expected, b""), answer
+        assert worker.exists(repository.blob(digest))[header] is None, "HEAD is answered by the worker"
+        assert worker.get(repository.blob(digest), {"If-None-Match": f'"{digest}"'}).status == 304
+
+
+def test_an_unknown_way_to_send_files_is_an_error_and_no_empty_blob(new_directory):
+    with Worker(new_directory("send"), BERTH_SENDFILE="x-nonsense") as worker:
+        repository = worker.repository("me/app")
+        answer = worker.get(repository.blob(repository.push_blob(DATA)))
+        assert answer.status >= 500 or answer.body == DATA, answer
+
+
+def test_parameters_that_are_missing_or_odd_are_answered(shared):
+    """A web server that was set up wrongly."""
+    for parameters in ({"REQUEST_URI": ""}, {"REQUEST_METHOD": ""}, {"QUERY_STRING": "%"}, {"CONTENT_LENGTH": "x"},
+                       {"CONTENT_LENGTH": "-1"}, {"CONTENT_LENGTH": "99999999999999999999999"}, {"REQUEST_URI": "v2/"},
+                       {"REQUEST_URI": "http://host/v2/"}, {"HTTP_HOST": ""}, {"SERVER_PROTOCOL": ""}):
+        exchange = shared.open("GET", "/v2/", **parameters)
+        exchange.end()
+        assert 200 <= exchange.answer().status < 600, parameters
+    assert shared.get("/v2/").status == 200
+
+
+def test_a_broken_fastcgi_stream_does_not_end_the_worker(shared):
+    for data in (b"", b"GET / HTTP/1.1\r\n\r\n", b"\x01\x01\x00\x01\xff\xff\x00\x00", b"\0" * 64, b"\xff" * 4096):
+        exchange = shared.open("GET", "/v2/")
+        exchange.close()
+        exchange.__init__(shared.path, "GET", {})
+        exchange.connection.sendall(data)
+        exchange.close()
+    wait_until(lambda: shared.get("/v2/").status == 200, 5, "an answer")
