@@ -1,0 +1,142 @@
+"""The lint itself: a small clean tree passes, and each fault that is planted in it is found."""
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+HEAD = "/* SPDX-License-Identifier: Apache-2.0 */\n"
+
+CLEAN = {
+    "lib/base/text.h": HEAD + "#ifndef BASE_TEXT_H\n#define BASE_TEXT_H\n\n#include <stddef.h>\n\n"
+                              "size_t text_length(const char *text);\n\n#endif\n",
+    "lib/base/text.c": HEAD + "#include \"lib/base/text.h\"\n\n#include <string.h>\n\n"
+                              "size_t text_length(const char *text)\n{\n    return strlen(text);\n}\n",
+    "lib/oci/name.h": HEAD + "#ifndef OCI_NAME_H\n#define OCI_NAME_H\n\nint name_check(const char *name);\n\n#endif\n",
+    "lib/oci/name.c": HEAD + "#include \"lib/oci/name.h\"\n\n#include \"lib/base/text.h\"\n\n"
+                             "/* Not a call: strcpy(\"strcpy(\"). */\n"
+                             "int name_check(const char *name)\n{\n    return text_length(name) > 255;\n}\n",
+    "fcgi/main.c": HEAD + "#include \"lib/oci/name.h\"\n\n"
+                          "int main(int count, char **arguments)\n{\n    return name_check(arguments[count - 1]);\n}\n",
+}
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A repository with the real lint and little else."""
+    for name in ["Makefile", ".clang-format", ".clang-tidy", ".gitignore", "tests/lint/rules.py", "deploy/dependencies"]:
+        target = tmp_path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, target)
+    for name, text in CLEAN.items():
+        write(tmp_path, name, text)
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    return tmp_path
+
+
+def write(tree, name, text):
+    (tree / name).parent.mkdir(parents=True, exist_ok=True)
+    (tree / name).write_text(text)
+
+
+def replace(tree, name, old, new):
+    text = (tree / name).read_text()
+    assert old in text
+    (tree / name).write_text(text.replace(old, new))
+
+
+def lint(tree, *command):
+    return subprocess.run(command, cwd=tree, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True)
+
+
+def rules(tree):
+    return lint(tree, "tests/lint/rules.py")
+
+
+def make(tree):
+    return lint(tree, "make", "lint")
+
+
+def test_a_clean_tree_passes(tree):
+    for checked in [rules(tree), make(tree)]:
+        assert checked.returncode == 0, checked.stdout
+
+
+def body(lines):
+    return "".join(f"    count += {n};\n" for n in range(lines))
+
+
+def function(name="grow", lines=1, parameters="int count"):
+    return f"\nint {name}({parameters});\nint {name}({parameters})\n{{\n{body(lines - 4)}    return count;\n}}\n"
+
+
+RULES = [
+    ("a floor above", "lib/base/text.c", "#include <string.h>", "#include \"lib/oci/name.h\"\n#include <string.h>"),
+    ("a circle of includes", "lib/base/text.h", "#include <stddef.h>", "#include \"lib/base/buffer.h\"\n#include <stddef.h>"),
+    ("not written from the root", "lib/base/text.c", "\"lib/base/text.h\"", "\"text.h\""),
+    ("FCGX_PutStr: FastCGI", "lib/oci/name.c", "return text", "FCGX_PutStr(name, 1, 0);\n    return text"),
+    ("curl_easy_init: libcurl", "fcgi/main.c", "return name", "curl_easy_init();\n    return name"),
+    ("EVP_sha256: OpenSSL", "lib/oci/name.c", "return text", "EVP_sha256();\n    return text"),
+    ("<openssl/: OpenSSL", "lib/base/text.c", "#include <string.h>", "#include <openssl/evp.h>\n#include <string.h>"),
+    ("cJSON: cJSON", "lib/oci/name.c", "return text", "cJSON *json;\n    return text"),
+    ("first line is not", "lib/oci/name.c", HEAD, ""),
+    ("name_long has 61 lines", "lib/oci/name.c", "return text_length(name) > 255;\n}\n",
+     "return text_length(name) > 255;\n}\n" + function("name_long", 61)),
+    ("name_many has 6 parameters", "lib/oci/name.c", "return text_length(name) > 255;\n}\n",
+     "return text_length(name) > 255;\n}\n" + function("name_many", 5, "int count, int b, int (*c)(int, int), int d,\n"
+                                                                     "              int e, int f")),
+] + [
+    (f"{banned} is banned", "lib/oci/name.c", "return text", f"{banned}(name);\n    return text")
+    for banned in ["strcpy", "strcat", "strncpy", "sprintf", "vsprintf", "gets", "atoi", "atol", "strtok", "gmtime",
+                   "ctime", "alloca", "system", "popen", "signal", "FCGX_FPrintF"]
+]
+
+
+@pytest.mark.parametrize("message, file, old, new", RULES, ids=[rule[0] for rule in RULES])
+def test_finds(tree, message, file, old, new):
+    write(tree, "lib/base/buffer.h", HEAD + "#include \"lib/base/text.h\"\n")
+    replace(tree, file, old, new)
+    checked = rules(tree)
+    assert checked.returncode == 1 and message in checked.stdout, checked.stdout
+
+
+def test_accepts_what_is_at_the_limit(tree):
+    replace(tree, "lib/oci/name.c", "return text_length(name) > 255;\n}\n",
+            "return text_length(name) > 255;\n}\n" + function("name_long", 60) +
+            function("name_many", 5, "int count, int b, int (*c)(int, int), int d, int e"))
+    checked = rules(tree)
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_finds_a_file_that_is_too_long(tree):
+    replace(tree, "lib/oci/name.c", "/* Not a call", "\n" * 600 + "/* Not a call")
+    checked = rules(tree)
+    assert checked.returncode == 1 and "a file has 600 at most" in checked.stdout, checked.stdout
+
+
+def test_finds_a_script_without_licence(tree):
+    write(tree, "deploy/script", "#!/bin/sh\necho\n")
+    checked = rules(tree)
+    assert checked.returncode == 1 and "deploy/script:1: no '# SPDX" in checked.stdout, checked.stdout
+
+
+@pytest.mark.parametrize("message, file, old, new", [
+    ("clang-format-violations", "lib/base/text.c", "    return strlen", "  return strlen"),
+    ("text.h", "lib/base/text.h", "#include <stddef.h>\n\n", ""),
+    ("self-assign", "lib/oci/name.c", "    return text", "    name = name;\n    return text"),
+    ("bugprone-sizeof-expression", "lib/oci/name.c", "    return text_length(name)",
+     "    return text_length(name) + sizeof(sizeof(int))"),
+    ("clang-analyzer-core.NullDereference", "lib/oci/name.c", "    return text",
+     "    const char *nothing = 0;\n    if (name[0] == 'x')\n        return *nothing;\n    return text"),
+    ("arrayIndexOutOfBounds", "lib/oci/name.c", "    return text",
+     "    char few[2] = \"\";\n    for (int n = 0; n < 4; n++)\n        few[n] = name[n];\n"
+     "    if (few[0] == 'x')\n        return 0;\n    return text"),
+    ("SC2086", "deploy/dependencies", "set -eu\n", "set -eu\necho $1\n"),
+], ids=["format", "header that needs another first", "what only clang warns of", "clang-tidy", "analyzer", "cppcheck",
+        "shellcheck"])
+def test_make_lint_finds(tree, message, file, old, new):
+    replace(tree, file, old, new)
+    checked = make(tree)
+    assert checked.returncode != 0 and message in checked.stdout, checked.stdout
