@@ -46,8 +46,8 @@ CFLAGS ?= -O2 -g
 # Recursive on purpose: pkg-config may itself be something that `make run` installs first.
 compile = $(CC) -std=c17 -D_GNU_SOURCE -DBERTH_VERSION='"$(VERSION)"' -I. $(WARN) -fstack-protector-strong \
           $(HARDEN) $(shell pkg-config --cflags $(PACKAGES)) $(CPPFLAGS) $(CFLAGS) -MMD -MP
-# One short line per file; V=1 shows the commands.
-say = $(if $(V),,@echo '  $(1) $@';)
+# One short line per file; none with make -s, the commands with V=1.
+say = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),$(if $(V),,@),@echo '  $(1) $@';)
 link = $(call say,link)$(CC) $(HARDEN) $(CFLAGS) $(LINK) -Wl,--as-needed $(LDFLAGS) -o $@ $^
 LIBS = -lfcgi $(shell pkg-config --libs $(PACKAGES)) -lcrypt
 

@@ -1,0 +1,227 @@
+"""What is in deploy/: the units, what is installed where, and how `deploy/run` begins and ends."""
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BERTH = os.path.abspath(os.environ.get("BERTH") or ROOT / "build/berth")
+# systemd's own scale: 0 is locked up, 10 is root without a fence; below 2.5 it says "OK".
+EXPOSURE = 2.0
+
+
+def call(*command, **options):
+    return subprocess.run([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, timeout=60, **options)
+
+
+def install(destination, prefix="/usr"):
+    environment = {**os.environ, "DESTDIR": str(destination), "PREFIX": prefix, "SYSCONFDIR": "/etc", "BERTH": BERTH}
+    done = call(ROOT / "deploy/install", env=environment)
+    assert done.returncode == 0 and done.stdout == "", done.stdout
+
+
+def installed(destination):
+    return {str(path.relative_to(destination)) for path in destination.rglob("*") if path.is_file()}
+
+
+def test_everything_is_installed_below_the_destination(tmp_path):
+    install(tmp_path)
+    files = installed(tmp_path)
+    assert {"usr/bin/berth", "etc/berth/configuration.ini", "usr/lib/systemd/system/berth.service",
+            "usr/lib/systemd/system/berth.socket", "usr/lib/tmpfiles.d/berth.conf", "usr/share/berth/nginx.conf",
+            "usr/share/berth/nginx-snippet.conf", "usr/share/berth/lighttpd.conf",
+            "usr/share/berth/lighttpd-errors/503.html", "usr/share/doc/berth/README.md"} <= files
+    assert os.access(tmp_path / "usr/bin/berth", os.X_OK)
+    elsewhere = [name for name in files if name != "usr/bin/berth" and "/usr/local" in (tmp_path / name).read_text()]
+    assert elsewhere == [], "these still name the default prefix"
+
+
+def test_the_installed_configuration_is_valid_and_keeps_the_stores_in_var_lib(tmp_path):
+    install(tmp_path)
+    shown = call(BERTH, "configuration", env={**os.environ, "BERTH_CONFIGURATION": str(tmp_path / "etc/berth/configuration.ini")})
+    assert shown.returncode == 0, shown.stdout
+    for key, value in [("registry_storage", "registry"), ("temporary_registry_storage", "_tmp"), ("proxy_storage", "proxy")]:
+        assert f"{key} = /var/lib/berth/{value}\n" in shown.stdout
+
+
+def test_installing_again_keeps_the_configuration(tmp_path):
+    install(tmp_path)
+    (tmp_path / "etc/berth/configuration.ini").write_text("mine")
+    install(tmp_path)
+    assert (tmp_path / "etc/berth/configuration.ini").read_text() == "mine"
+
+
+@pytest.fixture
+def units(tmp_path):
+    """The units as installed, but with a program that is there."""
+    install(tmp_path)
+    found = []
+    for path in (tmp_path / "usr/lib/systemd/system").iterdir():
+        path.write_text(path.read_text().replace("/usr/bin/berth", BERTH).replace("file:///usr/share/doc", "man:"))
+        found.append(path)
+    return sorted(found)
+
+
+def test_systemd_finds_nothing_wrong_with_the_units(units):
+    verified = call("systemd-analyze", "verify", "--man=no", *units)
+    assert verified.returncode == 0 and verified.stdout == "", verified.stdout
+
+
+def test_the_unit_is_fenced_in(units):
+    judged = call("systemd-analyze", "security", "--offline=true", "--no-pager", units[0])
+    level = re.search(r"Overall exposure level for berth.service: ([\d.]+)", judged.stdout)
+    assert level and float(level.group(1)) <= EXPOSURE, judged.stdout
+
+
+def test_dependencies_says_nothing_when_nothing_is_missing():
+    start = time.monotonic()
+    asked = call(ROOT / "deploy/dependencies", "test")
+    assert (asked.returncode, asked.stdout) == (0, "")
+    assert time.monotonic() - start < 1
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def settings(directory, **more):
+    return {**os.environ, "STATE": str(directory / "state"), "RUNTIME": str(directory / "runtime"), "BERTH": BERTH,
+            "LOGS": str(directory / "logs"), "WORKERS": "2", "CONFIGURATION": "", "PORT": str(free_port()), **more}
+
+
+class Running:
+    """deploy/run, ready."""
+
+    def __init__(self, directory, **more):
+        self.directory = directory
+        self.environment = settings(directory, **more)
+        self.process = subprocess.Popen([ROOT / "deploy/run"], env=self.environment, stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        line = self.process.stdout.readline()
+        self.address = f"http://127.0.0.1:{self.environment['PORT']}"
+        assert line == f"ready {self.address}\n", line + self.process.stdout.read()
+
+    def master(self, name):
+        return int((self.directory / f"runtime/{name}.pid").read_text())
+
+    def end(self):
+        """What it said, its exit status, and which of its processes were still there afterwards."""
+        said, _ = self.process.communicate(timeout=30)
+        groups = [self.master(path.stem) for path in (self.directory / "runtime").glob("w*.pid")]
+        return said, self.process.returncode, [group for group in groups if group_lives(group)]
+
+
+def group_lives(group):
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.fixture
+def run(tmp_path):
+    started = []
+
+    def make(**more):
+        started.append(Running(tmp_path, **more))
+        return started[-1]
+    yield make
+    for running in started:
+        if running.process.poll() is None:
+            running.process.terminate()
+            running.process.communicate(timeout=30)
+
+
+SERVERS = [("nginx", "fastcgi"), ("lighttpd", "fastcgi"), ("lighttpd", "cgi")]
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("server, mode", SERVERS)
+def test_ends_cleanly(run, server, mode, how):
+    running = run(SERVER=server, MODE=mode)
+    assert urllib.request.urlopen(running.address + "/v2/").status == 200
+    running.process.send_signal(how)
+    _, status, left = running.end()
+    assert (status, left) == (0, [])
+
+
+@pytest.mark.parametrize("server, part, said", [("nginx", "web", "nginx ended"), ("nginx", "workers", "the workers ended"),
+                                                ("lighttpd", "web", "lighttpd ended")])
+def test_ends_when_a_part_ends(run, server, part, said):
+    running = run(SERVER=server)
+    os.kill(running.master(part), signal.SIGKILL)
+    text, status, left = running.end()
+    assert said in text and status == 1 and left == []
+
+
+def test_workers_are_replaced_however_often_they_are_killed(run):
+    running = run(SERVER="nginx")
+    for _ in range(30):
+        pids = call("pgrep", "-P", running.master("workers")).stdout.split()
+        for pid in pids:
+            os.kill(int(pid), signal.SIGKILL)
+        deadline = time.monotonic() + 10
+        while len(set(call("pgrep", "-P", running.master("workers")).stdout.split()) - set(pids)) < 2:
+            assert time.monotonic() < deadline, (running.directory / "logs/workers.log").read_text()
+    assert urllib.request.urlopen(running.address + "/v2/").status == 200
+
+
+def test_leaves_nothing_when_it_is_killed_itself(run):
+    running = run(SERVER="nginx")
+    running.process.kill()
+    groups = [running.master("web"), running.master("workers")]
+    deadline = time.monotonic() + 10
+    while any(group_lives(group) for group in groups):
+        assert time.monotonic() < deadline, "web server or workers outlive deploy/run"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("server", ["nginx", "lighttpd"])
+def test_works_in_directories_with_blanks(tmp_path, server):
+    running = Running(tmp_path / "a directory", SERVER=server)
+    running.process.terminate()
+    assert running.end()[1:] == (0, [])
+
+
+@pytest.mark.parametrize("server, mode", SERVERS)
+def test_replaces_every_path_of_the_installed_system(run, server, mode):
+    running = run(SERVER=server, MODE=mode)
+    for path in (running.directory / "runtime").glob("*.conf"):
+        for line in path.read_text().split("\n"):
+            if not line.lstrip().startswith("#"):
+                assert not re.search(r"/var/lib|/var/log|/run/|/usr/local|/etc/berth", line), f"{path.name}: {line}"
+
+
+@pytest.mark.parametrize("more, said", [
+    ({"SERVER": "apache"}, "SERVER is nginx or lighttpd"),
+    ({"SERVER": "nginx", "MODE": "cgi"}, "SERVER is nginx or lighttpd"),
+    ({"BERTH": "/nonexistent/berth"}, "'/nonexistent/berth' is not there"),
+    ({"CONFIGURATION": "/nonexistent.ini"}, "/nonexistent.ini"),
+], ids=["server", "mode", "program", "configuration"])
+def test_says_what_is_wrong(tmp_path, more, said):
+    done = call(ROOT / "deploy/run", env=settings(tmp_path, **more))
+    assert done.returncode == 1 and said in done.stdout, done.stdout
+
+
+def test_says_that_the_configuration_is_wrong(tmp_path):
+    (tmp_path / "bad.ini").write_text("[hosted]\nno_such_key = 1\n")
+    done = call(ROOT / "deploy/run", env=settings(tmp_path, CONFIGURATION=str(tmp_path / "bad.ini")))
+    assert done.returncode == 1 and "no_such_key" in done.stdout, done.stdout
+
+
+def test_says_that_the_port_is_in_use(tmp_path):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        done = call(ROOT / "deploy/run", env=settings(tmp_path, PORT=str(other.getsockname()[1])))
+    assert done.returncode == 1 and "is in use" in done.stdout, done.stdout
