@@ -115,7 +115,7 @@ static int check_document_root(struct service *service, const struct request *re
     const struct configuration *configuration = &service->configuration;
     const char *private[] = {configuration->file, configuration->registry.hosted.root,
                              configuration->registry.hosted.temporary,
-                             configuration->proxy_storage};
+                             configuration->registry.proxy.store.root};
     AUTO_FREE char *real_root = NULL;
 
     if (!root || strcmp(root, service->document_root) == 0) {

@@ -10,14 +10,14 @@ int handle_base(struct exchange *exchange, struct error *error)
     (void)error;
     exchange->response.body = BODY_BYTES;
     buffer_add_text(&exchange->response.bytes, "{}");
-    response_header(&exchange->response, "Content-Type", "application/json");
+    response_content_header(&exchange->response, "Content-Type", "application/json");
     return 0;
 }
 
 void handle_digest_headers(struct exchange *exchange, const struct digest *digest)
 {
     response_header(&exchange->response, "Docker-Content-Digest", "%s", digest->text);
-    response_header(&exchange->response, "ETag", "\"%s\"", digest->text);
+    response_content_header(&exchange->response, "ETag", "\"%s\"", digest->text);
 }
 
 bool handle_not_modified(struct exchange *exchange, const struct digest *digest)

@@ -25,11 +25,11 @@ int handle_blob_get(struct exchange *exchange, struct error *error)
         return found < 0 ? -1 : blob_unknown(error);
     }
     handle_digest_headers(exchange, &digest);
-    response_header(response, "Cache-Control", "max-age=31536000, immutable");
+    response_content_header(response, "Cache-Control", "max-age=31536000, immutable");
     if (handle_not_modified(exchange, &digest)) {
         return 0;
     }
-    response_header(response, "Content-Type", "application/octet-stream");
+    response_content_header(response, "Content-Type", "application/octet-stream");
     response->body = BODY_FILE;
     response->size = blob.size;
     response->root = exchange->repository.store->options->root;

@@ -30,12 +30,13 @@ int handle_manifest_get(struct exchange *exchange, struct error *error)
         return found < 0 ? -1 : manifest_unknown(error);
     }
     handle_digest_headers(exchange, &manifest.digest);
-    response_header(response, "Cache-Control", "%s",
-                    is_digest(exchange->route.last) ? "max-age=31536000, immutable" : "no-cache");
+    response_content_header(response, "Cache-Control", "%s",
+                            is_digest(exchange->route.last) ? "max-age=31536000, immutable"
+                                                            : "no-cache");
     if (handle_not_modified(exchange, &manifest.digest)) {
         return 0;
     }
-    response_header(response, "Content-Type", "%s", manifest.media_type);
+    response_content_header(response, "Content-Type", "%s", manifest.media_type);
     response->body = BODY_BYTES;
     response->bytes = manifest.content;
     manifest.content = (struct buffer)BUFFER_INIT;

@@ -74,15 +74,14 @@ static struct mapping map_error(enum error_code code)
     return (struct mapping){500, "UNSUPPORTED"};
 }
 
-static void add_error(struct buffer *out, const char *code, const char *message, const char *digest)
+/* `detail` is JSON, or NULL. */
+static void add_error(struct buffer *out, const char *code, const char *message, const char *detail)
 {
     json_open_object(out, NULL);
     json_text(out, "code", code);
     json_text(out, "message", message);
-    if (digest) {
-        json_open_object(out, "detail");
-        json_text(out, "digest", digest);
-        json_close_object(out);
+    if (detail) {
+        json_raw(out, "detail", detail);
     }
     json_close_object(out);
 }
@@ -106,6 +105,7 @@ void response_error(struct response *response, const struct error *error,
     cleanup_close(&response->descriptor);
     response->descriptor = -1;
     buffer_clear(&response->bytes);
+    buffer_clear(&response->content_headers);
     response_header(response, "Content-Type", "application/json");
     json_open_object(&response->bytes, NULL);
     json_open_array(&response->bytes, "errors");

@@ -20,15 +20,30 @@ enum { COPY_SIZE = 128 * 1024 };
 
 #define REDIRECT_PREFIX "x-accel-redirect:"
 
+__attribute__((format(printf, 3, 0))) static void
+add_header(struct buffer *headers, const char *name, const char *format, va_list arguments)
+{
+    buffer_format(headers, "%s: ", name);
+    buffer_format_list(headers, format, arguments);
+    buffer_add_text(headers, "\r\n");
+}
+
 void response_header(struct response *response, const char *name, const char *format, ...)
 {
-    char value[2048];
     va_list arguments;
 
     va_start(arguments, format);
-    (void)vsnprintf(value, sizeof(value), format, arguments);
+    add_header(&response->headers, name, format, arguments);
     va_end(arguments);
-    buffer_format(&response->headers, "%s: %s\r\n", name, value);
+}
+
+void response_content_header(struct response *response, const char *name, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    add_header(&response->content_headers, name, format, arguments);
+    va_end(arguments);
 }
 
 void response_reset(struct response *response)
@@ -36,6 +51,7 @@ void response_reset(struct response *response)
     cleanup_close(&response->descriptor);
     stream_close(response->stream);
     buffer_release(&response->headers);
+    buffer_release(&response->content_headers);
     buffer_release(&response->bytes);
     buffer_release(&response->target);
     *response = (struct response)RESPONSE_INIT;
@@ -166,6 +182,7 @@ static int send_head(struct response *response, struct request *request, struct 
 
     buffer_format(&head, "Status: %d %s\r\n", response->status, reason_phrase(response->status));
     buffer_add(&head, response->headers.data, response->headers.length);
+    buffer_add(&head, response->content_headers.data, response->content_headers.length);
     buffer_format(&head,
                   "Docker-Distribution-API-Version: registry/2.0\r\n"
                   "X-Content-Type-Options: nosniff\r\n"
@@ -213,7 +230,7 @@ static enum range_answer choose_range(struct response *response, const struct re
     enum range_answer answer;
 
     /* The only validator that we give out is the ETag among our headers. */
-    if (if_range && !strstr(response->headers.data, if_range)) {
+    if (if_range && !strstr(response->content_headers.data, if_range)) {
         wanted = NULL;
     }
     out->first = 0;

@@ -22,7 +22,8 @@ enum response_body {
 
 struct response {
     int status;
-    struct buffer headers; /* "Name: value\r\n" each */
+    struct buffer headers;         /* "Name: value\r\n" each */
+    struct buffer content_headers; /* those that are true of the content only, not of an error */
     enum response_body body;
     struct buffer bytes;
     /* For a file: */
@@ -37,11 +38,15 @@ struct response {
 
 #define RESPONSE_INIT                                                                              \
     {                                                                                              \
-        .status = 200, .headers = BUFFER_INIT, .bytes = BUFFER_INIT, .descriptor = -1,             \
-        .target = BUFFER_INIT                                                                      \
+        .status = 200, .headers = BUFFER_INIT, .content_headers = BUFFER_INIT,                     \
+        .bytes = BUFFER_INIT, .descriptor = -1, .target = BUFFER_INIT                              \
     }
 
 void response_header(struct response *response, const char *name, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* For what describes the content: an error drops it again. */
+void response_content_header(struct response *response, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Forgets everything. */

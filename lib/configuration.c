@@ -13,6 +13,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/memory.h"
 #include "lib/base/text.h"
+#include "lib/store/revision.h"
 
 enum {
     FILE_LIMIT = 1024 * 1024,
@@ -23,35 +24,67 @@ enum {
 
 enum value_kind {
     VALUE_PATH,
+    VALUE_OPTIONAL_PATH, /* empty: none */
+    VALUE_TEXT,
+    VALUE_URL,     /* http or https, without a path */
     VALUE_BOOLEAN, /* yes or no */
+    VALUE_NUMBER,
     VALUE_BYTES,
+    VALUE_MANIFEST_BYTES,
     VALUE_SECONDS,
     VALUE_SPARSE,
 };
 
+/* A key, where its value goes, and the value that it has otherwise. */
 struct key {
     const char *section;
     const char *name;
     enum value_kind kind;
-    size_t offset; /* in struct configuration */
+    size_t offset; /* in struct configuration, or in struct upstream_options */
     const char *standard;
 };
 
-#define MEMBER(member) offsetof(struct configuration, member)
+#define MEMBER(member) offsetof(struct configuration, registry.member)
 
 static const struct key keys[] = {
-    {"", "registry_storage", VALUE_PATH, MEMBER(registry.hosted.root), "storage/registry"},
-    {"", "temporary_registry_storage", VALUE_PATH, MEMBER(registry.hosted.temporary),
-     "storage/_tmp"},
-    {"", "proxy_storage", VALUE_PATH, MEMBER(proxy_storage), "storage/proxy"},
-    {"hosted", "read_only", VALUE_BOOLEAN, MEMBER(registry.read_only), "no"},
-    {"hosted", "minimum_free_space", VALUE_BYTES, MEMBER(registry.hosted.minimum_free_space), "1G"},
-    {"hosted", "accept_sparse", VALUE_SPARSE, MEMBER(registry.hosted.accept_sparse), "index"},
-    {"hosted", "maximum_manifest_size", VALUE_BYTES, MEMBER(registry.maximum_manifest_size), "4M"},
-    {"hosted", "upload_expiry", VALUE_SECONDS, MEMBER(registry.hosted.upload_expiry), "7d"},
+    {"", "registry_storage", VALUE_PATH, MEMBER(hosted.root), "storage/registry"},
+    {"", "temporary_registry_storage", VALUE_PATH, MEMBER(hosted.temporary), "storage/_tmp"},
+    {"", "proxy_storage", VALUE_PATH, MEMBER(proxy.store.root), "storage/proxy"},
+    {"hosted", "read_only", VALUE_BOOLEAN, MEMBER(read_only), "no"},
+    {"hosted", "minimum_free_space", VALUE_BYTES, MEMBER(hosted.minimum_free_space), "1G"},
+    {"hosted", "accept_sparse", VALUE_SPARSE, MEMBER(hosted.accept_sparse), "index"},
+    {"hosted", "maximum_manifest_size", VALUE_MANIFEST_BYTES, MEMBER(maximum_manifest_size), "4M"},
+    {"hosted", "upload_expiry", VALUE_SECONDS, MEMBER(hosted.upload_expiry), "7d"},
+    {"proxy", "enabled", VALUE_BOOLEAN, MEMBER(proxy.enabled), "yes"},
+    {"proxy", "upstreams", VALUE_TEXT, MEMBER(proxy.upstreams), "*"},
+    {"proxy", "tag_ttl", VALUE_SECONDS, MEMBER(proxy.tag_ttl), "60s"},
+    {"proxy", "connect_timeout", VALUE_SECONDS, MEMBER(proxy.connect_timeout), "10s"},
+    {"proxy", "stall_timeout", VALUE_SECONDS, MEMBER(proxy.stall_timeout), "30s"},
+    {"proxy", "maximum_waiting", VALUE_NUMBER, MEMBER(proxy.maximum_waiting), "256"},
+    {"proxy", "http_proxy", VALUE_TEXT, MEMBER(proxy.http_proxy), ""},
+    {"proxy", "ca_file", VALUE_OPTIONAL_PATH, MEMBER(proxy.ca_file), ""},
+    {"mirror", "root", VALUE_TEXT, MEMBER(proxy.mirror_root), ""},
 };
 
-enum { KEY_COUNT = sizeof(keys) / sizeof(*keys) };
+#define UPSTREAM_MEMBER(member) offsetof(struct upstream_options, member)
+#define UPSTREAM_SECTION "upstream "
+
+static const struct key upstream_keys[] = {
+    {UPSTREAM_SECTION, "url", VALUE_URL, UPSTREAM_MEMBER(url), NULL},
+    {UPSTREAM_SECTION, "username", VALUE_TEXT, UPSTREAM_MEMBER(username), NULL},
+    {UPSTREAM_SECTION, "password", VALUE_TEXT, UPSTREAM_MEMBER(password), NULL},
+    {UPSTREAM_SECTION, "password_file", VALUE_PATH, UPSTREAM_MEMBER(password_file), NULL},
+    {UPSTREAM_SECTION, "default_namespace", VALUE_TEXT, UPSTREAM_MEMBER(default_namespace), NULL},
+    {UPSTREAM_SECTION, "token_host", VALUE_TEXT, UPSTREAM_MEMBER(token_host), NULL},
+    {UPSTREAM_SECTION, "allow_private_address", VALUE_BOOLEAN,
+     UPSTREAM_MEMBER(allow_private_address), "no"},
+};
+
+enum {
+    KEY_COUNT = sizeof(keys) / sizeof(*keys),
+    UPSTREAM_KEY_COUNT = sizeof(upstream_keys) / sizeof(*upstream_keys),
+    UPSTREAM_LIMIT = 256, /* sections */
+};
 
 static const char *const sparse_names[] = {
     [SPARSE_NO] = "no",
@@ -65,6 +98,7 @@ struct parse {
     const char *cursor; /* what inih has not seen yet */
     unsigned line;      /* the number of the line that it sees now */
     bool seen[KEY_COUNT];
+    bool seen_upstream[UPSTREAM_LIMIT][UPSTREAM_KEY_COUNT];
     struct error *error;
     bool failed;
 };
@@ -107,24 +141,60 @@ static bool set_sparse(enum accept_sparse *target, const char *value)
     return false;
 }
 
-static bool set_value(struct configuration *configuration, const struct key *key, const char *file,
-                      const char *value)
+static bool set_text(char **target, const char *value)
 {
-    void *target = (char *)configuration + key->offset;
+    free(*target);
+    *target = memory_text(value);
+    return true;
+}
 
+static bool set_path(char **target, const char *file, const char *value)
+{
+    free(*target);
+    *target = absolute_path(file, value);
+    return true;
+}
+
+static bool set_url(char **target, const char *value)
+{
+    const char *rest = text_begins(value, "https://")  ? value + 8
+                       : text_begins(value, "http://") ? value + 7
+                                                       : "";
+    AUTO_BUFFER struct buffer url = BUFFER_INIT;
+
+    buffer_add_text(&url, value);
+    while (url.length > 0 && url.data[url.length - 1] == '/') {
+        url.data[--url.length] = '\0';
+    }
+    return *rest && !strpbrk(rest, "@?# ") && set_text(target, url.data);
+}
+
+static bool set_boolean(bool *target, const char *value)
+{
+    *target = strcmp(value, "yes") == 0;
+    return *target || strcmp(value, "no") == 0;
+}
+
+/* `target` is where the key's value lives, of the type that its kind says. */
+static bool set_value(void *target, const struct key *key, const char *file, const char *value)
+{
     switch (key->kind) {
     case VALUE_PATH:
-        if (!*value) {
-            return false;
-        }
-        free(*(char **)target);
-        *(char **)target = absolute_path(file, value);
-        return true;
+        return *value && set_path(target, file, value);
+    case VALUE_OPTIONAL_PATH:
+        return *value ? set_path(target, file, value) : set_text(target, "");
+    case VALUE_TEXT:
+        return set_text(target, value);
+    case VALUE_URL:
+        return set_url(target, value);
     case VALUE_BOOLEAN:
-        *(bool *)target = strcmp(value, "yes") == 0;
-        return *(bool *)target || strcmp(value, "no") == 0;
+        return set_boolean(target, value);
+    case VALUE_NUMBER:
+        return text_number(value, strlen(value), target);
     case VALUE_BYTES:
         return text_bytes(value, target);
+    case VALUE_MANIFEST_BYTES:
+        return text_bytes(value, target) && *(uint64_t *)target <= MANIFEST_SIZE_LIMIT;
     case VALUE_SECONDS:
         return text_seconds(value, target);
     case VALUE_SPARSE:
@@ -137,11 +207,20 @@ static const char *expected(enum value_kind kind)
 {
     switch (kind) {
     case VALUE_PATH:
+    case VALUE_OPTIONAL_PATH:
         return "a path is expected, not";
+    case VALUE_TEXT:
+        break;
+    case VALUE_URL:
+        return "an address such as https://registry.example.org:5000 is expected, not";
     case VALUE_BOOLEAN:
         return "yes or no is expected, not";
+    case VALUE_NUMBER:
+        return "a number is expected, not";
     case VALUE_BYTES:
         return "a number of bytes such as 512, 64K, 4M, 1G is expected, not";
+    case VALUE_MANIFEST_BYTES:
+        return "a number of bytes such as 512, 64K, 4M, and 64M at most, is expected, not";
     case VALUE_SECONDS:
         return "a time such as 60s, 15m, 12h, 7d is expected, not";
     case VALUE_SPARSE:
@@ -150,27 +229,83 @@ static const char *expected(enum value_kind kind)
     return "unexpected value";
 }
 
+/* Whether this is the name of an upstream, or of one and a prefix: it becomes a directory. */
+static bool is_upstream_name(const char *name)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789.-_:/";
+
+    return *name && strspn(name, allowed) == strlen(name) && *name != '.' && *name != '/' &&
+           !strstr(name, "..") && !strstr(name, "//");
+}
+
+/* The section of that name, made if it is new; NULL if there are too many. */
+static struct upstream_options *upstream_section(struct proxy_options *proxy, const char *name)
+{
+    for (size_t i = 0; i < proxy->section_count; i++) {
+        if (strcmp(proxy->sections[i].name, name) == 0) {
+            return &proxy->sections[i];
+        }
+    }
+    if (proxy->section_count == UPSTREAM_LIMIT) {
+        return NULL;
+    }
+    proxy->sections =
+        memory_resize(proxy->sections, proxy->section_count + 1, sizeof(*proxy->sections));
+    proxy->sections[proxy->section_count] = (struct upstream_options){.name = memory_text(name)};
+    return &proxy->sections[proxy->section_count++];
+}
+
+static int take(struct parse *parse, const struct key *key, void *target, bool *seen,
+                const char *value)
+{
+    if (*seen) {
+        return complain(parse, "set twice, or followed by an indented line:", key->name);
+    }
+    *seen = true;
+    return set_value(target, key, parse->file, value) ? 1
+                                                      : complain(parse, expected(key->kind), value);
+}
+
+static int take_upstream_value(struct parse *parse, const char *section, const char *name,
+                               const char *value)
+{
+    struct proxy_options *proxy = &parse->configuration->registry.proxy;
+    struct upstream_options *upstream;
+
+    if (!is_upstream_name(section)) {
+        return complain(parse, "this cannot be the name of an upstream:", section);
+    }
+    upstream = upstream_section(proxy, section);
+    if (!upstream) {
+        return complain(parse, "there are too many upstreams:", section);
+    }
+    for (size_t i = 0; i < UPSTREAM_KEY_COUNT; i++) {
+        if (strcmp(upstream_keys[i].name, name) == 0) {
+            return take(parse, &upstream_keys[i], (char *)upstream + upstream_keys[i].offset,
+                        &parse->seen_upstream[upstream - proxy->sections][i], value);
+        }
+    }
+    return complain(parse, "unknown key", name);
+}
+
 /* inih's handler: 1 is good, 0 an error. */
 static int take_value(void *user, const char *section, const char *name, const char *value)
 {
     struct parse *parse = user;
     bool section_known = false;
 
+    if (text_begins(section, UPSTREAM_SECTION)) {
+        return take_upstream_value(parse, section + strlen(UPSTREAM_SECTION), name, value);
+    }
     for (size_t i = 0; i < KEY_COUNT; i++) {
         if (strcmp(keys[i].section, section) != 0) {
             continue;
         }
         section_known = true;
-        if (strcmp(keys[i].name, name) != 0) {
-            continue;
+        if (strcmp(keys[i].name, name) == 0) {
+            return take(parse, &keys[i], (char *)parse->configuration + keys[i].offset,
+                        &parse->seen[i], value);
         }
-        if (parse->seen[i]) {
-            return complain(parse, "set twice, or followed by an indented line:", name);
-        }
-        parse->seen[i] = true;
-        return set_value(parse->configuration, &keys[i], parse->file, value)
-                   ? 1
-                   : complain(parse, expected(keys[i].kind), value);
     }
     return section_known ? complain(parse, "unknown key", name)
                          : complain(parse, "unknown section", section);
@@ -191,6 +326,21 @@ static bool is_too_long(const char *line, size_t length)
     return length > LINE_LIMIT || end > NAME_LIMIT;
 }
 
+/* inih would not look at what is behind the bracket. */
+static bool has_more_than_section(const char *line)
+{
+    const char *name = line + strspn(line, " \t");
+    const char *rest;
+
+    if (*name != '[') {
+        return false;
+    }
+    rest = name + strcspn(name, "]\n");
+    rest += *rest == ']';
+    rest += strspn(rest, " \t\r");
+    return *rest != '\0' && *rest != '\n' && *rest != ';' && *rest != '#';
+}
+
 /* inih's reader, in the manner of fgets(). A comment may be of any length: it is not passed on. */
 static char *next_line(char *out, int size, void *stream)
 {
@@ -202,6 +352,10 @@ static char *next_line(char *out, int size, void *stream)
         return NULL;
     }
     parse->line++;
+    if (has_more_than_section(parse->cursor)) {
+        (void)complain(parse, "only a comment may stand behind a [section]", "");
+        return NULL;
+    }
     if (is_too_long(parse->cursor, length)) {
         (void)complain(parse, "this line, or a name in it, is too long (198 and 49 bytes)", "");
         return NULL;
@@ -218,11 +372,26 @@ static char *next_line(char *out, int size, void *stream)
 static int set_standards(struct configuration *configuration, struct error *error)
 {
     for (size_t i = 0; i < KEY_COUNT; i++) {
-        if (!set_value(configuration, &keys[i], configuration->file, keys[i].standard)) {
+        if (!set_value((char *)configuration + keys[i].offset, &keys[i], configuration->file,
+                       keys[i].standard)) {
             return error_set(error, ERROR_INTERNAL, "the default of '%s' is bad", keys[i].name);
         }
     }
     return 0;
+}
+
+/* What follows from other values: the cache is a store too. */
+static void complete(struct configuration *configuration)
+{
+    const struct store_options *hosted = &configuration->registry.hosted;
+    struct store_options *cache = &configuration->registry.proxy.store;
+    AUTO_BUFFER struct buffer temporary = BUFFER_INIT;
+
+    buffer_format(&temporary, "%s/_berth/temporary", cache->root);
+    cache->temporary = memory_text(temporary.data);
+    cache->minimum_free_space = hosted->minimum_free_space;
+    cache->upload_expiry = hosted->upload_expiry;
+    cache->accept_sparse = SPARSE_ALL;
 }
 
 int configuration_read(struct configuration *out_configuration, const char *file,
@@ -257,35 +426,57 @@ int configuration_read(struct configuration *out_configuration, const char *file
         return error_set(error, ERROR_INTERNAL, "%s:%d: neither a [section] nor key = value",
                          read.file, result);
     }
+    complete(&read);
     *out_configuration = read;
     read = (struct configuration)CONFIGURATION_INIT;
     return 0;
 }
 
-void configuration_release(struct configuration *configuration)
+static bool is_allocated(enum value_kind kind)
 {
-    for (size_t i = 0; i < KEY_COUNT; i++) {
-        if (keys[i].kind == VALUE_PATH) {
-            free(*(char **)(void *)((char *)configuration + keys[i].offset));
+    return kind == VALUE_PATH || kind == VALUE_OPTIONAL_PATH || kind == VALUE_TEXT ||
+           kind == VALUE_URL;
+}
+
+static void release_values(void *values, const struct key *table, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (is_allocated(table[i].kind)) {
+            free(*(char **)(void *)((char *)values + table[i].offset));
         }
     }
+}
+
+void configuration_release(struct configuration *configuration)
+{
+    struct proxy_options *proxy = &configuration->registry.proxy;
+
+    release_values(configuration, keys, KEY_COUNT);
+    for (size_t i = 0; i < proxy->section_count; i++) {
+        release_values(&proxy->sections[i], upstream_keys, UPSTREAM_KEY_COUNT);
+        free(proxy->sections[i].name);
+    }
+    free(proxy->sections);
+    free(proxy->store.temporary);
     free(configuration->file);
     *configuration = (struct configuration)CONFIGURATION_INIT;
 }
 
-static void print_value(const struct configuration *configuration, const struct key *key,
-                        struct buffer *out)
+static void print_value(const void *value, enum value_kind kind, struct buffer *out)
 {
-    const void *value = (const char *)configuration + key->offset;
-
-    switch (key->kind) {
+    switch (kind) {
     case VALUE_PATH:
-        buffer_add_text(out, *(char *const *)value);
+    case VALUE_OPTIONAL_PATH:
+    case VALUE_TEXT:
+    case VALUE_URL:
+        buffer_add_text(out, *(char *const *)value ? *(char *const *)value : "");
         break;
     case VALUE_BOOLEAN:
         buffer_add_text(out, *(const bool *)value ? "yes" : "no");
         break;
+    case VALUE_NUMBER:
     case VALUE_BYTES:
+    case VALUE_MANIFEST_BYTES:
         buffer_format(out, "%" PRIu64, *(const uint64_t *)value);
         break;
     case VALUE_SECONDS:
@@ -297,8 +488,26 @@ static void print_value(const struct configuration *configuration, const struct 
     }
 }
 
+static void print_key(const void *values, const struct key *key, struct buffer *out)
+{
+    const void *value = (const char *)values + key->offset;
+    bool is_unset = is_allocated(key->kind) && !*(char *const *)value;
+
+    if (is_unset) {
+        return;
+    }
+    buffer_format(out, "%s = ", key->name);
+    if (strcmp(key->name, "password") == 0) {
+        buffer_add_text(out, "(not shown)");
+    } else {
+        print_value(value, key->kind, out);
+    }
+    buffer_add_text(out, "\n");
+}
+
 void configuration_print(const struct configuration *configuration, struct buffer *out)
 {
+    const struct proxy_options *proxy = &configuration->registry.proxy;
     const char *section = "";
 
     for (size_t i = 0; i < KEY_COUNT; i++) {
@@ -306,8 +515,12 @@ void configuration_print(const struct configuration *configuration, struct buffe
             section = keys[i].section;
             buffer_format(out, "\n[%s]\n", section);
         }
-        buffer_format(out, "%s = ", keys[i].name);
-        print_value(configuration, &keys[i], out);
-        buffer_add_text(out, "\n");
+        print_key(configuration, &keys[i], out);
+    }
+    for (size_t i = 0; i < proxy->section_count; i++) {
+        buffer_format(out, "\n[" UPSTREAM_SECTION "%s]\n", proxy->sections[i].name);
+        for (size_t j = 0; j < UPSTREAM_KEY_COUNT; j++) {
+            print_key(&proxy->sections[i], &upstream_keys[j], out);
+        }
     }
 }

@@ -11,8 +11,7 @@
 #include "lib/registry.h"
 
 struct configuration {
-    char *file;          /* absolute path */
-    char *proxy_storage; /* absolute path */
+    char *file; /* absolute path */
     struct registry_options registry;
 };
 

@@ -9,12 +9,14 @@
 
 #include <stdbool.h>
 
+#include "lib/proxy/options.h"
 #include "lib/store/store.h"
 
 struct registry_options {
     struct store_options hosted;
     bool read_only;
     uint64_t maximum_manifest_size; /* bytes */
+    struct proxy_options proxy;
 };
 
 struct registry {

@@ -45,19 +45,25 @@ void buffer_add_text(struct buffer *buffer, const char *text)
     buffer_add(buffer, text, strlen(text));
 }
 
-void buffer_format(struct buffer *buffer, const char *format, ...)
+void buffer_format_list(struct buffer *buffer, const char *format, va_list arguments)
 {
-    va_list arguments;
     va_list again;
     int length;
 
-    va_start(arguments, format);
     va_copy(again, arguments);
     length = vsnprintf(NULL, 0, format, arguments);
     assert(length >= 0);
     (void)vsnprintf(buffer_reserve(buffer, (size_t)length), (size_t)length + 1, format, again);
     buffer_added(buffer, (size_t)length);
     va_end(again);
+}
+
+void buffer_format(struct buffer *buffer, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    buffer_format_list(buffer, format, arguments);
     va_end(arguments);
 }
 

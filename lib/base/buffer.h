@@ -8,6 +8,7 @@
  * the functions only. Declare it `AUTO_BUFFER struct buffer b = BUFFER_INIT;`.
  */
 
+#include <stdarg.h>
 #include <stddef.h>
 
 #include "lib/base/cleanup.h"
@@ -30,6 +31,9 @@ void buffer_add(struct buffer *buffer, const void *bytes, size_t length);
 void buffer_add_text(struct buffer *buffer, const char *text);
 void buffer_format(struct buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+void buffer_format_list(struct buffer *buffer, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
 
 /* Makes room for `length` more bytes and returns where they go; say with buffer_added() how many
  * of them were used. */

@@ -237,6 +237,9 @@ static int sync_directory(int root, const char *path, struct error *error)
 {
     AUTO_CLOSE int descriptor = openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
+    if (descriptor < 0 && errno == ENOENT) {
+        return 0; /* removed by somebody else: only the directory above has something to keep */
+    }
     if (descriptor < 0) {
         return error_errno(error, "open '%s'", path);
     }

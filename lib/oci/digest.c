@@ -143,10 +143,37 @@ void hash_save(const struct hash *hash, struct buffer *out)
     buffer_added(out, 2 * length);
 }
 
-bool hash_load(struct hash *hash, enum digest_algorithm algorithm, const char *text)
+/* Whether the context has seen so many bytes, and will not write outside of its block. */
+static bool is_plausible(const struct hash *hash, uint64_t offset)
+{
+    switch (hash->algorithm) {
+    case DIGEST_SHA256: {
+        const SHA256_CTX *context = (const SHA256_CTX *)(const void *)hash->context;
+        uint64_t bits = (uint64_t)context->Nh << 32 | context->Nl;
+
+        return context->md_len == SHA256_DIGEST_LENGTH && context->num == offset % SHA256_CBLOCK &&
+               bits == offset * 8;
+    }
+    case DIGEST_SHA512: {
+        const SHA512_CTX *context = (const SHA512_CTX *)(const void *)hash->context;
+
+        return context->md_len == SHA512_DIGEST_LENGTH && context->num == offset % SHA512_CBLOCK &&
+               context->Nl == offset * 8 && context->Nh == 0;
+    }
+    }
+    return false;
+}
+
+bool hash_load(struct hash *hash, enum digest_algorithm algorithm, uint64_t offset,
+               const char *text)
 {
     size_t length = algorithms[algorithm].context;
 
     hash_begin(hash, algorithm);
-    return strlen(text) == 2 * length && text_unhex(text, length, hash->context);
+    if (strlen(text) == 2 * length && text_unhex(text, length, hash->context) &&
+        is_plausible(hash, offset)) {
+        return true;
+    }
+    hash_begin(hash, algorithm);
+    return false;
 }

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "lib/base/buffer.h"
 #include "lib/base/error.h"
@@ -58,7 +59,11 @@ void hash_update(struct hash *hash, const void *bytes, size_t length);
 void hash_finish(struct hash *hash, struct digest *out_digest);
 
 void hash_save(const struct hash *hash, struct buffer *out);
-/* False if the text is not what hash_save() writes for this algorithm. */
-bool hash_load(struct hash *hash, enum digest_algorithm algorithm, const char *text);
+/*
+ * False, with the hash begun anew, if the text is not what hash_save() writes for this algorithm
+ * after `offset` bytes.
+ */
+bool hash_load(struct hash *hash, enum digest_algorithm algorithm, uint64_t offset,
+               const char *text);
 
 #endif

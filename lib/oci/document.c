@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/oci/document.h"
 
+#include <cjson/cJSON.h>
 #include <string.h>
+
+#include "lib/base/memory.h"
 
 enum { VALUE_LIMIT = 300000 };
 
@@ -57,7 +60,9 @@ static bool skip_string(struct scan *scan)
         }
         if (c == '\\') {
             scan->cursor++;
-            if (scan->cursor == scan->end || *scan->cursor < 0x20) {
+            /* An encoded NUL would end the text for us, and not for others. */
+            if (scan->cursor == scan->end || *scan->cursor < 0x20 ||
+                (scan->end - scan->cursor >= 5 && memcmp(scan->cursor, "u0000", 5) == 0)) {
                 return false;
             }
         }
@@ -136,5 +141,124 @@ bool document_is_strict(const struct document *document)
             return false;
         }
     }
+    return true;
+}
+
+void document_object_delete(struct cJSON **object)
+{
+    cJSON_Delete(*object);
+}
+
+struct cJSON *document_object(const struct document *document)
+{
+    const char *end = NULL;
+    AUTO_JSON cJSON *root = NULL;
+
+    if (!document_is_strict(document)) {
+        return NULL;
+    }
+    root = cJSON_ParseWithLengthOpts(document->bytes, document->length, &end, 0);
+    if (!cJSON_IsObject(root)) {
+        return NULL;
+    }
+    for (; end < document->bytes + document->length; end++) {
+        if (!strchr(" \t\r\n", *end) || *end == '\0') {
+            return NULL;
+        }
+    }
+    return steal_pointer(&root);
+}
+
+bool document_text_member(const struct document *document, const char *name, struct buffer *out)
+{
+    AUTO_JSON cJSON *root = document_object(document);
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, name));
+
+    if (!text || !*text) {
+        return false;
+    }
+    buffer_add_text(out, text);
+    return true;
+}
+
+bool document_number_member(const struct document *document, const char *name, uint64_t *out_number)
+{
+    AUTO_JSON cJSON *root = document_object(document);
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(root, name);
+
+    if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble < 1e15)) {
+        return false;
+    }
+    *out_number = (uint64_t)item->valuedouble;
+    return true;
+}
+
+static void add_text(struct file_names *texts, size_t room, const char *text)
+{
+    if (!texts->names) {
+        texts->names = memory_allocate(room, sizeof(*texts->names));
+    }
+    texts->names[texts->count++] = memory_text(text);
+}
+
+bool document_text_list(const struct document *document, const char *name,
+                        struct file_names *out_texts)
+{
+    AUTO_FILE_NAMES struct file_names texts = FILE_NAMES_INIT;
+    AUTO_JSON cJSON *root = document_object(document);
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(root, name);
+    const cJSON *item;
+
+    if (!cJSON_IsArray(list) && !cJSON_IsNull(list)) {
+        return false;
+    }
+    cJSON_ArrayForEach(item, list)
+    {
+        if (!cJSON_IsString(item)) {
+            return false;
+        }
+        add_text(&texts, (size_t)cJSON_GetArraySize(list), item->valuestring);
+    }
+    *out_texts = texts;
+    texts = (struct file_names)FILE_NAMES_INIT;
+    return true;
+}
+
+bool document_object_list(const struct document *document, const char *name,
+                          struct file_names *out_objects)
+{
+    AUTO_FILE_NAMES struct file_names objects = FILE_NAMES_INIT;
+    AUTO_JSON cJSON *root = document_object(document);
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(root, name);
+    const cJSON *item;
+
+    if (!cJSON_IsArray(list) && !cJSON_IsNull(list)) {
+        return false;
+    }
+    cJSON_ArrayForEach(item, list)
+    {
+        AUTO_FREE char *text = cJSON_PrintUnformatted(item);
+
+        if (!cJSON_IsObject(item) || !text) {
+            return false;
+        }
+        add_text(&objects, (size_t)cJSON_GetArraySize(list), text);
+    }
+    *out_objects = objects;
+    objects = (struct file_names)FILE_NAMES_INIT;
+    return true;
+}
+
+bool document_error_message(const struct document *document, struct buffer *out)
+{
+    AUTO_JSON cJSON *root = document_object(document);
+    const cJSON *first = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(root, "errors"), 0);
+    const char *code = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(first, "code"));
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(first, "message"));
+
+    if (!code && !text) {
+        return false;
+    }
+    buffer_format(out, "%s%s%s", code ? code : "", code && text ? ": " : "", text ? text : "");
     return true;
 }

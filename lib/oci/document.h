@@ -2,8 +2,17 @@
 #ifndef OCI_DOCUMENT_H
 #define OCI_DOCUMENT_H
 
+/*
+ * JSON that others wrote, read member by member. cJSON does the parsing; what it lets through
+ * although RFC 8259 does not, is refused before.
+ */
+
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/buffer.h"
+#include "lib/base/file.h"
 
 /* Bytes that somebody calls a manifest. */
 struct document {
@@ -14,10 +23,34 @@ struct document {
 
 /*
  * Whether the tokens are those of JSON (RFC 8259): UTF-8 without a byte order mark, no control
- * characters but white space between tokens, numbers of the right form. The parser is lenient about
- * these, and other readers of the same bytes are not. Also false for more values than are worth
- * their memory: a parsed one takes some 80 bytes, and a manifest of 4 MiB has about 100000.
+ * characters but white space between tokens, numbers of the right form; no encoded NUL either. The
+ * parser is lenient about these, and other readers of the same bytes are not. Also false for more
+ * values than are worth their memory: a parsed one takes some 80 bytes, and a manifest of 4 MiB has
+ * about 100000.
  */
 bool document_is_strict(const struct document *document);
+
+/* A strict document that is an object, or NULL. For lib/oci only. */
+struct cJSON *document_object(const struct document *document);
+void document_object_delete(struct cJSON **object);
+#define AUTO_JSON AUTO(document_object_delete)
+
+/* A top-level member that is a text, without being empty, in `out`. False if there is none. */
+bool document_text_member(const struct document *document, const char *name, struct buffer *out);
+
+/* One that is a whole number from 0. */
+bool document_number_member(const struct document *document, const char *name,
+                            uint64_t *out_number);
+
+/* The texts in a top-level array. False if it is no array of texts; null counts as empty. */
+bool document_text_list(const struct document *document, const char *name,
+                        struct file_names *out_texts);
+
+/* The objects in a top-level array, each as JSON of its own. */
+bool document_object_list(const struct document *document, const char *name,
+                          struct file_names *out_objects);
+
+/* The message of an OCI error document ("Error Codes"), or false. */
+bool document_error_message(const struct document *document, struct buffer *out);
 
 #endif

@@ -13,13 +13,6 @@
 /* Sizes up to here are exact in a double. */
 static const double SIZE_LIMIT = 9007199254740992.0;
 
-static void json_delete(cJSON **root)
-{
-    cJSON_Delete(*root);
-}
-
-#define AUTO_JSON AUTO(json_delete)
-
 enum shape {
     SHAPE_IMAGE,
     SHAPE_INDEX,
@@ -37,27 +30,6 @@ static enum shape shape_of(const char *media_type)
         return SHAPE_INDEX;
     }
     return SHAPE_OTHER;
-}
-
-/* The document as an object, or NULL. */
-static cJSON *object_parse(const struct document *document)
-{
-    const char *end = NULL;
-    AUTO_JSON cJSON *root = NULL;
-
-    if (!document_is_strict(document)) {
-        return NULL;
-    }
-    root = cJSON_ParseWithLengthOpts(document->bytes, document->length, &end, 0);
-    if (!cJSON_IsObject(root)) {
-        return NULL;
-    }
-    for (; end < document->bytes + document->length; end++) {
-        if (!strchr(" \t\r\n", *end) || *end == '\0') {
-            return NULL;
-        }
-    }
-    return steal_pointer(&root);
 }
 
 static const cJSON *member(const cJSON *object, const char *name)
@@ -345,7 +317,7 @@ int manifest_parse(struct manifest *out_manifest, const struct document *documen
                    struct error *error)
 {
     AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
-    AUTO_JSON cJSON *root = object_parse(document);
+    AUTO_JSON cJSON *root = document_object(document);
 
     if (!root) {
         return error_set(error, ERROR_MANIFEST_INVALID,
@@ -378,7 +350,7 @@ void manifest_release(struct manifest *manifest)
 enum type_source manifest_media_type(const struct document *document,
                                      char out_type[MEDIA_TYPE_SIZE])
 {
-    AUTO_JSON cJSON *root = object_parse(document);
+    AUTO_JSON cJSON *root = document_object(document);
     const char *stated = root ? text_member(root, "mediaType") : NULL;
     const char *type = root && !stated ? implied_type(root) : stated;
 
@@ -403,15 +375,4 @@ void manifest_describe(const struct manifest *manifest, const struct reference *
         json_raw(out, "annotations", manifest->annotations);
     }
     json_close_object(out);
-}
-
-bool document_text_member(const struct document *document, const char *name, struct buffer *out)
-{
-    AUTO_JSON cJSON *root = object_parse(document);
-    const char *text = root ? text_member(root, name) : NULL;
-
-    if (text) {
-        buffer_add_text(out, text);
-    }
-    return text != NULL;
 }

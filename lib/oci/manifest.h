@@ -72,7 +72,4 @@ enum type_source manifest_media_type(const struct document *document,
 void manifest_describe(const struct manifest *manifest, const struct reference *self,
                        struct buffer *out);
 
-/* The value of a top-level text member of a JSON object, in `out`. False if there is none. */
-bool document_text_member(const struct document *document, const char *name, struct buffer *out);
-
 #endif

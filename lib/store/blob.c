@@ -25,9 +25,8 @@ int blob_is_stored(const struct store *store, const struct digest *digest, uint6
 int blob_find(const struct repository *repository, const struct digest *digest,
               struct blob *out_blob, struct error *error)
 {
-    struct path path = layout_link(repository->name, LINK_LAYER, digest);
     struct blob blob = {.digest = *digest};
-    int found = link_read(repository->store, path.text, &blob.target, error);
+    int found = link_follow(repository, LINK_LAYER, digest, &blob.target, error);
 
     if (found > 0) {
         found = blob_is_stored(repository->store, &blob.target, &blob.size, error);
@@ -87,6 +86,9 @@ int blob_mount(const struct repository *repository, const struct blob *blob, str
     }
     /* Looked at after the link is there, so that no collector can take it in between unseen. */
     found = blob_is_stored(store, &blob->target, &size, error);
+    if (found == 0) {
+        (void)link_remove(store, link.text, &syncs, error);
+    }
     if (found <= 0) {
         return found;
     }

@@ -56,26 +56,25 @@ static int expire_session(struct store *store, const char *directory, struct err
 
     buffer_format(&path, "%s/lock", directory);
     result = lock_take(&lock, (struct file_place){store->temporary, path.data}, LOCK_TRY, error);
-
     if (result == LOCK_BUSY) {
         return 0;
     }
-    if (result == LOCK_FAILED) {
-        return -1;
-    }
+    /* Without a lock it is no session: what else lies about goes as well. */
     return store_discard(store, (struct file_place){store->temporary, directory}, error);
 }
 
+/* One entry that cannot be removed does not keep the others. */
 static int expire_in(struct store *store, const char *directory, time_t before, struct error *error)
 {
     AUTO_FILE_NAMES struct file_names names = FILE_NAMES_INIT;
-    int listed = file_list(store->temporary, directory, &names, error);
+    int failed = 0;
 
-    if (listed <= 0) {
-        return listed;
+    if (file_list(store->temporary, directory, &names, error) < 0) {
+        return -1;
     }
     for (size_t i = 0; i < names.count; i++) {
         AUTO_BUFFER struct buffer path = BUFFER_INIT;
+        struct error reason;
         int result;
 
         buffer_format(&path, "%s/%s", directory, names.names[i]);
@@ -83,13 +82,14 @@ static int expire_in(struct store *store, const char *directory, time_t before, 
             continue;
         }
         result = strcmp(directory, LAYOUT_UPLOADS) == 0
-                     ? expire_session(store, path.data, error)
-                     : file_remove_tree(store->temporary, path.data, error);
+                     ? expire_session(store, path.data, &reason)
+                     : file_remove_tree(store->temporary, path.data, &reason);
         if (result < 0) {
-            return -1;
+            *error = reason;
+            failed = -1;
         }
     }
-    return 0;
+    return failed;
 }
 
 int expire_abandoned(struct store *store, struct error *error)
@@ -98,6 +98,7 @@ int expire_abandoned(struct store *store, struct error *error)
     enum { SWEEP_INTERVAL = 3600 };
     struct stat status;
     time_t now = time(NULL);
+    int failed = 0;
 
     if (fstatat(store->temporary, LAYOUT_SWEPT, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
         now >= status.st_mtime && now - status.st_mtime < SWEEP_INTERVAL) {
@@ -109,8 +110,8 @@ int expire_abandoned(struct store *store, struct error *error)
     for (size_t i = 0; i < sizeof(directories) / sizeof(*directories); i++) {
         if (expire_in(store, directories[i], now - (time_t)store->options->upload_expiry, error) <
             0) {
-            return -1;
+            failed = -1;
         }
     }
-    return 0;
+    return failed;
 }

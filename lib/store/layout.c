@@ -134,3 +134,39 @@ struct path layout_piece(const char *id)
 {
     return path_format(LAYOUT_PIECES "/%s", id);
 }
+
+struct path layout_origin(const struct digest *digest, const char *upstream)
+{
+    return path_format("_berth/origins/%s/%.2s/%s/%s", digest_algorithm_name(digest->algorithm),
+                       digest_hex(digest), digest_hex(digest), upstream);
+}
+
+struct path layout_upstream(const char *upstream, const char *what)
+{
+    return path_format("_berth/upstreams/%s/%s", upstream, what);
+}
+
+struct path layout_token(const char *upstream, const struct digest *key)
+{
+    return path_format("_berth/upstreams/%s/tokens/%s", upstream, digest_hex(key));
+}
+
+struct path layout_flight(const struct digest *key)
+{
+    return path_format("_berth/flights/%.2s/%s", digest_hex(key), digest_hex(key));
+}
+
+struct path layout_memo(const struct digest *key)
+{
+    return path_format("_berth/memos/%.2s/%s", digest_hex(key), digest_hex(key));
+}
+
+struct path layout_slot(const char *host, const char *upstream, unsigned number)
+{
+    return path_format("_berth/slots/%s/%s/%u", host, upstream, number);
+}
+
+struct path layout_partial(const char *upstream, const struct digest *digest, const char *what)
+{
+    return path_format(LAYOUT_PARTIAL "/%s/%s/%s", upstream, digest->text, what);
+}

@@ -56,11 +56,31 @@ struct path layout_repository_lock(const char *name);
 enum { LAYOUT_LOCK_COUNT = 256 };
 struct path layout_lock(unsigned number);
 
+/* Below the root of a cache. */
+
+/* Says that a blob came from this upstream, or, for ORIGIN_ANYBODY, without credentials. */
+#define ORIGIN_ANYBODY "anybody"
+struct path layout_origin(const struct digest *digest, const char *upstream);
+
+/* What all workers know of an upstream: its trouble, its rate limit, its tokens. */
+struct path layout_upstream(const char *upstream, const char *what);
+struct path layout_token(const char *upstream, const struct digest *key);
+
+/* By the hash of what they are about: locks, and small answers that are kept for a while. */
+struct path layout_flight(const struct digest *key);
+struct path layout_memo(const struct digest *key);
+
+/* One lock for each process that may wait for upstreams on a host. */
+struct path layout_slot(const char *host, const char *upstream, unsigned number);
+
+#define LAYOUT_INSTANCE "_berth/instance" /* who we are, for others that we ask */
+
 /* Below the temporary storage. */
 
 #define LAYOUT_UPLOADS "uploads" /* sessions, see lib/store/upload */
 #define LAYOUT_PIECES "pieces"   /* files on their way to a final name */
 #define LAYOUT_BODIES "bodies"   /* request bodies that the web server has written */
+#define LAYOUT_PARTIAL "partial" /* blobs that are being fetched, see lib/proxy/fill */
 #define LAYOUT_SWEPT "swept"     /* touched when abandoned uploads were last looked for */
 
 struct path layout_upload(const char *id);
@@ -68,5 +88,8 @@ struct path layout_upload_data(const char *id);
 struct path layout_upload_state(const char *id);
 struct path layout_upload_lock(const char *id);
 struct path layout_piece(const char *id);
+
+/* `what` is a file in the directory of one fetch, or "" for the directory. */
+struct path layout_partial(const char *upstream, const struct digest *digest, const char *what);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/store/link.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,15 +12,33 @@
 int link_read(const struct store *store, const char *path, struct digest *out_target,
               struct error *error)
 {
-    AUTO_BUFFER struct buffer content = BUFFER_INIT;
+    char text[DIGEST_TEXT_SIZE + 8];
+    AUTO_CLOSE int descriptor = openat(store->root, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     struct error ignored;
-    int found = file_read(store->root, path, 4096, &content, error);
+    ssize_t length;
 
-    if (found <= 0) {
-        return found;
+    if (descriptor < 0) {
+        return errno == ENOENT || errno == ENOTDIR ? 0 : error_errno(error, "open '%s'", path);
     }
-    content.data[strcspn(content.data, "\r\n")] = '\0';
-    return digest_parse(out_target, content.data, &ignored) == 0;
+    length = file_read_at(descriptor, 0, text, sizeof(text) - 1, error);
+    if (length < 0) {
+        return -1;
+    }
+    text[length] = '\0';
+    text[strcspn(text, "\r\n")] = '\0';
+    return digest_parse(out_target, text, &ignored) == 0;
+}
+
+int link_follow(const struct repository *repository, enum link_kind kind,
+                const struct digest *digest, struct digest *out_target, struct error *error)
+{
+    struct path path = layout_link(repository->name, kind, digest);
+    int found = link_read(repository->store, path.text, out_target, error);
+
+    if (found > 0 && out_target->algorithm == digest->algorithm) {
+        return digest_equal(out_target, digest);
+    }
+    return found;
 }
 
 int link_write(struct store *store, const char *path, const struct digest *target,
@@ -49,10 +68,10 @@ int link_remove(struct store *store, const char *path, struct sync_set *syncs, s
     if (removed <= 0) {
         return removed;
     }
+    sync_set_add(syncs, path);
     (void)snprintf(directory.text, sizeof(directory.text), "%s", path);
     slash = strrchr(directory.text, '/');
     *slash = '\0';
     (void)unlinkat(store->root, directory.text, AT_REMOVEDIR);
-    sync_set_add(syncs, directory.text);
     return 1;
 }

@@ -13,6 +13,13 @@
 int link_read(const struct store *store, const char *path, struct digest *out_target,
               struct error *error);
 
+/*
+ * The digest of the bytes that the repository has under `digest`: the same one, or, where
+ * distribution keeps sha512 as an alias, of another algorithm. 1; 0 if it has none; -1.
+ */
+int link_follow(const struct repository *repository, enum link_kind kind,
+                const struct digest *digest, struct digest *out_target, struct error *error);
+
 /* Durable once `syncs` is flushed, also if the link was there already. */
 int link_write(struct store *store, const char *path, const struct digest *target,
                struct sync_set *syncs, struct error *error);

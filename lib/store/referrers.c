@@ -22,6 +22,13 @@ int referrers_add(const struct repository *repository, const struct referrer *re
     AUTO_BUFFER struct buffer descriptor = BUFFER_INIT;
 
     manifest_describe(referrer->manifest, &referrer->self, &descriptor);
+    if (descriptor.length > DESCRIPTOR_LIMIT) { /* one entry must not spoil the list */
+        struct manifest plain = *referrer->manifest;
+
+        plain.annotations = NULL;
+        buffer_clear(&descriptor);
+        manifest_describe(&plain, &referrer->self, &descriptor);
+    }
     return store_write(repository->store, path.text, &descriptor, syncs, error);
 }
 

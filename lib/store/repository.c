@@ -52,8 +52,7 @@ static int find_reference(const struct repository *repository, const struct refe
 
     if (reference->kind == REFERENCE_MANIFEST) {
         kind = LINK_REVISION;
-        found = revision_exists(repository, &reference->digest, error);
-        blob.target = reference->digest;
+        found = revision_find(repository, &reference->digest, &blob.target, error);
     }
     if (found == 0) { /* an index may list plain blobs as well */
         kind = LINK_LAYER;
@@ -66,9 +65,9 @@ static int find_reference(const struct repository *repository, const struct refe
     return found;
 }
 
-static bool may_be_absent(const struct reference *reference, enum accept_sparse sparse)
+bool repository_may_lack(const struct repository *repository, const struct reference *reference)
 {
-    switch (sparse) {
+    switch (repository->store->options->accept_sparse) {
     case SPARSE_ALL:
         return true;
     case SPARSE_INDEX:
@@ -82,8 +81,6 @@ static bool may_be_absent(const struct reference *reference, enum accept_sparse 
 static int check_references(const struct repository *repository, const struct manifest *manifest,
                             struct sync_set *syncs, struct buffer *out_missing, struct error *error)
 {
-    enum accept_sparse sparse = repository->store->options->accept_sparse;
-
     for (size_t i = 0; i < manifest->reference_count; i++) {
         const struct reference *reference = &manifest->references[i];
         int found = find_reference(repository, reference, syncs, error);
@@ -91,7 +88,7 @@ static int check_references(const struct repository *repository, const struct ma
         if (found < 0) {
             return -1;
         }
-        if (!found && !may_be_absent(reference, sparse)) {
+        if (!found && !repository_may_lack(repository, reference)) {
             buffer_format(out_missing, "{\"digest\":\"%s\"}\n", reference->digest.text);
         }
     }

@@ -8,19 +8,21 @@
 #include "lib/store/blob.h"
 #include "lib/store/link.h"
 
-/* No manifest that a client may push is larger; another program's might be. */
-enum { READ_LIMIT = 64 * 1024 * 1024 };
+int revision_find(const struct repository *repository, const struct digest *digest,
+                  struct digest *out_target, struct error *error)
+{
+    uint64_t size;
+    int found = link_follow(repository, LINK_REVISION, digest, out_target, error);
+
+    return found > 0 ? blob_is_stored(repository->store, out_target, &size, error) : found;
+}
 
 int revision_exists(const struct repository *repository, const struct digest *digest,
                     struct error *error)
 {
     struct digest target;
-    uint64_t size;
-    int found =
-        link_read(repository->store, layout_link(repository->name, LINK_REVISION, digest).text,
-                  &target, error);
 
-    return found > 0 ? blob_is_stored(repository->store, &target, &size, error) : found;
+    return revision_find(repository, digest, &target, error);
 }
 
 void stored_manifest_release(struct stored_manifest *manifest)
@@ -52,12 +54,11 @@ static int find_media_type(const struct repository *repository, struct stored_ma
 int revision_read(const struct repository *repository, const struct digest *digest,
                   struct stored_manifest *out_manifest, struct error *error)
 {
-    struct path link = layout_link(repository->name, LINK_REVISION, digest);
     struct digest target;
-    int found = link_read(repository->store, link.text, &target, error);
+    int found = link_follow(repository, LINK_REVISION, digest, &target, error);
 
     if (found > 0) {
-        found = file_read(repository->store->root, layout_blob(&target).text, READ_LIMIT,
+        found = file_read(repository->store->root, layout_blob(&target).text, MANIFEST_SIZE_LIMIT,
                           &out_manifest->content, error);
     }
     if (found <= 0) {

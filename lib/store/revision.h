@@ -7,9 +7,16 @@
 #include "lib/oci/manifest.h"
 #include "lib/store/store.h"
 
+/* Bytes: no configuration lets clients push larger ones. */
+enum { MANIFEST_SIZE_LIMIT = 64 * 1024 * 1024 };
+
 /* 1; 0 if the repository has no manifest of this digest; -1. */
 int revision_exists(const struct repository *repository, const struct digest *digest,
                     struct error *error);
+
+/* The same, and the digest of the bytes: distribution may keep one algorithm as another's alias. */
+int revision_find(const struct repository *repository, const struct digest *digest,
+                  struct digest *out_target, struct error *error);
 
 struct stored_manifest {
     struct digest digest;

@@ -108,6 +108,7 @@ int store_open(struct store *store, const struct store_options *options, struct 
 {
     struct store opened = {.options = options, .root = -1, .temporary = -1};
     struct statvfs status;
+    struct error reason;
 
     opened.root = open_directory(options->root, error);
     opened.temporary = opened.root < 0 ? -1 : open_directory(options->temporary, error);
@@ -116,8 +117,9 @@ int store_open(struct store *store, const struct store_options *options, struct 
         return -1;
     }
     if (fstatvfs(opened.root, &status) == 0 && !(status.f_flag & ST_RDONLY) &&
-        make_skeleton(&opened, error) < 0 && error->code != ERROR_NO_SPACE) {
+        make_skeleton(&opened, &reason) < 0 && reason.code != ERROR_NO_SPACE) {
         store_close(&opened);
+        *error = reason;
         return -1;
     }
     *store = opened;
@@ -175,12 +177,16 @@ int store_discard(struct store *store, struct file_place place, struct error *er
 {
     char id[STORE_ID_SIZE];
     struct path piece;
+    struct stat status;
 
+    if (fstatat(place.directory, place.path, &status, AT_SYMLINK_NOFOLLOW) < 0) {
+        return errno == ENOENT || errno == ENOTDIR ? 0
+                                                   : error_errno(error, "stat '%s'", place.path);
+    }
     store_make_id(id);
     piece = layout_piece(id);
-    if (renameat(place.directory, place.path, store->temporary, piece.text) < 0) {
-        return errno == ENOENT || errno == ENOTDIR ? 0
-                                                   : error_errno(error, "remove '%s'", place.path);
+    if (file_publish(place, (struct file_place){store->temporary, piece.text}, error) < 0) {
+        return -1;
     }
     return file_remove_tree(store->temporary, piece.text, error) < 0 ? -1 : 1;
 }

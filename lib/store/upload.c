@@ -118,7 +118,7 @@ static int state_read(struct upload *upload, struct error *error)
     }
     if (!*boot_id() || strcmp(lines[3], boot_id()) != 0 ||
         !text_number(lines[4], strlen(lines[4]), &upload->hashed) ||
-        !hash_load(&upload->hash, algorithm, lines[5])) {
+        !hash_load(&upload->hash, algorithm, upload->hashed, lines[5])) {
         hash_begin(&upload->hash, algorithm);
         upload->hashed = 0;
     }
@@ -330,14 +330,19 @@ int upload_adopt(struct upload *upload, const char *path, struct error *error)
 int upload_rewind(struct upload *upload, uint64_t size, struct error *error)
 {
     if (upload->data >= 0 && upload->size > size) {
-        if (ftruncate(upload->data, (off_t)size) < 0) {
-            return error_errno(error, "shorten an upload");
-        }
-        upload->size = size;
         if (upload->hashed > size) {
             hash_begin(&upload->hash, upload->hash.algorithm);
             upload->hashed = 0;
         }
+        /* Before the bytes go, so that no state ever vouches for bytes that others have replaced.
+         */
+        if (state_write(upload, error) < 0) {
+            return -1;
+        }
+        if (ftruncate(upload->data, (off_t)size) < 0) {
+            return error_errno(error, "shorten an upload");
+        }
+        upload->size = size;
     }
     return 0;
 }

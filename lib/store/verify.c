@@ -104,8 +104,9 @@ static int verify_blobs(struct store *store, enum digest_algorithm algorithm,
 
             buffer_format(&text, "%s:%s", digest_algorithm_name(algorithm), names.names[j]);
             if (digest_parse(&digest, text.data, &ignored) < 0) {
-                buffer_format(&path, "/%s", names.names[j]);
-                tell(report, path.data, "this does not belong here");
+                buffer_clear(&text);
+                buffer_format(&text, "%s/%s", path.data, names.names[j]);
+                tell(report, text.data, "this does not belong here");
             } else if (verify_blob(store, &digest, report, error) < 0) {
                 return -1;
             }
@@ -118,37 +119,53 @@ static int verify_blobs(struct store *store, enum digest_algorithm algorithm,
 static int tell_link(const struct repository *repository, const char *path, const char *what,
                      struct verify_report *report)
 {
+    AUTO_SYNC_SET struct sync_set syncs = SYNC_SET_INIT(repository->store->root);
     struct error ignored;
 
     tell(report, path, what);
     if (report->repair) {
-        (void)file_remove(repository->store->root, path, &ignored);
+        (void)link_remove(repository->store, path, &syncs, &ignored);
+        (void)sync_set_flush(&syncs, &ignored);
     }
     return 0;
 }
 
-static int verify_link(const struct repository *repository, const char *path,
-                       struct verify_report *report, struct error *error)
+static int verify_link(const struct repository *repository, enum link_kind kind,
+                       const struct digest *digest, struct verify_report *report,
+                       struct error *error)
 {
+    struct path path = layout_link(repository->name, kind, digest);
     struct digest target;
     struct stat status;
     uint64_t size;
-    int found = link_read(repository->store, path, &target, error);
+    int found = link_follow(repository, kind, digest, &target, error);
 
     if (found < 0) {
         return -1;
     }
     if (!found) {
-        return fstatat(repository->store->root, path, &status, 0) < 0
+        return fstatat(repository->store->root, path.text, &status, 0) < 0
                    ? 0
-                   : tell_link(repository, path, "an empty or garbled link", report);
+                   : tell_link(repository, path.text, "an empty, garbled or wrong link", report);
     }
     found = blob_is_stored(repository->store, &target, &size, error);
     return found ? (found < 0 ? -1 : 0)
-                 : tell_link(repository, path, "a link to a blob that is not there", report);
+                 : tell_link(repository, path.text, "a link to a blob that is not there", report);
 }
 
-/* What a manifest names has to be there unless sparse manifests are welcome. */
+/* Whether what a manifest names is there, as far as it has to be. 1, 0, -1. */
+static int has_reference(const struct repository *repository, const struct reference *reference,
+                         struct error *error)
+{
+    struct blob blob;
+    int found = repository_may_lack(repository, reference);
+
+    if (found == 0 && reference->kind == REFERENCE_MANIFEST) {
+        found = revision_exists(repository, &reference->digest, error);
+    }
+    return found ? found : blob_find(repository, &reference->digest, &blob, error);
+}
+
 static int verify_manifest(const struct repository *repository, const struct digest *digest,
                            struct verify_report *report, struct error *error)
 {
@@ -168,19 +185,12 @@ static int verify_manifest(const struct repository *repository, const struct dig
         return 0; /* another program's, which knows what to do with it */
     }
     for (size_t i = 0; i < manifest.reference_count; i++) {
-        const struct reference *reference = &manifest.references[i];
-        struct blob blob;
-
-        if (reference->kind != REFERENCE_BLOB || reference->elsewhere ||
-            repository->store->options->accept_sparse == SPARSE_ALL) {
-            continue;
-        }
-        found = blob_find(repository, &reference->digest, &blob, error);
+        found = has_reference(repository, &manifest.references[i], error);
         if (found < 0) {
             return -1;
         }
         if (!found) {
-            tell(report, path.text, "the manifest names a blob that the repository does not have");
+            tell(report, path.text, "the manifest names content that the repository does not have");
         }
     }
     return 0;
@@ -206,8 +216,7 @@ static int verify_links(const struct repository *repository, enum link_kind kind
             tell(report, directory.text, "something here has no digest as its name");
             continue;
         }
-        if (verify_link(repository, layout_link(repository->name, kind, &digest).text, report,
-                        error) < 0 ||
+        if (verify_link(repository, kind, &digest, report, error) < 0 ||
             (kind == LINK_REVISION && verify_manifest(repository, &digest, report, error) < 0)) {
             return -1;
         }
@@ -219,17 +228,23 @@ static int verify_tags(const struct repository *repository, struct verify_report
                        struct error *error)
 {
     AUTO_FILE_NAMES struct file_names tags = FILE_NAMES_INIT;
-    struct page all = {NULL, SIZE_MAX};
+    struct path directory = layout_tags(repository->name);
 
-    if (tag_list(repository, &all, &tags, error) < 0) {
+    if (file_list(repository->store->root, directory.text, &tags, error) < 0) {
         return -1;
     }
-    report->tags += tags.count;
     for (size_t i = 0; i < tags.count; i++) {
         struct path path = layout_tag_current(repository->name, tags.names[i]);
         struct digest digest;
-        int found = tag_get(repository, tags.names[i], &digest, error);
+        struct stat status;
+        int found;
 
+        if (!tag_is_valid(tags.names[i]) ||
+            fstatat(repository->store->root, path.text, &status, 0) < 0) {
+            continue; /* a tag that is just coming or going */
+        }
+        report->tags++;
+        found = tag_get(repository, tags.names[i], &digest, error);
         if (found > 0) {
             found = revision_exists(repository, &digest, error);
         }

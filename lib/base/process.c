@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/base/process.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/base/cleanup.h"
+
+/* The lowest number in `keep` that is at least `from`, or INT_MAX. */
+static int next_kept(const int *keep, size_t keep_count, int from)
+{
+    int lowest = INT_MAX;
+
+    for (size_t i = 0; i < keep_count; i++) {
+        if (keep[i] >= from && keep[i] < lowest) {
+            lowest = keep[i];
+        }
+    }
+    return lowest;
+}
+
+static void close_all_but(const int *keep, size_t keep_count)
+{
+    int from = STDERR_FILENO + 1;
+
+    for (;;) {
+        int kept = next_kept(keep, keep_count, from);
+
+        if (kept == INT_MAX) {
+            (void)close_range((unsigned)from, UINT_MAX, 0);
+            return;
+        }
+        if (kept > from) {
+            (void)close_range((unsigned)from, (unsigned)kept - 1, 0);
+        }
+        from = kept + 1;
+    }
+}
+
+static void become_detached(const int *keep, size_t keep_count)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    (void)setsid();
+    if (null >= 0) {
+        (void)dup2(null, STDIN_FILENO);
+        (void)dup2(null, STDOUT_FILENO);
+    }
+    close_all_but(keep, keep_count);
+}
+
+int process_detach(const int *keep, size_t keep_count, struct error *error)
+{
+    pid_t child = fork();
+
+    if (child < 0) {
+        return error_errno(error, "start a process");
+    }
+    if (child > 0) {
+        int status;
+
+        (void)waitpid(child, &status, 0); /* fails where children are not waited for: fine */
+        return 1;
+    }
+    if (fork() != 0) {
+        _exit(0);
+    }
+    become_detached(keep, keep_count);
+    return 0;
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/proxy/credentials.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libpsl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/text.h"
+#include "lib/oci/document.h"
+#include "lib/proxy/challenge.h"
+#include "lib/proxy/memo.h"
+
+enum {
+    PASSWORD_LIMIT = 64 * 1024,
+    TOKEN_LIMIT = 256 * 1024, /* bytes of a token service's answer */
+    TOKEN_SECONDS = 60,       /* what a token is good for if nothing is said */
+    TOKEN_MARGIN = 10,        /* seconds before its end at which it is renewed */
+};
+
+bool credentials_same_domain(const char *left, const char *right)
+{
+    const psl_ctx_t *list = psl_builtin();
+    const char *left_domain;
+    const char *right_domain;
+
+    if (strcmp(left, right) == 0) {
+        return true;
+    }
+    left_domain = list ? psl_registrable_domain(list, left) : NULL;
+    right_domain = list ? psl_registrable_domain(list, right) : NULL;
+    return left_domain && right_domain && strcmp(left_domain, right_domain) == 0;
+}
+
+static void base64(const struct buffer *in, struct buffer *out)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    for (size_t i = 0; i < in->length; i += 3) {
+        unsigned bits = 0;
+
+        for (size_t j = 0; j < 3; j++) {
+            bits = bits << 8 | (i + j < in->length ? (unsigned char)in->data[i + j] : 0);
+        }
+        for (size_t j = 0; j < 4; j++) {
+            bool padding = i + j > in->length;
+
+            buffer_add(out, padding ? "=" : &digits[bits >> (18 - 6 * j) & 63], 1);
+        }
+    }
+}
+
+/* "Basic …" for the account of this repository. 1; 0 if there is none; -1. */
+static int basic_header(const struct upstream *upstream, const char *repository, struct buffer *out,
+                        struct error *error)
+{
+    const struct upstream_options *section = upstream_credentials(upstream, repository);
+    AUTO_BUFFER struct buffer pair = BUFFER_INIT;
+
+    if (!section) {
+        return 0;
+    }
+    buffer_format(&pair, "%s:", section->username);
+    if (section->password_file) {
+        int found = file_read(AT_FDCWD, section->password_file, PASSWORD_LIMIT, &pair, error);
+
+        if (found <= 0) {
+            return found < 0 ? -1
+                             : error_set(error, ERROR_INTERNAL, "there is no password file '%s'",
+                                         section->password_file);
+        }
+        pair.length = strcspn(pair.data, "\r\n");
+    } else if (section->password) {
+        buffer_add_text(&pair, section->password);
+    }
+    buffer_add_text(out, "Basic ");
+    base64(&pair, out);
+    return 1;
+}
+
+/* Tokens are for a repository and an account. */
+static struct path token_path(const struct upstream *upstream, const char *repository)
+{
+    const struct upstream_options *section = upstream_credentials(upstream, repository);
+    AUTO_BUFFER struct buffer text = BUFFER_INIT;
+    struct digest key;
+
+    buffer_format(&text, "%s %s %s", upstream->url, repository, section ? section->username : "");
+    digest_of(DIGEST_SHA256, text.data, text.length, &key);
+    return layout_token(upstream->name, &key);
+}
+
+int credentials_cached(const struct upstream *upstream, const char *repository, struct buffer *out,
+                       struct error *error)
+{
+    struct path path = token_path(upstream, repository);
+    struct file_place place = {upstream->store->root, path.text};
+    AUTO_BUFFER struct buffer memo = BUFFER_INIT;
+    AUTO_BUFFER struct buffer line = BUFFER_INIT;
+    uint64_t expires;
+    time_t written;
+    int found = memo_read(place, &memo, &written, error);
+
+    if (found <= 0) {
+        return found;
+    }
+    memo_line(&memo, 0, &line);
+    if (!text_number(line.data, line.length, &expires) || (uint64_t)time(NULL) >= expires) {
+        memo_forget(place);
+        return 0;
+    }
+    memo_line(&memo, 1, &line);
+    if (strcmp(line.data, "basic") == 0) { /* that it is asked for; never the password */
+        return basic_header(upstream, repository, out, error) < 0 ? -1 : 0;
+    }
+    buffer_add(out, line.data, line.length);
+    return 0;
+}
+
+static void remember(const struct upstream *upstream, const char *repository, const char *value,
+                     uint64_t seconds)
+{
+    struct path path = token_path(upstream, repository);
+    AUTO_BUFFER struct buffer memo = BUFFER_INIT;
+    struct error ignored;
+
+    buffer_format(&memo, "%" PRIu64 "\n%s\n", (uint64_t)time(NULL) + seconds, value);
+    (void)memo_write(upstream->store, (struct file_place){upstream->store->root, path.text}, &memo,
+                     &ignored);
+}
+
+/* The token service's URL with its parameters. False if it may not be asked. */
+static bool token_url(const struct upstream *upstream, const char *repository,
+                      const struct challenge *challenge, struct buffer *out)
+{
+    struct url url;
+
+    if (!url_parse(challenge->realm.data, &url) || !upstream_may_follow(upstream, &url)) {
+        return false;
+    }
+    buffer_add_text(out, challenge->realm.data);
+    buffer_add_text(out, strchr(challenge->realm.data, '?') ? "&" : "?");
+    if (challenge->service.length > 0) {
+        buffer_add_text(out, "service=");
+        text_percent_encode(challenge->service.data, out);
+        buffer_add_text(out, "&");
+    }
+    buffer_add_text(out, "scope=");
+    if (challenge->scope.length > 0) {
+        text_percent_encode(challenge->scope.data, out);
+    } else {
+        buffer_format(out, "repository:%s:pull", repository);
+    }
+    return true;
+}
+
+static bool may_see_password(const struct upstream *upstream, const char *realm)
+{
+    struct url own;
+    struct url service;
+
+    if (!url_parse(upstream->url, &own) || !url_parse(realm, &service)) {
+        return false;
+    }
+    if (strcmp(service.scheme, "https") != 0 && !upstream->allow_http) {
+        return false;
+    }
+    return credentials_same_domain(own.host, service.host) ||
+           (upstream->section && upstream->section->token_host &&
+            strcmp(upstream->section->token_host, service.host) == 0);
+}
+
+/* Reads a token service's answer. */
+static int read_token(const struct buffer *body, struct buffer *out, uint64_t *out_seconds,
+                      struct error *error)
+{
+    struct document document = {body->data, body->length, NULL};
+    AUTO_BUFFER struct buffer token = BUFFER_INIT;
+
+    if (!document_text_member(&document, "token", &token) &&
+        !document_text_member(&document, "access_token", &token)) {
+        return error_set(error, ERROR_UPSTREAM, "the upstream's token service sent no token");
+    }
+    if (strpbrk(token.data, "\r\n")) {
+        return error_set(error, ERROR_UPSTREAM, "the upstream's token service sent a bad token");
+    }
+    *out_seconds = TOKEN_SECONDS;
+    (void)document_number_member(&document, "expires_in", out_seconds);
+    buffer_format(out, "Bearer %s", token.data);
+    return 0;
+}
+
+static int ask_token_service(const struct upstream *upstream, const char *repository,
+                             const struct challenge *challenge, struct buffer *out,
+                             struct error *error)
+{
+    AUTO_HTTP_TRANSFER struct http_transfer transfer = HTTP_TRANSFER_INIT;
+    AUTO_BUFFER struct buffer url = BUFFER_INIT;
+    AUTO_BUFFER struct buffer body = BUFFER_INIT;
+    struct http_request request = {.method = "GET", .headers = BUFFER_INIT};
+    uint64_t seconds;
+    int result = 0;
+
+    if (!token_url(upstream, repository, challenge, &url)) {
+        return error_set(error, ERROR_DENIED, "the upstream's token service may not be asked");
+    }
+    upstream_prepare(upstream, &request);
+    request.url = url.data;
+    if (may_see_password(upstream, challenge->realm.data)) {
+        AUTO_BUFFER struct buffer basic = BUFFER_INIT;
+
+        result = basic_header(upstream, repository, &basic, error);
+        if (result > 0) {
+            buffer_format(&request.headers, "Authorization: %s\n", basic.data);
+        }
+    }
+    if (result >= 0) {
+        result = http_open(&transfer, &request, error);
+    }
+    if (result == 0 && transfer.status != 200) {
+        result = error_set(error, ERROR_UPSTREAM, "the upstream's token service answers %d",
+                           transfer.status);
+        error->code = transfer.status == 429 ? ERROR_TOO_MANY_REQUESTS : ERROR_UPSTREAM;
+    }
+    if (result == 0 && http_read_all(&transfer, TOKEN_LIMIT, &body, error) <= 0) {
+        result = error_set(error, ERROR_UPSTREAM, "the upstream's token service breaks off");
+    }
+    buffer_release(&request.headers);
+    if (result < 0 || read_token(&body, out, &seconds, error) < 0) {
+        return -1;
+    }
+    if (seconds > TOKEN_MARGIN) {
+        remember(upstream, repository, out->data, seconds - TOKEN_MARGIN);
+    }
+    return 1;
+}
+
+int credentials_obtain(const struct upstream *upstream, const char *repository,
+                       const struct http_transfer *transfer, struct buffer *out,
+                       struct error *error)
+{
+    enum { BASIC_SECONDS = 300 };
+    AUTO_CHALLENGE struct challenge challenge = CHALLENGE_INIT;
+    AUTO_BUFFER struct buffer field = BUFFER_INIT;
+    int found;
+
+    for (unsigned i = 0; http_header(transfer, "www-authenticate", i, &field); i++) {
+        (void)challenge_parse(&challenge, field.data);
+    }
+    buffer_clear(out);
+    switch (challenge.scheme) {
+    case CHALLENGE_NONE:
+        break;
+    case CHALLENGE_BEARER:
+        return ask_token_service(upstream, repository, &challenge, out, error);
+    case CHALLENGE_BASIC:
+        found = basic_header(upstream, repository, out, error);
+        if (found > 0) {
+            remember(upstream, repository, "basic", BASIC_SECONDS);
+        }
+        return found;
+    }
+    return 0;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROXY_CREDENTIALS_H
+#define PROXY_CREDENTIALS_H
+
+/*
+ * The Authorization header for an upstream. Tokens are shared by all workers through the cache's
+ * directory, renewed before they expire and removed when they have.
+ *
+ * A password goes to the upstream itself and to a token service in the same registrable domain, or
+ * the one that is configured; nowhere else.
+ */
+
+#include "lib/proxy/upstream.h"
+
+/* What was good for this repository before, in `out`; nothing if that is unknown. 0, -1. */
+int credentials_cached(const struct upstream *upstream, const char *repository, struct buffer *out,
+                       struct error *error);
+
+/*
+ * Answers a 401. `transfer` is that response. 1 and the header's value; 0 if there is no way to
+ * log in; -1.
+ */
+int credentials_obtain(const struct upstream *upstream, const char *repository,
+                       const struct http_transfer *transfer, struct buffer *out,
+                       struct error *error);
+
+/* Whether these two hosts may share a password. */
+bool credentials_same_domain(const char *left, const char *right);
+
+#endif

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/proxy/health.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/base/text.h"
+#include "lib/proxy/memo.h"
+
+enum {
+    DOWN_SECONDS = 10,        /* how long a failure is remembered */
+    RETRY_LIMIT = 3600,       /* the longest Retry-After that is believed */
+    LIMIT_FLOOR_PERCENT = 10, /* of the rate limit: below it, it is being saved */
+    LIMIT_SECONDS = 3600,     /* how long that figure is believed */
+};
+
+/* The memo has the lines: until when (seconds since the epoch), error code, message. */
+struct trouble {
+    time_t until;
+    enum error_code code;
+    struct buffer message;
+};
+
+static struct file_place place_of(const struct store *store, const struct path *path)
+{
+    return (struct file_place){store->root, path->text};
+}
+
+/* 1 if there was trouble, perhaps long ago; 0. */
+static int trouble_read(struct store *store, const char *upstream, struct trouble *out)
+{
+    struct path path = layout_upstream(upstream, "trouble");
+    AUTO_BUFFER struct buffer memo = BUFFER_INIT;
+    AUTO_BUFFER struct buffer line = BUFFER_INIT;
+    struct error ignored;
+    time_t written;
+    uint64_t until;
+    uint64_t code;
+
+    if (memo_read(place_of(store, &path), &memo, &written, &ignored) <= 0) {
+        return 0;
+    }
+    memo_line(&memo, 0, &line);
+    if (!text_number(line.data, line.length, &until)) {
+        return 0;
+    }
+    memo_line(&memo, 1, &line);
+    if (!text_number(line.data, line.length, &code)) {
+        return 0;
+    }
+    memo_line(&memo, 2, &out->message);
+    out->until = (time_t)until;
+    out->code = (enum error_code)code;
+    return 1;
+}
+
+/* Clients that all come back at the same second would only be refused again. */
+static unsigned jittered(time_t seconds)
+{
+    unsigned base = seconds > 0 ? (unsigned)seconds : 1;
+
+    return base + (unsigned)random() % (base / 2 + 2);
+}
+
+static int still_bad(const struct trouble *trouble, const char *upstream, struct report *report,
+                     struct error *error)
+{
+    time_t left = trouble->until - time(NULL);
+
+    report->retry_after = jittered(left);
+    report_failure(report, upstream, 0, trouble->message.data);
+    return error_set(error, trouble->code, "%s", trouble->message.data);
+}
+
+bool health_is_bad(struct store *store, const char *upstream)
+{
+    struct trouble trouble = {.message = BUFFER_INIT};
+    bool bad = trouble_read(store, upstream, &trouble) > 0 && trouble.until > time(NULL);
+
+    buffer_release(&trouble.message);
+    return bad;
+}
+
+int health_check(struct store *store, const char *upstream, struct lock *probe,
+                 struct report *report, struct error *error)
+{
+    struct path path = layout_upstream(upstream, "probe");
+    struct trouble trouble = {.message = BUFFER_INIT};
+    struct error ignored;
+    int result = 0;
+
+    if (trouble_read(store, upstream, &trouble) > 0 &&
+        (trouble.until > time(NULL) ||
+         lock_take_or_create(probe, place_of(store, &path), LOCK_TRY, &ignored) == LOCK_BUSY)) {
+        result = still_bad(&trouble, upstream, report, error);
+    }
+    buffer_release(&trouble.message);
+    return result;
+}
+
+void health_record(struct store *store, const char *upstream, const struct error *error,
+                   unsigned retry_after)
+{
+    struct path path = layout_upstream(upstream, "trouble");
+    AUTO_BUFFER struct buffer memo = BUFFER_INIT;
+    unsigned seconds = retry_after > 0 ? retry_after : DOWN_SECONDS;
+    struct error ignored;
+
+    seconds = seconds < RETRY_LIMIT ? seconds : RETRY_LIMIT;
+    buffer_format(&memo, "%" PRIu64 "\n%u\n%s\n", (uint64_t)time(NULL) + seconds,
+                  (unsigned)error->code, error->message);
+    (void)memo_write(store, place_of(store, &path), &memo, &ignored);
+}
+
+void health_clear(struct store *store, const char *upstream)
+{
+    struct path path = layout_upstream(upstream, "trouble");
+
+    memo_forget(place_of(store, &path));
+}
+
+/* "76;w=21600" and the like: the number in front. */
+static bool limit_header(const struct http_transfer *transfer, const char *name, uint64_t *out)
+{
+    AUTO_BUFFER struct buffer value = BUFFER_INIT;
+
+    return http_header(transfer, name, 0, &value) &&
+           text_number(value.data, strcspn(value.data, ";, "), out);
+}
+
+void health_record_limit(struct store *store, const char *upstream,
+                         const struct http_transfer *transfer)
+{
+    struct path path = layout_upstream(upstream, "ratelimit");
+    AUTO_BUFFER struct buffer memo = BUFFER_INIT;
+    struct error ignored;
+    uint64_t limit;
+    uint64_t remaining;
+
+    if (limit_header(transfer, "ratelimit-limit", &limit) &&
+        limit_header(transfer, "ratelimit-remaining", &remaining)) {
+        buffer_format(&memo, "%" PRIu64 "\n%" PRIu64 "\n", remaining, limit);
+        (void)memo_write(store, place_of(store, &path), &memo, &ignored);
+    }
+}
+
+bool health_is_short(struct store *store, const char *upstream)
+{
+    struct path path = layout_upstream(upstream, "ratelimit");
+    AUTO_BUFFER struct buffer memo = BUFFER_INIT;
+    AUTO_BUFFER struct buffer line = BUFFER_INIT;
+    struct error ignored;
+    uint64_t remaining;
+    uint64_t limit;
+    time_t written;
+
+    if (memo_read(place_of(store, &path), &memo, &written, &ignored) <= 0 ||
+        time(NULL) - written > LIMIT_SECONDS) {
+        return false;
+    }
+    memo_line(&memo, 0, &line);
+    if (!text_number(line.data, line.length, &remaining)) {
+        return false;
+    }
+    memo_line(&memo, 1, &line);
+    return text_number(line.data, line.length, &limit) &&
+           remaining * 100 < limit * LIMIT_FLOOR_PERCENT;
+}

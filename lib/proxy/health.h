@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROXY_HEALTH_H
+#define PROXY_HEALTH_H
+
+/*
+ * What all workers remember about an upstream, so that they do not queue on the time-outs of one
+ * that is down, nor spend what is left of a rate limit.
+ */
+
+#include "lib/base/lock.h"
+#include "lib/proxy/http_client.h"
+#include "lib/proxy/report.h"
+#include "lib/store/store.h"
+
+/*
+ * Whether the upstream may be asked. Fails with the error that it last failed with, for some
+ * seconds after that; then one process gets `probe` and may try, while the others still fail.
+ */
+int health_check(struct store *store, const char *upstream, struct lock *probe,
+                 struct report *report, struct error *error);
+
+/* The same without trying: whether health_check() would fail at once. For those who cannot wait. */
+bool health_is_bad(struct store *store, const char *upstream);
+
+/* Remembers a failure for a while, or, if `retry_after` says so, for that many seconds. */
+void health_record(struct store *store, const char *upstream, const struct error *error,
+                   unsigned retry_after);
+
+void health_clear(struct store *store, const char *upstream);
+
+/* Keeps RateLimit-Remaining of a response. */
+void health_record_limit(struct store *store, const char *upstream,
+                         const struct http_transfer *transfer);
+
+/* Whether so little is left of the rate limit that tags are better served past their time. */
+bool health_is_short(struct store *store, const char *upstream);
+
+#endif

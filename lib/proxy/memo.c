@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/proxy/memo.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/base/cleanup.h"
+
+int memo_read(struct file_place place, struct buffer *out, time_t *out_written, struct error *error)
+{
+    struct stat status;
+    int found;
+
+    if (fstatat(place.directory, place.path, &status, AT_SYMLINK_NOFOLLOW) < 0) {
+        return errno == ENOENT || errno == ENOTDIR ? 0
+                                                   : error_errno(error, "stat '%s'", place.path);
+    }
+    found = file_read(place.directory, place.path, MEMO_LIMIT, out, error);
+    if (found > 0) {
+        *out_written = status.st_mtime;
+    }
+    return found;
+}
+
+int memo_write(struct store *store, struct file_place place, const struct buffer *content,
+               struct error *error)
+{
+    char id[STORE_ID_SIZE];
+    struct path piece;
+    AUTO_CLOSE int descriptor = -1;
+
+    store_make_id(id);
+    piece = layout_piece(id);
+    descriptor = file_create(store->temporary, piece.text, error);
+    if (descriptor < 0) {
+        return -1;
+    }
+    if (fchmod(descriptor, 0600) < 0) {
+        (void)error_errno(error, "chmod '%s'", piece.text);
+    } else if (file_write_at(descriptor, 0, content->data, content->length, error) == 0 &&
+               file_publish((struct file_place){store->temporary, piece.text}, place, error) == 0) {
+        return 0;
+    }
+    (void)unlinkat(store->temporary, piece.text, 0);
+    return -1;
+}
+
+void memo_forget(struct file_place place)
+{
+    (void)unlinkat(place.directory, place.path, 0);
+}
+
+void memo_line(const struct buffer *memo, unsigned n, struct buffer *out)
+{
+    const char *line = memo->data;
+
+    buffer_clear(out);
+    while (n-- > 0 && line) {
+        line = strchr(line, '\n');
+        line = line ? line + 1 : NULL;
+    }
+    if (line) {
+        buffer_add(out, line, strcspn(line, "\n"));
+    }
+}

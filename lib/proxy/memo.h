@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROXY_MEMO_H
+#define PROXY_MEMO_H
+
+/*
+ * Small things that all workers, on all hosts, know together and that may be lost: tokens, an
+ * upstream's trouble, answers that are good for a minute. A memo is a file that is replaced at
+ * once, readable by its owner only, and not synced.
+ */
+
+#include <time.h>
+
+#include "lib/store/store.h"
+
+enum { MEMO_LIMIT = 8 * 1024 * 1024 }; /* bytes */
+
+/* 1 and when it was written; 0 if there is none; -1. */
+int memo_read(struct file_place place, struct buffer *out, time_t *out_written,
+              struct error *error);
+
+int memo_write(struct store *store, struct file_place place, const struct buffer *content,
+               struct error *error);
+
+void memo_forget(struct file_place place);
+
+/* Copies the n-th line; "" if there are fewer. */
+void memo_line(const struct buffer *memo, unsigned n, struct buffer *out);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/proxy/report.h"
+
+#include "lib/base/json.h"
+
+void report_release(struct report *report)
+{
+    buffer_release(&report->warning);
+    buffer_release(&report->detail);
+}
+
+/* What others say may be long, of any encoding, and may try to look like something else. */
+static void add_plain(struct buffer *out, const char *text)
+{
+    enum { LIMIT = 300 };
+
+    for (size_t i = 0; text[i] && i < LIMIT; i++) {
+        char c = text[i] >= 0x20 && text[i] < 0x7f ? text[i] : ' ';
+
+        buffer_add(out, &c, 1);
+    }
+}
+
+void report_failure(struct report *report, const char *upstream, int status, const char *message)
+{
+    AUTO_BUFFER struct buffer plain = BUFFER_INIT;
+
+    add_plain(&plain, message);
+    buffer_clear(&report->detail);
+    json_open_object(&report->detail, NULL);
+    json_text(&report->detail, "upstream", upstream);
+    if (status > 0) {
+        json_number(&report->detail, "status", (uint64_t)status);
+    }
+    json_text(&report->detail, "message", plain.data);
+    json_close_object(&report->detail);
+}

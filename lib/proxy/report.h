@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROXY_REPORT_H
+#define PROXY_REPORT_H
+
+/* What a client is told about the upstream besides content or error. */
+
+#include "lib/base/buffer.h"
+
+struct report {
+    struct buffer warning; /* for a Warning header; empty: none */
+    struct buffer detail;  /* JSON for errors[].detail, one value a line; may be empty */
+    unsigned retry_after;  /* seconds; 0: unknown */
+};
+
+#define REPORT_INIT                                                                                \
+    {                                                                                              \
+        .warning = BUFFER_INIT, .detail = BUFFER_INIT                                              \
+    }
+
+void report_release(struct report *report);
+
+/* Notes that this upstream answered with `status` (0: not at all) and what it said. */
+void report_failure(struct report *report, const char *upstream, int status, const char *message);
+
+#endif
