@@ -100,11 +100,11 @@ run: deps
 	@PORT='$(PORT)' SERVER='$(SERVER)' WORKERS='$(WORKERS)' STATE='$(STATE)' \
 	 CONFIGURATION='$(CONFIGURATION)' BERTH='$(BUILD)/berth' exec deploy/run
 
+# All parts, also when one fails.
 test: deps-test
-	@$(MAKE) --no-print-directory lint
-	@$(MAKE) --no-print-directory test-unit
-	@$(MAKE) --no-print-directory test-end-to-end
-	@$(MAKE) --no-print-directory test-sanitize
+	@status=0; for part in lint test-unit test-end-to-end test-sanitize; do \
+	    $(MAKE) --no-print-directory $$part || status=1; \
+	done; exit $$status
 
 test-unit: deps-test
 	@$(MAKE) --no-print-directory all tests

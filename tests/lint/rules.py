@@ -26,7 +26,7 @@ ROOMS = [
     (r"\bFCGX_\w+|<fcgi\w*\.h>", "FastCGI", ["fcgi/worker.", "fcgi/request.", "fcgi/response."]),
     (r"\bcurl_\w+|\bCURL\w*|<curl/", "libcurl", ["lib/proxy/http_client."]),
     (r"\b(EVP|SHA\d+|HMAC|RAND|OPENSSL|CRYPTO|ERR)_\w+|<openssl/", "OpenSSL", ["lib/oci/digest.", "lib/access/"]),
-    (r"\bcJSON\w*|<cjson/", "cJSON", ["lib/oci/manifest.", "lib/base/json."]),
+    (r"\bcJSON\w*|<cjson/", "cJSON", ["lib/oci/document.", "lib/oci/manifest.", "lib/base/json."]),
     (r"<ini\.h>|\bini_parse\w*", "inih", ["lib/configuration."]),
     (r"\bcrypt(_r)?\s*\(|<crypt\.h>", "crypt", ["lib/access/"]),
     (r"<psl\w*\.h>|<libpsl\.h>|\bpsl_\w+", "libpsl", ["lib/proxy/"]),
@@ -90,6 +90,7 @@ class Lint:
         self.root = root
         self.faults = []
         self.edges = {}
+        self.strangers = set()
 
     def fault(self, path, line, text):
         self.faults.append(f"{path}:{line}: {text}")
@@ -149,7 +150,9 @@ class Lint:
     def check_rooms(self, path, number, line):
         for pattern, library, rooms in ROOMS:
             match = re.search(pattern, line)
-            if match and not any(path.startswith(room) for room in rooms):
+            if match and not any(path.startswith(room) for room in rooms) and (path, library) not in self.strangers:
+                # Once a file is enough: it is in the wrong room altogether.
+                self.strangers.add((path, library))
                 self.fault(path, number, f"{match.group(0)}: {library} may be used in {', '.join(r + '*' for r in rooms)} only")
 
     def check_banned(self, path, number, line):
