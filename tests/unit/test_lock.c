@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/test.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/lock.h"
+
+/* Waits until a process is seen waiting for a flock; not longer than ten seconds. */
+static void wait_until_blocked(pid_t process)
+{
+    char wanted[64];
+
+    (void)snprintf(wanted, sizeof(wanted), " %d ", (int)process);
+    for (int i = 0; i < 1000; i++) {
+        FILE *locks = fopen("/proc/locks", "r");
+        char line[256];
+        bool blocked = false;
+
+        assert_non_null(locks);
+        while (!blocked && fgets(line, sizeof(line), locks)) {
+            blocked = strstr(line, "-> FLOCK") && strstr(line, wanted);
+        }
+        (void)fclose(locks);
+        if (blocked) {
+            return;
+        }
+        (void)poll(NULL, 0, 10);
+    }
+    fail_msg("nobody waits");
+}
+
+/* A child that takes the lock that we have, waiting, and exits with the result. */
+static pid_t fork_waiter(struct lock *ours, struct file_place place, bool create)
+{
+    pid_t child = fork_child();
+
+    if (child == 0) {
+        struct lock lock = LOCK_INIT;
+        struct error error;
+
+        lock_release(ours);
+        _exit((int)(create ? lock_take_or_create(&lock, place, LOCK_WAIT, &error)
+                           : lock_take(&lock, place, LOCK_WAIT, &error)));
+    }
+    return child;
+}
+
+static void takes_an_existing_file_only(void **state)
+{
+    struct fixture *fixture = *state;
+    struct file_place place = {fixture->directory, "lock"};
+    AUTO_LOCK struct lock lock = LOCK_INIT;
+    struct error error = ERROR_INIT;
+
+    assert_returns(LOCK_ABSENT, lock_take(&lock, place, LOCK_TRY, &error));
+    assert_int_equal(lock.descriptor, -1);
+    assert_false(is_there(fixture->directory, "lock"));
+    assert_returns(LOCK_TAKEN, lock_take_or_create(&lock, place, LOCK_TRY, &error));
+    assert_true(is_there(fixture->directory, "lock"));
+    lock_release(&lock);
+    assert_int_equal(lock.descriptor, -1);
+    assert_returns(LOCK_TAKEN, lock_take(&lock, place, LOCK_TRY, &error));
+    assert_int_equal(fcntl(lock.descriptor, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+    assert_int_equal(error.code, ERROR_NONE);
+}
+
+static void is_busy_while_somebody_has_it(void **state)
+{
+    struct fixture *fixture = *state;
+    struct file_place place = {fixture->directory, "lock"};
+    AUTO_LOCK struct lock first = LOCK_INIT;
+    AUTO_LOCK struct lock second = LOCK_INIT;
+    struct error error = ERROR_INIT;
+
+    assert_returns(LOCK_TAKEN, lock_take_or_create(&first, place, LOCK_WAIT, &error));
+    assert_returns(LOCK_BUSY, lock_take(&second, place, LOCK_TRY, &error));
+    assert_returns(LOCK_BUSY, lock_take_or_create(&second, place, LOCK_TRY, &error));
+    assert_int_equal(second.descriptor, -1);
+    lock_release(&first);
+    lock_release(&first);
+    assert_returns(LOCK_TAKEN, lock_take(&second, place, LOCK_TRY, &error));
+}
+
+static void waits_until_it_is_free(void **state)
+{
+    struct fixture *fixture = *state;
+    struct file_place place = {fixture->directory, "lock"};
+    AUTO_LOCK struct lock lock = LOCK_INIT;
+    struct error error = ERROR_INIT;
+    pid_t waiter;
+
+    assert_returns(LOCK_TAKEN, lock_take_or_create(&lock, place, LOCK_WAIT, &error));
+    waiter = fork_waiter(&lock, place, false);
+    wait_until_blocked(waiter);
+    lock_release(&lock);
+    assert_int_equal(wait_for_child(waiter), LOCK_TAKEN);
+}
+
+static void is_absent_when_it_was_removed_while_waiting(void **state)
+{
+    struct fixture *fixture = *state;
+    struct file_place place = {fixture->directory, "lock"};
+    AUTO_LOCK struct lock lock = LOCK_INIT;
+    struct error error = ERROR_INIT;
+    pid_t waiter;
+
+    assert_returns(LOCK_TAKEN, lock_take_or_create(&lock, place, LOCK_WAIT, &error));
+    waiter = fork_waiter(&lock, place, false);
+    wait_until_blocked(waiter);
+    assert_int_equal(unlinkat(fixture->directory, "lock", 0), 0);
+    lock_release(&lock);
+    assert_int_equal(wait_for_child(waiter), LOCK_ABSENT);
+}
+
+static void is_absent_when_another_file_has_its_name(void **state)
+{
+    struct fixture *fixture = *state;
+    struct file_place place = {fixture->directory, "lock"};
+    AUTO_LOCK struct lock lock = LOCK_INIT;
+    struct error error = ERROR_INIT;
+    pid_t waiter;
+
+    assert_returns(LOCK_TAKEN, lock_take_or_create(&lock, place, LOCK_WAIT, &error));
+    waiter = fork_waiter(&lock, place, false);
+    wait_until_blocked(waiter);
+    put_file(fixture->directory, "other", "");
+    assert_int_equal(renameat(fixture->directory, "other", fixture->directory, "lock"), 0);
+    lock_release(&lock);
+    assert_int_equal(wait_for_child(waiter), LOCK_ABSENT);
+}
+
+static void is_made_anew_when_it_was_removed_while_waiting(void **state)
+{
+    struct fixture *fixture = *state;
+    struct file_place place = {fixture->directory, "lock"};
+    AUTO_LOCK struct lock lock = LOCK_INIT;
+    struct error error = ERROR_INIT;
+    pid_t waiter;
+
+    assert_returns(LOCK_TAKEN, lock_take_or_create(&lock, place, LOCK_WAIT, &error));
+    waiter = fork_waiter(&lock, place, true);
+    wait_until_blocked(waiter);
+    assert_int_equal(unlinkat(fixture->directory, "lock", 0), 0);
+    lock_release(&lock);
+    assert_int_equal(wait_for_child(waiter), LOCK_TAKEN);
+    assert_true(is_there(fixture->directory, "lock"));
+}
+
+static void a_child_shares_its_parents_lock(void **state)
+{
+    struct fixture *fixture = *state;
+    struct file_place place = {fixture->directory, "lock"};
+    AUTO_LOCK struct lock lock = LOCK_INIT;
+    struct error error = ERROR_INIT;
+    pid_t child;
+
+    assert_returns(LOCK_TAKEN, lock_take_or_create(&lock, place, LOCK_WAIT, &error));
+    child = fork_child();
+    if (child == 0) {
+        (void)pause();
+    }
+    lock_release(&lock);
+    assert_returns(LOCK_BUSY, lock_take(&lock, place, LOCK_TRY, &error));
+    end_child(child);
+    assert_returns(LOCK_TAKEN, lock_take(&lock, place, LOCK_TRY, &error));
+}
+
+static void a_dead_holder_holds_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct file_place place = {fixture->directory, "lock"};
+    AUTO_LOCK struct lock lock = LOCK_INIT;
+    struct error error = ERROR_INIT;
+    int ends[2];
+    char ready;
+    pid_t holder;
+
+    assert_int_equal(pipe(ends), 0);
+    holder = fork_child();
+    if (holder == 0) {
+        (void)lock_take_or_create(&lock, place, LOCK_WAIT, &error);
+        (void)!write(ends[1], "x", 1);
+        (void)pause();
+    }
+    assert_int_equal(read(ends[0], &ready, 1), 1);
+    assert_returns(LOCK_BUSY, lock_take(&lock, place, LOCK_TRY, &error));
+    end_child(holder);
+    assert_returns(LOCK_TAKEN, lock_take(&lock, place, LOCK_TRY, &error));
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
+static void follows_no_links_and_makes_no_directories(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_LOCK struct lock lock = LOCK_INIT;
+    struct error error = ERROR_INIT;
+
+    put_file(fixture->directory, "file", "");
+    assert_int_equal(symlinkat("file", fixture->directory, "link"), 0);
+    assert_fails(ERROR_INTERNAL, lock_take(&lock, (struct file_place){fixture->directory, "link"},
+                                           LOCK_TRY, &error));
+    assert_fails(ERROR_INTERNAL,
+                 lock_take_or_create(&lock, (struct file_place){fixture->directory, "none/lock"},
+                                     LOCK_TRY, &error));
+    assert_int_equal(lock.descriptor, -1);
+}
+
+/* Two processes count up a number in a file, one step per lock. */
+static void excludes_the_other(void **state)
+{
+    enum { STEPS = 300, PROCESSES = 3 };
+    struct fixture *fixture = *state;
+    struct file_place place = {fixture->directory, "lock"};
+    pid_t children[PROCESSES];
+    uint32_t number = 0;
+    int file;
+
+    put_bytes(fixture->directory, "number", &number, sizeof(number));
+    for (int i = 0; i < PROCESSES; i++) {
+        children[i] = fork_child();
+        for (int step = 0; children[i] == 0 && step < STEPS; step++) {
+            AUTO_LOCK struct lock lock = LOCK_INIT;
+            struct error error;
+
+            if (lock_take_or_create(&lock, place, LOCK_WAIT, &error) != LOCK_TAKEN) {
+                _exit(1);
+            }
+            file = openat(fixture->directory, "number", O_RDWR | O_CLOEXEC);
+            if (pread(file, &number, sizeof(number), 0) != sizeof(number)) {
+                _exit(2);
+            }
+            number++;
+            (void)!pwrite(file, &number, sizeof(number), 0);
+            (void)close(file);
+        }
+        if (children[i] == 0) {
+            _exit(0);
+        }
+    }
+    for (int i = 0; i < PROCESSES; i++) {
+        assert_int_equal(wait_for_child(children[i]), 0);
+    }
+    file = openat(fixture->directory, "number", O_RDONLY | O_CLOEXEC);
+    assert_int_equal(pread(file, &number, sizeof(number), 0), sizeof(number));
+    (void)close(file);
+    assert_int_equal(number, STEPS * PROCESSES);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_DIRECTORY(takes_an_existing_file_only),
+        IN_DIRECTORY(is_busy_while_somebody_has_it),
+        IN_DIRECTORY(waits_until_it_is_free),
+        IN_DIRECTORY(is_absent_when_it_was_removed_while_waiting),
+        IN_DIRECTORY(is_absent_when_another_file_has_its_name),
+        IN_DIRECTORY(is_made_anew_when_it_was_removed_while_waiting),
+        IN_DIRECTORY(a_child_shares_its_parents_lock),
+        IN_DIRECTORY(a_dead_holder_holds_nothing),
+        IN_DIRECTORY(follows_no_links_and_makes_no_directories),
+        IN_DIRECTORY(excludes_the_other),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/test.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/file.h"
+#include "tests/unit/trace.h"
+
+/* The directories that were synced, below the fixture's, one a line. */
+static void list_synced(const struct fixture *fixture, struct buffer *out)
+{
+    for (size_t i = 0; i < trace_count(); i++) {
+        const char *line = trace_line(i);
+
+        assert_memory_equal(line, "fsync ", 6);
+        assert_memory_equal(line + 6, fixture->path, strlen(fixture->path));
+        line += 6 + strlen(fixture->path);
+        buffer_format(out, "%s\n", *line ? line + 1 : ".");
+    }
+}
+
+static void make_directories(struct fixture *fixture)
+{
+    put_file(fixture->directory, "a/b/c/file", "");
+    put_file(fixture->directory, "a/b/other", "");
+    put_file(fixture->directory, "a/b-c/file", "");
+    put_file(fixture->directory, "x/file", "");
+}
+
+static void syncs_every_directory_on_the_way_once_and_the_deepest_first(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_SYNC_SET struct sync_set set = SYNC_SET_INIT(fixture->directory);
+    AUTO_BUFFER struct buffer synced = BUFFER_INIT;
+    struct error error = ERROR_INIT;
+    const char *lines;
+
+    make_directories(fixture);
+    sync_set_add(&set, "a/b/c/file");
+    sync_set_add(&set, "x/file");
+    sync_set_add(&set, "a/b-c/file");
+    sync_set_add(&set, "a/b/other");
+    sync_set_add(&set, "a/b/c/file");
+    trace_begin();
+    assert_returns(0, sync_set_flush(&set, &error));
+    (void)trace_end();
+    list_synced(fixture, &synced);
+    lines = synced.data;
+    for (size_t i = 0; i < 2; i++) {
+        static const char *const deeper[][2] = {{"a/b/c\n", "a/b\n"}, {"a/b\n", "a\n"}};
+        const char *first = strstr(lines, deeper[i][0]);
+        const char *second = strstr(first ? first + strlen(deeper[i][0]) : lines, deeper[i][1]);
+
+        assert_non_null(first);
+        assert_non_null(second);
+    }
+    assert_non_null(strstr(lines, "a/b-c\n"));
+    assert_non_null(strstr(lines, "x\n"));
+    assert_null(strstr(lines, "file"));
+    assert_int_equal(trace_find("fsync ", "/x", trace_find("fsync ", "/x", 0) + 1), SIZE_MAX);
+    assert_int_equal(trace_find("fsync ", "/b/c", trace_find("fsync ", "/b/c", 0) + 1), SIZE_MAX);
+    assert_int_equal(trace_find("fsync ", "/b", trace_find("fsync ", "/b", 0) + 1), SIZE_MAX);
+    assert_int_equal(trace_find("fsync ", "/a", trace_find("fsync ", "/a", 0) + 1), SIZE_MAX);
+}
+
+static void a_flushed_set_is_empty(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_SYNC_SET struct sync_set set = SYNC_SET_INIT(fixture->directory);
+    struct error error = ERROR_INIT;
+
+    make_directories(fixture);
+    for (int i = 0; i < 40; i++) {
+        sync_set_add(&set, "a/b/c/file");
+    }
+    assert_returns(0, sync_set_flush(&set, &error));
+    assert_int_equal(set.count, 0);
+    trace_begin();
+    assert_returns(0, sync_set_flush(&set, &error));
+    (void)trace_end();
+    assert_int_equal(trace_count(), 0);
+    sync_set_add(&set, "x/file");
+    trace_begin();
+    assert_returns(0, sync_set_flush(&set, &error));
+    (void)trace_end();
+    assert_true(trace_find("fsync ", "/x", 0) != SIZE_MAX);
+    assert_true(trace_find("fsync ", "/a", 0) == SIZE_MAX);
+}
+
+static void a_failed_sync_is_an_error_whichever_it_is(void **state)
+{
+    struct fixture *fixture = *state;
+    size_t failed = 0;
+    bool reached = true;
+
+    make_directories(fixture);
+    for (size_t n = 0; reached; n++) {
+        AUTO_SYNC_SET struct sync_set set = SYNC_SET_INIT(fixture->directory);
+        struct error error = ERROR_INIT;
+        int result;
+
+        sync_set_add(&set, "a/b/c/file");
+        sync_set_add(&set, "x/file");
+        trace_begin_with_fault(n, EIO);
+        result = sync_set_flush(&set, &error);
+        reached = trace_end();
+        assert_int_equal(result, reached ? -1 : 0);
+        assert_int_equal(error.code, reached ? ERROR_INTERNAL : ERROR_NONE);
+        /* Never tried again: the kernel forgets what it could not write. */
+        assert_true(!reached || trace_count() == n + 1);
+        failed += reached;
+    }
+    assert_true(failed >= 4);
+}
+
+static void a_failed_sync_of_a_file_is_an_error(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error = ERROR_INIT;
+    AUTO_CLOSE int descriptor = file_create(fixture->directory, "file", &error);
+
+    trace_begin_with_fault(0, EIO);
+    assert_fails(ERROR_INTERNAL, file_sync(descriptor, "file", &error));
+    assert_true(trace_end());
+    trace_begin_with_fault(0, ENOSPC);
+    assert_fails(ERROR_NO_SPACE, file_sync(descriptor, "file", &error));
+    assert_true(trace_end());
+    trace_begin();
+    assert_returns(0, file_sync(descriptor, "file", &error));
+    (void)trace_end();
+    assert_int_equal(trace_find("fsync ", "/file", 0), 0);
+}
+
+static void interrupted_writes_go_on(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error = ERROR_INIT;
+    AUTO_CLOSE int descriptor = file_create(fixture->directory, "file", &error);
+
+    trace_begin_with_fault(0, EINTR);
+    assert_returns(0, file_write_at(descriptor, 0, "whole", 5, &error));
+    assert_true(trace_end());
+    assert_int_equal(trace_count(), 2);
+    assert_file(fixture->directory, "file", "whole");
+}
+
+static void a_failed_rename_publishes_nothing(void **state)
+{
+    static const int numbers[] = {EIO, EACCES, EXDEV};
+    struct fixture *fixture = *state;
+
+    put_file(fixture->directory, "from", "new");
+    put_file(fixture->directory, "to", "old");
+    for (size_t i = 0; i < COUNT(numbers); i++) {
+        struct error error = ERROR_INIT;
+
+        trace_begin_with_fault(0, numbers[i]);
+        trace_fault_only("renameat");
+        assert_fails(ERROR_INTERNAL,
+                     file_publish((struct file_place){fixture->directory, "from"},
+                                  (struct file_place){fixture->directory, "to"}, &error));
+        assert_true(trace_end());
+        assert_int_equal(trace_count(), 1);
+        assert_file(fixture->directory, "to", "old");
+    }
+}
+
+struct collector {
+    int directory;
+    unsigned visits; /* how often it comes */
+};
+
+/* Comes between the directories' making and the rename. */
+static void collect(void *context, const char *line)
+{
+    struct collector *collector = context;
+
+    if (strncmp(line, "renameat ", 9) == 0 && collector->visits > 0) {
+        collector->visits--;
+        (void)unlinkat(collector->directory, "a/b/c", AT_REMOVEDIR);
+        (void)unlinkat(collector->directory, "a/b", AT_REMOVEDIR);
+        (void)unlinkat(collector->directory, "a", AT_REMOVEDIR);
+    }
+}
+
+static void publishing_goes_on_when_empty_directories_are_removed(void **state)
+{
+    struct fixture *fixture = *state;
+
+    for (unsigned visits = 0; visits < 5; visits++) {
+        struct collector collector = {fixture->directory, visits};
+        struct error error = ERROR_INIT;
+
+        put_file(fixture->directory, "from", "content");
+        trace_begin();
+        trace_hook(collect, &collector);
+        assert_returns(0,
+                       file_publish((struct file_place){fixture->directory, "from"},
+                                    (struct file_place){fixture->directory, "a/b/c/to"}, &error));
+        (void)trace_end();
+        assert_int_equal(collector.visits, 0);
+        assert_file(fixture->directory, "a/b/c/to", "content");
+        assert_int_equal(unlinkat(fixture->directory, "a/b/c/to", 0), 0);
+    }
+}
+
+static void publishing_gives_up_in_the_end(void **state)
+{
+    struct fixture *fixture = *state;
+    struct collector collector = {fixture->directory, UINT32_MAX};
+    struct error error = ERROR_INIT;
+
+    put_file(fixture->directory, "from", "content");
+    trace_begin();
+    trace_hook(collect, &collector);
+    assert_fails(ERROR_INTERNAL,
+                 file_publish((struct file_place){fixture->directory, "from"},
+                              (struct file_place){fixture->directory, "a/b/c/to"}, &error));
+    (void)trace_end();
+    assert_file(fixture->directory, "from", "content");
+}
+
+/* Makes the directory itself, and takes it away again, at the worst moment. */
+static void meddle(void *context, const char *line)
+{
+    const struct fixture *fixture = context;
+
+    if (strcmp(line, "mkdirat a/b") == 0) {
+        (void)mkdir(fixture->root, 0777);
+    }
+}
+
+static void a_directory_that_another_one_just_made_is_as_good(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error = ERROR_INIT;
+
+    (void)snprintf(fixture->root, sizeof(fixture->root), "%s/a", fixture->path);
+    trace_begin();
+    trace_hook(meddle, fixture);
+    assert_returns(0, file_make_parents(fixture->directory, "a/b/file", &error));
+    (void)trace_end();
+    assert_true(is_there(fixture->directory, "a/b"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_DIRECTORY(syncs_every_directory_on_the_way_once_and_the_deepest_first),
+        IN_DIRECTORY(a_flushed_set_is_empty),
+        IN_DIRECTORY(a_failed_sync_is_an_error_whichever_it_is),
+        IN_DIRECTORY(a_failed_sync_of_a_file_is_an_error),
+        IN_DIRECTORY(interrupted_writes_go_on),
+        IN_DIRECTORY(a_failed_rename_publishes_nothing),
+        IN_DIRECTORY(publishing_goes_on_when_empty_directories_are_removed),
+        IN_DIRECTORY(publishing_gives_up_in_the_end),
+        IN_DIRECTORY(a_directory_that_another_one_just_made_is_as_good),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
