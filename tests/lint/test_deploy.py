@@ -1,4 +1,5 @@
 """What is in deploy/: the units, what is installed where, and how `deploy/run` begins and ends."""
+import json
 import os
 import pathlib
 import re
@@ -225,3 +226,69 @@ def test_says_that_the_port_is_in_use(tmp_path):
         other.listen()
         done = call(ROOT / "deploy/run", env=settings(tmp_path, PORT=str(other.getsockname()[1])))
     assert done.returncode == 1 and "is in use" in done.stdout, done.stdout
+
+
+@pytest.fixture(scope="module", params=["nginx", "lighttpd"])
+def web(request, tmp_path_factory):
+    running = Running(tmp_path_factory.mktemp(request.param), SERVER=request.param)
+    yield running
+    running.process.terminate()
+    running.process.communicate(timeout=30)
+
+
+def raw(running, request):
+    """The status, the headers (names in lower case) and the body of the answer to these very bytes."""
+    with socket.create_connection(("127.0.0.1", int(running.environment["PORT"])), timeout=10) as connection:
+        connection.sendall(request)
+        answer = b""
+        while piece := connection.recv(65536):
+            answer += piece
+    head, _, body = answer.partition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    return int(lines[0].split()[1]), {line.partition(":")[0].lower(): line.partition(":")[2].strip() for line in lines[1:]}, body
+
+
+REFUSED = {
+    "not HTTP": (b"NONSENSE\r\n\r\n", {400}),
+    "no host": (b"GET /v2/ HTTP/1.1\r\n\r\n", {400}),
+    "line too long": (b"GET /v2/?" + b"a" * 50000 + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", {414, 431}),
+    "header too large": (b"GET /v2/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: " + b"a" * 50000 + b"\r\n\r\n", {400, 431}),
+    "length is no number": (b"PUT /v2/ HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", {400}),
+    "two lengths": (b"PUT /v2/ HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx", {400}),
+    "broken chunk": (b"PUT /v2/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", {400}),
+}
+
+
+@pytest.mark.parametrize("request_bytes, statuses", REFUSED.values(), ids=REFUSED)
+def test_what_the_web_server_refuses_is_answered_in_json(web, request_bytes, statuses):
+    status, headers, body = raw(web, request_bytes)
+    assert status in statuses
+    assert headers["content-type"] == "application/json"
+    assert json.loads(body)["errors"][0]["code"]
+
+
+@pytest.mark.parametrize("path", ["/", "/v2x", "/_berth/registry/docker", "/v2/../_berth/registry/x", "/v2/_berth/stream"])
+def test_what_is_not_the_registry_is_not_found(web, path):
+    status, headers, body = raw(web, f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    assert (status, headers["content-type"]) == (404, "application/json")
+    assert json.loads(body)["errors"][0]["code"]
+
+
+def test_a_request_line_with_a_hundred_tags_reaches_the_workers(web):
+    tags = "&".join(f"tag={number:0128d}" for number in range(100))
+    status, headers, _ = raw(web, f"GET /v2/?{tags} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    assert status == 200 and "x-request-id" in headers
+
+
+def test_without_workers_the_answer_is_json(run):
+    for server in ["nginx", "lighttpd"]:
+        running = run(SERVER=server)
+        (running.directory / "runtime/berth.sock").unlink()
+        for method in ["GET", "HEAD", "PUT"]:
+            status, headers, body = raw(running, f"{method} /v2/ HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n"
+                                                 "Connection: close\r\n\r\n".encode())
+            assert status in (502, 503), server
+            assert (headers["content-type"], headers["docker-distribution-api-version"]) == ("application/json", "registry/2.0")
+            assert method == "HEAD" and body == b"" or json.loads(body)["errors"][0]["code"] == "UNAVAILABLE"
+        running.process.terminate()
+        running.process.communicate(timeout=30)
