@@ -22,6 +22,9 @@ PREFIX = /usr/local
 SYSCONFDIR = /etc
 PYTHON = /usr/bin/python3
 FUZZ_SECONDS = 60
+# For what is built on the way to something else; `make` itself does what -j says.
+JOBS = $(shell nproc 2>/dev/null || echo 2)
+build = $(MAKE) --no-print-directory -j$(JOBS)
 
 # SANITIZE=1 and FUZZ=1 are the same rules with other flags, in a directory of their own.
 ifdef FUZZ
@@ -96,7 +99,7 @@ deps-test:
 
 # What needs a package first and a compiler after is a make of its own: pkg-config is asked anew.
 run: deps
-	@$(MAKE) --no-print-directory all
+	@$(build) all
 	@PORT='$(PORT)' SERVER='$(SERVER)' WORKERS='$(WORKERS)' STATE='$(STATE)' \
 	 CONFIGURATION='$(CONFIGURATION)' BERTH='$(BUILD)/berth' exec deploy/run
 
@@ -107,20 +110,21 @@ test: deps-test
 	done; exit $$status
 
 test-unit: deps-test
-	@$(MAKE) --no-print-directory all tests
+	@$(build) all tests
 	@tests/lint/run-unit $(UNIT)
 
 test-end-to-end: deps-test
-	@$(MAKE) --no-print-directory all
+	@$(build) all
 	$(PYTHON) -m pytest -q -p no:cacheprovider tests/lint tests/end_to_end $(ARGUMENTS)
 
 test-sanitize: deps-test
-	@$(MAKE) --no-print-directory SANITIZE=1 all test-unit
+	@$(build) SANITIZE=1 all tests
+	@$(MAKE) --no-print-directory SANITIZE=1 test-unit
 	BERTH=$(CURDIR)/build-sanitize/berth $(PYTHON) -m pytest -q -p no:cacheprovider -m quick \
 	    tests/end_to_end $(ARGUMENTS)
 
 test-long: deps-test
-	@$(MAKE) --no-print-directory all
+	@$(build) all
 	$(PYTHON) -m pytest -q -p no:cacheprovider tests/long $(ARGUMENTS)
 	@$(MAKE) --no-print-directory fuzz
 
@@ -128,7 +132,7 @@ test-long: deps-test
 lint: deps-test
 	@tests/lint/rules.py
 	@clang-format --dry-run -Werror $(SOURCES)
-	@$(MAKE) --no-print-directory -s -k -j2 CC=clang BUILD=build-lint checked
+	@$(build) -s -k CC=clang BUILD=build-lint checked
 	@mkdir -p build-lint/cppcheck && cppcheck --quiet --enable=warning,performance,portability --inline-suppr \
 	    --suppress=memleak --suppress=ctuuninitvar --error-exitcode=1 --std=c11 -D_GNU_SOURCE -I. --cppcheck-build-dir=build-lint/cppcheck $(filter fcgi/% lib/%,$(SOURCES))
 	@shellcheck $$(git ls-files -co --exclude-standard | xargs grep -lE '^#!.*\b(ba)?sh\b')
@@ -144,11 +148,11 @@ $(BUILD)/%.alone: %.h Makefile
 	@$(compile) -MF $@.d -Wno-unused-function -Wno-unused-const-variable -x c -c -o $@ $<
 
 bench: deps-test
-	@$(MAKE) --no-print-directory all
+	@$(build) all
 	$(PYTHON) tests/bench/bench.py $(ARGUMENTS)
 
 fuzz: deps-test
-	@$(MAKE) --no-print-directory FUZZ=1 fuzzers
+	@$(build) FUZZ=1 fuzzers
 	@set -e; for target in $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)); do \
 	    echo "fuzz $$target"; mkdir -p build-fuzz/corpus/$$target; \
 	    build-fuzz/tests/fuzz/fuzz_$$target -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
