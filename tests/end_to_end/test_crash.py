@@ -7,6 +7,7 @@ import signal
 import pytest
 
 from harness import content
+from harness.fastcgi import Worker
 from harness.mounts import LoopDisk, SmallMemory
 from harness.process import send_signal, wait_until
 from harness.registry import closing
@@ -128,6 +129,28 @@ def test_a_full_disk_is_507_and_nothing_is_left_of_the_upload(small, way, chunke
     assert small.client.exists(repository.blob(digest)).status == 404
     repository.push_image("after", [content.noise(100000)])
     assert repository.tag_names() == ["after", "before"]
+
+
+@pytest.mark.parametrize("way", ["patch", "put", "post"])
+@pytest.mark.parametrize("counted", [True, False], ids=["counted", "chunked"])
+def test_a_worker_that_runs_out_of_space_amid_a_body_gives_it_all_back(mounted, new_directory, way, counted):
+    """Where bodies stream, it is the worker who meets the end of the disk: 507, and the session is gone."""
+    directory = pathlib.Path(new_directory("full"))
+    mounted(SmallMemory(directory / "storage", 8))
+    with Worker(directory, NO_RESERVE, expected_faults=True) as worker:
+        repository = worker.repository("me/app")
+        repository.push_image("before")
+        data = content.noise(12 * content.MIB)
+        digest = content.digest(data)
+        location = None if way == "post" else worker.patch(repository.open_upload(), data[:1000])["Location"]
+        target = {"patch": location, "put": location and closing(location, digest), "post": f"{repository.uploads}?digest={digest}"}
+        body = {"body": data[1000:]} if counted else {"chunks": [data[1000:]]}
+        answer = worker.request(way.upper(), target[way], **body)
+        assert answer.status == 507, answer
+        answer.codes()
+        assert location is None or worker.get(location).status == 404
+        assert not list((directory / "storage/_tmp/uploads").iterdir())
+        repository.push_image("after", [content.noise(4 * content.MIB)])
 
 
 def test_service_resumes_when_space_returns(small):

@@ -197,7 +197,7 @@ def test_sigterm_lets_the_request_in_hand_finish(worker):
 def test_a_store_below_the_document_root_is_refused(new_directory, root):
     """Contract: a configuration or a store below DOCUMENT_ROOT could be downloaded."""
     directory = new_directory("root")
-    with Worker(directory, DOCUMENT_ROOT=root.format(directory)) as worker:
+    with Worker(directory, expected_faults=True, DOCUMENT_ROOT=root.format(directory)) as worker:
         answer = worker.get("/v2/")
         assert answer.status >= 500, answer
         answer.codes()
@@ -258,9 +258,11 @@ def test_the_web_server_is_told_which_file_to_send(new_directory, sendfile, head
 
 
 def test_an_unknown_way_to_send_files_is_an_error_and_no_empty_blob(new_directory):
-    with Worker(new_directory("send"), BERTH_SENDFILE="x-nonsense") as worker:
-        repository = worker.repository("me/app")
-        answer = worker.get(repository.blob(repository.push_blob(DATA)))
+    directory = new_directory("send")
+    with Worker(directory) as worker:
+        target = worker.repository("me/app").blob(worker.repository("me/app").push_blob(DATA))
+    with Worker(directory, expected_faults=True, BERTH_SENDFILE="x-nonsense") as worker:
+        answer = worker.get(target)
         assert answer.status >= 500 or answer.body == DATA, answer
 
 

@@ -24,15 +24,24 @@ def read(path, mode="r"):
         return b"" if "b" in mode else ""
 
 
-def marked(mark):
-    """The living processes that have `mark` (NAME=value) in their environment."""
-    wanted = mark.encode()
-    found = []
+def parents():
+    """The parent of each living process."""
+    found = {}
     for entry in os.listdir("/proc"):
-        if entry.isdigit() and wanted in read(f"/proc/{entry}/environ", "rb").split(b"\0"):
-            state = read(f"/proc/{entry}/stat").rpartition(")")[2].split()
-            if state and state[0] != "Z":
-                found.append(int(entry))
+        fields = read(f"/proc/{entry}/stat").rpartition(")")[2].split() if entry.isdigit() else []
+        if fields and fields[0] != "Z" and fields[1] not in ("0", "2"):  # not the kernel's own
+            found[int(entry)] = int(fields[1])
+    return found
+
+
+def family(mark, path):
+    """The processes with `mark` in their environment or `path` in their command line (nginx writes its title over its
+    environment), and all their descendants."""
+    parent = parents()
+    found = {pid for pid in parent if mark.encode() in read(f"/proc/{pid}/environ", "rb").split(b"\0")
+             or str(path) in read(f"/proc/{pid}/cmdline")}
+    while more := {pid for pid, above in parent.items() if above in found and pid not in found}:
+        found |= more
     return sorted(found)
 
 

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import uuid
 
-from harness.process import marked, runs, send_signal, wait_until
+from harness.process import family, runs, send_signal, wait_until
 from harness.registry import Registry
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -52,6 +52,7 @@ class Server:
         self.configuration.write_text(CONFIGURATION + settings)
         self.logs = self.directory / "logs"
         self.logs.mkdir(exist_ok=True)
+        self.runtime = self.directory / "runtime"
         self.output = self.logs / "run.log"
         self.storage = self.directory / "storage"
         self.registry_storage = self.storage / "registry"
@@ -71,7 +72,8 @@ class Server:
         name, value = self.mark.split("=")
         environment = {**os.environ, name: value, "PORT": str(self.port), "SERVER": self.web, "MODE": self.mode,
                        "WORKERS": str(self.worker_count), "STATE": str(self.storage), "BERTH": BERTH,
-                       "CONFIGURATION": str(self.configuration), "LOGS": str(self.logs), "ADDRESS": "127.0.0.1"}
+                       "CONFIGURATION": str(self.configuration), "LOGS": str(self.logs), "RUNTIME": str(self.runtime),
+                       "ADDRESS": "127.0.0.1"}
         with open(self.output, "ab") as output:
             start = output.tell()
             self.process = subprocess.Popen([ROOT / "deploy/run"], cwd=self.directory, env=environment,
@@ -96,13 +98,13 @@ class Server:
         """Ends it as Ctrl-C or an init system does; nothing may stay behind."""
         if self in Server.running:
             Server.running.remove(self)
-        for pid in marked(self.mark) if how == signal.SIGKILL else [self.process.pid]:
+        for pid in self.processes() if how == signal.SIGKILL else [self.process.pid]:
             send_signal(pid, how)
         try:
             self.process.wait(30)
-            wait_until(lambda: not marked(self.mark), 10, f"all processes gone: {marked(self.mark)}")
+            wait_until(lambda: not self.processes(), 10, f"all processes gone: {self.processes()}")
         finally:
-            for pid in marked(self.mark):
+            for pid in self.processes():
                 send_signal(pid, signal.SIGKILL)
 
     def __enter__(self):
@@ -118,13 +120,14 @@ class Server:
             self.stop()
 
     def processes(self):
-        return marked(self.mark)
+        """Everything that deploy/run started, itself included."""
+        return family(self.mark, self.runtime)
 
     def workers(self):
         """Process ids of the pool's workers."""
         if self.mode != "fastcgi":
             return []
-        return [pid for pid in marked(self.mark) if runs(pid, BERTH)]
+        return [pid for pid in self.processes() if runs(pid, BERTH)]
 
     def note_workers(self):
         """From now on these are the workers that must stay alive (a test has ended some on purpose)."""
@@ -156,7 +159,7 @@ class Server:
 
     def assert_well(self):
         """All workers alive, nothing in the log that must not be there, the store consistent."""
-        assert self.workers() == self.pids, f"workers {self.pids} have become {self.workers()}"
+        assert all(runs(pid, BERTH) for pid in self.pids), f"workers {self.pids} have become {self.workers()}"
         fault = None if self.expected_faults else FAULTS.search(self.log())
         assert not fault, f"in the log: {fault.group(0)}\n{self.whole_log()[-4000:]}"
         checked = self.check()

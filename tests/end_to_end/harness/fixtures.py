@@ -1,0 +1,97 @@
+"""Fixtures of tests/end_to_end and tests/long: a server behind each web server, and the look at its health after every test."""
+import contextlib
+import itertools
+import os
+import re
+import shutil
+import tempfile
+
+import pytest
+
+from harness.images import Layout
+from harness.server import Server
+
+NUMBERS = itertools.count()
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: takes minutes; lives in tests/long")
+    config.addinivalue_line("markers", "quick: seconds, and worth running under the sanitizers too")
+
+
+@pytest.fixture(scope="session")
+def scratch():
+    """A directory that web server and workers can reach whatever user they run as."""
+    path = tempfile.mkdtemp(prefix="berth-test-")
+    os.chmod(path, 0o755)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def new_directory(scratch):
+    """Makes directories: new_directory("name")."""
+    def make(name="x"):
+        path = tempfile.mkdtemp(prefix=f"{name}-", dir=scratch)
+        os.chmod(path, 0o755)
+        return path
+    return make
+
+
+@pytest.fixture(scope="session")
+def layout(new_directory):
+    """Images for all client tests, made once: "app" (four layers) and "multi" (an index of two machines)."""
+    made = Layout(os.path.join(new_directory("layout"), "layout"))
+    made.tag(made.runnable(), "app")
+    made.tag(made.index(["amd64", "arm64"]), "multi")
+    return made
+
+
+@pytest.fixture(scope="module", params=["nginx", "lighttpd"])
+def server(request, new_directory):
+    """One server per module and web server; tests in a module use repositories of their own."""
+    with Server(new_directory(request.param), request.param) as running:
+        yield running
+
+
+@pytest.fixture
+def client(server):
+    return server.client
+
+
+@pytest.fixture
+def new_repository(server, request):
+    """Makes repositories that no other test uses."""
+    def make(client=None):
+        name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:60].strip("-")
+        return (client or server.client).repository(f"test/{name}-{next(NUMBERS)}")
+    return make
+
+
+@pytest.fixture
+def repository(new_repository):
+    return new_repository()
+
+
+@pytest.fixture
+def mounted():
+    """Mounts filesystems that go when the test's servers have gone: mounted(SmallMemory(path, 8))."""
+    with contextlib.ExitStack() as stack:
+        yield stack.enter_context
+
+
+@pytest.fixture
+def start(new_directory, mounted):
+    """Starts further servers that end with the test: start(web="lighttpd", settings="[hosted]\nread_only = yes\\n")."""
+    with contextlib.ExitStack() as stack:
+        def started(web="nginx", **options):
+            return stack.enter_context(Server(options.pop("directory", None) or new_directory(web), web, **options))
+        yield started
+
+
+@pytest.fixture(autouse=True)
+def everything_is_well_afterwards():
+    """All workers alive, no fault in the log, `berth check` clean: after every test, for every server that runs."""
+    yield
+    for running in Server.running:
+        running.assert_well()

@@ -1,0 +1,81 @@
+"""Berth as plain CGI behind lighttpd: a process per request, the same answers."""
+import pytest
+
+from harness import content, images
+from harness.engines import pull_layout, push_layout
+from harness.registry import closing
+from harness.server import Server
+from test_blob import DATA, RANGES, SIZE
+
+
+@pytest.fixture(scope="module")
+def server(new_directory):
+    with Server(new_directory("cgi"), "lighttpd", mode="cgi") as running:
+        yield running
+
+
+def test_no_worker_waits(server):
+    assert server.client.get("/v2/").status == 200
+    assert server.workers() == []
+
+
+@pytest.mark.parametrize("tag", ["app", "multi"])
+def test_skopeo_pushes_and_pulls(server, layout, new_directory, tag):
+    reference = f"{server.authority}/me/app:{tag}"
+    push_layout(layout, tag, reference, "--all")
+    directory = new_directory("pulled")
+    pull_layout(directory, reference, "--all")
+    assert images.contents(directory)[1] == [layout.digest(tag)]
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("value, first, last", RANGES)
+def test_ranges(client, repository, value, first, last):
+    answer = client.get(repository.blob(repository.push_blob(DATA)), {"Range": value})
+    assert (answer.status, answer["Content-Range"], answer.body) == (206, f"bytes {first}-{last}/{SIZE}", DATA[first:last + 1])
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("size", [0, 1, 70000, 3 * content.MIB])
+def test_blobs_in_every_way(client, repository, size):
+    data = content.noise(size)
+    digest = content.digest(data)
+    assert client.post(f"{repository.uploads}?digest={digest}", data).status == 201
+    assert client.delete(repository.blob(digest)).status == 202
+    location = client.request("PATCH", repository.open_upload(), chunks=[data] if data else [])["Location"]
+    assert client.put(closing(location, digest)).status == 201
+    assert client.get(repository.blob(digest)).body == data
+    assert client.exists(repository.blob(digest))["Content-Length"] == str(size)
+
+
+@pytest.mark.quick
+def test_errors_and_headers(client, repository):
+    data, digest = repository.push_image("latest")
+    answer = client.get(repository.manifest("latest"))
+    assert (answer.body, answer["Docker-Content-Digest"], answer["Docker-Distribution-API-Version"]) == (data, digest, "registry/2.0")
+    assert client.get(repository.manifest("latest"), {"If-None-Match": f'"{digest}"'}).status == 304
+    for method, target, status in (("GET", repository.manifest("absent"), 404), ("HEAD", repository.manifest("absent"), 404),
+                                   ("PUT", "/v2/", 405), ("GET", "/v2/UPPER/tags/list", 404)):
+        answer = client.request(method, target)
+        assert answer.status == status, answer
+        assert method == "HEAD" or answer.codes()
+    assert client.put(repository.manifest("large"), b" " * (5 * content.MIB), {"Content-Type": content.IMAGE}).status == 413
+    assert client.delete(repository.manifest(digest)).status == 202
+
+
+@pytest.mark.quick
+def test_a_query_is_never_an_argument_of_the_program(client):
+    """RFC 3875 4.4: a query without '=' may become the command line; it is the client's."""
+    for query in ("version", "check+--repair", "-c+/etc/passwd", "configuration"):
+        answer = client.get(f"/v2/?{query}")
+        assert (answer.status, answer.json()) == (200, {}), answer
+
+
+@pytest.mark.quick
+def test_a_body_that_breaks_off_is_no_blob(client, repository):
+    data = content.noise(5000)
+    with client.connect() as connection:
+        target = closing(repository.open_upload(), content.digest(data))
+        connection.sendall(client.head("PUT", target, {"Content-Length": "6000"}) + data)
+    client.get("/v2/")
+    assert client.exists(repository.blob(content.digest(data))).status == 404

@@ -1,0 +1,237 @@
+"""configuration.ini: what it means, what is refused with file and line, and what the keys do."""
+import json
+import os
+import pathlib
+
+import pytest
+
+from harness import content
+from harness.fastcgi import Worker
+from harness.mounts import SmallMemory
+from harness.server import ROOT, Server, berth
+
+pytestmark = pytest.mark.quick
+
+EXAMPLE = ROOT / "configuration.ini.example"
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "configuration.ini"
+
+
+def effective(file, text):
+    file.write_text(text)
+    done = berth(file, "configuration")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def values(output):
+    return dict(line.split(" = ", 1) for line in output.splitlines() if " = " in line)
+
+
+def test_the_example_says_exactly_what_the_defaults_are(file):
+    """Every key is in it, with its default; a file without any key means the same."""
+    assert effective(file, EXAMPLE.read_text()) == effective(file, "")
+
+
+def test_the_example_shows_every_key_of_its_sections(file):
+    """And only what there is; a section appears in it when it works."""
+    shown, known = keys(EXAMPLE.read_text()), keys(effective(file, ""))
+    assert {section for section, _ in shown} >= {"", "[hosted]"}
+    assert shown == {(section, key) for section, key in known if section in {each for each, _ in shown}}
+
+
+def keys(text):
+    """All (section, key) of a file or of what is printed."""
+    found, section = set(), ""
+    for line in text.splitlines():
+        if line.startswith("["):
+            section = line.strip()
+        elif "=" in line and line[0] not in ";#":
+            found.add((section, line.partition("=")[0].strip()))
+    return found
+
+
+def test_what_is_printed_can_be_read_again(file):
+    first = effective(file, "[hosted]\nread_only = yes\nminimum_free_space = 512M\naccept_sparse = all\n"
+                            "maximum_manifest_size = 123456\nupload_expiry = 90m\n")
+    assert effective(file, first) == first
+    assert values(first)["minimum_free_space"] in (str(512 << 20), "512M")
+
+
+def test_relative_paths_are_relative_to_the_file(file, tmp_path, monkeypatch):
+    monkeypatch.chdir("/")
+    printed = values(effective(file, "registry_storage = here/registry\ntemporary_registry_storage = /there/_tmp\n"))
+    assert printed["registry_storage"] == f"{tmp_path}/here/registry"
+    assert printed["temporary_registry_storage"] == "/there/_tmp"
+
+
+@pytest.mark.parametrize("how", ["option", "environment", "directory"])
+def test_the_file_is_found_in_three_ways(tmp_path, monkeypatch, how):
+    """-c, BERTH_CONFIGURATION, the working directory: in that order."""
+    for name in ("option", "environment", "directory"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "configuration.ini").write_text("")
+    monkeypatch.chdir(tmp_path / "directory")
+    environment = "" if how == "directory" else tmp_path / "environment/configuration.ini"
+    option = ["-c", tmp_path / "option/configuration.ini"] if how == "option" else []
+    printed = values(berth(environment, *option, "configuration").stdout)
+    assert printed["registry_storage"] == f"{tmp_path}/{how}/storage/registry"
+
+
+@pytest.mark.parametrize("line, text", [
+    (1, "nonsense = 1\n"),
+    (2, "registry_storage = a\nregistry_storages = b\n"),
+    (2, "[hosted]\nread_onyl = yes\n"),
+    (2, "[hostet]\nread_only = yes\n"),
+    (2, "[Hosted]\nread_only = yes\n"),
+    (2, "[hosted]\nread_only = true\n"),
+    (2, "[hosted]\nread_only = YES\n"),
+    (2, "[hosted]\nread_only =\n"),
+    (2, "[hosted]\nminimum_free_space = much\n"),
+    (2, "[hosted]\nminimum_free_space = -1\n"),
+    (2, "[hosted]\nminimum_free_space = 1.5G\n"),
+    (2, "[hosted]\nminimum_free_space = 1X\n"),
+    (2, "[hosted]\nminimum_free_space = 99999999999999999999\n"),
+    (2, "[hosted]\nminimum_free_space = 99999999999T\n"),
+    (2, "[hosted]\naccept_sparse = yes\n"),
+    (2, "[hosted]\nupload_expiry = 7 days\n"),
+    (2, "[hosted]\nupload_expiry = tomorrow\n"),
+    (3, "[hosted]\nread_only = no\nread_only = yes\n"),
+    (1, "registry_storage =\n"),
+    (1, "registry_storage = " + "x" * 300 + "\n"),
+    (2, "; fine\nregistry_storage = " + "x" * 200 + "\n"),
+    (1, "k" * 60 + " = 1\n"),
+    (1, "[" + "s" * 60 + "]\n"),
+    (1, "neither section nor key\n"),
+    (1, "[hosted\n"),
+    (4, "\n\n[hosted]\nread_only = maybe\n"),
+])
+def test_a_mistake_is_told_with_file_and_line(file, line, text):
+    """Contract: unknown keys and sections, bad values, and lines that would be cut."""
+    file.write_text(text)
+    done = berth(file, "configuration")
+    assert done.returncode == 2, done
+    assert f"{file}:{line}:" in done.stderr, done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("text", ["; " + "x" * 500 + "\n", "# comment\n", "\n\n", "[hosted]\n", "registry_storage = a ; comment\n",
+                                  "  registry_storage = a\n", "registry_storage=a\n", "[hosted]\r\nread_only = no\r\n"])
+def test_what_ini_files_look_like_is_accepted(file, text):
+    assert values(effective(file, text))
+
+
+def test_a_missing_file_is_named(tmp_path):
+    done = berth(tmp_path / "absent.ini", "configuration")
+    assert done.returncode == 2 and "absent.ini" in done.stderr, done
+
+
+def test_an_unreadable_configuration_starts_no_server(tmp_path):
+    server = Server(tmp_path, settings="[hosted]\nread_only = perhaps\n")
+    with pytest.raises(AssertionError, match="configuration.ini:5"):
+        server.start()
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["check", "--nonsense"], ["configuration", "extra"], ["-c"], ["--help-me"]])
+def test_a_wrong_command_line_is_2_with_usage(file, arguments):
+    file.write_text("")
+    done = berth(file, *arguments)
+    assert done.returncode == 2 and done.stdout == "", done
+    assert "usage" in done.stderr or arguments[-1] in done.stderr, done
+
+
+def test_the_version_is_printed(file):
+    done = berth(file, "version")
+    assert done.returncode == 0 and done.stdout.startswith("berth ") and done.stdout.strip()[6:][0].isdigit(), done
+
+
+def test_without_a_listener_it_tells_how_it_is_used(file):
+    done = berth(file)
+    assert done.returncode == 2 and "usage" in done.stderr, done
+
+
+def test_check_without_a_store_says_so_in_its_exit_status(tmp_path, file):
+    """0 fine, 1 found something, 2 could not run."""
+    file.write_text("registry_storage = /proc/nowhere\n")
+    assert berth(file, "check").returncode == 2
+
+
+def test_check_for_machines_is_json_line_by_line(start):
+    server = start()
+    server.client.repository("me/app").push_image("latest")
+    lines = [json.loads(line) for line in server.check("--json").stdout.splitlines()]
+    assert (lines[-1]["manifests"], lines[-1]["tags"], lines[-1]["blobs"], lines[-1]["problems"]) == (1, 1, 3, 0)
+
+
+# What the keys do
+
+@pytest.mark.parametrize("web", ["nginx", "lighttpd"])
+def test_read_only_serves_pulls_and_refuses_everything_that_writes(start, web):
+    """Contract: read_only; 405 for writes."""
+    server = start(web)
+    repository = server.client.repository("me/app")
+    data, digest = repository.push_image("latest")
+    location = repository.open_upload()
+    layer = server.client.get(repository.manifest("latest")).json()["layers"][0]["digest"]
+    server.stop()
+    server.configuration.write_text(server.configuration.read_text() + "[hosted]\nread_only = yes\n")
+    server.start()
+    for answer in (server.client.post(repository.uploads), server.client.patch(location, b"x"), server.client.delete(location),
+                   server.client.put(f"{location}?digest={layer}"), server.client.delete(repository.blob(layer)),
+                   server.client.post(f"{repository.uploads}?mount={layer}&from=me/app"),
+                   repository.put_manifest("new", content.index([])), server.client.delete(repository.manifest("latest")),
+                   server.client.delete(repository.manifest(digest))):
+        assert (answer.status, answer.codes()) == (405, ["UNSUPPORTED"]), answer
+        assert "GET" in answer["Allow"] and "PUT" not in answer["Allow"]
+    assert server.client.get(repository.manifest("latest")).body == data
+    assert server.client.get(repository.blob(layer)).status == 200
+    assert repository.tag_names() == ["latest"]
+    assert server.client.get("/v2/_catalog").json() == {"repositories": ["me/app"]}
+
+
+def test_an_abandoned_upload_expires_and_a_fresh_one_does_not(start):
+    """Cancel a blob upload: the server SHOULD eventually timeout unfinished uploads."""
+    server = start(settings="[hosted]\nupload_expiry = 2d\n")
+    repository = server.client.repository("me/app")
+    old = server.client.patch(repository.open_upload(), b"x" * 1000)["Location"]
+    (server.temporary / "bodies/left-by-a-killed-server").write_bytes(b"x")
+    age(server.temporary, 49 * 3600)
+    fresh = server.client.patch(repository.open_upload(), b"x" * 1000)["Location"]
+    assert server.client.get(old).status == 404
+    assert server.client.get(fresh).status == 204
+    assert not (server.temporary / "bodies/left-by-a-killed-server").exists()
+
+
+def test_an_upload_in_use_is_no_abandoned_one(start):
+    """Expiry counts from the last byte."""
+    server = start(settings="[hosted]\nupload_expiry = 2d\n")
+    repository = server.client.repository("me/app")
+    location = server.client.patch(repository.open_upload(), b"x" * 1000)["Location"]
+    age(server.temporary, 49 * 3600)
+    location = server.client.patch(location, b"y")["Location"]
+    repository.open_upload()
+    assert server.client.get(location)["Range"] == "0-1000"
+
+
+def age(directory, seconds):
+    """Makes everything below look that much older."""
+    for path in [directory, *pathlib.Path(directory).rglob("*")]:
+        status = path.stat()
+        os.utime(path, (status.st_atime - seconds, status.st_mtime - seconds))
+
+
+def test_stores_on_two_filesystems_are_refused_in_words(start, mounted, new_directory):
+    """temporary_registry_storage must be on the same filesystem: tried with a real link and rename."""
+    directory = pathlib.Path(new_directory("two"))
+    mounted(SmallMemory(directory / "storage/_tmp", 8))
+    worker = Worker(directory).start()
+    try:
+        answer = worker.get("/v2/")
+        assert answer.status >= 500, answer
+        assert "filesystem" in worker.log() or "link" in worker.log(), worker.log()
+    finally:
+        Server.running.remove(worker)
+        worker.stop()

@@ -1,0 +1,121 @@
+"""What tests/end_to_end does a few times, often: kills, power cuts, full disks, restarts, a million requests."""
+import os
+import pathlib
+import random
+import signal
+import threading
+
+import pytest
+
+from harness import content
+from harness.mounts import LoopDisk, SmallMemory
+from harness.process import send_signal, wait_until
+from harness.storm import Storm
+from test_crash import NO_RESERVE, cut_power_amid_pushes, kill_workers_amid_pushes
+from test_worker import Load, assert_no_growth
+
+pytestmark = pytest.mark.long
+BOTH = pytest.mark.parametrize("web", ["nginx", "lighttpd"])
+
+
+@BOTH
+def test_200_killed_workers_break_no_promise(start, web):
+    assert kill_workers_amid_pushes(start(web), 200).count() > 200
+
+
+@BOTH
+def test_20_power_cuts_break_no_promise(start, mounted, web, new_directory):
+    directory = pathlib.Path(new_directory("power"))
+    disk = mounted(LoopDisk(directory / "disk", directory / "storage", 8192))
+    server = start(web, directory=directory, settings=NO_RESERVE)
+    for _ in range(20):
+        cut_power_amid_pushes(server, disk)
+
+
+@BOTH
+def test_everything_killed_at_once_20_times_breaks_no_promise(start, web):
+    """Web server and workers together, as the kernel's memory killer or an impatient administrator does it."""
+    server = start(web)
+    for _ in range(20):
+        with server.expecting_faults():
+            with Storm(server) as storm:
+                storm.wait_for(10, "some pushes")
+                server.stop(signal.SIGKILL)
+            server.start()
+        storm.assert_promises_kept()
+
+
+@BOTH
+def test_a_disk_that_is_full_again_and_again_breaks_no_promise(start, mounted, web, new_directory):
+    """Writers run into the end of the disk; space comes back; everything that was acknowledged is there."""
+    directory = pathlib.Path(new_directory("full"))
+    mounted(SmallMemory(directory / "storage", 1024))
+    server = start(web, directory=directory, settings=NO_RESERVE, expected_faults=True)
+    ballast = server.storage / "ballast"
+    with Storm(server) as storm:
+        for _ in range(20):
+            storm.wait_for(5, "pushes while there is space")
+            with open(ballast, "wb") as file:
+                status = os.statvfs(server.storage)
+                os.posix_fallocate(file.fileno(), 0, status.f_bavail * status.f_frsize)
+            refused = sum(len(writer.refused) for writer in storm.writers)
+            wait_until(lambda refused=refused: sum(len(writer.refused) for writer in storm.writers) > refused + 5, 60, "refusals")
+            ballast.unlink()
+        storm.wait_for(5, "pushes when the space has come back")
+    storm.assert_promises_kept()
+
+
+@BOTH
+def test_the_pool_is_restarted_100_times_under_load_without_a_failed_request(start, web):
+    server = start(web)
+    stop = threading.Event()
+    load = [Load(server.client, number, stop) for number in range(4)]
+    for client in load:
+        client.start()
+    for number in range(100):
+        victim = server.workers()[number % server.worker_count]
+        send_signal(victim, signal.SIGTERM)
+        wait_until(lambda victim=victim: victim not in server.workers(), 10, "the worker's end")
+        wait_until(lambda: len(server.workers()) == server.worker_count, 10, "its successor")
+    stop.set()
+    for client in load:
+        client.join(30)
+        assert client.failure is None, client.failure
+    server.note_workers()
+
+
+@BOTH
+def test_a_worker_does_not_grow_over_a_million_requests(start, web):
+    assert_no_growth(start(web, workers=2), 1000000)
+
+
+@BOTH
+def test_two_hundred_sessions_resumed_by_anybody_at_any_time(start, web):
+    """Uploads in random pieces while workers are being killed: each session ends as the blob that it should be."""
+    server = start(web)
+    chance = random.Random(7)
+    repository = server.client.repository("me/pieces")
+    with server.expecting_faults():
+        for number in range(200):
+            data = chance.randbytes(chance.randrange(2, 400000))
+            location, start_at = repository.open_upload(), 0
+            while start_at < len(data):
+                piece = data[start_at:start_at + chance.randrange(2, 100000)]
+                if chance.random() < 0.1:
+                    send_signal(chance.choice(wait_until(server.workers, 10, "a worker")), signal.SIGKILL)
+                try:
+                    server.client.patch(location, piece, {"Content-Range": f"{start_at}-{start_at + len(piece) - 1}"})
+                except OSError:
+                    pass
+                answer = wait_until(lambda: settled(server.client, location), 20, "the session's status")
+                start_at = 0 if answer == "0-0" else int(answer.split("-")[1]) + 1  # no piece has one byte only
+            assert repository.finish(location, content.digest(data)).status == 201, number
+        server.note_workers()
+
+
+def settled(client, location):
+    try:
+        answer = client.get(location)
+    except OSError:
+        return None
+    return answer["Range"] if answer.status == 204 else None
