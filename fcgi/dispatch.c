@@ -62,22 +62,50 @@ static int refuse_method(struct exchange *exchange, struct error *error)
     return error_set(error, ERROR_UNSUPPORTED, "this method is not allowed here");
 }
 
-static int find_repository(struct exchange *exchange, struct error *error)
+/* A virtual host may stand for the part of the names that begins with its own. */
+static void add_namespace(const struct request *request, const char *name, struct buffer *out)
 {
+    const char *prefix = request_parameter(request, "BERTH_NAMESPACE");
+
+    buffer_format(out, "%s%s%s", prefix ? prefix : "", prefix ? "/" : "", name);
+}
+
+static int find_repository(struct exchange *exchange, bool may_wait, struct error *error)
+{
+    const struct request *request = exchange->request;
+    AUTO_BUFFER struct buffer name = BUFFER_INIT;
+    AUTO_BUFFER struct buffer namespace = BUFFER_INIT;
+    struct lookup lookup = {.via = request_parameter(request, "HTTP_VIA"),
+                            .own_host = request_parameter(request, "HTTP_HOST"),
+                            .is_write = !is_read(request->method),
+                            .may_wait = may_wait};
+
     if (exchange->route.kind == ROUTE_BASE || exchange->route.kind == ROUTE_CATALOG) {
         return 0;
     }
-    return registry_find(exchange->registry, exchange->route.name, &exchange->repository, error);
+    if (request_query(request, "ns", 0, &namespace, error) < 0) {
+        return -1;
+    }
+    add_namespace(request, exchange->route.name, &name);
+    lookup.name = name.data;
+    lookup.namespace = namespace.data;
+    if (registry_find(exchange->registry, &lookup, &exchange->source, error) < 0) {
+        return -1;
+    }
+    if (exchange->source.is_proxied && namespace.length > 0) {
+        response_header(&exchange->response, "OCI-Namespace", "%s", namespace.data);
+    }
+    return 0;
 }
 
-static int handle(struct exchange *exchange, struct error *error)
+static int handle(struct exchange *exchange, bool may_wait, struct error *error)
 {
     const char *method = exchange->request->method;
 
     if (!route_parse(exchange->request->path.data, &exchange->route)) {
         return error_set(error, ERROR_NOT_FOUND, "there is no such endpoint");
     }
-    if (find_repository(exchange, error) < 0) {
+    if (find_repository(exchange, may_wait, error) < 0) {
         return -1;
     }
     for (size_t i = 0; i < ENDPOINT_COUNT; i++) {
@@ -85,7 +113,6 @@ static int handle(struct exchange *exchange, struct error *error)
             continue;
         }
         if (!is_read(method) && exchange->registry->options->read_only) {
-            response_header(&exchange->response, "Allow", "GET, HEAD");
             return error_set(error, ERROR_READ_ONLY, "the registry is read-only at the moment");
         }
         return endpoints[i].handle(exchange, error);
@@ -176,13 +203,108 @@ static void log_access(const struct request *request, const struct response *res
              request->id);
 }
 
-void dispatch(struct service *service, struct request *request)
+/* What a client is told besides: RFC 9110, 15.5.6 (Allow), 10.2.3 (Retry-After); Warning. */
+static void add_advice(struct exchange *exchange, const struct error *error)
 {
-    struct exchange exchange = {.registry = &service->registry,
-                                .request = request,
-                                .response = RESPONSE_INIT,
-                                .details = BUFFER_INIT};
+    struct response *response = &exchange->response;
+    struct report *report = &exchange->source.report;
+
+    if ((error->code == ERROR_READ_ONLY || error->code == ERROR_UNSUPPORTED) &&
+        !strstr(response->headers.data, "Allow: ")) {
+        response_header(response, "Allow", "GET, HEAD");
+    }
+    if (error->code == ERROR_TOO_MANY_REQUESTS) {
+        response_header(response, "Retry-After", "%u",
+                        report->retry_after > 0 ? report->retry_after : 1 + arc4random_uniform(5));
+    }
+    if (exchange->details.length == 0) {
+        buffer_add(&exchange->details, report->detail.data, report->detail.length);
+    }
+}
+
+static void add_warning(struct exchange *exchange)
+{
+    enum { WARNING_LIMIT = 1000 }; /* bytes; 4096 are allowed ("Warnings") */
+    struct buffer *warning = &exchange->source.report.warning;
+
+    for (char *c = warning->data; *c; c++) {
+        *c = *c == '"' || *c == '\\' || *c < 0x20 || *c > 0x7e ? '\'' : *c;
+    }
+    if (warning->length > 0) {
+        response_header(&exchange->response, "Warning", "299 - \"%.*s\"", WARNING_LIMIT,
+                        warning->data);
+    }
+}
+
+static void log_failure(const struct error *error, const struct request *request)
+{
+    switch (error->code) {
+    case ERROR_INTERNAL:
+    case ERROR_NO_SPACE:
+        log_error("%s (request %s)", error->message, request->id);
+        break;
+    case ERROR_UPSTREAM:
+    case ERROR_UPSTREAM_TIMEOUT:
+    case ERROR_UPSTREAM_UNREACHABLE:
+    case ERROR_DENIED:
+        log_warning("%s (request %s)", error->message, request->id);
+        break;
+    default:
+        break;
+    }
+}
+
+/* Sends the response that was made, or that the error stands for. */
+static void finish(struct exchange *exchange, int result, struct error *error)
+{
+    struct response *response = &exchange->response;
+
+    if (result < 0) {
+        log_failure(error, exchange->request);
+        add_advice(exchange, error);
+        response_error(response, error, &exchange->details);
+    } else {
+        add_warning(exchange);
+    }
+    if (response_send(response, exchange->request, error) < 0) {
+        log_failure(error, exchange->request);
+    }
+    log_access(exchange->request, response);
+}
+
+static void exchange_release(struct exchange *exchange)
+{
+    response_reset(&exchange->response);
+    buffer_release(&exchange->details);
+    source_release(&exchange->source);
+}
+
+#define EXCHANGE_INIT(the_registry, the_request)                                                   \
+    {                                                                                              \
+        .registry = (the_registry), .request = (the_request), .response = RESPONSE_INIT,           \
+        .source = SOURCE_INIT, .details = BUFFER_INIT                                              \
+    }
+
+/* A place for a process that may wait. 1; 0 and an error if there is none. */
+static int find_slot(struct exchange *exchange, struct slot *slot, struct error *error)
+{
+    const struct upstream *upstream = &exchange->source.proxied.upstream;
+    int taken =
+        slot_take(slot, upstream->store, upstream->name, upstream->options->maximum_waiting, error);
+
+    if (taken == 0) {
+        (void)error_set(error, ERROR_TOO_MANY_REQUESTS,
+                        "too many requests are waiting for other registries");
+    }
+    return taken > 0;
+}
+
+enum dispatch_result dispatch(struct service *service, struct request *request,
+                              enum dispatch_patience patience, struct slot *out_slot)
+{
+    struct exchange exchange = EXCHANGE_INIT(&service->registry, request);
     struct error error = ERROR_INIT;
+    enum dispatch_result outcome = DISPATCH_DONE;
     int result = check_document_root(service, request, &error);
 
     if (result == 0) {
@@ -192,18 +314,24 @@ void dispatch(struct service *service, struct request *request)
         result = open_registry(service, &error);
     }
     if (result == 0) {
-        result = handle(&exchange, &error);
+        result = handle(&exchange, patience == PATIENCE_UNLIMITED, &error);
     }
-    if (result < 0) {
-        if (error.code == ERROR_INTERNAL || error.code == ERROR_NO_SPACE) {
-            log_error("%s (request %s)", error.message, request->id);
-        }
-        response_error(&exchange.response, &error, &exchange.details);
+    if (result < 0 && error.code == ERROR_WOULD_WAIT && find_slot(&exchange, out_slot, &error)) {
+        outcome = DISPATCH_MUST_WAIT;
+    } else {
+        finish(&exchange, result, &error);
     }
-    if (response_send(&exchange.response, request, &error) < 0 && error.code == ERROR_INTERNAL) {
-        log_error("%s (request %s)", error.message, request->id);
-    }
-    log_access(request, &exchange.response);
-    response_reset(&exchange.response);
-    buffer_release(&exchange.details);
+    exchange_release(&exchange);
+    return outcome;
+}
+
+void dispatch_refuse(struct request *request)
+{
+    struct exchange exchange = EXCHANGE_INIT(NULL, request);
+    struct error error;
+    int result = error_set(&error, ERROR_TOO_MANY_REQUESTS,
+                           "no process can be started to wait for another registry");
+
+    finish(&exchange, result, &error);
+    exchange_release(&exchange);
 }

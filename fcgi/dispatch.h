@@ -6,10 +6,14 @@
  * From a request to its answer: find the endpoint, check the method, call the handler, send what it
  * made, write the access line. Never exits and never fails: whatever goes wrong becomes an answer
  * or, if the client has gone, a line in the log.
+ *
+ * A request that has to wait for another registry is not for a worker: dispatch() then has sent
+ * nothing, and is to be called again in a process of its own, which holds the slot.
  */
 
 #include "fcgi/request.h"
 #include "lib/configuration.h"
+#include "lib/proxy/slot.h"
 
 /* What a worker keeps from one request to the next. */
 struct service {
@@ -24,6 +28,21 @@ struct service {
         .configuration = CONFIGURATION_INIT, .registry = REGISTRY_INIT                             \
     }
 
-void dispatch(struct service *service, struct request *request);
+enum dispatch_result {
+    DISPATCH_DONE,
+    DISPATCH_MUST_WAIT,
+};
+
+enum dispatch_patience {
+    PATIENCE_NONE,      /* other clients are waiting for this process */
+    PATIENCE_UNLIMITED, /* it is this client's own */
+};
+
+/* Fills in `out_slot` for DISPATCH_MUST_WAIT. */
+enum dispatch_result dispatch(struct service *service, struct request *request,
+                              enum dispatch_patience patience, struct slot *out_slot);
+
+/* Answers that there is no process to wait in. */
+void dispatch_refuse(struct request *request);
 
 #endif

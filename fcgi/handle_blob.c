@@ -10,36 +10,52 @@ static int blob_unknown(struct error *error)
     return error_set(error, ERROR_BLOB_UNKNOWN, "blob unknown to the repository");
 }
 
+/* The parts of a response that say where the bytes are. */
+static int use_stored(struct exchange *exchange, const struct blob *blob, struct error *error)
+{
+    struct response *response = &exchange->response;
+    const struct repository *repository = &exchange->source.repository;
+
+    response->body = BODY_FILE;
+    response->root = repository->store->options->root;
+    response->store = exchange->source.is_proxied ? "proxy" : "registry";
+    buffer_add_text(&response->target, layout_blob(&blob->target).text);
+    if (strcmp(exchange->request->method, "HEAD") == 0 ||
+        response_can_hand_over(exchange->request)) {
+        return 0;
+    }
+    response->descriptor = blob_open(repository, blob, error);
+    return response->descriptor < 0 ? -1 : 0;
+}
+
 int handle_blob_get(struct exchange *exchange, struct error *error)
 {
     struct response *response = &exchange->response;
-    struct digest digest;
-    struct blob blob;
+    struct proxy_blob_request request = {
+        .head_only = strcmp(exchange->request->method, "HEAD") == 0,
+        .range = request_parameter(exchange->request, "HTTP_RANGE")};
+    struct proxy_blob blob;
     int found;
 
-    if (digest_parse(&digest, exchange->route.last, error) < 0) {
+    if (digest_parse(&request.digest, exchange->route.last, error) < 0) {
         return -1;
     }
-    found = blob_find(&exchange->repository, &digest, &blob, error);
+    found = source_get_blob(&exchange->source, &request, &blob, error);
     if (found <= 0) {
         return found < 0 ? -1 : blob_unknown(error);
     }
-    handle_digest_headers(exchange, &digest);
+    handle_digest_headers(exchange, &request.digest);
     response_content_header(response, "Cache-Control", "max-age=31536000, immutable");
-    if (handle_not_modified(exchange, &digest)) {
+    response->stream = blob.stream;
+    if (handle_not_modified(exchange, &request.digest)) {
         return 0;
     }
     response_content_header(response, "Content-Type", "application/octet-stream");
-    response->body = BODY_FILE;
     response->size = blob.size;
-    response->root = exchange->repository.store->options->root;
-    response->store = "registry";
-    buffer_add_text(&response->target, layout_blob(&blob.target).text);
-    if (strcmp(exchange->request->method, "HEAD") != 0 &&
-        !response_can_hand_over(exchange->request)) {
-        response->descriptor = blob_open(&exchange->repository, &blob, error);
-        return response->descriptor < 0 ? -1 : 0;
+    if (blob.is_stored) {
+        return use_stored(exchange, &blob.blob, error);
     }
+    response->body = BODY_STREAM;
     return 0;
 }
 
@@ -51,7 +67,7 @@ int handle_blob_delete(struct exchange *exchange, struct error *error)
     if (digest_parse(&digest, exchange->route.last, error) < 0) {
         return -1;
     }
-    removed = blob_unlink(&exchange->repository, &digest, error);
+    removed = blob_unlink(&exchange->source.repository, &digest, error);
     if (removed <= 0) {
         return removed < 0 ? -1 : blob_unknown(error);
     }

@@ -86,10 +86,10 @@ static int answer_names(struct exchange *exchange, const struct paging *paging, 
         return -1;
     }
     response->body = BODY_BYTES;
-    response_header(response, "Content-Type", "application/json");
+    response_content_header(response, "Content-Type", "application/json");
     json_open_object(&response->bytes, NULL);
     if (exchange->route.kind == ROUTE_TAGS) {
-        json_text(&response->bytes, "name", exchange->repository.name);
+        json_text(&response->bytes, "name", exchange->route.name);
     }
     add_names(&response->bytes, key, names);
     json_close_object(&response->bytes);
@@ -103,16 +103,12 @@ int handle_tags_get(struct exchange *exchange, struct error *error)
 {
     AUTO_FILE_NAMES struct file_names names = FILE_NAMES_INIT;
     AUTO_PAGING struct paging paging = PAGING_INIT;
-    int exists = repository_exists(&exchange->repository, error);
 
-    if (exists < 0 || read_paging(exchange, TAGS_LIMIT, &paging, error) < 0) {
+    if (read_paging(exchange, TAGS_LIMIT, &paging, error) < 0) {
         return -1;
     }
-    if (!exists) {
-        return error_set(error, ERROR_NAME_UNKNOWN, "repository unknown to the registry");
-    }
     return answer_names(exchange, &paging, "tags", &names,
-                        tag_list(&exchange->repository, &paging.page, &names, error));
+                        source_list_tags(&exchange->source, &paging.page, &names, error));
 }
 
 int handle_catalog_get(struct exchange *exchange, struct error *error)
@@ -162,7 +158,7 @@ int handle_referrers_get(struct exchange *exchange, struct error *error)
         response_header(response, "OCI-Filters-Applied", "artifactType");
     }
     query.page = paging.page;
-    more = referrers_list(&exchange->repository, &query, &list, &last, error);
+    more = source_list_referrers(&exchange->source, &query, &list, &last, error);
     if (more < 0) {
         return -1;
     }
@@ -171,7 +167,7 @@ int handle_referrers_get(struct exchange *exchange, struct error *error)
     json_close_array(&response->bytes);
     json_close_object(&response->bytes);
     response->body = BODY_BYTES;
-    response_header(response, "Content-Type", MEDIA_TYPE_OCI_INDEX);
+    response_content_header(response, "Content-Type", MEDIA_TYPE_OCI_INDEX);
     if (more) {
         link_header(exchange, &paging, last.text, parameters.data);
     }

@@ -24,7 +24,8 @@ int handle_manifest_get(struct exchange *exchange, struct error *error)
     AUTO_STORED_MANIFEST struct stored_manifest manifest = STORED_MANIFEST_INIT;
     struct response *response = &exchange->response;
     int found =
-        repository_get_manifest(&exchange->repository, exchange->route.last, &manifest, error);
+        source_get_manifest(&exchange->source, exchange->route.last,
+                            strcmp(exchange->request->method, "HEAD") == 0, &manifest, error);
 
     if (found <= 0) {
         return found < 0 ? -1 : manifest_unknown(error);
@@ -37,7 +38,8 @@ int handle_manifest_get(struct exchange *exchange, struct error *error)
         return 0;
     }
     response_content_header(response, "Content-Type", "%s", manifest.media_type);
-    response->body = BODY_BYTES;
+    response->size = manifest.size;
+    response->body = manifest.content.length > 0 ? BODY_BYTES : BODY_NONE;
     response->bytes = manifest.content;
     manifest.content = (struct buffer)BUFFER_INIT;
     return 0;
@@ -136,7 +138,7 @@ int handle_manifest_put(struct exchange *exchange, struct error *error)
         .if_none_match = request_parameter(exchange->request, "HTTP_IF_NONE_MATCH"),
     };
 
-    if (registry_check_writable(exchange->registry, 0, error) < 0 ||
+    if (source_check_writable(&exchange->source, 0, error) < 0 ||
         read_tags(exchange, &tags, error) < 0 || read_body(exchange, &body, error) < 0 ||
         find_digest(exchange, &body, &put.digest, error) < 0) {
         return -1;
@@ -145,12 +147,12 @@ int handle_manifest_put(struct exchange *exchange, struct error *error)
                                      request_parameter(exchange->request, "CONTENT_TYPE")};
     put.tags = (const char *const *)tags.names;
     put.tag_count = tags.count;
-    if (repository_put_manifest(&exchange->repository, &put, &manifest, &exchange->details, error) <
-        0) {
+    if (repository_put_manifest(&exchange->source.repository, &put, &manifest, &exchange->details,
+                                error) < 0) {
         return -1;
     }
     response->status = 201;
-    response_header(response, "Location", "/v2/%s/manifests/%s", exchange->repository.name,
+    response_header(response, "Location", "/v2/%s/manifests/%s", exchange->route.name,
                     put.digest.text);
     response_header(response, "Docker-Content-Digest", "%s", put.digest.text);
     if (manifest.has_subject) {
@@ -170,10 +172,10 @@ int handle_manifest_delete(struct exchange *exchange, struct error *error)
         if (digest_parse(&digest, reference, error) < 0) {
             return -1;
         }
-        removed = repository_delete_manifest(&exchange->repository, &digest, error);
+        removed = repository_delete_manifest(&exchange->source.repository, &digest, error);
     } else {
         removed = tag_is_valid(reference)
-                      ? repository_delete_tag(&exchange->repository, reference, error)
+                      ? repository_delete_tag(&exchange->source.repository, reference, error)
                       : 0;
     }
     if (removed <= 0) {

@@ -2,6 +2,7 @@
 #include "fcgi/handlers.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +23,7 @@ static void session_headers(struct exchange *exchange, const char *id, uint64_t 
 {
     struct response *response = &exchange->response;
 
-    response_header(response, "Location", "/v2/%s/blobs/uploads/%s", exchange->repository.name, id);
+    response_header(response, "Location", "/v2/%s/blobs/uploads/%s", exchange->route.name, id);
     response_header(response, "Range", "0-%" PRIu64, size > 0 ? size - 1 : 0);
     response_header(response, "Docker-Upload-UUID", "%s", id);
 }
@@ -30,7 +31,7 @@ static void session_headers(struct exchange *exchange, const char *id, uint64_t 
 static int created(struct exchange *exchange, const struct digest *digest)
 {
     exchange->response.status = 201;
-    response_header(&exchange->response, "Location", "/v2/%s/blobs/%s", exchange->repository.name,
+    response_header(&exchange->response, "Location", "/v2/%s/blobs/%s", exchange->route.name,
                     digest->text);
     response_header(&exchange->response, "Docker-Content-Digest", "%s", digest->text);
     return 0;
@@ -133,8 +134,8 @@ static int take_body(struct exchange *exchange, struct upload *upload, struct er
         session_headers(exchange, upload->id, upload->size);
         return -1;
     }
-    result = registry_check_writable(exchange->registry, request->has_length ? request->length : 0,
-                                     error);
+    result =
+        source_check_writable(&exchange->source, request->has_length ? request->length : 0, error);
     if (result == 0 && request->body_file) {
         result = upload_adopt(upload, request->body_file, error);
     } else if (result == 0) {
@@ -153,24 +154,25 @@ static int take_body(struct exchange *exchange, struct upload *upload, struct er
 static int mount(struct exchange *exchange, const struct digest *digest, struct error *error)
 {
     AUTO_BUFFER struct buffer from = BUFFER_INIT;
-    struct repository source = {.store = exchange->repository.store};
+    struct repository from_repository = {.store = exchange->source.repository.store};
     struct blob blob;
     int found = request_query(exchange->request, "from", 0, &from, error);
 
     if (found < 0) {
         return -1;
     }
-    if (found && (!name_is_valid(from.data) ||
-                  registry_find(exchange->registry, from.data, &source, error) < 0)) {
+    if (found && !name_is_valid(from.data)) {
         return 0;
     }
-    if (!found) {
-        found = catalog_find_blob(source.store, digest, source.name, error);
+    if (found) {
+        (void)snprintf(from_repository.name, sizeof(from_repository.name), "%s", from.data);
+    } else {
+        found = catalog_find_blob(from_repository.store, digest, from_repository.name, error);
     }
     if (found > 0) {
-        found = blob_find(&source, digest, &blob, error);
+        found = blob_find(&from_repository, digest, &blob, error);
     }
-    return found > 0 ? blob_mount(&exchange->repository, &blob, error) : found;
+    return found > 0 ? blob_mount(&exchange->source.repository, &blob, error) : found;
 }
 
 static int start_session(struct exchange *exchange, struct upload *upload, struct error *error)
@@ -187,10 +189,10 @@ static int start_session(struct exchange *exchange, struct upload *upload, struc
         return error_set(error, ERROR_DIGEST_INVALID,
                          "the digest algorithm is not supported: use sha256 or sha512");
     }
-    if (expire_abandoned(exchange->repository.store, &expiry) < 0) {
+    if (expire_abandoned(exchange->source.repository.store, &expiry) < 0) {
         log_warning("abandoned uploads cannot be removed: %s", expiry.message);
     }
-    return upload_start(upload, &exchange->repository, algorithm, error);
+    return upload_start(upload, &exchange->source.repository, algorithm, error);
 }
 
 /* "Single POST": the whole blob at once; nothing is left behind if it fails. */
@@ -201,7 +203,7 @@ static int post_monolithic(struct exchange *exchange, const struct digest *diges
     struct error ignored;
     int result;
 
-    if (upload_start(&upload, &exchange->repository, digest->algorithm, error) < 0) {
+    if (upload_start(&upload, &exchange->source.repository, digest->algorithm, error) < 0) {
         return -1;
     }
     if (exchange->request->body_file) {
@@ -235,7 +237,7 @@ int handle_uploads_post(struct exchange *exchange, struct error *error)
     uint64_t length = exchange->request->has_length ? exchange->request->length : 0;
     int given;
 
-    if (registry_check_writable(exchange->registry, length, error) < 0) {
+    if (source_check_writable(&exchange->source, length, error) < 0) {
         return -1;
     }
     given = query_digest(exchange, "mount", &digest, error);
@@ -263,7 +265,7 @@ int handle_upload_get(struct exchange *exchange, struct error *error)
 {
     uint64_t size;
 
-    if (upload_status(&exchange->repository, exchange->route.last, &size, error) < 0) {
+    if (upload_status(&exchange->source.repository, exchange->route.last, &size, error) < 0) {
         return -1;
     }
     exchange->response.status = 204;
@@ -276,8 +278,8 @@ int handle_upload_patch(struct exchange *exchange, struct error *error)
     AUTO_UPLOAD struct upload upload = UPLOAD_INIT;
     uint64_t size;
 
-    if (registry_check_writable(exchange->registry, 0, error) < 0 ||
-        upload_open(&upload, &exchange->repository, exchange->route.last, error) < 0 ||
+    if (source_check_writable(&exchange->source, 0, error) < 0 ||
+        upload_open(&upload, &exchange->source.repository, exchange->route.last, error) < 0 ||
         take_body(exchange, &upload, error) < 0) {
         return -1;
     }
@@ -301,8 +303,8 @@ int handle_upload_put(struct exchange *exchange, struct error *error)
                          : error_set(error, ERROR_DIGEST_INVALID,
                                      "the closing request needs a digest parameter");
     }
-    if (registry_check_writable(exchange->registry, 0, error) < 0 ||
-        upload_open(&upload, &exchange->repository, exchange->route.last, error) < 0) {
+    if (source_check_writable(&exchange->source, 0, error) < 0 ||
+        upload_open(&upload, &exchange->source.repository, exchange->route.last, error) < 0) {
         return -1;
     }
     if (has_body(exchange->request) && take_body(exchange, &upload, error) < 0) {
@@ -325,7 +327,7 @@ int handle_upload_delete(struct exchange *exchange, struct error *error)
 {
     AUTO_UPLOAD struct upload upload = UPLOAD_INIT;
 
-    if (upload_open(&upload, &exchange->repository, exchange->route.last, error) < 0 ||
+    if (upload_open(&upload, &exchange->source.repository, exchange->route.last, error) < 0 ||
         upload_cancel(&upload, error) < 0) {
         return -1;
     }

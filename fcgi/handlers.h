@@ -18,8 +18,8 @@ struct exchange {
     struct request *request;
     struct response response;
     struct route route;
-    struct repository repository; /* of the route's name, for all but base and catalog */
-    struct buffer details;        /* JSON to report with an error, one value a line */
+    struct source source;  /* of the route's name, for all but base and catalog */
+    struct buffer details; /* JSON to report with an error, one value a line */
 };
 
 /* handle_base.c */

@@ -287,8 +287,7 @@ static enum departure prepare(struct response *response, const struct request *r
 /* How long the body is that the headers speak of: HEAD tells what GET would send. */
 static uint64_t body_length(const struct response *response)
 {
-    return response->body == BODY_BYTES || response->body == BODY_NONE ? response->bytes.length
-                                                                       : response->size;
+    return response->body == BODY_BYTES ? response->bytes.length : response->size;
 }
 
 int response_send(struct response *response, struct request *request, struct error *error)

@@ -27,8 +27,8 @@ struct response {
     enum response_body body;
     struct buffer bytes;
     /* For a file: */
-    int descriptor;        /* owned; -1 if the web server is to open it */
-    uint64_t size;         /* bytes, of a file or stream */
+    int descriptor; /* owned; -1 if the web server is to open it */
+    uint64_t size;  /* bytes: of a file or stream, or of what is left out of an answer to HEAD */
     struct buffer target;  /* path below the root of its store */
     const char *root;      /* absolute path of that store */
     const char *store;     /* "registry" or "proxy": the name of the web server's location */

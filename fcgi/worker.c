@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/base/log.h"
 
@@ -41,6 +42,7 @@ static void prepare_signals(sigset_t *out_while_waiting)
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGUSR1, &action, NULL);
     (void)sigaction(SIGPIPE, &ignore, NULL);
+    (void)sigaction(SIGCHLD, &ignore, NULL); /* nobody waits for the children of a worker */
 }
 
 /* Several workers wake up for one connection and one gets it: nobody may block in accept(). */
@@ -51,14 +53,47 @@ static int prepare_listener(void)
     return flags < 0 ? -1 : fcntl(FCGI_LISTENSOCK_FILENO, F_SETFL, flags | O_NONBLOCK);
 }
 
+/*
+ * A request that waits for another registry goes on in a child, with the connection; the worker
+ * forgets about it without closing it for both, and takes the next one.
+ */
+static void serve_in_child(struct service *service, struct request *request)
+{
+    FCGX_Request *fastcgi = request->fastcgi;
+    pid_t child = fork();
+    struct slot slot;
+
+    if (child < 0) {
+        log_error("fork: %s", strerror(errno));
+        dispatch_refuse(request);
+        FCGX_Finish_r(fastcgi);
+        return;
+    }
+    if (child == 0) {
+        (void)close(FCGI_LISTENSOCK_FILENO);
+        (void)open("/dev/null", O_RDWR);
+        (void)dispatch(service, request, PATIENCE_UNLIMITED, &slot);
+        FCGX_Finish_r(fastcgi);
+        _exit(0);
+    }
+    (void)close(fastcgi->ipcFd);
+    fastcgi->ipcFd = -1;
+    FCGX_Free(fastcgi, 0);
+}
+
 static void serve(struct service *service, FCGX_Request *fastcgi)
 {
     struct request request;
+    struct slot slot = SLOT_INIT;
 
     request_begin(&request, fastcgi);
-    dispatch(service, &request);
+    if (dispatch(service, &request, PATIENCE_NONE, &slot) == DISPATCH_MUST_WAIT) {
+        serve_in_child(service, &request);
+        slot_release(&slot);
+    } else {
+        FCGX_Finish_r(fastcgi);
+    }
     request_end(&request);
-    FCGX_Finish_r(fastcgi);
 }
 
 int worker_run(struct service *service)
@@ -94,10 +129,11 @@ int worker_run_cgi(struct service *service)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     struct request request;
+    struct slot slot;
 
     (void)sigaction(SIGPIPE, &ignore, NULL);
     request_begin(&request, NULL);
-    dispatch(service, &request);
+    (void)dispatch(service, &request, PATIENCE_UNLIMITED, &slot);
     request_end(&request);
     return 0;
 }

@@ -62,7 +62,7 @@ static unsigned jittered(time_t seconds)
 {
     unsigned base = seconds > 0 ? (unsigned)seconds : 1;
 
-    return base + (unsigned)random() % (base / 2 + 2);
+    return base + arc4random_uniform(base / 2 + 2);
 }
 
 static int still_bad(const struct trouble *trouble, const char *upstream, struct report *report,

@@ -1,17 +1,195 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/proxy/stream.h"
 
-ssize_t stream_read(struct stream *stream, uint64_t offset, void *bytes, size_t size,
-                    struct error *error)
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/memory.h"
+#include "lib/base/text.h"
+
+enum { HELD_BACK = 64 * 1024 }; /* bytes at the end, until the digest is verified */
+
+struct stream {
+    bool is_fill;
+    struct fill_view view;
+    /* Or: */
+    struct fill fill;
+    struct upstream_answer answer;
+    uint64_t size;
+    uint64_t position; /* of the upstream's next byte */
+    bool verify;       /* the whole is passed on, so its digest can be checked */
+    struct hash hash;
+    struct buffer tail; /* what is held back; `position` is behind it */
+    size_t consumed;    /* bytes of it that were read */
+};
+
+struct stream *stream_from_fill(struct fill_view *view)
 {
-    (void)stream;
-    (void)offset;
-    (void)bytes;
-    (void)size;
-    return error_set(error, ERROR_INTERNAL, "there are no streams yet");
+    struct stream *stream = memory_allocate(1, sizeof(*stream));
+
+    stream->is_fill = true;
+    stream->view = *view;
+    stream->size = view->size;
+    stream->answer = (struct upstream_answer)UPSTREAM_ANSWER_INIT;
+    stream->tail = (struct buffer)BUFFER_INIT;
+    *view = (struct fill_view)FILL_VIEW_INIT;
+    return stream;
 }
 
 void stream_close(struct stream *stream)
 {
-    (void)stream;
+    if (stream) {
+        if (stream->is_fill) {
+            fill_close(&stream->view);
+        }
+        upstream_close(&stream->answer);
+        buffer_release(&stream->tail);
+        free(stream);
+    }
+}
+
+uint64_t stream_size(const struct stream *stream)
+{
+    return stream->size;
+}
+
+/* How long the whole is, and where the answer begins. */
+static int understand(struct stream *stream, struct error *error)
+{
+    const struct http_transfer *transfer = &stream->answer.transfer;
+    AUTO_BUFFER struct buffer field = BUFFER_INIT;
+    struct range range;
+
+    if (transfer->status == 206) {
+        const char *slash;
+
+        if (!http_header(transfer, "content-range", 0, &field) ||
+            !content_range_parse(field.data, &range) || !(slash = strchr(field.data, '/')) ||
+            !text_number(slash + 1, strlen(slash + 1), &stream->size)) {
+            return error_set(error, ERROR_UPSTREAM, "the upstream answers a strange range");
+        }
+        stream->position = range.first;
+        return 0;
+    }
+    if (!transfer->has_length) {
+        return error_set(error, ERROR_UPSTREAM, "the upstream does not say how long the blob is");
+    }
+    stream->size = transfer->length;
+    return 0;
+}
+
+int stream_open(struct stream **out_stream, const struct fill *fill, const struct range *range,
+                struct report *report, struct error *error)
+{
+    struct stream *stream = memory_allocate(1, sizeof(*stream));
+    AUTO_BUFFER struct buffer rest = BUFFER_INIT;
+    AUTO_BUFFER struct buffer wanted = BUFFER_INIT;
+    struct upstream_request request = {.method = "GET", .repository = fill->name};
+    int found;
+
+    stream->fill = *fill;
+    stream->answer = (struct upstream_answer)UPSTREAM_ANSWER_INIT;
+    stream->tail = (struct buffer)BUFFER_INIT;
+    stream->verify = range == NULL;
+    hash_begin(&stream->hash, fill->digest.algorithm);
+    buffer_format(&rest, "blobs/%s", fill->digest.text);
+    request.rest = rest.data;
+    if (range) {
+        buffer_format(&wanted, "bytes=%" PRIu64 "-%" PRIu64, range->first, range->last);
+        request.range = wanted.data;
+    }
+    found = upstream_open(fill->upstream, &request, &stream->answer, report, error);
+    if (found > 0 && understand(stream, error) < 0) {
+        found = -1;
+    }
+    if (found <= 0) {
+        stream_close(stream);
+        return found;
+    }
+    *out_stream = stream;
+    return 1;
+}
+
+static int check_digest(struct stream *stream, struct error *error)
+{
+    struct hash hash = stream->hash;
+    struct digest actual;
+
+    if (!stream->verify) {
+        return 0;
+    }
+    hash_finish(&hash, &actual);
+    return digest_equal(&actual, &stream->fill.digest)
+               ? 0
+               : error_set(error, ERROR_UPSTREAM, "the upstream sent other content than asked for");
+}
+
+/* Reads the last block whole, so that it is not given away before it is checked. */
+static int read_tail(struct stream *stream, struct error *error)
+{
+    while (stream->position < stream->size) {
+        size_t room = (size_t)(stream->size - stream->position);
+        char *target = buffer_reserve(&stream->tail, room);
+        ssize_t got = http_read(&stream->answer.transfer, target, room, error);
+
+        if (got <= 0) {
+            return got < 0 ? -1 : error_set(error, ERROR_UPSTREAM, "the upstream ended early");
+        }
+        hash_update(&stream->hash, target, (size_t)got);
+        buffer_added(&stream->tail, (size_t)got);
+        stream->position += (uint64_t)got;
+    }
+    return check_digest(stream, error);
+}
+
+static ssize_t read_through(struct stream *stream, void *bytes, size_t size, struct error *error)
+{
+    uint64_t end = stream->verify && stream->size > HELD_BACK ? stream->size - HELD_BACK : 0;
+    ssize_t got;
+
+    if (!stream->verify) {
+        end = stream->size;
+    }
+    if (stream->position < end) {
+        size = end - stream->position < size ? (size_t)(end - stream->position) : size;
+        got = http_read(&stream->answer.transfer, bytes, size, error);
+        if (got == 0) {
+            return error_set(error, ERROR_UPSTREAM, "the upstream ended early");
+        }
+        if (got > 0) {
+            hash_update(&stream->hash, bytes, (size_t)got);
+            stream->position += (uint64_t)got;
+        }
+        return got;
+    }
+    if (read_tail(stream, error) < 0) {
+        return -1;
+    }
+    size = stream->tail.length - stream->consumed < size ? stream->tail.length - stream->consumed
+                                                         : size;
+    memcpy(bytes, stream->tail.data + stream->consumed, size);
+    stream->consumed += size;
+    return (ssize_t)size;
+}
+
+ssize_t stream_read(struct stream *stream, uint64_t offset, void *bytes, size_t size,
+                    struct error *error)
+{
+    if (stream->is_fill) {
+        return fill_read(&stream->view, offset, bytes, size, error);
+    }
+    /* An upstream that ignores ranges sends everything: what is in front is not wanted. */
+    while (!stream->verify && stream->position < offset) {
+        uint64_t missing = offset - stream->position;
+        ssize_t got = http_read(&stream->answer.transfer, bytes,
+                                missing < size ? (size_t)missing : size, error);
+
+        if (got <= 0) {
+            return got < 0 ? -1 : error_set(error, ERROR_UPSTREAM, "the upstream ended early");
+        }
+        stream->position += (uint64_t)got;
+    }
+    return read_through(stream, bytes, size, error);
 }

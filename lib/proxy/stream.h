@@ -11,13 +11,28 @@
 #include <sys/types.h>
 
 #include "lib/base/error.h"
+#include "lib/oci/range.h"
+#include "lib/proxy/fill.h"
 
 struct stream;
 
+/* Takes the view over. */
+struct stream *stream_from_fill(struct fill_view *view);
+
+/*
+ * Asks the upstream for the part of a blob, or for all of it, and keeps nothing. `range` is NULL
+ * for all. 1; 0 if the upstream does not have it; -1.
+ */
+int stream_open(struct stream **out_stream, const struct fill *fill, const struct range *range,
+                struct report *report, struct error *error);
+
+/* Bytes of the whole blob. */
+uint64_t stream_size(const struct stream *stream);
+
 /*
  * Waits until there are bytes at `offset` and returns more than 0 of them. Offsets go up without
- * gaps from where the stream was opened. The last ones come only when the digest of all is
- * verified; -1 if they never will.
+ * gaps from where the stream was opened. The last ones come only when the digest of all is verified
+ * (a part cannot be); -1 if they never will.
  */
 ssize_t stream_read(struct stream *stream, uint64_t offset, void *bytes, size_t size,
                     struct error *error);

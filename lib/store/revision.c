@@ -65,6 +65,7 @@ int revision_read(const struct repository *repository, const struct digest *dige
         return found;
     }
     out_manifest->digest = *digest;
+    out_manifest->size = out_manifest->content.length;
     return find_media_type(repository, out_manifest, error) < 0 ? -1 : 1;
 }
 

@@ -21,6 +21,7 @@ int revision_find(const struct repository *repository, const struct digest *dige
 struct stored_manifest {
     struct digest digest;
     char media_type[MEDIA_TYPE_SIZE];
+    uint64_t size; /* bytes of the content, also where that is left out */
     struct buffer content;
 };
 

@@ -86,6 +86,20 @@ static int try_together(struct store *store, struct error *error)
     return result;
 }
 
+/* The root's own entries, and the root's entry above it. */
+static int sync_root(const struct store *store, struct error *error)
+{
+    AUTO_CLOSE int above = openat(store->root, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (file_sync(store->root, store->options->root, error) < 0) {
+        return -1;
+    }
+    if (above >= 0) {
+        (void)fsync(above); /* may be none of ours */
+    }
+    return 0;
+}
+
 /* A skeleton on a read-only filesystem can still be read from. */
 static int make_skeleton(struct store *store, struct error *error)
 {
@@ -99,9 +113,12 @@ static int make_skeleton(struct store *store, struct error *error)
         try_together(store, error) < 0) {
         return -1;
     }
-    sync_set_add(&syncs, LAYOUT_BLOBS);
-    sync_set_add(&syncs, LAYOUT_REPOSITORIES);
-    return sync_set_flush(&syncs, error);
+    sync_set_add(&syncs, LAYOUT_BLOBS "/");
+    sync_set_add(&syncs, LAYOUT_REPOSITORIES "/");
+    if (sync_set_flush(&syncs, error) < 0) {
+        return -1;
+    }
+    return sync_root(store, error);
 }
 
 int store_open(struct store *store, const struct store_options *options, struct error *error)

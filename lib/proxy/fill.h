@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROXY_FILL_H
+#define PROXY_FILL_H
+
+/*
+ * One download of a blob, for everybody who waits for it. The filler is a process of its own, in a
+ * session of its own and without a client: nobody can slow it down or end it by leaving. It writes
+ * a file that grows; all others, in other processes and on other hosts, read from that file.
+ *
+ * A fetch is a directory in the cache's temporary storage, for an upstream and a digest:
+ *   lock    held by the filler as long as it lives
+ *   data    the bytes so far
+ *   size    how many it will be, once the upstream has said so
+ *   failed  why the last filler gave up
+ * Whoever needs the blob and gets the lock starts the next filler, which goes on where the last one
+ * stopped. What is on disk then is hashed again from its beginning, and the digest of the whole
+ * decides: it is the only thing that is trusted.
+ *
+ * The file becomes the blob by a rename, so that readers who have it open need not notice. Until
+ * then they hold back the last block: no response is complete before the digest is verified.
+ */
+
+#include "lib/proxy/upstream.h"
+#include "lib/store/blob.h"
+
+struct fill {
+    const struct upstream *upstream;
+    const struct repository *repository; /* of the cache */
+    const char *name;                    /* of the repository at the upstream */
+    struct digest digest;
+};
+
+/* A reader of a fetch. */
+struct fill_view {
+    struct fill fill;
+    int descriptor;    /* of the data */
+    uint64_t size;     /* bytes that it will have */
+    bool complete;     /* the digest is verified */
+    unsigned restarts; /* fillers that this reader has started */
+    int64_t looked;    /* when it last looked whether the filler lives, in milliseconds */
+};
+
+#define FILL_VIEW_INIT                                                                             \
+    {                                                                                              \
+        .descriptor = -1                                                                           \
+    }
+
+enum fill_result {
+    FILL_FAILED = -1,
+    FILL_ABSENT, /* the upstream has no such blob */
+    FILL_GROWING,
+    FILL_STORED, /* the blob is in the cache now */
+};
+
+/*
+ * Joins a fetch, or starts it, and waits until its size is known. ERROR_NO_SPACE: it cannot be
+ * kept; ERROR_TOO_MANY_REQUESTS: too many fetches are under way. `fill` has to outlive the view.
+ */
+enum fill_result fill_join(struct fill_view *out_view, const struct fill *fill,
+                           struct report *report, struct error *error);
+
+/* See stream_read(). */
+ssize_t fill_read(struct fill_view *view, uint64_t offset, void *bytes, size_t size,
+                  struct error *error);
+
+/* How many bytes there are already. */
+uint64_t fill_available(const struct fill_view *view);
+
+/*
+ * Waits a little if the end is so near that the web server can soon have the whole file instead.
+ * True if the blob is in the cache now.
+ */
+bool fill_wait_for_end(struct fill_view *view);
+
+void fill_close(struct fill_view *view);
+
+/* The size of a fetch that is under way. False if there is none, or it is not known yet. */
+bool fill_peek(struct store *store, const struct upstream *upstream, const struct digest *digest,
+               uint64_t *out_size);
+
+/* Notes that these bytes came from this upstream, and whether an account was needed. */
+int fill_record_origin(const struct fill *fill, bool with_credentials, struct error *error);
+
+#endif

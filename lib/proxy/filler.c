@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/proxy/filler.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/log.h"
+#include "lib/base/text.h"
+#include "lib/oci/range.h"
+#include "lib/proxy/memo.h"
+#include "lib/store/link.h"
+
+enum {
+    PIECE_SIZE = 256 * 1024,
+    WRITEBACK_SIZE = 8 * 1024 * 1024, /* bytes after which the disk is set to work */
+    IDLE_TRIES = 6,                   /* in a row that bring not a byte */
+    FIRST_PAUSE = 100,                /* milliseconds before another try; tripled each time */
+    LONGEST_PAUSE = 5000,
+};
+
+struct filler {
+    const struct fill *fill;
+    struct report report;
+    int data;
+    uint64_t size;    /* bytes that are there */
+    uint64_t written; /* bytes that the disk was set to work on */
+    bool has_total;
+    uint64_t total; /* bytes that it will be */
+    struct hash hash;
+    bool with_credentials;
+    bool resumed; /* from bytes that another process left */
+    char *piece;
+};
+
+struct path filler_place(const struct fill *fill, const char *what)
+{
+    return layout_partial(fill->upstream->name, &fill->digest, what);
+}
+
+/* The failure's lines: error code, seconds to wait, message; then the detail. */
+static void write_failure(const struct filler *filler, const struct error *error)
+{
+    struct store *store = filler->fill->upstream->store;
+    struct path path = filler_place(filler->fill, "failed");
+    AUTO_BUFFER struct buffer memo = BUFFER_INIT;
+    struct error ignored;
+
+    buffer_format(&memo, "%u\n%u\n%s\n%s\n", (unsigned)error->code, filler->report.retry_after,
+                  error->message, filler->report.detail.data);
+    (void)memo_write(store, (struct file_place){store->temporary, path.text}, &memo, &ignored);
+}
+
+bool filler_failure(const struct fill *fill, struct report *report, struct error *error)
+{
+    struct store *store = fill->upstream->store;
+    struct path path = filler_place(fill, "failed");
+    AUTO_BUFFER struct buffer memo = BUFFER_INIT;
+    AUTO_BUFFER struct buffer line = BUFFER_INIT;
+    struct error ignored;
+    uint64_t code;
+    uint64_t retry_after = 0;
+    time_t written;
+
+    if (memo_read((struct file_place){store->temporary, path.text}, &memo, &written, &ignored) <=
+        0) {
+        return false;
+    }
+    memo_line(&memo, 0, &line);
+    if (!text_number(line.data, line.length, &code)) {
+        return false;
+    }
+    memo_line(&memo, 1, &line);
+    (void)text_number(line.data, line.length, &retry_after);
+    report->retry_after = (unsigned)retry_after;
+    memo_line(&memo, 3, &report->detail);
+    memo_line(&memo, 2, &line);
+    (void)error_set(error, (enum error_code)code, "%s", line.data);
+    return true;
+}
+
+/* A file of its own, so that readers of the old one see that they have been left behind. */
+static int start_over(struct filler *filler, struct error *error)
+{
+    struct store *store = filler->fill->upstream->store;
+    struct path path = filler_place(filler->fill, "data");
+
+    cleanup_close(&filler->data);
+    (void)unlinkat(store->temporary, path.text, 0);
+    filler->data = file_create(store->temporary, path.text, error);
+    filler->size = 0;
+    filler->written = 0;
+    filler->resumed = false;
+    hash_begin(&filler->hash, filler->fill->digest.algorithm);
+    return filler->data < 0 ? -1 : 0;
+}
+
+/* Hashes what another filler has left. */
+static int take_over(struct filler *filler, struct error *error)
+{
+    struct store *store = filler->fill->upstream->store;
+    struct path path = filler_place(filler->fill, "data");
+    ssize_t got;
+
+    filler->data = openat(store->temporary, path.text, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (filler->data < 0) {
+        return start_over(filler, error);
+    }
+    hash_begin(&filler->hash, filler->fill->digest.algorithm);
+    while ((got = file_read_at(filler->data, filler->size, filler->piece, PIECE_SIZE, error)) > 0) {
+        hash_update(&filler->hash, filler->piece, (size_t)got);
+        filler->size += (uint64_t)got;
+    }
+    if (got < 0) {
+        return -1;
+    }
+    filler->written = filler->size;
+    filler->resumed = filler->size > 0;
+    filler->has_total =
+        fill_peek(store, filler->fill->upstream, &filler->fill->digest, &filler->total);
+    if (filler->has_total && filler->size > filler->total) {
+        filler->has_total = false;
+        return start_over(filler, error);
+    }
+    return 0;
+}
+
+static int write_total(const struct filler *filler, struct error *error)
+{
+    struct store *store = filler->fill->upstream->store;
+    struct path path = filler_place(filler->fill, "size");
+    AUTO_BUFFER struct buffer memo = BUFFER_INIT;
+
+    buffer_format(&memo, "%" PRIu64 "\n", filler->total);
+    return memo_write(store, (struct file_place){store->temporary, path.text}, &memo, error);
+}
+
+/* Where the answer's body begins, which has to be where we are; and how long the whole is. */
+static int understand(struct filler *filler, const struct upstream_answer *answer,
+                      struct error *error)
+{
+    const struct http_transfer *transfer = &answer->transfer;
+    uint64_t total = transfer->length;
+
+    if (transfer->status == 206) {
+        AUTO_BUFFER struct buffer field = BUFFER_INIT;
+        struct range range;
+
+        if (!http_header(transfer, "content-range", 0, &field) ||
+            !content_range_parse(field.data, &range) || range.first != filler->size) {
+            return error_set(error, ERROR_UPSTREAM, "the upstream answers another range");
+        }
+        total = range.last + 1;
+    } else if (filler->size > 0 && start_over(filler, error) < 0) {
+        return -1;
+    }
+    if (transfer->status != 206 && !transfer->has_length) {
+        return 0;
+    }
+    if (filler->has_total && filler->total != total) {
+        return error_set(error, ERROR_UPSTREAM, "the upstream changes the length of a blob");
+    }
+    if (!filler->has_total) {
+        filler->has_total = true;
+        filler->total = total;
+        if (store_check_space(filler->fill->upstream->store, total - filler->size, error) < 0) {
+            return -1;
+        }
+        return write_total(filler, error);
+    }
+    return 0;
+}
+
+static int keep(struct filler *filler, const void *bytes, size_t length, struct error *error)
+{
+    if (filler->has_total && filler->size + length > filler->total) {
+        return error_set(error, ERROR_UPSTREAM, "the upstream sends more than it said");
+    }
+    if (file_write_at(filler->data, filler->size, bytes, length, error) < 0) {
+        return -1;
+    }
+    hash_update(&filler->hash, bytes, length);
+    filler->size += length;
+    if (filler->size - filler->written >= WRITEBACK_SIZE) {
+        /* So that the sync at the end has little left to do. Advice: what it returns is nothing. */
+        (void)sync_file_range(filler->data, (off_t)filler->written,
+                              (off_t)(filler->size - filler->written), SYNC_FILE_RANGE_WRITE);
+        filler->written = filler->size;
+        return filler->has_total ? 0 : store_check_space(filler->fill->upstream->store, 0, error);
+    }
+    return 0;
+}
+
+/* One request, as far as it gets. 1: all is there; 0: the upstream has no such blob; -1. */
+static int fetch(struct filler *filler, bool again, struct error *error)
+{
+    const struct fill *fill = filler->fill;
+    AUTO_UPSTREAM_ANSWER struct upstream_answer answer = UPSTREAM_ANSWER_INIT;
+    AUTO_BUFFER struct buffer rest = BUFFER_INIT;
+    AUTO_BUFFER struct buffer range = BUFFER_INIT;
+    struct upstream_request request = {.method = "GET", .repository = fill->name, .again = again};
+    ssize_t got;
+    int found;
+
+    buffer_format(&rest, "blobs/%s", fill->digest.text);
+    request.rest = rest.data;
+    if (filler->size > 0) {
+        buffer_format(&range, "bytes=%" PRIu64 "-", filler->size);
+        request.range = range.data;
+    }
+    found = upstream_open(fill->upstream, &request, &answer, &filler->report, error);
+    if (found <= 0) {
+        return found;
+    }
+    if (understand(filler, &answer, error) < 0) {
+        return -1;
+    }
+    filler->with_credentials |= answer.with_credentials;
+    while ((got = http_read(&answer.transfer, filler->piece, PIECE_SIZE, error)) > 0) {
+        if (keep(filler, filler->piece, (size_t)got, error) < 0) {
+            return -1;
+        }
+    }
+    if (got == 0 && filler->has_total && filler->size < filler->total) {
+        return error_set(error, ERROR_UPSTREAM, "the upstream ended before the blob did");
+    }
+    return got < 0 ? -1 : 1;
+}
+
+static bool is_worth_another_try(const struct filler *filler, const struct error *error)
+{
+    bool is_upstream = error->code == ERROR_UPSTREAM || error->code == ERROR_UPSTREAM_TIMEOUT ||
+                       error->code == ERROR_UPSTREAM_UNREACHABLE;
+
+    return is_upstream && filler->size > 0;
+}
+
+static void pause_before_try(int tries)
+{
+    int64_t milliseconds = FIRST_PAUSE;
+    struct timespec time;
+
+    for (int i = 1; i < tries && milliseconds < LONGEST_PAUSE; i++) {
+        milliseconds *= 3;
+    }
+    milliseconds = milliseconds < LONGEST_PAUSE ? milliseconds : LONGEST_PAUSE;
+    time = (struct timespec){milliseconds / 1000, milliseconds % 1000 * 1000000};
+    (void)nanosleep(&time, NULL);
+}
+
+/* Requests until all is there. */
+static int fetch_all(struct filler *filler, struct error *error)
+{
+    int idle = 0;
+    bool again = false;
+
+    while (!(filler->has_total && filler->size == filler->total)) {
+        uint64_t before = filler->size;
+        int found = fetch(filler, again, error);
+
+        if (found > 0) {
+            return 0;
+        }
+        if (found == 0) {
+            return error_set(error, ERROR_BLOB_UNKNOWN, "the upstream has no such blob");
+        }
+        idle = filler->size > before ? 0 : idle + 1;
+        if (idle >= IDLE_TRIES || !is_worth_another_try(filler, error)) {
+            return -1;
+        }
+        again = true;
+        pause_before_try(idle);
+    }
+    return 0;
+}
+
+static bool is_right(const struct filler *filler)
+{
+    struct hash hash = filler->hash;
+    struct digest actual;
+
+    hash_finish(&hash, &actual);
+    return digest_equal(&actual, &filler->fill->digest);
+}
+
+/* What was left by others may be damaged; what came just now is the upstream's. */
+static int fetch_verified(struct filler *filler, struct error *error)
+{
+    if (take_over(filler, error) < 0 || fetch_all(filler, error) < 0) {
+        return -1;
+    }
+    if (!is_right(filler) && filler->resumed) {
+        filler->has_total = false;
+        if (start_over(filler, error) < 0 || fetch_all(filler, error) < 0) {
+            return -1;
+        }
+    }
+    if (!is_right(filler)) {
+        struct error ignored;
+
+        (void)start_over(filler, &ignored);
+        report_failure(&filler->report, filler->fill->upstream->name, 0,
+                       "the content has another digest");
+        return error_set(error, ERROR_UPSTREAM,
+                         "the upstream %s sent other content than the digest says",
+                         filler->fill->upstream->name);
+    }
+    return 0;
+}
+
+static int publish(struct filler *filler, struct error *error)
+{
+    const struct fill *fill = filler->fill;
+    struct path data = filler_place(fill, "data");
+    struct file_place place = {fill->upstream->store->temporary, data.text};
+
+    if (fill_record_origin(fill, filler->with_credentials, error) < 0) {
+        return -1;
+    }
+    return blob_publish(fill->repository, &fill->digest, place, filler->data, error);
+}
+
+int filler_run(const struct fill *fill, struct error *error)
+{
+    struct store *store = fill->upstream->store;
+    struct path directory = filler_place(fill, "");
+    struct filler filler = {.fill = fill, .report = REPORT_INIT, .data = -1};
+    AUTO_FREE char *piece = malloc(PIECE_SIZE);
+    struct error ignored;
+    int result = piece ? 0 : error_errno(error, "fetch a blob");
+
+    filler.piece = piece;
+    if (result == 0) {
+        result = fetch_verified(&filler, error);
+    }
+    if (result == 0) {
+        result = publish(&filler, error);
+    }
+    if (result < 0) {
+        write_failure(&filler, error);
+        log_warning("fetching %s of %s from %s: %s", fill->digest.text, fill->name,
+                    fill->upstream->name, error->message);
+    } else {
+        directory.text[strlen(directory.text) - 1] = '\0';
+        (void)store_discard(store, (struct file_place){store->temporary, directory.text}, &ignored);
+    }
+    cleanup_close(&filler.data);
+    report_release(&filler.report);
+    return result;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/proxy/flight.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "lib/proxy/memo.h"
+
+enum { ABSENCE_SECONDS = 10 };
+
+#define ABSENT "absent"
+
+void flight_key(const struct proxied *proxied, const char *rest, struct digest *out_key)
+{
+    AUTO_BUFFER struct buffer text = BUFFER_INIT;
+
+    buffer_format(&text, "%s %s %s", proxied->upstream.name, proxied->name, rest);
+    digest_of(DIGEST_SHA256, text.data, text.length, out_key);
+}
+
+int flight_begin(const struct proxied *proxied, const struct digest *key, struct lock *lock,
+                 struct error *error)
+{
+    struct path path = layout_flight(key);
+    struct file_place place = {proxied->upstream.store->root, path.text};
+
+    if (file_make_parents(place.directory, path.text, error) < 0) {
+        return -1;
+    }
+    return lock_take_or_create(lock, place, LOCK_WAIT, error) == LOCK_TAKEN ? 0 : -1;
+}
+
+int flight_recall(const struct proxied *proxied, const struct digest *key, struct buffer *out,
+                  uint64_t *out_age, struct error *error)
+{
+    struct path path = layout_memo(key);
+    time_t written;
+    int found = memo_read((struct file_place){proxied->upstream.store->root, path.text}, out,
+                          &written, error);
+
+    if (found > 0) {
+        time_t now = time(NULL);
+
+        *out_age = now > written ? (uint64_t)(now - written) : 0;
+    }
+    return found;
+}
+
+int flight_keep(const struct proxied *proxied, const struct digest *key,
+                const struct buffer *content, struct error *error)
+{
+    struct path path = layout_memo(key);
+
+    return memo_write(proxied->upstream.store,
+                      (struct file_place){proxied->upstream.store->root, path.text}, content,
+                      error);
+}
+
+void flight_remember_absence(const struct proxied *proxied, const struct digest *key)
+{
+    AUTO_BUFFER struct buffer text = BUFFER_INIT;
+    struct error ignored;
+
+    buffer_add_text(&text, ABSENT);
+    (void)flight_keep(proxied, key, &text, &ignored);
+}
+
+bool flight_is_absent(const struct proxied *proxied, const struct digest *key)
+{
+    AUTO_BUFFER struct buffer text = BUFFER_INIT;
+    struct error ignored;
+    uint64_t age;
+
+    return flight_recall(proxied, key, &text, &age, &ignored) > 0 && age < ABSENCE_SECONDS &&
+           strcmp(text.data, ABSENT) == 0;
+}

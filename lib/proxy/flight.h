@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROXY_FLIGHT_H
+#define PROXY_FLIGHT_H
+
+/*
+ * One question to an upstream at a time, for all workers; and what was not there is remembered for
+ * some seconds.
+ */
+
+#include "lib/base/lock.h"
+#include "lib/proxy/proxy.h"
+
+/* What is asked for, as a key: upstream, repository and the rest. */
+void flight_key(const struct proxied *proxied, const char *rest, struct digest *out_key);
+
+/* Waits until nobody else is asking. */
+int flight_begin(const struct proxied *proxied, const struct digest *key, struct lock *lock,
+                 struct error *error);
+
+void flight_remember_absence(const struct proxied *proxied, const struct digest *key);
+bool flight_is_absent(const struct proxied *proxied, const struct digest *key);
+
+/* Answers that are kept: 1 and its age in seconds; 0; -1. */
+int flight_recall(const struct proxied *proxied, const struct digest *key, struct buffer *out,
+                  uint64_t *out_age, struct error *error);
+int flight_keep(const struct proxied *proxied, const struct digest *key,
+                const struct buffer *content, struct error *error);
+
+#endif

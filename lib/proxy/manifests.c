@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/text.h"
+#include "lib/proxy/flight.h"
+#include "lib/proxy/health.h"
+#include "lib/proxy/proxy.h"
+#include "lib/store/link.h"
+#include "lib/store/repository.h"
+
+enum {
+    FETCH_LIMIT = 16 * 1024 * 1024, /* bytes of a manifest that we take from an upstream */
+    SAVING_SECONDS = 3600, /* how long a tag is served while a rate limit is nearly used up */
+};
+
+#define ACCEPTED                                                                                   \
+    MEDIA_TYPE_OCI_MANIFEST ", " MEDIA_TYPE_OCI_INDEX ", " MEDIA_TYPE_DOCKER_MANIFEST              \
+                            ", " MEDIA_TYPE_DOCKER_LIST ", */*;q=0.5"
+
+/* One client's wish for one manifest. */
+struct wish {
+    struct proxied *proxied;
+    const char *reference;
+    bool is_digest;
+    bool head_only;
+    bool cached;  /* the cache has something for it, in `out` */
+    uint64_t age; /* seconds since the upstream last confirmed it */
+    struct stored_manifest *out;
+};
+
+/* The time of the last confirmation is that of the tag's link. */
+static uint64_t tag_age(const struct proxied *proxied, const char *tag)
+{
+    struct path path = layout_tag_current(proxied->repository.name, tag);
+    struct stat status;
+    time_t now = time(NULL);
+
+    if (fstatat(proxied->repository.store->root, path.text, &status, 0) < 0) {
+        return UINT64_MAX;
+    }
+    return now > status.st_mtime ? (uint64_t)(now - status.st_mtime) : 0;
+}
+
+static void confirm_tag(const struct proxied *proxied, const char *tag)
+{
+    struct path path = layout_tag_current(proxied->repository.name, tag);
+
+    (void)utimensat(proxied->repository.store->root, path.text, NULL, 0);
+}
+
+static int look_into_cache(struct wish *wish, struct error *error)
+{
+    int found;
+
+    wish->age = wish->is_digest ? 0 : tag_age(wish->proxied, wish->reference);
+    stored_manifest_release(wish->out);
+    found = repository_get_manifest(&wish->proxied->repository, wish->reference, wish->out, error);
+    wish->cached = found > 0;
+    return found < 0 ? -1 : 0;
+}
+
+static bool is_fresh(const struct wish *wish)
+{
+    return wish->cached &&
+           (wish->is_digest || wish->age < wish->proxied->upstream.options->tag_ttl);
+}
+
+static void warn(const struct wish *wish, const char *why)
+{
+    struct buffer *warning = &wish->proxied->report->warning;
+
+    buffer_clear(warning);
+    buffer_format(warning, "served from the cache, %s", why);
+}
+
+/* Whether what is cached is better than asking, although it is not fresh. */
+static bool is_good_enough(const struct wish *wish)
+{
+    const struct upstream *upstream = &wish->proxied->upstream;
+
+    if (!wish->cached) {
+        return false;
+    }
+    if (health_is_bad(upstream->store, upstream->name)) {
+        warn(wish, "the upstream is in trouble");
+        return true;
+    }
+    return wish->age < SAVING_SECONDS && health_is_short(upstream->store, upstream->name);
+}
+
+static int ask(const struct wish *wish, const char *method, struct upstream_answer *answer,
+               struct error *error)
+{
+    AUTO_BUFFER struct buffer rest = BUFFER_INIT;
+    struct upstream_request request = {
+        .method = method, .repository = wish->proxied->name, .accept = ACCEPTED};
+
+    buffer_format(&rest, "manifests/%s", wish->reference);
+    request.rest = rest.data;
+    return upstream_open(&wish->proxied->upstream, &request, answer, wish->proxied->report, error);
+}
+
+/* A blob that a cached manifest names may be read without asking. */
+static int link_blobs(const struct wish *wish, const struct manifest *manifest, struct error *error)
+{
+    struct store *store = wish->proxied->repository.store;
+    AUTO_SYNC_SET struct sync_set syncs = SYNC_SET_INIT(store->root);
+
+    for (size_t i = 0; i < manifest->reference_count; i++) {
+        const struct reference *reference = &manifest->references[i];
+        struct path path =
+            layout_link(wish->proxied->repository.name, LINK_LAYER, &reference->digest);
+
+        if (reference->kind == REFERENCE_BLOB &&
+            link_write(store, path.text, &reference->digest, &syncs, error) < 0) {
+            return -1;
+        }
+    }
+    return sync_set_flush(&syncs, error);
+}
+
+/* The digest of what came; under a digest, it has to be that one. */
+static int check_digest(const struct wish *wish, const struct buffer *body,
+                        struct digest *out_digest, struct error *error)
+{
+    struct digest wanted = {.algorithm = DIGEST_SHA256};
+
+    if (wish->is_digest && digest_parse(&wanted, wish->reference, error) < 0) {
+        return -1;
+    }
+    digest_of(wanted.algorithm, body->data, body->length, out_digest);
+    if (wish->is_digest && !digest_equal(&wanted, out_digest)) {
+        report_failure(wish->proxied->report, wish->proxied->upstream.name, 200,
+                       "the manifest has another digest");
+        return error_set(error, ERROR_UPSTREAM,
+                         "the upstream sent another manifest than asked for");
+    }
+    return 0;
+}
+
+static int put(struct wish *wish, const struct buffer *body, const char *content_type,
+               struct error *error)
+{
+    AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
+    AUTO_BUFFER struct buffer missing = BUFFER_INIT;
+    const char *tags[] = {wish->reference};
+    struct manifest_put put = {.document = {body->data, body->length, content_type},
+                               .tags = tags,
+                               .tag_count = wish->is_digest ? 0 : 1};
+    struct stored_manifest *out = wish->out;
+
+    if (check_digest(wish, body, &put.digest, error) < 0) {
+        return -1;
+    }
+    if (repository_put_manifest(&wish->proxied->repository, &put, &manifest, &missing, error) < 0) {
+        if (error->code == ERROR_MANIFEST_INVALID) {
+            struct error reason = *error;
+
+            report_failure(wish->proxied->report, wish->proxied->upstream.name, 200,
+                           reason.message);
+            (void)error_set(error, ERROR_UPSTREAM, "the upstream sent no manifest: %.200s",
+                            reason.message);
+        }
+        return -1;
+    }
+    if (link_blobs(wish, &manifest, error) < 0) {
+        return -1;
+    }
+    stored_manifest_release(out);
+    out->digest = put.digest;
+    out->size = body->length;
+    memcpy(out->media_type, manifest.media_type, sizeof(out->media_type));
+    buffer_add(&out->content, body->data, body->length);
+    return 0;
+}
+
+/* A full disk keeps us from caching, not from serving. */
+static int pass_on(struct wish *wish, const struct buffer *body, const char *content_type,
+                   struct error *error)
+{
+    AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
+    struct document document = {body->data, body->length, content_type};
+
+    if (check_digest(wish, body, &wish->out->digest, error) < 0 ||
+        manifest_parse(&manifest, &document, error) < 0) {
+        return -1;
+    }
+    stored_manifest_release(wish->out);
+    wish->out->size = body->length;
+    memcpy(wish->out->media_type, manifest.media_type, sizeof(wish->out->media_type));
+    buffer_add(&wish->out->content, body->data, body->length);
+    return 0;
+}
+
+/* 1, 0, -1. */
+static int get(struct wish *wish, struct error *error)
+{
+    AUTO_UPSTREAM_ANSWER struct upstream_answer answer = UPSTREAM_ANSWER_INIT;
+    AUTO_BUFFER struct buffer body = BUFFER_INIT;
+    AUTO_BUFFER struct buffer type = BUFFER_INIT;
+    const char *content_type;
+    int found = ask(wish, "GET", &answer, error);
+
+    if (found > 0) {
+        found = http_read_all(&answer.transfer, FETCH_LIMIT, &body, error);
+        if (found == 0) {
+            return error_set(error, ERROR_UPSTREAM, "the upstream's manifest is too large");
+        }
+    }
+    if (found <= 0) {
+        return found;
+    }
+    content_type = http_header(&answer.transfer, "content-type", 0, &type) ? type.data : NULL;
+    if (store_check_space(wish->proxied->repository.store, body.length, error) == 0 &&
+        put(wish, &body, content_type, error) == 0) {
+        if (!wish->is_digest) {
+            confirm_tag(wish->proxied, wish->reference);
+        }
+        return 1;
+    }
+    if (error->code == ERROR_NO_SPACE) {
+        return pass_on(wish, &body, content_type, error) < 0 ? -1 : 1;
+    }
+    return -1;
+}
+
+enum head_result {
+    HEAD_FAILED = -1,
+    HEAD_ABSENT,
+    HEAD_SAME,    /* the cache has it */
+    HEAD_CHANGED, /* or new */
+    HEAD_ANSWERS, /* the client asked for no more than this */
+};
+
+/* What the headers tell, for a client that wants nothing else. */
+static bool fill_from_headers(struct wish *wish, const struct upstream_answer *answer,
+                              const struct digest *digest)
+{
+    AUTO_BUFFER struct buffer type = BUFFER_INIT;
+
+    if (!answer->transfer.has_length || !http_header(&answer->transfer, "content-type", 0, &type)) {
+        return false;
+    }
+    type.data[strcspn(type.data, "; ")] = '\0';
+    if (!media_type_is_valid(type.data)) {
+        return false;
+    }
+    stored_manifest_release(wish->out);
+    wish->out->digest = *digest;
+    wish->out->size = answer->transfer.length;
+    (void)snprintf(wish->out->media_type, sizeof(wish->out->media_type), "%s", type.data);
+    return true;
+}
+
+static enum head_result head(struct wish *wish, struct error *error)
+{
+    AUTO_UPSTREAM_ANSWER struct upstream_answer answer = UPSTREAM_ANSWER_INIT;
+    AUTO_BUFFER struct buffer field = BUFFER_INIT;
+    struct digest digest;
+    struct error ignored;
+    int found = ask(wish, "HEAD", &answer, error);
+
+    if (found <= 0) {
+        return found < 0 ? HEAD_FAILED : HEAD_ABSENT;
+    }
+    if (!http_header(&answer.transfer, "docker-content-digest", 0, &field) ||
+        digest_parse(&digest, field.data, &ignored) < 0) {
+        return HEAD_CHANGED; /* a GET will tell */
+    }
+    if (wish->cached && digest_equal(&digest, &wish->out->digest)) {
+        confirm_tag(wish->proxied, wish->reference);
+        return HEAD_SAME;
+    }
+    return wish->head_only && fill_from_headers(wish, &answer, &digest) ? HEAD_ANSWERS
+                                                                        : HEAD_CHANGED;
+}
+
+/* Asks the upstream. 1: the wish is fulfilled; 0: there is no such manifest; -1. */
+static int refresh(struct wish *wish, struct error *error)
+{
+    if ((wish->cached || wish->head_only) && !(wish->is_digest && !wish->head_only)) {
+        switch (head(wish, error)) {
+        case HEAD_FAILED:
+            if (error->code != ERROR_UPSTREAM) {
+                return -1;
+            }
+            break; /* some upstreams do not know HEAD */
+        case HEAD_ABSENT:
+            return 0;
+        case HEAD_SAME:
+        case HEAD_ANSWERS:
+            return 1;
+        case HEAD_CHANGED:
+            break;
+        }
+    }
+    return get(wish, error);
+}
+
+/* When the upstream does not help, the cache may. */
+static int fall_back(struct wish *wish, int result, struct error *error)
+{
+    AUTO_BUFFER struct buffer why = BUFFER_INIT;
+
+    if (result > 0 || error->code == ERROR_INTERNAL) {
+        return result;
+    }
+    if (look_into_cache(wish, error) < 0 || !wish->cached) {
+        return result;
+    }
+    buffer_format(&why, "%s",
+                  result == 0 ? "the upstream does not have it any more" : error->message);
+    warn(wish, why.data);
+    return 1;
+}
+
+static int fulfil(struct wish *wish, struct error *error)
+{
+    AUTO_LOCK struct lock lock = LOCK_INIT;
+    struct digest key;
+    int result;
+
+    flight_key(wish->proxied, wish->reference, &key);
+    if (!wish->cached && flight_is_absent(wish->proxied, &key)) {
+        return 0;
+    }
+    if (flight_begin(wish->proxied, &key, &lock, error) < 0 || look_into_cache(wish, error) < 0) {
+        return -1;
+    }
+    if (is_fresh(wish) || is_good_enough(wish)) { /* somebody else has asked meanwhile */
+        return 1;
+    }
+    if (!wish->cached && flight_is_absent(wish->proxied, &key)) {
+        return 0;
+    }
+    result = refresh(wish, error);
+    if (result == 0 && !wish->cached) {
+        flight_remember_absence(wish->proxied, &key);
+    }
+    return fall_back(wish, result, error);
+}
+
+int proxy_get_manifest(struct proxied *proxied, const char *reference, bool head_only,
+                       struct stored_manifest *out_manifest, struct error *error)
+{
+    struct wish wish = {.proxied = proxied,
+                        .reference = reference,
+                        .is_digest = strchr(reference, ':') != NULL,
+                        .head_only = head_only,
+                        .out = out_manifest};
+    struct digest digest;
+
+    if (wish.is_digest ? digest_parse(&digest, reference, error) < 0 : !tag_is_valid(reference)) {
+        return wish.is_digest ? -1 : 0;
+    }
+    if (look_into_cache(&wish, error) < 0) {
+        return -1;
+    }
+    if (is_fresh(&wish) || is_good_enough(&wish)) {
+        return 1;
+    }
+    if (!proxied->may_wait) {
+        return error_set(error, ERROR_WOULD_WAIT, "the upstream has to be asked");
+    }
+    return fulfil(&wish, error);
+}

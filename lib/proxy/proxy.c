@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/proxy/proxy.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/text.h"
+#include "lib/proxy/memo.h"
+#include "lib/store/expire.h"
+#include "lib/store/link.h"
+
+enum { VIA_LIMIT = 400 }; /* bytes of the path that a request may have come */
+
+/* Who we are for the registries that we ask: a name that comes back in a Via header is a loop. */
+static int make_instance(struct store *cache, struct error *error)
+{
+    struct file_place place = {cache->root, LAYOUT_INSTANCE};
+    AUTO_BUFFER struct buffer id = BUFFER_INIT;
+    char fresh[STORE_ID_SIZE];
+    time_t written;
+    int found = memo_read(place, &id, &written, error);
+
+    if (found != 0) {
+        return found < 0 ? -1 : 0;
+    }
+    store_make_id(fresh);
+    buffer_format(&id, "berth-%s", fresh);
+    return memo_write(cache, place, &id, error);
+}
+
+int proxy_open(struct store *cache, const struct proxy_options *options, struct error *error)
+{
+    if (store_open(cache, &options->store, error) < 0) {
+        return -1;
+    }
+    if (make_instance(cache, error) < 0) {
+        store_close(cache);
+        return -1;
+    }
+    return 0;
+}
+
+static int set_via(struct upstream *upstream, const char *received, struct error *error)
+{
+    AUTO_BUFFER struct buffer id = BUFFER_INIT;
+    time_t written;
+
+    if (memo_read((struct file_place){upstream->store->root, LAYOUT_INSTANCE}, &id, &written,
+                  error) < 0) {
+        return -1;
+    }
+    if (received && ((id.length > 0 && strstr(received, id.data)) || strlen(received) > VIA_LIMIT ||
+                     strpbrk(received, "\r\n"))) {
+        return error_set(error, ERROR_UPSTREAM, "this request has come here before: a loop");
+    }
+    (void)snprintf(upstream->via, sizeof(upstream->via), "%s%s1.1 %s", received ? received : "",
+                   received ? ", " : "", id.data);
+    return 0;
+}
+
+int proxy_find(struct proxied *out_proxied, struct store *cache,
+               const struct proxy_options *options, const struct proxy_lookup *lookup,
+               struct error *error)
+{
+    struct proxied found = {.may_wait = false};
+    AUTO_BUFFER struct buffer there = BUFFER_INIT;
+    AUTO_BUFFER struct buffer here = BUFFER_INIT;
+
+    if (upstream_find(&found.upstream, options, lookup->host, error) < 0) {
+        return -1;
+    }
+    found.upstream.store = cache;
+    upstream_repository(&found.upstream, lookup->name, &there);
+    buffer_format(&here, "%s/%s", found.upstream.name, there.data);
+    if (!name_is_valid(there.data) || !name_is_valid(here.data)) {
+        return error_set(error, ERROR_NAME_INVALID, "this is not a repository name");
+    }
+    if (set_via(&found.upstream, lookup->via, error) < 0) {
+        return -1;
+    }
+    (void)snprintf(found.name, sizeof(found.name), "%s", there.data);
+    (void)snprintf(found.repository.name, sizeof(found.repository.name), "%s", here.data);
+    found.repository.store = cache;
+    *out_proxied = found;
+    return 0;
+}
+
+/* Whether the bytes may be shown to those who read this repository: they came through its upstream,
+ * or anybody could have them. 1, 0, -1. */
+static int may_show(const struct proxied *proxied, const struct digest *digest)
+{
+    int root = proxied->upstream.store->root;
+
+    return faccessat(root, layout_origin(digest, proxied->upstream.name).text, F_OK, 0) == 0 ||
+           faccessat(root, layout_origin(digest, ORIGIN_ANYBODY).text, F_OK, 0) == 0;
+}
+
+static struct fill fill_of(const struct proxied *proxied, const struct digest *digest)
+{
+    return (struct fill){.upstream = &proxied->upstream,
+                         .repository = &proxied->repository,
+                         .name = proxied->name,
+                         .digest = *digest};
+}
+
+/* Whether the upstream has the blob, and how long it is there. 1, 0, -1. */
+static int ask_for_blob(struct proxied *proxied, const struct digest *digest, uint64_t *out_size,
+                        struct error *error)
+{
+    AUTO_UPSTREAM_ANSWER struct upstream_answer answer = UPSTREAM_ANSWER_INIT;
+    AUTO_BUFFER struct buffer rest = BUFFER_INIT;
+    struct upstream_request request = {.method = "HEAD", .repository = proxied->name};
+    int found;
+
+    buffer_format(&rest, "blobs/%s", digest->text);
+    request.rest = rest.data;
+    found = upstream_open(&proxied->upstream, &request, &answer, proxied->report, error);
+    if (found > 0 && !answer.transfer.has_length) {
+        return error_set(error, ERROR_UPSTREAM, "the upstream does not say how long the blob is");
+    }
+    if (found > 0) {
+        *out_size = answer.transfer.length;
+    }
+    return found;
+}
+
+/* The bytes are here, but came some other way: the upstream has to confirm that it has them. */
+static int confirm(struct proxied *proxied, const struct digest *digest, struct error *error)
+{
+    struct path link = layout_link(proxied->repository.name, LINK_LAYER, digest);
+    struct path origin = layout_origin(digest, proxied->upstream.name);
+    AUTO_SYNC_SET struct sync_set syncs = SYNC_SET_INIT(proxied->upstream.store->root);
+    struct buffer nothing = BUFFER_INIT;
+    uint64_t size;
+    int found = ask_for_blob(proxied, digest, &size, error);
+
+    if (found <= 0) {
+        return found;
+    }
+    if (memo_write(proxied->upstream.store,
+                   (struct file_place){proxied->upstream.store->root, origin.text}, &nothing,
+                   error) < 0 ||
+        link_write(proxied->upstream.store, link.text, digest, &syncs, error) < 0 ||
+        sync_set_flush(&syncs, error) < 0) {
+        return -1;
+    }
+    return 1;
+}
+
+/* Looks into the cache. 1; 0; -1. */
+static int find_stored(struct proxied *proxied, const struct digest *digest,
+                       struct proxy_blob *out_blob, struct error *error)
+{
+    int found = blob_find(&proxied->repository, digest, &out_blob->blob, error);
+
+    if (found > 0 && may_show(proxied, digest)) {
+        out_blob->is_stored = true;
+        out_blob->size = out_blob->blob.size;
+        return 1;
+    }
+    return found < 0 ? -1 : 0;
+}
+
+/* Whether a range begins so far behind what is there that waiting for it makes no sense. */
+static bool is_far(const struct fill_view *view, const char *header, struct range *out_range)
+{
+    enum { NEAR = 16 * 1024 * 1024 };
+
+    return range_parse(header, view->size, out_range) == RANGE_PART &&
+           out_range->first > fill_available(view) + NEAR;
+}
+
+static int pass_through(const struct fill *fill, const struct range *range, struct report *report,
+                        struct proxy_blob *out_blob, struct error *error)
+{
+    int found = stream_open(&out_blob->stream, fill, range, report, error);
+
+    if (found > 0) {
+        out_blob->size = stream_size(out_blob->stream);
+    }
+    return found;
+}
+
+/* Gets the blob through a fill, or past it. */
+static int fetch_blob(struct proxied *proxied, const struct proxy_blob_request *request,
+                      struct proxy_blob *out_blob, struct error *error)
+{
+    struct fill fill = fill_of(proxied, &request->digest);
+    struct fill_view view;
+    struct range range;
+
+    switch (fill_join(&view, &fill, proxied->report, error)) {
+    case FILL_FAILED:
+        return error->code == ERROR_NO_SPACE
+                   ? pass_through(&fill, NULL, proxied->report, out_blob, error)
+                   : -1;
+    case FILL_ABSENT:
+        return 0;
+    case FILL_STORED:
+        return find_stored(proxied, &request->digest, out_blob, error);
+    case FILL_GROWING:
+        break;
+    }
+    if (is_far(&view, request->range, &range)) {
+        fill_close(&view);
+        return pass_through(&fill, &range, proxied->report, out_blob, error);
+    }
+    if (fill_wait_for_end(&view)) {
+        int found = find_stored(proxied, &request->digest, out_blob, error);
+
+        if (found != 0) {
+            fill_close(&view);
+            return found;
+        }
+    }
+    out_blob->size = view.size;
+    out_blob->stream = stream_from_fill(&view);
+    return 1;
+}
+
+int proxy_get_blob(struct proxied *proxied, const struct proxy_blob_request *request,
+                   struct proxy_blob *out_blob, struct error *error)
+{
+    struct error expiry;
+    uint64_t size;
+    int found;
+
+    *out_blob = (struct proxy_blob){.is_stored = false};
+    found = find_stored(proxied, &request->digest, out_blob, error);
+    if (found != 0) {
+        return found;
+    }
+    if (request->head_only &&
+        fill_peek(proxied->upstream.store, &proxied->upstream, &request->digest, &out_blob->size)) {
+        return 1;
+    }
+    if (!proxied->may_wait) {
+        return error_set(error, ERROR_WOULD_WAIT, "the upstream has to be asked");
+    }
+    found = blob_is_stored(proxied->upstream.store, &request->digest, &size, error);
+    if (found > 0) {
+        found = confirm(proxied, &request->digest, error);
+        return found > 0 ? find_stored(proxied, &request->digest, out_blob, error) : found;
+    }
+    if (found < 0) {
+        return -1;
+    }
+    if (request->head_only) {
+        return ask_for_blob(proxied, &request->digest, &out_blob->size, error);
+    }
+    (void)expire_abandoned(proxied->upstream.store, &expiry);
+    return fetch_blob(proxied, request, out_blob, error);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROXY_PROXY_H
+#define PROXY_PROXY_H
+
+/*
+ * A repository of another registry, as if it were here: from the cache if possible, else from the
+ * upstream, into the cache.
+ *
+ * A tag is served for tag_ttl without asking; then a HEAD tells whether it moved. Digests are never
+ * asked for again. When the upstream is in trouble, what the cache has is served with a warning.
+ *
+ * Whoever may not wait (`may_wait`) gets ERROR_WOULD_WAIT instead of a request to the upstream.
+ */
+
+#include "lib/proxy/stream.h"
+#include "lib/store/revision.h"
+#include "lib/store/tag.h"
+
+struct proxied {
+    struct upstream upstream;
+    struct repository repository; /* of the cache */
+    char name[NAME_SIZE];         /* at the upstream */
+    bool may_wait;
+    struct report *report;
+};
+
+/* Opens the cache. `options` must outlive it. */
+int proxy_open(struct store *cache, const struct proxy_options *options, struct error *error);
+
+/* A client's request, as far as it concerns who is asked. */
+struct proxy_lookup {
+    const char *host; /* as the client calls the upstream */
+    const char *name; /* of the repository there */
+    const char *via;  /* the client's Via header, or NULL */
+};
+
+/* ERROR_DENIED, ERROR_NAME_INVALID; ERROR_UPSTREAM if the request comes from ourselves. */
+int proxy_find(struct proxied *out_proxied, struct store *cache,
+               const struct proxy_options *options, const struct proxy_lookup *lookup,
+               struct error *error);
+
+/*
+ * `reference` is a tag or a digest, in text. With `head_only`, the content may be left out; its
+ * size is right all the same. 1; 0 if neither has it; -1.
+ */
+int proxy_get_manifest(struct proxied *proxied, const char *reference, bool head_only,
+                       struct stored_manifest *out_manifest, struct error *error);
+
+/* A blob in the cache, or on its way. */
+struct proxy_blob {
+    bool is_stored;
+    struct blob blob;      /* if it is */
+    struct stream *stream; /* else; NULL when only the size was asked for */
+    uint64_t size;
+};
+
+struct proxy_blob_request {
+    struct digest digest;
+    bool head_only;
+    const char *range; /* the client's header, or NULL */
+};
+
+/* 1, 0, -1. */
+int proxy_get_blob(struct proxied *proxied, const struct proxy_blob_request *request,
+                   struct proxy_blob *out_blob, struct error *error);
+
+/* 1 if there are more behind the page; 0; -1. ERROR_NAME_UNKNOWN. */
+int proxy_list_tags(struct proxied *proxied, const struct page *page, struct file_names *out,
+                    struct error *error);
+
+/* The descriptors, without brackets; the cache's and the upstream's. 0, -1. */
+int proxy_list_referrers(struct proxied *proxied, const struct digest *subject,
+                         const char *artifact_type, struct buffer *out, struct error *error);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/proxy/slot.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+/* Names the directory of this host's slots. */
+static void host_name(char *out, size_t size)
+{
+    if (gethostname(out, size) < 0 || !*out || *out == '.') {
+        (void)snprintf(out, size, "host");
+    }
+    out[size - 1] = '\0';
+    for (char *c = out; *c; c++) {
+        *c = *c == '/' ? '_' : *c;
+    }
+}
+
+static int take_one(struct lock *lock, struct store *store, const char *group, uint64_t maximum,
+                    struct error *error)
+{
+    char host[65];
+
+    host_name(host, sizeof(host));
+    for (uint64_t i = 0; i < maximum; i++) {
+        struct path path = layout_slot(host, group, (unsigned)i);
+        struct file_place place = {store->root, path.text};
+
+        if (i == 0 && file_make_parents(store->root, path.text, error) < 0) {
+            return -1;
+        }
+        switch (lock_take_or_create(lock, place, LOCK_TRY, error)) {
+        case LOCK_TAKEN:
+            return 1;
+        case LOCK_FAILED:
+            return -1;
+        case LOCK_ABSENT:
+        case LOCK_BUSY:
+            break;
+        }
+    }
+    return 0;
+}
+
+int slot_take(struct slot *slot, struct store *store, const char *upstream, uint64_t maximum,
+              struct error *error)
+{
+    int taken = take_one(&slot->all, store, "_all", maximum, error);
+
+    if (taken > 0) {
+        taken = take_one(&slot->upstream, store, upstream, (maximum + 1) / 2, error);
+    }
+    if (taken <= 0) {
+        slot_release(slot);
+    }
+    return taken;
+}
+
+void slot_release(struct slot *slot)
+{
+    lock_release(&slot->all);
+    lock_release(&slot->upstream);
+}
