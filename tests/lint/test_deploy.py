@@ -105,8 +105,10 @@ class Running:
     def __init__(self, directory, **more):
         self.directory = directory
         self.environment = settings(directory, **more)
+        # Whoever started the tests in the background ignores SIGINT, and a shell cannot take that back.
         self.process = subprocess.Popen([ROOT / "deploy/run"], env=self.environment, stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         line = self.process.stdout.readline()
         self.address = f"http://127.0.0.1:{self.environment['PORT']}"
         assert line == f"ready {self.address}\n", line + self.process.stdout.read()
