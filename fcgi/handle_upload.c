@@ -50,6 +50,12 @@ static int query_digest(const struct exchange *exchange, const char *name, struc
     return digest_parse(out, value.data, error) < 0 ? -1 : 1;
 }
 
+/* What a body will take of the disk: one that the web server has written is there already. */
+static uint64_t body_space(const struct request *request)
+{
+    return request->has_length && !request->body_file ? request->length : 0;
+}
+
 static bool has_body(const struct request *request)
 {
     return !request->has_length || request->length > 0;
@@ -134,8 +140,7 @@ static int take_body(struct exchange *exchange, struct upload *upload, struct er
         session_headers(exchange, upload->id, upload->size);
         return -1;
     }
-    result =
-        source_check_writable(&exchange->source, request->has_length ? request->length : 0, error);
+    result = source_check_writable(&exchange->source, body_space(request), error);
     if (result == 0 && request->body_file) {
         result = upload_adopt(upload, request->body_file, error);
     } else if (result == 0) {
@@ -234,10 +239,9 @@ int handle_uploads_post(struct exchange *exchange, struct error *error)
 {
     AUTO_UPLOAD struct upload upload = UPLOAD_INIT;
     struct digest digest;
-    uint64_t length = exchange->request->has_length ? exchange->request->length : 0;
     int given;
 
-    if (source_check_writable(&exchange->source, length, error) < 0) {
+    if (source_check_writable(&exchange->source, body_space(exchange->request), error) < 0) {
         return -1;
     }
     given = query_digest(exchange, "mount", &digest, error);

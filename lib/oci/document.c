@@ -186,19 +186,18 @@ bool document_number_member(const struct document *document, const char *name, u
     AUTO_JSON cJSON *root = document_object(document);
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(root, name);
 
-    if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble < 1e15)) {
+    if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble < 1e15) ||
+        item->valuedouble > (double)(uint64_t)item->valuedouble) {
         return false;
     }
     *out_number = (uint64_t)item->valuedouble;
     return true;
 }
 
-static void add_text(struct file_names *texts, size_t room, const char *text)
+/* Room for what a list holds: cJSON walks a list to count it, so it is done once. */
+static void make_room(struct file_names *texts, const cJSON *list)
 {
-    if (!texts->names) {
-        texts->names = memory_allocate(room, sizeof(*texts->names));
-    }
-    texts->names[texts->count++] = memory_text(text);
+    texts->names = memory_allocate((size_t)cJSON_GetArraySize(list), sizeof(*texts->names));
 }
 
 bool document_text_list(const struct document *document, const char *name,
@@ -212,12 +211,13 @@ bool document_text_list(const struct document *document, const char *name,
     if (!cJSON_IsArray(list) && !cJSON_IsNull(list)) {
         return false;
     }
+    make_room(&texts, list);
     cJSON_ArrayForEach(item, list)
     {
         if (!cJSON_IsString(item)) {
             return false;
         }
-        add_text(&texts, (size_t)cJSON_GetArraySize(list), item->valuestring);
+        texts.names[texts.count++] = memory_text(item->valuestring);
     }
     *out_texts = texts;
     texts = (struct file_names)FILE_NAMES_INIT;
@@ -235,6 +235,7 @@ bool document_object_list(const struct document *document, const char *name,
     if (!cJSON_IsArray(list) && !cJSON_IsNull(list)) {
         return false;
     }
+    make_room(&objects, list);
     cJSON_ArrayForEach(item, list)
     {
         AUTO_FREE char *text = cJSON_PrintUnformatted(item);
@@ -242,7 +243,7 @@ bool document_object_list(const struct document *document, const char *name,
         if (!cJSON_IsObject(item) || !text) {
             return false;
         }
-        add_text(&objects, (size_t)cJSON_GetArraySize(list), text);
+        objects.names[objects.count++] = steal_pointer(&text);
     }
     *out_objects = objects;
     objects = (struct file_names)FILE_NAMES_INIT;

@@ -131,27 +131,30 @@ static int decide_type(const cJSON *root, const char *content_type, char out_typ
 
 /* A reader that takes the first of two members and one that takes the last would see different
  * manifests under one digest. */
-static int check_unique_members(const cJSON *root, struct error *error)
+static int check_unique(const cJSON *object, const char *const *names, struct error *error)
 {
-    static const char *const known[] = {"schemaVersion", "mediaType",    "config",
-                                        "layers",        "manifests",    "blobs",
-                                        "subject",       "artifactType", "annotations"};
-    unsigned seen = 0;
-    const cJSON *item;
+    for (; *names; names++) {
+        const cJSON *item;
+        int seen = 0;
 
-    cJSON_ArrayForEach(item, root)
-    {
-        for (unsigned i = 0; i < sizeof(known) / sizeof(*known); i++) {
-            if (strcmp(item->string, known[i]) != 0) {
-                continue;
-            }
-            if (seen & (1U << i)) {
-                return error_set(error, ERROR_MANIFEST_INVALID, "'%s' appears twice", known[i]);
-            }
-            seen |= 1U << i;
+        cJSON_ArrayForEach(item, object)
+        {
+            seen += strcmp(item->string, *names) == 0;
+        }
+        if (seen > 1) {
+            return error_set(error, ERROR_MANIFEST_INVALID, "'%s' appears twice", *names);
         }
     }
     return 0;
+}
+
+static int check_unique_members(const cJSON *root, struct error *error)
+{
+    static const char *const names[] = {"schemaVersion", "mediaType", "config",  "layers",
+                                        "manifests",     "blobs",     "subject", "artifactType",
+                                        "annotations",   NULL};
+
+    return check_unique(root, names, error);
 }
 
 static int reference_parse(struct reference *out, const cJSON *descriptor, struct error *error)
@@ -159,10 +162,14 @@ static int reference_parse(struct reference *out, const cJSON *descriptor, struc
     const char *digest = cJSON_GetStringValue(member(descriptor, "digest"));
     const cJSON *size = member(descriptor, "size");
     const cJSON *media_type = member(descriptor, "mediaType");
+    static const char *const names[] = {"mediaType", "digest", "size", "urls", NULL};
     struct error reason;
 
     if (!cJSON_IsObject(descriptor) || !digest) {
         return error_set(error, ERROR_MANIFEST_INVALID, "a descriptor has no digest");
+    }
+    if (check_unique(descriptor, names, error) < 0) {
+        return -1;
     }
     if (digest_parse(&out->digest, digest, &reason) < 0) {
         return error_set(error, ERROR_MANIFEST_INVALID, "a descriptor's digest: %s",
