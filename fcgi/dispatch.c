@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "fcgi/handlers.h"
-#include "fcgi/problem.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"

@@ -10,9 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fcgi/problem.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/file.h"
+#include "lib/base/json.h"
 #include "lib/base/text.h"
 #include "lib/oci/range.h"
 
@@ -55,6 +55,158 @@ void response_reset(struct response *response)
     buffer_release(&response->bytes);
     buffer_release(&response->target);
     *response = (struct response)RESPONSE_INIT;
+}
+
+/* Without `default` in these two: the compiler reports a code that is forgotten. */
+static int error_status(enum error_code code)
+{
+    switch (code) {
+    case ERROR_UPLOAD_INVALID:
+    case ERROR_DIGEST_INVALID:
+    case ERROR_MANIFEST_BLOB_UNKNOWN:
+    case ERROR_MANIFEST_INVALID:
+    case ERROR_SIZE_INVALID:
+    case ERROR_REQUEST_INVALID:
+    case ERROR_CLIENT_GONE:
+        return 400;
+    case ERROR_UNAUTHORIZED:
+        return 401;
+    case ERROR_DENIED:
+        return 403;
+    case ERROR_BLOB_UNKNOWN:
+    case ERROR_UPLOAD_UNKNOWN:
+    case ERROR_MANIFEST_UNKNOWN:
+    case ERROR_NAME_INVALID:
+    case ERROR_NAME_UNKNOWN:
+    case ERROR_NOT_FOUND:
+        return 404;
+    case ERROR_UNSUPPORTED:
+    case ERROR_READ_ONLY:
+        return 405;
+    case ERROR_UPLOAD_BUSY:
+        return 409;
+    case ERROR_PRECONDITION:
+        return 412;
+    case ERROR_MANIFEST_TOO_LARGE:
+        return 413;
+    case ERROR_UPLOAD_RANGE:
+    case ERROR_RANGE:
+        return 416;
+    case ERROR_TOO_MANY_REQUESTS:
+        return 429;
+    case ERROR_UPSTREAM:
+    case ERROR_UPSTREAM_UNREACHABLE:
+        return 502;
+    case ERROR_UPSTREAM_TIMEOUT:
+        return 504;
+    case ERROR_NO_SPACE:
+        return 507;
+    case ERROR_NONE:
+    case ERROR_WOULD_WAIT:
+    case ERROR_INTERNAL:
+        break;
+    }
+    return 500;
+}
+
+/* One of the identifiers that the specification has; where none fits, UNSUPPORTED. */
+static const char *error_identifier(enum error_code code)
+{
+    switch (code) {
+    case ERROR_BLOB_UNKNOWN:
+        return "BLOB_UNKNOWN";
+    case ERROR_UPLOAD_INVALID:
+    case ERROR_UPLOAD_BUSY:
+    case ERROR_UPLOAD_RANGE:
+    case ERROR_CLIENT_GONE:
+        return "BLOB_UPLOAD_INVALID";
+    case ERROR_UPLOAD_UNKNOWN:
+        return "BLOB_UPLOAD_UNKNOWN";
+    case ERROR_DIGEST_INVALID:
+        return "DIGEST_INVALID";
+    case ERROR_MANIFEST_BLOB_UNKNOWN:
+        return "MANIFEST_BLOB_UNKNOWN";
+    case ERROR_MANIFEST_INVALID:
+    case ERROR_MANIFEST_TOO_LARGE:
+    case ERROR_PRECONDITION:
+        return "MANIFEST_INVALID";
+    case ERROR_MANIFEST_UNKNOWN:
+        return "MANIFEST_UNKNOWN";
+    case ERROR_NAME_INVALID:
+        return "NAME_INVALID";
+    case ERROR_NAME_UNKNOWN:
+        return "NAME_UNKNOWN";
+    case ERROR_SIZE_INVALID:
+        return "SIZE_INVALID";
+    case ERROR_UNAUTHORIZED:
+        return "UNAUTHORIZED";
+    case ERROR_DENIED:
+    case ERROR_NO_SPACE:
+        return "DENIED";
+    case ERROR_TOO_MANY_REQUESTS:
+        return "TOOMANYREQUESTS";
+    case ERROR_UNSUPPORTED:
+    case ERROR_READ_ONLY:
+    case ERROR_RANGE:
+    case ERROR_REQUEST_INVALID:
+    case ERROR_NOT_FOUND:
+    case ERROR_UPSTREAM:
+    case ERROR_UPSTREAM_UNREACHABLE:
+    case ERROR_UPSTREAM_TIMEOUT:
+    case ERROR_NONE:
+    case ERROR_WOULD_WAIT:
+    case ERROR_INTERNAL:
+        break;
+    }
+    return "UNSUPPORTED";
+}
+
+/* `detail` is JSON, or NULL. */
+static void add_error(struct buffer *out, const char *code, const char *message, const char *detail)
+{
+    json_open_object(out, NULL);
+    json_text(out, "code", code);
+    json_text(out, "message", message);
+    if (detail) {
+        json_raw(out, "detail", detail);
+    }
+    json_close_object(out);
+}
+
+void response_error(struct response *response, const struct error *error,
+                    const struct buffer *details)
+{
+    const char *identifier = error_identifier(error->code);
+    const char *message = error->message;
+    const char *cursor = details->data;
+    const char *item;
+    size_t length;
+
+    response->status = error_status(error->code);
+    if (response->status == 500) {
+        message = "internal error: the operator finds the reason in the log";
+    } else if (error->code == ERROR_NO_SPACE) {
+        message = "the registry's storage is full";
+    }
+    response->body = BODY_BYTES;
+    cleanup_close(&response->descriptor);
+    response->descriptor = -1;
+    buffer_clear(&response->bytes);
+    buffer_clear(&response->content_headers);
+    response_header(response, "Content-Type", "application/json");
+    json_open_object(&response->bytes, NULL);
+    json_open_array(&response->bytes, "errors");
+    while (text_next_item(&cursor, '\n', &item, &length)) {
+        AUTO_BUFFER struct buffer detail = BUFFER_INIT;
+
+        buffer_add(&detail, item, length);
+        add_error(&response->bytes, identifier, message, detail.data);
+    }
+    if (details->length == 0) {
+        add_error(&response->bytes, identifier, message, NULL);
+    }
+    json_close_array(&response->bytes);
+    json_close_object(&response->bytes);
 }
 
 static const char *reason_phrase(int status)

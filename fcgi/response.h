@@ -5,7 +5,7 @@
 /*
  * An answer as a value: status, headers, and a body that is nothing, bytes or a file. Handlers fill
  * it in; response_send() alone decides how it leaves: as bytes, by X-Accel-Redirect or X-Sendfile,
- * or copied. How an error becomes a response is in fcgi/problem.
+ * or copied.
  */
 
 #include "fcgi/request.h"
@@ -51,6 +51,14 @@ void response_content_header(struct response *response, const char *name, const 
 
 /* Forgets everything. */
 void response_reset(struct response *response);
+
+/*
+ * Turns an error into the answer that the distribution specification has for it ("Error Codes").
+ * `details` holds JSON values, one a line, each to be reported on its own; it may be empty. Headers
+ * that are set already stay, those of content excepted.
+ */
+void response_error(struct response *response, const struct error *error,
+                    const struct buffer *details);
 
 /* Whether the web server takes files off our hands for this request. */
 bool response_can_hand_over(const struct request *request);

@@ -33,17 +33,15 @@ void source_release(struct source *source)
     report_release(&source->report);
 }
 
-static int find_proxied(struct registry *registry, const struct lookup *lookup, const char *host,
-                        const char *name, struct source *out, struct error *error)
+static int find_proxied(struct registry *registry, const struct lookup *lookup,
+                        const struct proxy_lookup *there, struct source *out, struct error *error)
 {
-    struct proxy_lookup there = {host, name, lookup->via};
-
     /* Opened when it is needed: a cache that is broken is no reason not to serve what is hosted. */
     if (registry->cache.root < 0 && registry->options->proxy.enabled &&
         proxy_open(&registry->cache, &registry->options->proxy, error) < 0) {
         return -1;
     }
-    if (proxy_find(&out->proxied, &registry->cache, &registry->options->proxy, &there, error) < 0) {
+    if (proxy_find(&out->proxied, &registry->cache, &registry->options->proxy, there, error) < 0) {
         return -1;
     }
     out->is_proxied = true;
@@ -59,14 +57,17 @@ static int find_by_path(struct registry *registry, const struct lookup *lookup, 
 {
     const char *host = lookup->name + strlen(PROXY_PREFIX);
     const char *slash = strchr(host, '/');
-    AUTO_BUFFER struct buffer name = BUFFER_INIT;
+    AUTO_BUFFER struct buffer upstream = BUFFER_INIT;
+    struct proxy_lookup there = {.via = lookup->via};
 
     if (!slash || !name_is_valid(lookup->name)) {
         return error_set(error, ERROR_NAME_INVALID,
                          "the name of another registry's repository is proxy/HOST/NAME");
     }
-    buffer_add(&name, host, (size_t)(slash - host));
-    return find_proxied(registry, lookup, name.data, slash + 1, out, error);
+    buffer_add(&upstream, host, (size_t)(slash - host));
+    there.host = upstream.data;
+    there.name = slash + 1;
+    return find_proxied(registry, lookup, &there, out, error);
 }
 
 static int find_hosted(struct registry *registry, const char *name, struct source *out,
@@ -90,6 +91,7 @@ int registry_find(struct registry *registry, const struct lookup *lookup, struct
                   struct error *error)
 {
     const char *root = registry->options->proxy.mirror_root;
+    struct proxy_lookup there = {.name = lookup->name, .via = lookup->via};
     int exists;
 
     out_source->registry = registry;
@@ -98,7 +100,8 @@ int registry_find(struct registry *registry, const struct lookup *lookup, struct
         return find_by_path(registry, lookup, out_source, error);
     }
     if (is_elsewhere(lookup)) {
-        return find_proxied(registry, lookup, lookup->namespace, lookup->name, out_source, error);
+        there.host = lookup->namespace;
+        return find_proxied(registry, lookup, &there, out_source, error);
     }
     if (find_hosted(registry, lookup->name, out_source, error) < 0) {
         return -1;
@@ -110,7 +113,8 @@ int registry_find(struct registry *registry, const struct lookup *lookup, struct
     if (exists != 0) {
         return exists < 0 ? -1 : 0;
     }
-    return find_proxied(registry, lookup, root, lookup->name, out_source, error);
+    there.host = root;
+    return find_proxied(registry, lookup, &there, out_source, error);
 }
 
 int source_check_writable(const struct source *source, uint64_t bytes, struct error *error)

@@ -11,7 +11,6 @@
 #include "lib/base/lock.h"
 #include "lib/base/process.h"
 #include "lib/base/text.h"
-#include "lib/proxy/filler.h"
 #include "lib/proxy/memo.h"
 #include "lib/proxy/slot.h"
 
@@ -45,16 +44,6 @@ static int is_stored(const struct fill *fill, struct error *error)
     uint64_t size;
 
     return blob_is_stored(fill->upstream->store, &fill->digest, &size, error);
-}
-
-int fill_record_origin(const struct fill *fill, bool with_credentials, struct error *error)
-{
-    struct store *store = fill->upstream->store;
-    struct path path =
-        layout_origin(&fill->digest, with_credentials ? fill->upstream->name : ORIGIN_ANYBODY);
-    struct buffer nothing = BUFFER_INIT;
-
-    return memo_write(store, (struct file_place){store->root, path.text}, &nothing, error);
 }
 
 /* In the new process: downloads, holding the lock and a slot, and ends. */
@@ -123,19 +112,6 @@ static int ensure_filler(struct fill_view *view, struct error *error)
         return error_set(error, ERROR_UPSTREAM, "fetching the blob fails again and again");
     }
     return start_filler(fill, &lock, error);
-}
-
-bool fill_peek(struct store *store, const struct upstream *upstream, const struct digest *digest,
-               uint64_t *out_size)
-{
-    struct path path = layout_partial(upstream->name, digest, "size");
-    AUTO_BUFFER struct buffer memo = BUFFER_INIT;
-    struct error ignored;
-    time_t written;
-
-    return memo_read((struct file_place){store->temporary, path.text}, &memo, &written, &ignored) >
-               0 &&
-           text_number(memo.data, strcspn(memo.data, "\n"), out_size);
 }
 
 static bool open_data(struct fill_view *view)

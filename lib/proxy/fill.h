@@ -20,15 +20,7 @@
  * then they hold back the last block: no response is complete before the digest is verified.
  */
 
-#include "lib/proxy/upstream.h"
-#include "lib/store/blob.h"
-
-struct fill {
-    const struct upstream *upstream;
-    const struct repository *repository; /* of the cache */
-    const char *name;                    /* of the repository at the upstream */
-    struct digest digest;
-};
+#include "lib/proxy/filler.h"
 
 /* A reader of a fetch. */
 struct fill_view {
@@ -73,12 +65,5 @@ uint64_t fill_available(const struct fill_view *view);
 bool fill_wait_for_end(struct fill_view *view);
 
 void fill_close(struct fill_view *view);
-
-/* The size of a fetch that is under way. False if there is none, or it is not known yet. */
-bool fill_peek(struct store *store, const struct upstream *upstream, const struct digest *digest,
-               uint64_t *out_size);
-
-/* Notes that these bytes came from this upstream, and whether an account was needed. */
-int fill_record_origin(const struct fill *fill, bool with_credentials, struct error *error);
 
 #endif

@@ -43,6 +43,29 @@ struct path filler_place(const struct fill *fill, const char *what)
     return layout_partial(fill->upstream->name, &fill->digest, what);
 }
 
+int fill_record_origin(const struct fill *fill, bool with_credentials, struct error *error)
+{
+    struct store *store = fill->upstream->store;
+    struct path path =
+        layout_origin(&fill->digest, with_credentials ? fill->upstream->name : ORIGIN_ANYBODY);
+    struct buffer nothing = BUFFER_INIT;
+
+    return memo_write(store, (struct file_place){store->root, path.text}, &nothing, error);
+}
+
+bool fill_peek(struct store *store, const struct upstream *upstream, const struct digest *digest,
+               uint64_t *out_size)
+{
+    struct path path = layout_partial(upstream->name, digest, "size");
+    AUTO_BUFFER struct buffer memo = BUFFER_INIT;
+    struct error ignored;
+    time_t written;
+
+    return memo_read((struct file_place){store->temporary, path.text}, &memo, &written, &ignored) >
+               0 &&
+           text_number(memo.data, strcspn(memo.data, "\n"), out_size);
+}
+
 /* The failure's lines: error code, seconds to wait, message; then the detail. */
 static void write_failure(const struct filler *filler, const struct error *error)
 {
@@ -141,8 +164,7 @@ static int write_total(const struct filler *filler, struct error *error)
 }
 
 /* Where the answer's body begins, which has to be where we are; and how long the whole is. */
-static int understand(struct filler *filler, const struct upstream_answer *answer,
-                      struct error *error)
+static int understand(struct filler *filler, const struct answer *answer, struct error *error)
 {
     const struct http_transfer *transfer = &answer->transfer;
     uint64_t total = transfer->length;
@@ -200,20 +222,20 @@ static int keep(struct filler *filler, const void *bytes, size_t length, struct 
 static int fetch(struct filler *filler, bool again, struct error *error)
 {
     const struct fill *fill = filler->fill;
-    AUTO_UPSTREAM_ANSWER struct upstream_answer answer = UPSTREAM_ANSWER_INIT;
+    AUTO_ANSWER struct answer answer = ANSWER_INIT;
     AUTO_BUFFER struct buffer rest = BUFFER_INIT;
     AUTO_BUFFER struct buffer range = BUFFER_INIT;
-    struct upstream_request request = {.method = "GET", .repository = fill->name, .again = again};
+    struct question question = {.method = "GET", .repository = fill->name, .again = again};
     ssize_t got;
     int found;
 
     buffer_format(&rest, "blobs/%s", fill->digest.text);
-    request.rest = rest.data;
+    question.rest = rest.data;
     if (filler->size > 0) {
         buffer_format(&range, "bytes=%" PRIu64 "-", filler->size);
-        request.range = range.data;
+        question.range = range.data;
     }
-    found = upstream_open(fill->upstream, &request, &answer, &filler->report, error);
+    found = question_ask(fill->upstream, &question, &answer, &filler->report, error);
     if (found <= 0) {
         return found;
     }

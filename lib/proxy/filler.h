@@ -4,7 +4,22 @@
 
 /* The process that downloads one blob: see lib/proxy/fill for what it leaves where. */
 
-#include "lib/proxy/fill.h"
+#include "lib/proxy/question.h"
+#include "lib/store/blob.h"
+
+struct fill {
+    const struct upstream *upstream;
+    const struct repository *repository; /* of the cache */
+    const char *name;                    /* of the repository at the upstream */
+    struct digest digest;
+};
+
+/* The size of a fetch that is under way. False if there is none, or it is not known yet. */
+bool fill_peek(struct store *store, const struct upstream *upstream, const struct digest *digest,
+               uint64_t *out_size);
+
+/* Notes that these bytes came from this upstream, and whether an account was needed. */
+int fill_record_origin(const struct fill *fill, bool with_credentials, struct error *error);
 
 /*
  * Downloads the blob into the cache. Breaks are resumed where they happened, as long as bytes keep

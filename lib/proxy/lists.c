@@ -64,14 +64,14 @@ static void add_page(struct buffer *pages, const struct buffer *body)
 static int fetch_page(struct listing *listing, const char *rest, struct buffer *out_next,
                       struct error *error)
 {
-    AUTO_UPSTREAM_ANSWER struct upstream_answer answer = UPSTREAM_ANSWER_INIT;
+    AUTO_ANSWER struct answer answer = ANSWER_INIT;
     AUTO_BUFFER struct buffer body = BUFFER_INIT;
-    struct upstream_request request = {.method = "GET",
-                                       .repository = listing->proxied->name,
-                                       .rest = rest,
-                                       .accept = listing->accept};
-    int found = upstream_open(&listing->proxied->upstream, &request, &answer,
-                              listing->proxied->report, error);
+    struct question question = {.method = "GET",
+                                .repository = listing->proxied->name,
+                                .rest = rest,
+                                .accept = listing->accept};
+    int found = question_ask(&listing->proxied->upstream, &question, &answer,
+                             listing->proxied->report, error);
 
     if (found > 0) {
         found = http_read_all(&answer.transfer, LIST_LIMIT, &body, error);

@@ -93,16 +93,16 @@ static bool is_good_enough(const struct wish *wish)
     return wish->age < SAVING_SECONDS && health_is_short(upstream->store, upstream->name);
 }
 
-static int ask(const struct wish *wish, const char *method, struct upstream_answer *answer,
+static int ask(const struct wish *wish, const char *method, struct answer *answer,
                struct error *error)
 {
     AUTO_BUFFER struct buffer rest = BUFFER_INIT;
-    struct upstream_request request = {
+    struct question question = {
         .method = method, .repository = wish->proxied->name, .accept = ACCEPTED};
 
     buffer_format(&rest, "manifests/%s", wish->reference);
-    request.rest = rest.data;
-    return upstream_open(&wish->proxied->upstream, &request, answer, wish->proxied->report, error);
+    question.rest = rest.data;
+    return question_ask(&wish->proxied->upstream, &question, answer, wish->proxied->report, error);
 }
 
 /* A blob that a cached manifest names may be read without asking. */
@@ -200,7 +200,7 @@ static int pass_on(struct wish *wish, const struct buffer *body, const char *con
 /* 1, 0, -1. */
 static int get(struct wish *wish, struct error *error)
 {
-    AUTO_UPSTREAM_ANSWER struct upstream_answer answer = UPSTREAM_ANSWER_INIT;
+    AUTO_ANSWER struct answer answer = ANSWER_INIT;
     AUTO_BUFFER struct buffer body = BUFFER_INIT;
     AUTO_BUFFER struct buffer type = BUFFER_INIT;
     const char *content_type;
@@ -238,7 +238,7 @@ enum head_result {
 };
 
 /* What the headers tell, for a client that wants nothing else. */
-static bool fill_from_headers(struct wish *wish, const struct upstream_answer *answer,
+static bool fill_from_headers(struct wish *wish, const struct answer *answer,
                               const struct digest *digest)
 {
     AUTO_BUFFER struct buffer type = BUFFER_INIT;
@@ -259,7 +259,7 @@ static bool fill_from_headers(struct wish *wish, const struct upstream_answer *a
 
 static enum head_result head(struct wish *wish, struct error *error)
 {
-    AUTO_UPSTREAM_ANSWER struct upstream_answer answer = UPSTREAM_ANSWER_INIT;
+    AUTO_ANSWER struct answer answer = ANSWER_INIT;
     AUTO_BUFFER struct buffer field = BUFFER_INIT;
     struct digest digest;
     struct error ignored;

@@ -109,14 +109,14 @@ static struct fill fill_of(const struct proxied *proxied, const struct digest *d
 static int ask_for_blob(struct proxied *proxied, const struct digest *digest, uint64_t *out_size,
                         struct error *error)
 {
-    AUTO_UPSTREAM_ANSWER struct upstream_answer answer = UPSTREAM_ANSWER_INIT;
+    AUTO_ANSWER struct answer answer = ANSWER_INIT;
     AUTO_BUFFER struct buffer rest = BUFFER_INIT;
-    struct upstream_request request = {.method = "HEAD", .repository = proxied->name};
+    struct question question = {.method = "HEAD", .repository = proxied->name};
     int found;
 
     buffer_format(&rest, "blobs/%s", digest->text);
-    request.rest = rest.data;
-    found = upstream_open(&proxied->upstream, &request, &answer, proxied->report, error);
+    question.rest = rest.data;
+    found = question_ask(&proxied->upstream, &question, &answer, proxied->report, error);
     if (found > 0 && !answer.transfer.has_length) {
         return error_set(error, ERROR_UPSTREAM, "the upstream does not say how long the blob is");
     }

@@ -16,7 +16,7 @@ struct stream {
     struct fill_view view;
     /* Or: */
     struct fill fill;
-    struct upstream_answer answer;
+    struct answer answer;
     uint64_t size;
     uint64_t position; /* of the upstream's next byte */
     bool verify;       /* the whole is passed on, so its digest can be checked */
@@ -32,7 +32,7 @@ struct stream *stream_from_fill(struct fill_view *view)
     stream->is_fill = true;
     stream->view = *view;
     stream->size = view->size;
-    stream->answer = (struct upstream_answer)UPSTREAM_ANSWER_INIT;
+    stream->answer = (struct answer)ANSWER_INIT;
     stream->tail = (struct buffer)BUFFER_INIT;
     *view = (struct fill_view)FILL_VIEW_INIT;
     return stream;
@@ -44,7 +44,7 @@ void stream_close(struct stream *stream)
         if (stream->is_fill) {
             fill_close(&stream->view);
         }
-        upstream_close(&stream->answer);
+        answer_release(&stream->answer);
         buffer_release(&stream->tail);
         free(stream);
     }
@@ -86,21 +86,21 @@ int stream_open(struct stream **out_stream, const struct fill *fill, const struc
     struct stream *stream = memory_allocate(1, sizeof(*stream));
     AUTO_BUFFER struct buffer rest = BUFFER_INIT;
     AUTO_BUFFER struct buffer wanted = BUFFER_INIT;
-    struct upstream_request request = {.method = "GET", .repository = fill->name};
+    struct question question = {.method = "GET", .repository = fill->name};
     int found;
 
     stream->fill = *fill;
-    stream->answer = (struct upstream_answer)UPSTREAM_ANSWER_INIT;
+    stream->answer = (struct answer)ANSWER_INIT;
     stream->tail = (struct buffer)BUFFER_INIT;
     stream->verify = range == NULL;
     hash_begin(&stream->hash, fill->digest.algorithm);
     buffer_format(&rest, "blobs/%s", fill->digest.text);
-    request.rest = rest.data;
+    question.rest = rest.data;
     if (range) {
         buffer_format(&wanted, "bytes=%" PRIu64 "-%" PRIu64, range->first, range->last);
-        request.range = wanted.data;
+        question.range = wanted.data;
     }
-    found = upstream_open(fill->upstream, &request, &stream->answer, report, error);
+    found = question_ask(fill->upstream, &question, &stream->answer, report, error);
     if (found > 0 && understand(stream, error) < 0) {
         found = -1;
     }

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/proxy/question.h"
+
+#include <string.h>
+
+#include "lib/base/text.h"
+#include "lib/oci/document.h"
+#include "lib/proxy/credentials.h"
+#include "lib/proxy/health.h"
+
+enum {
+    REDIRECT_LIMIT = 5,
+    MESSAGE_LIMIT = 64 * 1024, /* bytes of an error document that are read */
+};
+
+void answer_release(struct answer *answer)
+{
+    http_close(&answer->transfer);
+    buffer_release(&answer->request.headers);
+    buffer_release(&answer->url);
+    lock_release(&answer->probe);
+}
+
+static void set_headers(struct answer *answer, const struct upstream *upstream,
+                        const struct question *question, const char *authorization)
+{
+    struct buffer *headers = &answer->request.headers;
+
+    buffer_clear(headers);
+    if (question->accept) {
+        buffer_format(headers, "Accept: %s\n", question->accept);
+    }
+    if (question->range) {
+        buffer_format(headers, "Range: %s\n", question->range);
+    }
+    if (*upstream->via) {
+        buffer_format(headers, "Via: %s\n", upstream->via);
+    }
+    if (*authorization) {
+        buffer_format(headers, "Authorization: %s\n", authorization);
+    }
+}
+
+static bool is_redirect(int status)
+{
+    return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+/* Puts the target of a redirect into answer->url. `same_host` becomes false for good when it leads
+ * away: nothing secret goes there. */
+static int follow(struct answer *answer, const struct upstream *upstream, bool *same_host,
+                  struct error *error)
+{
+    AUTO_BUFFER struct buffer location = BUFFER_INIT;
+    AUTO_BUFFER struct buffer target = BUFFER_INIT;
+    struct url from;
+    struct url to;
+
+    if (!http_header(&answer->transfer, "location", 0, &location) ||
+        !url_resolve(answer->url.data, location.data, &target) || !url_parse(target.data, &to) ||
+        !url_parse(answer->url.data, &from)) {
+        return error_set(error, ERROR_UPSTREAM, "the upstream redirects to nowhere");
+    }
+    if (!upstream_may_follow(upstream, &to)) {
+        return error_set(error, ERROR_UPSTREAM,
+                         "the upstream redirects to where we do not follow (%s, port %u)",
+                         to.scheme, to.port);
+    }
+    if (strcmp(from.host, to.host) != 0 || from.port != to.port ||
+        strcmp(from.scheme, to.scheme) != 0) {
+        *same_host = false;
+    }
+    buffer_clear(&answer->url);
+    buffer_add(&answer->url, target.data, target.length);
+    return 0;
+}
+
+/* One request and the redirects that it leads to. */
+static int transfer_once(struct answer *answer, const struct upstream *upstream,
+                         const struct question *question, const char *authorization,
+                         struct error *error)
+{
+    bool same_host = true;
+
+    buffer_clear(&answer->url);
+    buffer_format(&answer->url, "%s/v2/%s/%s", upstream->url, question->repository, question->rest);
+    for (int i = 0; i <= REDIRECT_LIMIT; i++) {
+        set_headers(answer, upstream, question, same_host ? authorization : "");
+        answer->request.url = answer->url.data;
+        http_close(&answer->transfer);
+        if (http_open(&answer->transfer, &answer->request, error) < 0) {
+            return -1;
+        }
+        if (!is_redirect(answer->transfer.status)) {
+            return 0;
+        }
+        if (follow(answer, upstream, &same_host, error) < 0) {
+            return -1;
+        }
+    }
+    return error_set(error, ERROR_UPSTREAM, "the upstream redirects in circles");
+}
+
+/* Sends the request, logging in when it is asked to. */
+static int transfer_with_login(struct answer *answer, const struct upstream *upstream,
+                               const struct question *question, struct error *error)
+{
+    AUTO_BUFFER struct buffer authorization = BUFFER_INIT;
+    int found;
+
+    if (credentials_cached(upstream, question->repository, &authorization, error) < 0 ||
+        transfer_once(answer, upstream, question, authorization.data, error) < 0) {
+        return -1;
+    }
+    if (answer->transfer.status == 401) {
+        found = credentials_obtain(upstream, question->repository, &answer->transfer,
+                                   &authorization, error);
+        if (found < 0 || (found > 0 && transfer_once(answer, upstream, question, authorization.data,
+                                                     error) < 0)) {
+            return -1;
+        }
+    }
+    answer->with_credentials =
+        authorization.length > 0 && upstream_credentials(upstream, question->repository) != NULL;
+    return 0;
+}
+
+static unsigned retry_after(const struct http_transfer *transfer)
+{
+    enum { STANDARD = 30 };
+    AUTO_BUFFER struct buffer value = BUFFER_INIT;
+    uint64_t seconds;
+
+    if (http_header(transfer, "retry-after", 0, &value) &&
+        text_number(value.data, value.length, &seconds) && seconds > 0 && seconds < 86400) {
+        return (unsigned)seconds;
+    }
+    return STANDARD;
+}
+
+/* An answer that is neither 2xx nor 404, as an error. */
+static int refuse(const struct upstream *upstream, struct answer *answer, struct report *report,
+                  struct error *error)
+{
+    int status = answer->transfer.status;
+    AUTO_BUFFER struct buffer body = BUFFER_INIT;
+    AUTO_BUFFER struct buffer message = BUFFER_INIT;
+    struct document document;
+    struct error ignored;
+
+    (void)http_read_all(&answer->transfer, MESSAGE_LIMIT, &body, &ignored);
+    document = (struct document){body.data, body.length, NULL};
+    if (!document_error_message(&document, &message)) {
+        buffer_add(&message, body.data, strcspn(body.data, "\r\n"));
+    }
+    report_failure(report, upstream->name, status, message.data);
+    if (status == 429) {
+        report->retry_after = retry_after(&answer->transfer);
+        (void)error_set(error, ERROR_TOO_MANY_REQUESTS, "the upstream %s limits our requests",
+                        upstream->name);
+        health_record(upstream->store, upstream->name, error, report->retry_after);
+        return -1;
+    }
+    if (status == 401 || status == 403) {
+        return error_set(error, ERROR_UPSTREAM, "the upstream %s does not let us in (%d)",
+                         upstream->name, status);
+    }
+    (void)error_set(error, ERROR_UPSTREAM, "the upstream %s answers %d", upstream->name, status);
+    if (status >= 502 && status <= 504) {
+        health_record(upstream->store, upstream->name, error, 0);
+    }
+    return -1;
+}
+
+int question_ask(const struct upstream *upstream, const struct question *question,
+                 struct answer *out_answer, struct report *report, struct error *error)
+{
+    int status;
+
+    if (!question->again &&
+        health_check(upstream->store, upstream->name, &out_answer->probe, report, error) < 0) {
+        return -1;
+    }
+    out_answer->request.method = question->method;
+    upstream_prepare(upstream, &out_answer->request);
+    if (transfer_with_login(out_answer, upstream, question, error) < 0) {
+        report_failure(report, upstream->name, 0, error->message);
+        if (error->code == ERROR_UPSTREAM_UNREACHABLE || error->code == ERROR_UPSTREAM_TIMEOUT) {
+            health_record(upstream->store, upstream->name, error, 0);
+        }
+        return -1;
+    }
+    health_record_limit(upstream->store, upstream->name, &out_answer->transfer);
+    status = out_answer->transfer.status;
+    if (status == 404 || (status >= 200 && status < 300)) {
+        if (out_answer->probe.descriptor >= 0) {
+            health_clear(upstream->store, upstream->name);
+        }
+        return status != 404;
+    }
+    return refuse(upstream, out_answer, report, error);
+}
