@@ -57,7 +57,8 @@ LIBS = -lfcgi $(shell pkg-config --libs $(PACKAGES)) -lcrypt
 LIBRARY := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c lib/*/*.c))
 PROGRAM := $(patsubst %.c,$(BUILD)/%.o,$(wildcard fcgi/*.c))
 UNIT    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
-FUZZERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
+TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZERS := $(TARGETS:%=$(BUILD)/tests/fuzz/fuzz_%)
 SOURCES := $(wildcard fcgi/*.[ch] lib/*.[ch] lib/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch])
 # The tests' other files are helpers, linked into each program that needs them.
 UNIT_HELPERS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/unit/test_%.c,$(wildcard tests/unit/*.c)))
@@ -68,8 +69,11 @@ UNIT_HELPERS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/unit/test_%.c,$(w
 .SECONDARY:
 
 all: $(BUILD)/berth
+	@:
 tests: $(UNIT)
+	@:
 fuzzers: $(FUZZERS)
+	@:
 
 $(BUILD)/lib.a: $(LIBRARY)
 $(BUILD)/fcgi.a: $(filter-out $(BUILD)/fcgi/main.o,$(PROGRAM))
@@ -105,7 +109,7 @@ run: deps
 
 # All parts, also when one fails.
 test: deps-test
-	@status=0; for part in lint test-unit test-end-to-end test-sanitize; do \
+	@status=0; for part in lint test-unit test-end-to-end test-sanitize 'fuzz FUZZ_SECONDS=5'; do \
 	    $(MAKE) --no-print-directory $$part || status=1; \
 	done; exit $$status
 
@@ -151,14 +155,15 @@ bench: deps-test
 	@$(build) all
 	$(PYTHON) tests/bench/bench.py $(ARGUMENTS)
 
+# What a run finds that is new stays in build-fuzz/corpus; what is worth keeping goes to tests/fuzz/corpus.
 fuzz: deps-test
 	@$(build) FUZZ=1 fuzzers
-	@set -e; for target in $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)); do \
-	    echo "fuzz $$target"; mkdir -p build-fuzz/corpus/$$target; \
-	    build-fuzz/tests/fuzz/fuzz_$$target -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
-	        -artifact_prefix=build-fuzz/ build-fuzz/corpus/$$target tests/fuzz/corpus/$$target \
-	        2>build-fuzz/$$target.log || { tail -30 build-fuzz/$$target.log; exit 1; }; \
-	done
+	@set -e; for target in $(TARGETS); do \
+	    mkdir -p build-fuzz/corpus/$$target; kept=tests/fuzz/corpus/$$target; [ -d $$kept ] || kept=; \
+	    build-fuzz/tests/fuzz/fuzz_$$target -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=build-fuzz/$$target- \
+	        build-fuzz/corpus/$$target $$kept >build-fuzz/$$target.log 2>&1 || \
+	        { tail -40 build-fuzz/$$target.log; echo "fuzz: $$target failed"; exit 1; }; \
+	done; echo "fuzz: $(words $(TARGETS)) targets, $(FUZZ_SECONDS) s each, nothing found"
 
 install: all
 	@PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' DESTDIR='$(DESTDIR)' BERTH='$(BUILD)/berth' deploy/install
