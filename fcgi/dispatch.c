@@ -268,7 +268,9 @@ static void finish(struct exchange *exchange, int result, struct error *error)
     if (response_send(response, exchange->request, error) < 0) {
         log_failure(error, exchange->request);
     }
-    log_access(exchange->request, response);
+    if (!response->is_continued) {
+        log_access(exchange->request, response);
+    }
 }
 
 static void exchange_release(struct exchange *exchange)

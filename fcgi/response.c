@@ -410,6 +410,12 @@ static void range_headers(struct response *response, const struct range *range, 
     response_header(response, "Content-Length", "%" PRIu64, range->last + 1 - range->first);
 }
 
+/* Whether the web server opens the file. */
+static bool is_handed_over(const struct response *response)
+{
+    return response->body == BODY_FILE && response->descriptor < 0;
+}
+
 /* Adds the headers that belong to the body, and decides how that leaves. */
 static enum departure prepare(struct response *response, const struct request *request,
                               struct range *out_range)
@@ -428,7 +434,15 @@ static enum departure prepare(struct response *response, const struct request *r
     if (answer == RANGE_UNSATISFIABLE) {
         return LEAVE_AS_BYTES;
     }
-    if (response->body == BODY_FILE && response->descriptor < 0) {
+    if (way && text_begins(way, REDIRECT_PREFIX) && !is_handed_over(response)) {
+        /* nginx has a place for answers that a worker sends: see deploy/nginx-snippet.conf. There
+         * we are asked again, without BERTH_SENDFILE. */
+        response_header(response, "X-Accel-Redirect", "%sstream", way + strlen(REDIRECT_PREFIX));
+        buffer_clear(&response->content_headers);
+        response->is_continued = true;
+        return LEAVE_BY_REDIRECT;
+    }
+    if (is_handed_over(response)) {
         hand_over(response, way);
         return text_begins(way, REDIRECT_PREFIX) ? LEAVE_BY_REDIRECT : LEAVE_BY_SENDFILE;
     }

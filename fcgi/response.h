@@ -33,6 +33,7 @@ struct response {
     const char *root;      /* absolute path of that store */
     const char *store;     /* "registry" or "proxy": the name of the web server's location */
     struct stream *stream; /* owned, or NULL */
+    bool is_continued;     /* in another request, which the web server makes of this one */
     uint64_t sent;         /* bytes of body that left, or were handed over */
 };
 

@@ -21,7 +21,7 @@ enum {
     LOOK_INTERVAL = 250, /* milliseconds between two looks at the filler */
     RESTART_LIMIT = 20,  /* fillers that one reader starts */
     END_WAIT = 700,      /* milliseconds worth waiting for the web server to take over */
-    END_SAMPLE = 60,     /* milliseconds after which the speed is judged */
+    END_SAMPLE = 200,    /* milliseconds after which the speed is judged */
 };
 
 static int64_t now_milliseconds(void)
@@ -282,7 +282,7 @@ bool fill_wait_for_end(struct fill_view *view)
         if (elapsed > END_SAMPLE) {
             uint64_t missing = view->size > available ? view->size - available : 0;
 
-            if (gained == 0 || missing / gained * (uint64_t)elapsed > END_WAIT) {
+            if (gained == 0 || missing * (uint64_t)elapsed / gained > END_WAIT) {
                 return false;
             }
         }
