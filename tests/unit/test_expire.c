@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/test.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/store/expire.h"
+#include "lib/store/upload.h"
+
+enum { HOUR = 3600, DAY = 24 * HOUR }; /* the fixture's upload_expiry is a day */
+
+static void make_session(struct fixture *fixture, char id[STORE_ID_SIZE], time_t age)
+{
+    struct upload upload = UPLOAD_INIT;
+    struct error error = ERROR_INIT;
+
+    assert_returns(0, upload_start(&upload, &fixture->repository, DIGEST_SHA256, &error));
+    memcpy(id, upload.id, STORE_ID_SIZE);
+    assert_returns(0, upload_write(&upload, "abc", 3, &error));
+    assert_returns(0, upload_suspend(&upload, &error));
+    set_age(fixture->store.temporary, layout_upload_data(id).text, age);
+    set_age(fixture->store.temporary, layout_upload_state(id).text, age);
+    set_age(fixture->store.temporary, layout_upload_lock(id).text, age);
+    set_age(fixture->store.temporary, layout_upload(id).text, age);
+}
+
+static bool has_session(struct fixture *fixture, const char *id)
+{
+    struct error error = ERROR_INIT;
+    uint64_t size;
+
+    return upload_status(&fixture->repository, id, &size, &error) == 0;
+}
+
+static void takes_what_nobody_has_touched_for_long(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error = ERROR_INIT;
+    char old[STORE_ID_SIZE];
+    char young[STORE_ID_SIZE];
+
+    make_session(fixture, old, DAY + 60);
+    make_session(fixture, young, DAY - 60);
+    assert_returns(0, expire_abandoned(&fixture->store, &error));
+    assert_false(has_session(fixture, old));
+    assert_true(has_session(fixture, young));
+    assert_int_equal(count_entries(fixture->store.temporary, "uploads"), 1);
+}
+
+static void one_young_file_keeps_a_session(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error = ERROR_INIT;
+    char ids[3][STORE_ID_SIZE];
+
+    for (size_t i = 0; i < COUNT(ids); i++) {
+        make_session(fixture, ids[i], 30 * DAY);
+    }
+    set_age(fixture->store.temporary, layout_upload_data(ids[0]).text, 60);
+    set_age(fixture->store.temporary, layout_upload_state(ids[1]).text, 60);
+    set_age(fixture->store.temporary, layout_upload(ids[2]).text, 60);
+    assert_returns(0, expire_abandoned(&fixture->store, &error));
+    for (size_t i = 0; i < COUNT(ids); i++) {
+        assert_true(has_session(fixture, ids[i]));
+    }
+}
+
+static void a_session_in_use_stays_however_old(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_UPLOAD struct upload upload = UPLOAD_INIT;
+    struct error error = ERROR_INIT;
+    char id[STORE_ID_SIZE];
+
+    make_session(fixture, id, 30 * DAY);
+    assert_returns(0, upload_open(&upload, &fixture->repository, id, &error));
+    assert_returns(0, expire_abandoned(&fixture->store, &error));
+    assert_true(has_session(fixture, id));
+    assert_int_equal(error.code, ERROR_NONE);
+}
+
+static void takes_bodies_and_pieces_as_well(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error = ERROR_INIT;
+
+    put_file(fixture->store.temporary, "bodies/old", "x");
+    put_file(fixture->store.temporary, "bodies/young", "x");
+    put_file(fixture->store.temporary, "pieces/tree/deep/file", "x");
+    put_file(fixture->store.temporary, "elsewhere", "x");
+    set_age(fixture->store.temporary, "bodies/old", DAY + 60);
+    set_age(fixture->store.temporary, "pieces/tree/deep/file", DAY + 60);
+    set_age(fixture->store.temporary, "pieces/tree/deep", DAY + 60);
+    set_age(fixture->store.temporary, "pieces/tree", DAY + 60);
+    set_age(fixture->store.temporary, "elsewhere", DAY + 60);
+    assert_returns(0, expire_abandoned(&fixture->store, &error));
+    assert_int_equal(count_entries(fixture->store.temporary, "bodies"), 1);
+    assert_true(is_there(fixture->store.temporary, "bodies/young"));
+    assert_int_equal(count_entries(fixture->store.temporary, "pieces"), 0);
+    assert_true(is_there(fixture->store.temporary, "elsewhere"));
+}
+
+static void strange_things_go_too_and_stop_nobody(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error = ERROR_INIT;
+    char id[STORE_ID_SIZE];
+
+    put_file(fixture->store.temporary, "uploads/0-stray", "x");
+    put_file(fixture->store.temporary, "uploads/1-no-lock/data", "x");
+    assert_int_equal(symlinkat("/", fixture->store.temporary, "uploads/2-link"), 0);
+    put_file(fixture->store.temporary, "bodies/old", "x");
+    set_age(fixture->store.temporary, "uploads/0-stray", 2 * DAY);
+    set_age(fixture->store.temporary, "uploads/1-no-lock/data", 2 * DAY);
+    set_age(fixture->store.temporary, "uploads/1-no-lock", 2 * DAY);
+    set_age(fixture->store.temporary, "uploads/2-link", 2 * DAY);
+    set_age(fixture->store.temporary, "bodies/old", 2 * DAY);
+    make_session(fixture, id, 2 * DAY);
+    assert_returns(0, expire_abandoned(&fixture->store, &error));
+    assert_int_equal(count_entries(fixture->store.temporary, "uploads"), 0);
+    assert_int_equal(count_entries(fixture->store.temporary, "bodies"), 0);
+    assert_true(is_there(AT_FDCWD, "/etc"));
+}
+
+static void looks_at_most_once_an_hour(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error = ERROR_INIT;
+    char id[STORE_ID_SIZE];
+
+    assert_returns(0, expire_abandoned(&fixture->store, &error));
+    make_session(fixture, id, 2 * DAY);
+    assert_returns(0, expire_abandoned(&fixture->store, &error));
+    set_age(fixture->store.temporary, "swept", HOUR - 60);
+    assert_returns(0, expire_abandoned(&fixture->store, &error));
+    assert_true(has_session(fixture, id));
+    set_age(fixture->store.temporary, "swept", HOUR + 60);
+    assert_returns(0, expire_abandoned(&fixture->store, &error));
+    assert_false(has_session(fixture, id));
+}
+
+static void a_clock_that_was_wrong_does_not_stop_it_for_ever(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error = ERROR_INIT;
+    struct stat status;
+    char id[STORE_ID_SIZE];
+
+    make_session(fixture, id, 2 * DAY);
+    put_file(fixture->store.temporary, "swept", "");
+    set_age(fixture->store.temporary, "swept", -10 * DAY);
+    assert_returns(0, expire_abandoned(&fixture->store, &error));
+    assert_false(has_session(fixture, id));
+    assert_int_equal(fstatat(fixture->store.temporary, "swept", &status, 0), 0);
+    assert_true(status.st_mtime <= time(NULL) + 2);
+}
+
+static void the_longest_expiry_takes_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error = ERROR_INIT;
+    char id[STORE_ID_SIZE];
+
+    fixture->options.upload_expiry = INT64_MAX;
+    make_session(fixture, id, 10000 * DAY);
+    assert_returns(0, expire_abandoned(&fixture->store, &error));
+    assert_true(has_session(fixture, id));
+}
+
+static int expire_without_permission(struct fixture *fixture)
+{
+    struct error error = ERROR_INIT;
+
+    drop_privileges();
+    EXPECT(expire_abandoned(&fixture->store, &error) == -1);
+    EXPECT(error.code == ERROR_INTERNAL);
+    return 0;
+}
+
+static void says_so_when_it_may_not(void **state)
+{
+    struct fixture *fixture = *state;
+
+    put_file(fixture->store.temporary, "bodies/old", "x");
+    set_age(fixture->store.temporary, "bodies/old", 2 * DAY);
+    run_in_child(expire_without_permission, fixture);
+    assert_true(is_there(fixture->store.temporary, "bodies/old"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_STORE(takes_what_nobody_has_touched_for_long),
+        IN_STORE(one_young_file_keeps_a_session),
+        IN_STORE(a_session_in_use_stays_however_old),
+        IN_STORE(takes_bodies_and_pieces_as_well),
+        IN_STORE(strange_things_go_too_and_stop_nobody),
+        IN_STORE(looks_at_most_once_an_hour),
+        IN_STORE(a_clock_that_was_wrong_does_not_stop_it_for_ever),
+        IN_STORE(the_longest_expiry_takes_nothing),
+        IN_STORE(says_so_when_it_may_not),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

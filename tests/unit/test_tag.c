@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/test.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/store/tag.h"
+#include "tests/unit/trace.h"
+
+/* Tags of manifests that are not there: verify_store() would say so. */
+static void set(struct fixture *fixture, const char *tag, const char *content)
+{
+    AUTO_SYNC_SET struct sync_set syncs = SYNC_SET_INIT(fixture->store.root);
+    struct digest digest = sha256(content);
+    struct error error = ERROR_INIT;
+
+    fixture->damaged = true;
+    assert_returns(0, tag_set(&fixture->repository, tag, &digest, &syncs, &error));
+    assert_returns(0, sync_set_flush(&syncs, &error));
+}
+
+static void stands_for_the_last_digest_that_was_set(void **state)
+{
+    struct fixture *fixture = *state;
+    struct digest digest = sha256("untouched");
+    struct repository other = repository_named(fixture, "team/app2");
+    struct error error = ERROR_INIT;
+
+    assert_returns(0, tag_get(&fixture->repository, "v1", &digest, &error));
+    assert_string_equal(digest.text, sha256("untouched").text);
+    set(fixture, "v1", "first");
+    assert_returns(1, tag_get(&fixture->repository, "v1", &digest, &error));
+    assert_string_equal(digest.text, sha256("first").text);
+    set(fixture, "v1", "second");
+    assert_returns(1, tag_get(&fixture->repository, "v1", &digest, &error));
+    assert_string_equal(digest.text, sha256("second").text);
+    assert_returns(0, tag_get(&fixture->repository, "V1", &digest, &error));
+    assert_returns(0, tag_get(&other, "v1", &digest, &error));
+}
+
+static void remembers_every_digest_as_distribution_does(void **state)
+{
+    struct fixture *fixture = *state;
+    struct digest first = sha256("first");
+    struct digest second = sha256("second");
+
+    set(fixture, "v1", "first");
+    set(fixture, "v1", "second");
+    assert_file(fixture->store.root, layout_tag_current("team/app", "v1").text, second.text);
+    assert_file(fixture->store.root, layout_tag_history("team/app", "v1", &first).text, first.text);
+    assert_file(fixture->store.root, layout_tag_history("team/app", "v1", &second).text,
+                second.text);
+}
+
+static void the_history_comes_before_the_tag(void **state)
+{
+    struct fixture *fixture = *state;
+    size_t history;
+    size_t current;
+
+    trace_begin();
+    set(fixture, "v1", "first");
+    (void)trace_end();
+    history = trace_find("renameat ", "/link", 0);
+    current = trace_find("renameat ", "/current/link", 0);
+    assert_true(history < current && current != SIZE_MAX);
+    assert_true(trace_find("fsync ", "/tags/v1/current", current) != SIZE_MAX);
+    assert_true(trace_find("fsync ", "/tags/v1", current) != SIZE_MAX);
+    assert_true(trace_find("fsync ", "/tags", current) != SIZE_MAX);
+    assert_true(trace_find("fsync ", "/_manifests", current) != SIZE_MAX);
+}
+
+static void a_deleted_one_takes_its_history_along(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_SYNC_SET struct sync_set syncs = SYNC_SET_INIT(fixture->store.root);
+    struct digest digest;
+    struct error error = ERROR_INIT;
+
+    set(fixture, "v1", "first");
+    set(fixture, "v1", "second");
+    set(fixture, "v2", "first");
+    assert_returns(1, tag_delete(&fixture->repository, "v1", &syncs, &error));
+    trace_begin();
+    assert_returns(0, sync_set_flush(&syncs, &error));
+    (void)trace_end();
+    assert_true(trace_find("fsync ", "/tags", 0) != SIZE_MAX);
+    assert_returns(0, tag_get(&fixture->repository, "v1", &digest, &error));
+    assert_false(is_there(fixture->store.root, layout_tag("team/app", "v1").text));
+    assert_returns(1, tag_get(&fixture->repository, "v2", &digest, &error));
+    assert_returns(0, tag_delete(&fixture->repository, "v1", &syncs, &error));
+    assert_int_equal(count_entries(fixture->store.temporary, "pieces"), 0);
+}
+
+static void a_garbled_one_is_none_and_can_be_set_again(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_FILE_NAMES struct file_names names = FILE_NAMES_INIT;
+    AUTO_SYNC_SET struct sync_set syncs = SYNC_SET_INIT(fixture->store.root);
+    struct page all = {NULL, 100};
+    struct digest digest;
+    struct error error = ERROR_INIT;
+
+    set(fixture, "v1", "first");
+    put_file(fixture->store.root, layout_tag_current("team/app", "v1").text, "");
+    assert_returns(0, tag_get(&fixture->repository, "v1", &digest, &error));
+    assert_returns(0, tag_list(&fixture->repository, &all, &names, &error));
+    assert_int_equal(names.count, 0);
+    assert_returns(0, tag_delete(&fixture->repository, "v1", &syncs, &error));
+    set(fixture, "v1", "first");
+    assert_returns(1, tag_get(&fixture->repository, "v1", &digest, &error));
+}
+
+struct page_row {
+    const char *last;
+    size_t limit;
+    const char *expected; /* each followed by a space */
+    int more;
+};
+
+static void check_page(struct fixture *fixture, const struct page_row *row)
+{
+    AUTO_FILE_NAMES struct file_names names = FILE_NAMES_INIT;
+    AUTO_BUFFER struct buffer listed = BUFFER_INIT;
+    struct page page = {row->last, row->limit};
+    struct error error = ERROR_INIT;
+
+    assert_returns(row->more, tag_list(&fixture->repository, &page, &names, &error));
+    for (size_t i = 0; i < names.count; i++) {
+        buffer_format(&listed, "%s ", names.names[i]);
+    }
+    assert_string_equal(listed.data, row->expected);
+}
+
+static void lists_page_by_page_in_the_order_of_bytes(void **state)
+{
+    static const struct page_row rows[] = {
+        {NULL, 100, "1.0 1.10 1.9 A Z _x a b ", 0},
+        {"", 100, "1.0 1.10 1.9 A Z _x a b ", 0},
+        {NULL, 8, "1.0 1.10 1.9 A Z _x a b ", 0},
+        {NULL, 7, "1.0 1.10 1.9 A Z _x a ", 1},
+        {NULL, 1, "1.0 ", 1},
+        {NULL, 0, "", 1},
+        {"1.0", 2, "1.10 1.9 ", 1},
+        {"1.5", 2, "1.9 A ", 1},
+        {"_x", 2, "a b ", 0},
+        {"a", 100, "b ", 0},
+        {"b", 100, "", 0},
+        {"b", 0, "", 0},
+        {"zzz", 100, "", 0},
+        {"!", 2, "1.0 1.10 ", 1},
+    };
+    static const char *const tags[] = {"b", "_x", "1.10", "Z", "1.9", "a", "A", "1.0"};
+    struct fixture *fixture = *state;
+
+    for (size_t i = 0; i < COUNT(tags); i++) {
+        set(fixture, tags[i], "x");
+    }
+    put_file(fixture->store.root, "docker/registry/v2/repositories/team/app/_manifests/tags/.x/y",
+             "no tag");
+    put_file(fixture->store.root,
+             "docker/registry/v2/repositories/team/app/_manifests/tags/empty/"
+             "index/x",
+             "no tag either");
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        check_page(fixture, &rows[i]);
+    }
+}
+
+static void a_repository_without_tags_has_none(void **state)
+{
+    static const struct page_row row = {NULL, 100, "", 0};
+
+    check_page(*state, &row);
+}
+
+static void the_lock_is_held_by_one(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_LOCK struct lock lock = LOCK_INIT;
+    AUTO_LOCK struct lock second = LOCK_INIT;
+    struct error error = ERROR_INIT;
+    struct path path = layout_repository_lock("team/app");
+    struct file_place place = {fixture->store.root, path.text};
+
+    assert_returns(0, repository_lock(&fixture->repository, &lock, &error));
+    assert_returns(LOCK_BUSY, lock_take(&second, place, LOCK_TRY, &error));
+    lock_release(&lock);
+    assert_returns(LOCK_TAKEN, lock_take(&second, place, LOCK_TRY, &error));
+}
+
+static int lock_without_permission(struct fixture *fixture)
+{
+    struct lock lock = LOCK_INIT;
+    struct error error = ERROR_INIT;
+
+    drop_privileges();
+    EXPECT(repository_lock(&fixture->repository, &lock, &error) == -1);
+    EXPECT(error.code == ERROR_INTERNAL && lock.descriptor == -1);
+    return 0;
+}
+
+static void without_permission_there_is_no_lock(void **state)
+{
+    run_in_child(lock_without_permission, *state);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_STORE(stands_for_the_last_digest_that_was_set),
+        IN_STORE(remembers_every_digest_as_distribution_does),
+        IN_STORE(the_history_comes_before_the_tag),
+        IN_STORE(a_deleted_one_takes_its_history_along),
+        IN_STORE(a_garbled_one_is_none_and_can_be_set_again),
+        IN_STORE(lists_page_by_page_in_the_order_of_bytes),
+        IN_STORE(a_repository_without_tags_has_none),
+        IN_STORE(the_lock_is_held_by_one),
+        IN_STORE(without_permission_there_is_no_lock),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
