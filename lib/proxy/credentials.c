@@ -202,7 +202,7 @@ static int ask_token_service(const struct upstream *upstream, const char *reposi
     AUTO_BUFFER struct buffer url = BUFFER_INIT;
     AUTO_BUFFER struct buffer body = BUFFER_INIT;
     struct http_request request = {.method = "GET", .headers = BUFFER_INIT};
-    uint64_t seconds;
+    uint64_t seconds = 0;
     int result = 0;
 
     if (!token_url(upstream, repository, challenge, &url)) {

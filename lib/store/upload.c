@@ -46,7 +46,6 @@ static bool id_is_valid(const char *id)
 static const char *boot_id(void)
 {
     static char id[64];
-    AUTO_BUFFER struct buffer content = BUFFER_INIT;
 
     if (!id[0]) {
         AUTO_CLOSE int descriptor = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
