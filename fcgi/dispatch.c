@@ -69,6 +69,13 @@ static void add_namespace(const struct request *request, const char *name, struc
     buffer_format(out, "%s%s%s", prefix ? prefix : "", prefix ? "/" : "", name);
 }
 
+/* Clients look for a blob (HEAD) before they push it; to pull it, they just get it. */
+static bool is_push(const struct exchange *exchange)
+{
+    return !is_read(exchange->request->method) ||
+           (exchange->route.kind == ROUTE_BLOB && strcmp(exchange->request->method, "HEAD") == 0);
+}
+
 static int find_repository(struct exchange *exchange, bool may_wait, struct error *error)
 {
     const struct request *request = exchange->request;
@@ -76,7 +83,7 @@ static int find_repository(struct exchange *exchange, bool may_wait, struct erro
     AUTO_BUFFER struct buffer namespace = BUFFER_INIT;
     struct lookup lookup = {.via = request_parameter(request, "HTTP_VIA"),
                             .own_host = request_parameter(request, "HTTP_HOST"),
-                            .is_write = !is_read(request->method),
+                            .is_push = is_push(exchange),
                             .may_wait = may_wait};
 
     if (exchange->route.kind == ROUTE_BASE || exchange->route.kind == ROUTE_CATALOG) {

@@ -46,7 +46,6 @@ static int find_proxied(struct registry *registry, const struct lookup *lookup,
     }
     out->is_proxied = true;
     out->repository = out->proxied.repository;
-    out->proxied.may_wait = lookup->may_wait;
     out->proxied.report = &out->report;
     return 0;
 }
@@ -58,7 +57,7 @@ static int find_by_path(struct registry *registry, const struct lookup *lookup, 
     const char *host = lookup->name + strlen(PROXY_PREFIX);
     const char *slash = strchr(host, '/');
     AUTO_BUFFER struct buffer upstream = BUFFER_INIT;
-    struct proxy_lookup there = {.via = lookup->via};
+    struct proxy_lookup there = {.via = lookup->via, .may_wait = lookup->may_wait};
 
     if (!slash || !name_is_valid(lookup->name)) {
         return error_set(error, ERROR_NAME_INVALID,
@@ -91,11 +90,13 @@ int registry_find(struct registry *registry, const struct lookup *lookup, struct
                   struct error *error)
 {
     const char *root = registry->options->proxy.mirror_root;
-    struct proxy_lookup there = {.name = lookup->name, .via = lookup->via};
+    struct proxy_lookup there = {
+        .name = lookup->name, .via = lookup->via, .may_wait = lookup->may_wait};
     int exists;
 
     out_source->registry = registry;
     out_source->is_proxied = false;
+    out_source->is_fallback = false;
     if (text_begins(lookup->name, PROXY_PREFIX)) {
         return find_by_path(registry, lookup, out_source, error);
     }
@@ -106,7 +107,7 @@ int registry_find(struct registry *registry, const struct lookup *lookup, struct
     if (find_hosted(registry, lookup->name, out_source, error) < 0) {
         return -1;
     }
-    if (!root || !*root || lookup->is_write || !registry->options->proxy.enabled) {
+    if (!root || !*root || lookup->is_push || !registry->options->proxy.enabled) {
         return 0;
     }
     exists = repository_exists(&out_source->repository, error);
@@ -114,6 +115,7 @@ int registry_find(struct registry *registry, const struct lookup *lookup, struct
         return exists < 0 ? -1 : 0;
     }
     there.host = root;
+    out_source->is_fallback = true;
     return find_proxied(registry, lookup, &there, out_source, error);
 }
 
@@ -129,11 +131,22 @@ int source_check_writable(const struct source *source, uint64_t bytes, struct er
     return store_check_space(source->repository.store, bytes, error);
 }
 
+/*
+ * A name that is hosted nowhere and that the mirror's upstream does not let us see (as Docker Hub
+ * says of what does not exist) is simply unknown.
+ */
+static int unless_unknown(const struct source *source, int found, const struct error *error)
+{
+    return found < 0 && source->is_fallback && error->code == ERROR_UPSTREAM ? 0 : found;
+}
+
 int source_get_manifest(struct source *source, const char *reference, bool head_only,
                         struct stored_manifest *out_manifest, struct error *error)
 {
     if (source->is_proxied) {
-        return proxy_get_manifest(&source->proxied, reference, head_only, out_manifest, error);
+        return unless_unknown(
+            source, proxy_get_manifest(&source->proxied, reference, head_only, out_manifest, error),
+            error);
     }
     return repository_get_manifest(&source->repository, reference, out_manifest, error);
 }
@@ -144,7 +157,8 @@ int source_get_blob(struct source *source, const struct proxy_blob_request *requ
     int found;
 
     if (source->is_proxied) {
-        return proxy_get_blob(&source->proxied, request, out_blob, error);
+        return unless_unknown(source, proxy_get_blob(&source->proxied, request, out_blob, error),
+                              error);
     }
     *out_blob = (struct proxy_blob){.is_stored = true};
     found = blob_find(&source->repository, &request->digest, &out_blob->blob, error);

@@ -45,7 +45,7 @@ struct lookup {
     const char *namespace; /* ?ns=, or NULL */
     const char *via;       /* the Via header, or NULL */
     const char *own_host;  /* the Host header, or NULL: as ?ns= it means hosted content */
-    bool is_write;         /* then a mirror's names are hosted ones */
+    bool is_push;          /* then a mirror's names are hosted ones */
     bool may_wait;         /* for an upstream; see ERROR_WOULD_WAIT */
 };
 
@@ -54,6 +54,7 @@ struct source {
     struct registry *registry;
     struct repository repository; /* where it is stored */
     bool is_proxied;
+    bool is_fallback; /* not hosted, so a mirror's upstream is asked */
     struct proxied proxied;
     struct report report; /* what to tell the client besides */
 };

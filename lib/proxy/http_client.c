@@ -100,6 +100,11 @@ static void set_options(struct http_transfer *transfer)
     set_headers(transfer);
     (void)curl_easy_setopt(easy, CURLOPT_URL, request->url);
     (void)curl_easy_setopt(easy, CURLOPT_NOBODY, (long)(strcmp(request->method, "HEAD") == 0));
+    if (request->body) {
+        (void)curl_easy_setopt(easy, CURLOPT_POST, 1L);
+        (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body->data);
+        (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)request->body->length);
+    }
     (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     (void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR,

@@ -20,11 +20,12 @@
 #include "lib/base/error.h"
 
 struct http_request {
-    const char *method; /* GET or HEAD */
+    const char *method; /* GET, HEAD or POST */
     const char *url;
-    struct buffer headers; /* "Name: value\n" each */
-    const char *proxy;     /* "" for none */
-    const char *ca_file;   /* "" for the system's */
+    struct buffer headers;     /* "Name: value\n" each */
+    const struct buffer *body; /* for POST; chunked if a header says so */
+    const char *proxy;         /* "" for none */
+    const char *ca_file;       /* "" for the system's */
     uint64_t connect_timeout;
     uint64_t stall_timeout; /* seconds without a byte */
     bool allow_private_address;

@@ -64,7 +64,7 @@ int proxy_find(struct proxied *out_proxied, struct store *cache,
                const struct proxy_options *options, const struct proxy_lookup *lookup,
                struct error *error)
 {
-    struct proxied found = {.may_wait = false};
+    struct proxied found = {.may_wait = lookup->may_wait};
     AUTO_BUFFER struct buffer there = BUFFER_INIT;
     AUTO_BUFFER struct buffer here = BUFFER_INIT;
 
@@ -77,7 +77,7 @@ int proxy_find(struct proxied *out_proxied, struct store *cache,
     if (!name_is_valid(there.data) || !name_is_valid(here.data)) {
         return error_set(error, ERROR_NAME_INVALID, "this is not a repository name");
     }
-    if (set_via(&found.upstream, lookup->via, error) < 0) {
+    if (lookup->may_wait && set_via(&found.upstream, lookup->via, error) < 0) {
         return -1;
     }
     (void)snprintf(found.name, sizeof(found.name), "%s", there.data);

@@ -32,6 +32,7 @@ struct proxy_lookup {
     const char *host; /* as the client calls the upstream */
     const char *name; /* of the repository there */
     const char *via;  /* the client's Via header, or NULL */
+    bool may_wait;
 };
 
 /* ERROR_DENIED, ERROR_NAME_INVALID; ERROR_UPSTREAM if the request comes from ourselves. */

@@ -14,7 +14,7 @@ static void add_plain(struct buffer *out, const char *text)
 {
     enum { LIMIT = 300 };
 
-    for (size_t i = 0; text[i] && i < LIMIT; i++) {
+    for (size_t i = 0; i < LIMIT && text[i]; i++) {
         char c = text[i] >= 0x20 && text[i] < 0x7f ? text[i] : ' ';
 
         buffer_add(out, &c, 1);
