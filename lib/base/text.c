@@ -166,6 +166,22 @@ bool text_bytes(const char *text, uint64_t *out_bytes)
     return text_amount(text, "KMGT", factors, out_bytes);
 }
 
+void text_add_bytes(uint64_t bytes, struct buffer *out)
+{
+    static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
+    double amount = (double)bytes / 1024;
+    size_t unit = 0;
+
+    if (bytes < 1024) {
+        buffer_format(out, "%u B", (unsigned)bytes);
+        return;
+    }
+    for (; amount >= 1023.95 && unit < 3; unit++) {
+        amount /= 1024;
+    }
+    buffer_format(out, "%.1f %s", amount, units[unit]);
+}
+
 bool text_seconds(const char *text, uint64_t *out_seconds)
 {
     static const uint64_t factors[] = {1, 60, 3600, 86400};

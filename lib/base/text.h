@@ -41,6 +41,8 @@ bool text_next_item(const char **cursor, char separator, const char **out_item, 
 
 /* Amounts with a unit, as configurations have them: 512, 4K, 1M, 2G, 1T (bytes, powers of 1024). */
 bool text_bytes(const char *text, uint64_t *out_bytes);
+/* The other way round, for people: "512 B", "1.5 GiB". */
+void text_add_bytes(uint64_t bytes, struct buffer *out);
 /* 90, 90s, 15m, 12h, 30d (seconds). */
 bool text_seconds(const char *text, uint64_t *out_seconds);
 

@@ -250,6 +250,18 @@ bool document_object_list(const struct document *document, const char *name,
     return true;
 }
 
+bool document_object_member(const struct document *document, const char *name, struct buffer *out)
+{
+    AUTO_JSON cJSON *root = document_object(document);
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(root, name);
+    AUTO_FREE char *text = cJSON_IsObject(item) ? cJSON_PrintUnformatted(item) : NULL;
+
+    if (text) {
+        buffer_add_text(out, text);
+    }
+    return text != NULL;
+}
+
 bool document_error_message(const struct document *document, struct buffer *out)
 {
     AUTO_JSON cJSON *root = document_object(document);

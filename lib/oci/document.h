@@ -50,6 +50,9 @@ bool document_text_list(const struct document *document, const char *name,
 bool document_object_list(const struct document *document, const char *name,
                           struct file_names *out_objects);
 
+/* A top-level member that is an object, as JSON of its own. False if there is none. */
+bool document_object_member(const struct document *document, const char *name, struct buffer *out);
+
 /* The message of an OCI error document ("Error Codes"), or false. */
 bool document_error_message(const struct document *document, struct buffer *out);
 

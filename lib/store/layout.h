@@ -56,6 +56,10 @@ struct path layout_repository_lock(const char *name);
 enum { LAYOUT_LOCK_COUNT = 256 };
 struct path layout_lock(unsigned number);
 
+/* For `berth check --setup`: what it shows a worker, and the lock that it tries. */
+#define LAYOUT_SETUP_TOKEN "_berth/setup-token"
+#define LAYOUT_SETUP_LOCK "_berth/locks/setup"
+
 /* Below the root of a cache. */
 
 /* Says that a blob came from this upstream, or, for ORIGIN_ANYBODY, without credentials. */
