@@ -111,6 +111,9 @@ static int handle(struct exchange *exchange, bool may_wait, struct error *error)
     if (!route_parse(exchange->request->path.data, &exchange->route)) {
         return error_set(error, ERROR_NOT_FOUND, "there is no such endpoint");
     }
+    if (exchange->route.kind == ROUTE_SETUP) {
+        return handle_setup(exchange, error);
+    }
     if (find_repository(exchange, may_wait, error) < 0) {
         return -1;
     }
@@ -124,6 +127,21 @@ static int handle(struct exchange *exchange, bool may_wait, struct error *error)
         return endpoints[i].handle(exchange, error);
     }
     return refuse_method(exchange, error);
+}
+
+/* What keeps us from serving is told to whoever is setting this up; others get the error. */
+static int handle_obstacle(struct exchange *exchange, struct error *error)
+{
+    struct error ignored;
+    int result = -1;
+
+    exchange->obstacle = error->message;
+    if (route_parse(exchange->request->path.data, &exchange->route) &&
+        exchange->route.kind == ROUTE_SETUP) {
+        result = handle_setup(exchange, &ignored);
+    }
+    exchange->obstacle = NULL;
+    return result;
 }
 
 /* Whether `path` is `directory` or below it. */
@@ -321,9 +339,9 @@ enum dispatch_result dispatch(struct service *service, struct request *request,
     if (result == 0) {
         result = open_registry(service, &error);
     }
-    if (result == 0) {
-        result = handle(&exchange, patience == PATIENCE_UNLIMITED, &error);
-    }
+    exchange.configuration = &service->configuration;
+    result = result == 0 ? handle(&exchange, patience == PATIENCE_UNLIMITED, &error)
+                         : handle_obstacle(&exchange, &error);
     if (result < 0 && error.code == ERROR_WOULD_WAIT && find_slot(&exchange, out_slot, &error)) {
         outcome = DISPATCH_MUST_WAIT;
     } else {

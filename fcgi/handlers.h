@@ -13,12 +13,16 @@
 #include "fcgi/route.h"
 #include "lib/registry.h"
 
+struct configuration;
+
 struct exchange {
     struct registry *registry;
     struct request *request;
     struct response response;
     struct route route;
-    struct source source;  /* of the route's name, for all but base and catalog */
+    struct source source; /* of the route's name, for all but base and catalog */
+    const struct configuration *configuration;
+    const char *obstacle;  /* what keeps us from serving, for handle_setup(); or NULL */
     struct buffer details; /* JSON to report with an error, one value a line */
 };
 
@@ -45,6 +49,9 @@ int handle_manifest_delete(struct exchange *exchange, struct error *error);
 int handle_tags_get(struct exchange *exchange, struct error *error);
 int handle_catalog_get(struct exchange *exchange, struct error *error);
 int handle_referrers_get(struct exchange *exchange, struct error *error);
+
+/* handle_setup.c */
+int handle_setup(struct exchange *exchange, struct error *error);
 
 /* handle_base.c: what several of them need. */
 

@@ -75,6 +75,11 @@ bool route_parse(const char *path, struct route *out_route)
         *out_route = route;
         return true;
     }
+    if (strcmp(path, "/_berth/setup") == 0) {
+        route.kind = ROUTE_SETUP;
+        *out_route = route;
+        return true;
+    }
     if (*path != '/') {
         return false;
     }

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * What a request looks like from here, for `berth check --setup`: whoever can write a token into
+ * the store is told, everybody else finds no such endpoint.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fcgi/handlers.h"
+#include "fcgi/owner.h"
+#include "lib/base/json.h"
+#include "lib/configuration.h"
+
+enum {
+    TOKEN_LIMIT = 128,       /* bytes */
+    BODY_LIMIT = 256 * 1024, /* bytes; the tool sends less */
+};
+
+/* In a time that says nothing about where they differ. */
+static bool is_equal(const char *given, const struct buffer *token)
+{
+    size_t length = strlen(given);
+    unsigned char difference = length != token->length;
+
+    for (size_t i = 0; i < token->length; i++) {
+        difference |= (unsigned char)(given[i < length ? i : length] ^ token->data[i]);
+    }
+    return difference == 0;
+}
+
+/* The store need not be open: the reason for that may be what is looked for. */
+static bool is_welcome(const struct exchange *exchange)
+{
+    const char *given = request_parameter(exchange->request, "HTTP_BERTH_SETUP");
+    AUTO_BUFFER struct buffer path = BUFFER_INIT;
+    AUTO_BUFFER struct buffer token = BUFFER_INIT;
+    struct error ignored;
+
+    if (!given) {
+        return false;
+    }
+    buffer_format(&path, "%s/%s", exchange->configuration->registry.hosted.root,
+                  LAYOUT_SETUP_TOKEN);
+    return file_read(AT_FDCWD, path.data, TOKEN_LIMIT, &token, &ignored) > 0 && token.length > 0 &&
+           is_equal(given, &token);
+}
+
+static void add_text(struct buffer *out, const char *key, const char *value)
+{
+    if (value) {
+        json_text(out, key, value);
+    }
+}
+
+static void add_process(const struct exchange *exchange, struct buffer *out)
+{
+    const struct registry_options *options = &exchange->configuration->registry;
+
+    json_text(out, "version", BERTH_VERSION);
+    json_text(out, "gateway", exchange->request->fastcgi ? "FastCGI" : "CGI");
+    json_number(out, "uid", geteuid());
+    json_text(out, "user", owner_user(geteuid()).text);
+    json_text(out, "group", owner_group(getegid()).text);
+    json_text(out, "configuration", exchange->configuration->file);
+    json_text(out, "registry_storage", options->hosted.root);
+    json_text(out, "temporary_registry_storage", options->hosted.temporary);
+    json_text(out, "proxy_storage", options->proxy.store.root);
+}
+
+static void add_parameters(const struct request *request, struct buffer *out)
+{
+    static const char *const names[] = {"BERTH_SENDFILE",  "REQUEST_URI",    "DOCUMENT_ROOT",
+                                        "SERVER_SOFTWARE", "CONTENT_LENGTH", NULL};
+
+    for (const char *const *name = names; *name; name++) {
+        add_text(out, *name, request_parameter(request, *name));
+    }
+}
+
+/* Whether the web server's file can become an upload without being copied. */
+static void try_link(const struct exchange *exchange, struct buffer *out)
+{
+    const char *file = exchange->request->body_file;
+    const char *temporary = exchange->configuration->registry.hosted.temporary;
+    AUTO_BUFFER struct buffer target = BUFFER_INIT;
+    char id[STORE_ID_SIZE];
+    struct stat status;
+
+    store_make_id(id);
+    buffer_format(&target, "%s/%s", temporary, layout_piece(id).text);
+    if (link(file, target.data) == 0) {
+        (void)unlink(target.data);
+        json_text(out, "body_linked", "yes");
+        return;
+    }
+    json_text(out, "body_linked", strerror(errno));
+    if (stat(file, &status) == 0) {
+        json_text(out, "body_owner", owner_user(status.st_uid).text);
+    }
+}
+
+static void add_body(const struct exchange *exchange, struct buffer *out)
+{
+    AUTO_BUFFER struct buffer body = BUFFER_INIT;
+    struct error error;
+
+    if (exchange->request->body_file) {
+        json_text(out, "body_file", exchange->request->body_file);
+        try_link(exchange, out);
+    }
+    switch (request_read_all(exchange->request, BODY_LIMIT, &body, &error)) {
+    case -1:
+        json_text(out, "body_error", error.message);
+        break;
+    case 0:
+        json_text(out, "body_error", "it is longer than what was sent");
+        break;
+    default:
+        json_number(out, "body_length", body.length);
+    }
+}
+
+int handle_setup(struct exchange *exchange, struct error *error)
+{
+    struct buffer *out = &exchange->response.bytes;
+
+    if (strcmp(exchange->request->method, "POST") != 0 || !is_welcome(exchange)) {
+        return error_set(error, ERROR_NOT_FOUND, "there is no such endpoint");
+    }
+    exchange->response.body = BODY_BYTES;
+    response_content_header(&exchange->response, "Content-Type", "application/json");
+    response_content_header(&exchange->response, "Cache-Control", "no-store");
+    json_open_object(out, NULL);
+    add_text(out, "obstacle", exchange->obstacle);
+    add_process(exchange, out);
+    add_parameters(exchange->request, out);
+    add_body(exchange, out);
+    json_close_object(out);
+    return 0;
+}
