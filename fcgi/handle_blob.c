@@ -33,7 +33,8 @@ int handle_blob_get(struct exchange *exchange, struct error *error)
     struct response *response = &exchange->response;
     struct proxy_blob_request request = {
         .head_only = strcmp(exchange->request->method, "HEAD") == 0,
-        .range = request_parameter(exchange->request, "HTTP_RANGE")};
+        .range = request_parameter(exchange->request, "HTTP_RANGE"),
+        .is_asked_again = response_is_asked_again(exchange->request)};
     struct proxy_blob blob;
     int found;
 

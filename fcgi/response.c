@@ -356,6 +356,13 @@ bool response_can_hand_over(const struct request *request)
            !request_parameter(request, "HTTP_IF_RANGE");
 }
 
+bool response_is_asked_again(const struct request *request)
+{
+    const char *way = request_parameter(request, "BERTH_SENDFILE");
+
+    return way && text_begins(way, REDIRECT_PREFIX);
+}
+
 static void hand_over(struct response *response, const char *way)
 {
     AUTO_BUFFER struct buffer path = BUFFER_INIT;
@@ -430,17 +437,17 @@ static enum departure prepare(struct response *response, const struct request *r
         response_header(response, "Accept-Ranges", "bytes");
         return LEAVE_AS_BYTES;
     }
-    answer = choose_range(response, request, out_range);
-    if (answer == RANGE_UNSATISFIABLE) {
-        return LEAVE_AS_BYTES;
-    }
-    if (way && text_begins(way, REDIRECT_PREFIX) && !is_handed_over(response)) {
+    if (!is_handed_over(response) && response_is_asked_again(request)) {
         /* nginx has a place for answers that a worker sends: see deploy/nginx-snippet.conf. There
          * we are asked again, without BERTH_SENDFILE. */
         response_header(response, "X-Accel-Redirect", "%sstream", way + strlen(REDIRECT_PREFIX));
         buffer_clear(&response->content_headers);
         response->is_continued = true;
         return LEAVE_BY_REDIRECT;
+    }
+    answer = choose_range(response, request, out_range);
+    if (answer == RANGE_UNSATISFIABLE) {
+        return LEAVE_AS_BYTES;
     }
     if (is_handed_over(response)) {
         hand_over(response, way);

@@ -61,6 +61,9 @@ void response_reset(struct response *response);
 void response_error(struct response *response, const struct error *error,
                     const struct buffer *details);
 
+/* Whether a stream would make the web server ask again, in a place that is made for streams. */
+bool response_is_asked_again(const struct request *request);
+
 /* Whether the web server takes files off our hands for this request. */
 bool response_can_hand_over(const struct request *request);
 

@@ -33,8 +33,8 @@ void source_release(struct source *source)
     report_release(&source->report);
 }
 
-static int find_proxied(struct registry *registry, const struct lookup *lookup,
-                        const struct proxy_lookup *there, struct source *out, struct error *error)
+static int find_proxied(struct registry *registry, const struct proxy_lookup *there,
+                        struct source *out, struct error *error)
 {
     /* Opened when it is needed: a cache that is broken is no reason not to serve what is hosted. */
     if (registry->cache.root < 0 && registry->options->proxy.enabled &&
@@ -66,7 +66,7 @@ static int find_by_path(struct registry *registry, const struct lookup *lookup, 
     buffer_add(&upstream, host, (size_t)(slash - host));
     there.host = upstream.data;
     there.name = slash + 1;
-    return find_proxied(registry, lookup, &there, out, error);
+    return find_proxied(registry, &there, out, error);
 }
 
 static int find_hosted(struct registry *registry, const char *name, struct source *out,
@@ -102,7 +102,7 @@ int registry_find(struct registry *registry, const struct lookup *lookup, struct
     }
     if (is_elsewhere(lookup)) {
         there.host = lookup->namespace;
-        return find_proxied(registry, lookup, &there, out_source, error);
+        return find_proxied(registry, &there, out_source, error);
     }
     if (find_hosted(registry, lookup->name, out_source, error) < 0) {
         return -1;
@@ -116,7 +116,7 @@ int registry_find(struct registry *registry, const struct lookup *lookup, struct
     }
     there.host = root;
     out_source->is_fallback = true;
-    return find_proxied(registry, lookup, &there, out_source, error);
+    return find_proxied(registry, &there, out_source, error);
 }
 
 int source_check_writable(const struct source *source, uint64_t bytes, struct error *error)

@@ -34,7 +34,8 @@ struct filler {
     uint64_t total; /* bytes that it will be */
     struct hash hash;
     bool with_credentials;
-    bool resumed; /* from bytes that another process left */
+    bool is_doubtful; /* the upstream contradicts itself about the length */
+    bool resumed;     /* from bytes that another process left */
     char *piece;
 };
 
@@ -112,9 +113,13 @@ static int start_over(struct filler *filler, struct error *error)
 {
     struct store *store = filler->fill->upstream->store;
     struct path path = filler_place(filler->fill, "data");
+    struct path size = filler_place(filler->fill, "size");
 
     cleanup_close(&filler->data);
+    memo_forget((struct file_place){store->temporary, size.text});
     (void)unlinkat(store->temporary, path.text, 0);
+    filler->has_total = false;
+    filler->is_doubtful = false;
     filler->data = file_create(store->temporary, path.text, error);
     filler->size = 0;
     filler->written = 0;
@@ -146,11 +151,7 @@ static int take_over(struct filler *filler, struct error *error)
     filler->resumed = filler->size > 0;
     filler->has_total =
         fill_peek(store, filler->fill->upstream, &filler->fill->digest, &filler->total);
-    if (filler->has_total && filler->size > filler->total) {
-        filler->has_total = false;
-        return start_over(filler, error);
-    }
-    return 0;
+    return filler->has_total && filler->size > filler->total ? start_over(filler, error) : 0;
 }
 
 static int write_total(const struct filler *filler, struct error *error)
@@ -185,6 +186,7 @@ static int understand(struct filler *filler, const struct answer *answer, struct
         return 0;
     }
     if (filler->has_total && filler->total != total) {
+        filler->is_doubtful = true;
         return error_set(error, ERROR_UPSTREAM, "the upstream changes the length of a blob");
     }
     if (!filler->has_total) {
@@ -201,6 +203,7 @@ static int understand(struct filler *filler, const struct answer *answer, struct
 static int keep(struct filler *filler, const void *bytes, size_t length, struct error *error)
 {
     if (filler->has_total && filler->size + length > filler->total) {
+        filler->is_doubtful = true;
         return error_set(error, ERROR_UPSTREAM, "the upstream sends more than it said");
     }
     if (file_write_at(filler->data, filler->size, bytes, length, error) < 0) {
@@ -237,6 +240,8 @@ static int fetch(struct filler *filler, bool again, struct error *error)
     }
     found = question_ask(fill->upstream, &question, &answer, &filler->report, error);
     if (found <= 0) {
+        /* Nothing behind what we have, although something was promised. */
+        filler->is_doubtful = answer.transfer.status == 416;
         return found;
     }
     if (understand(filler, &answer, error) < 0) {
@@ -249,6 +254,7 @@ static int fetch(struct filler *filler, bool again, struct error *error)
         }
     }
     if (got == 0 && filler->has_total && filler->size < filler->total) {
+        filler->is_doubtful = true;
         return error_set(error, ERROR_UPSTREAM, "the upstream ended before the blob did");
     }
     return got < 0 ? -1 : 1;
@@ -259,7 +265,7 @@ static bool is_worth_another_try(const struct filler *filler, const struct error
     bool is_upstream = error->code == ERROR_UPSTREAM || error->code == ERROR_UPSTREAM_TIMEOUT ||
                        error->code == ERROR_UPSTREAM_UNREACHABLE;
 
-    return is_upstream && filler->size > 0;
+    return is_upstream && filler->size > 0 && !filler->is_doubtful;
 }
 
 static void pause_before_try(int tries)
@@ -310,38 +316,66 @@ static bool is_right(const struct filler *filler)
     return digest_equal(&actual, &filler->fill->digest);
 }
 
-/* What was left by others may be damaged; what came just now is the upstream's. */
-static int fetch_verified(struct filler *filler, struct error *error)
+/* All of it, with the right digest; -1 and *out_suspect if what is on disk may be to blame. */
+static int fetch_right(struct filler *filler, bool *out_suspect, struct error *error)
 {
-    if (take_over(filler, error) < 0 || fetch_all(filler, error) < 0) {
+    bool resumed = filler->resumed;
+
+    *out_suspect = false;
+    if (fetch_all(filler, error) < 0) {
+        *out_suspect = filler->is_doubtful;
         return -1;
     }
-    if (!is_right(filler) && filler->resumed) {
-        filler->has_total = false;
-        if (start_over(filler, error) < 0 || fetch_all(filler, error) < 0) {
+    if (is_right(filler)) {
+        return 0;
+    }
+    *out_suspect = resumed;
+    report_failure(&filler->report, filler->fill->upstream->name, 0,
+                   "the content has another digest");
+    return error_set(error, ERROR_UPSTREAM,
+                     "the upstream %s sent other content than the digest says",
+                     filler->fill->upstream->name);
+}
+
+/* What others have left may be damaged, and lengths may be wrong: then once more from the start.
+ * What is wrong after that is the upstream's, and is not kept. */
+static int fetch_verified(struct filler *filler, struct error *error)
+{
+    struct error ignored;
+    bool suspect;
+
+    if (take_over(filler, error) < 0) {
+        return -1;
+    }
+    if (fetch_right(filler, &suspect, error) == 0) {
+        return 0;
+    }
+    if (suspect) {
+        if (start_over(filler, error) < 0) {
             return -1;
         }
+        if (fetch_right(filler, &suspect, error) == 0) {
+            return 0;
+        }
     }
-    if (!is_right(filler)) {
-        struct error ignored;
-
+    if (suspect || error->code == ERROR_UPSTREAM) {
         (void)start_over(filler, &ignored);
-        report_failure(&filler->report, filler->fill->upstream->name, 0,
-                       "the content has another digest");
-        return error_set(error, ERROR_UPSTREAM,
-                         "the upstream %s sent other content than the digest says",
-                         filler->fill->upstream->name);
     }
-    return 0;
+    return -1;
 }
 
 static int publish(struct filler *filler, struct error *error)
 {
     const struct fill *fill = filler->fill;
+    struct store *store = fill->upstream->store;
     struct path data = filler_place(fill, "data");
-    struct file_place place = {fill->upstream->store->temporary, data.text};
+    struct path link = layout_link(fill->repository->name, LINK_LAYER, &fill->digest);
+    struct file_place place = {store->temporary, data.text};
+    AUTO_SYNC_SET struct sync_set syncs = SYNC_SET_INIT(store->root);
 
-    if (fill_record_origin(fill, filler->with_credentials, error) < 0) {
+    /* First what lets this repository show the blob: who sees the blob appear looks for that. */
+    if (fill_record_origin(fill, filler->with_credentials, error) < 0 ||
+        link_write(store, link.text, &fill->digest, &syncs, error) < 0) {
         return -1;
     }
     return blob_publish(fill->repository, &fill->digest, place, filler->data, error);

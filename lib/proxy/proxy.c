@@ -172,15 +172,57 @@ static bool is_far(const struct fill_view *view, const char *header, struct rang
            out_range->first > fill_available(view) + NEAR;
 }
 
-static int pass_through(const struct fill *fill, const struct range *range, struct report *report,
-                        struct proxy_blob *out_blob, struct error *error)
+/* Passes the upstream's answer on and keeps nothing. `range` is NULL for all of it. */
+static int pass_through(struct proxied *proxied, const struct proxy_blob_request *request,
+                        const struct range *range, struct proxy_blob *out_blob, struct error *error)
 {
-    int found = stream_open(&out_blob->stream, fill, range, report, error);
+    struct fill fill = fill_of(proxied, &request->digest);
+    int found;
 
+    if (request->is_asked_again) {
+        return 1;
+    }
+    found = stream_open(&out_blob->stream, &fill, range, proxied->report, error);
     if (found > 0) {
         out_blob->size = stream_size(out_blob->stream);
     }
     return found;
+}
+
+/* The blob is in the cache: for this repository too, if its upstream says so. */
+static int use_stored(struct proxied *proxied, const struct digest *digest,
+                      struct proxy_blob *out_blob, struct error *error)
+{
+    int found = find_stored(proxied, digest, out_blob, error);
+
+    if (found == 0) {
+        found = confirm(proxied, digest, error);
+        return found > 0 ? find_stored(proxied, digest, out_blob, error) : found;
+    }
+    return found;
+}
+
+/* A blob that is on its way. Takes the view over. */
+static int use_growing(struct proxied *proxied, const struct proxy_blob_request *request,
+                       struct fill_view *view, struct proxy_blob *out_blob, struct error *error)
+{
+    struct range range;
+
+    if (is_far(view, request->range, &range)) {
+        fill_close(view);
+        return pass_through(proxied, request, &range, out_blob, error);
+    }
+    if (fill_wait_for_end(view)) {
+        fill_close(view);
+        return use_stored(proxied, &request->digest, out_blob, error);
+    }
+    out_blob->size = view->size;
+    if (request->is_asked_again) {
+        fill_close(view);
+    } else {
+        out_blob->stream = stream_from_fill(view);
+    }
+    return 1;
 }
 
 /* Gets the blob through a fill, or past it. */
@@ -189,35 +231,23 @@ static int fetch_blob(struct proxied *proxied, const struct proxy_blob_request *
 {
     struct fill fill = fill_of(proxied, &request->digest);
     struct fill_view view;
-    struct range range;
+    struct error full;
 
+    if (store_check_space(proxied->upstream.store, 0, &full) < 0) {
+        return pass_through(proxied, request, NULL, out_blob, error);
+    }
     switch (fill_join(&view, &fill, proxied->report, error)) {
     case FILL_FAILED:
-        return error->code == ERROR_NO_SPACE
-                   ? pass_through(&fill, NULL, proxied->report, out_blob, error)
-                   : -1;
+        return error->code == ERROR_NO_SPACE ? pass_through(proxied, request, NULL, out_blob, error)
+                                             : -1;
     case FILL_ABSENT:
         return 0;
     case FILL_STORED:
-        return find_stored(proxied, &request->digest, out_blob, error);
+        return use_stored(proxied, &request->digest, out_blob, error);
     case FILL_GROWING:
-        break;
+        return use_growing(proxied, request, &view, out_blob, error);
     }
-    if (is_far(&view, request->range, &range)) {
-        fill_close(&view);
-        return pass_through(&fill, &range, proxied->report, out_blob, error);
-    }
-    if (fill_wait_for_end(&view)) {
-        int found = find_stored(proxied, &request->digest, out_blob, error);
-
-        if (found != 0) {
-            fill_close(&view);
-            return found;
-        }
-    }
-    out_blob->size = view.size;
-    out_blob->stream = stream_from_fill(&view);
-    return 1;
+    return -1;
 }
 
 int proxy_get_blob(struct proxied *proxied, const struct proxy_blob_request *request,
@@ -240,12 +270,8 @@ int proxy_get_blob(struct proxied *proxied, const struct proxy_blob_request *req
         return error_set(error, ERROR_WOULD_WAIT, "the upstream has to be asked");
     }
     found = blob_is_stored(proxied->upstream.store, &request->digest, &size, error);
-    if (found > 0) {
-        found = confirm(proxied, &request->digest, error);
-        return found > 0 ? find_stored(proxied, &request->digest, out_blob, error) : found;
-    }
-    if (found < 0) {
-        return -1;
+    if (found != 0) {
+        return found < 0 ? -1 : use_stored(proxied, &request->digest, out_blob, error);
     }
     if (request->head_only) {
         return ask_for_blob(proxied, &request->digest, &out_blob->size, error);
