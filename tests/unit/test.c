@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -35,10 +36,12 @@ static struct fixture *fixture_make(void)
     struct fixture *fixture = calloc(1, sizeof(*fixture));
     const char *parent = getenv("TMPDIR");
 
+    if (!parent) { /* in memory, where there is such a place: the disk is not what is tested */
+        parent = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+    }
     (void)alarm(SECONDS_PER_TEST);
     assert_non_null(fixture);
-    (void)snprintf(fixture->path, sizeof(fixture->path), "%s/berth-unit-XXXXXX",
-                   parent ? parent : "/tmp");
+    (void)snprintf(fixture->path, sizeof(fixture->path), "%s/berth-unit-XXXXXX", parent);
     assert_non_null(mkdtemp(fixture->path));
     assert_int_equal(chmod(fixture->path, 0755), 0);
     fixture->directory = open(fixture->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -176,6 +179,21 @@ void set_age(int directory, const char *path, time_t seconds)
     assert_int_equal(utimensat(directory, path, times, AT_SYMLINK_NOFOLLOW), 0);
 }
 
+void set_age_of_all(int directory, const char *path, time_t seconds)
+{
+    struct file_names names = FILE_NAMES_INIT;
+
+    assert_true(file_list(directory, path, &names, &error) >= 0);
+    for (size_t i = 0; i < names.count; i++) {
+        char child[1024];
+
+        (void)snprintf(child, sizeof(child), "%s/%s", path, names.names[i]);
+        set_age_of_all(directory, child, seconds);
+    }
+    file_names_release(&names);
+    set_age(directory, path, seconds);
+}
+
 void make_noise(struct buffer *out, size_t length)
 {
     uint32_t value = 12345;
@@ -296,6 +314,29 @@ void end_child(pid_t child)
 {
     (void)kill(child, SIGKILL);
     (void)waitpid(child, NULL, 0);
+}
+
+void wait_until_blocked(pid_t process)
+{
+    char wanted[64];
+
+    (void)snprintf(wanted, sizeof(wanted), " %d ", (int)process);
+    for (int i = 0; i < 1000; i++) {
+        FILE *locks = fopen("/proc/locks", "r");
+        char line[256];
+        bool blocked = false;
+
+        assert_non_null(locks);
+        while (!blocked && fgets(line, sizeof(line), locks)) {
+            blocked = strstr(line, "-> FLOCK") && strstr(line, wanted);
+        }
+        (void)fclose(locks);
+        if (blocked) {
+            return;
+        }
+        (void)poll(NULL, 0, 10);
+    }
+    fail_msg("nobody waits");
 }
 
 void run_in_child(int (*function)(struct fixture *fixture), struct fixture *fixture)

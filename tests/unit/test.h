@@ -72,6 +72,8 @@ void assert_file(int directory, const char *path, const char *expected);
 bool is_there(int directory, const char *path);
 size_t count_entries(int directory, const char *path);
 void set_age(int directory, const char *path, time_t seconds);
+/* Of everything below a directory, and of that. */
+void set_age_of_all(int directory, const char *path, time_t seconds);
 /* `length` bytes that look like nothing in particular and are the same each time. */
 void make_noise(struct buffer *out, size_t length);
 
@@ -102,6 +104,8 @@ void run_in_child(int (*function)(struct fixture *fixture), struct fixture *fixt
 pid_t fork_child(void);
 /* The exit status of a child. */
 int wait_for_child(pid_t child);
+/* Waits until a process is seen waiting for a flock; not longer than ten seconds. */
+void wait_until_blocked(pid_t process);
 /* Kills a child and waits for it. */
 void end_child(pid_t child);
 

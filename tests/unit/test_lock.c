@@ -2,36 +2,10 @@
 #include "tests/unit/test.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "lib/base/lock.h"
-
-/* Waits until a process is seen waiting for a flock; not longer than ten seconds. */
-static void wait_until_blocked(pid_t process)
-{
-    char wanted[64];
-
-    (void)snprintf(wanted, sizeof(wanted), " %d ", (int)process);
-    for (int i = 0; i < 1000; i++) {
-        FILE *locks = fopen("/proc/locks", "r");
-        char line[256];
-        bool blocked = false;
-
-        assert_non_null(locks);
-        while (!blocked && fgets(line, sizeof(line), locks)) {
-            blocked = strstr(line, "-> FLOCK") && strstr(line, wanted);
-        }
-        (void)fclose(locks);
-        if (blocked) {
-            return;
-        }
-        (void)poll(NULL, 0, 10);
-    }
-    fail_msg("nobody waits");
-}
 
 /* A child that takes the lock that we have, waiting, and exits with the result. */
 static pid_t fork_waiter(struct lock *ours, struct file_place place, bool create)

@@ -186,69 +186,69 @@ static void the_type_comes_from_header_or_document(void **state)
     }
 }
 
+static const struct {
+    const char *json;
+    const char *content_type;
+} broken[] = {
+    {"", MEDIA_TYPE_OCI_MANIFEST},
+    {"[]", MEDIA_TYPE_OCI_MANIFEST},
+    {"null", MEDIA_TYPE_OCI_MANIFEST},
+    {"'{}'", MEDIA_TYPE_OCI_MANIFEST},
+    {"{", MEDIA_TYPE_OCI_MANIFEST},
+    {"{" IMAGE "}", MEDIA_TYPE_OCI_MANIFEST},
+    {"{" IMAGE " x", MEDIA_TYPE_OCI_MANIFEST},
+    {"{}", MEDIA_TYPE_OCI_MANIFEST},
+    {"{}", MEDIA_TYPE_OCI_INDEX},
+    {"{'schemaVersion':2}", MEDIA_TYPE_OCI_MANIFEST},
+    {"{'schemaVersion':3,'config':{'digest':'" A "','size':2}}", MEDIA_TYPE_OCI_MANIFEST},
+    {"{'schemaVersion':'2','config':{'digest':'" A "','size':2}}", MEDIA_TYPE_OCI_MANIFEST},
+    {"{'config':{'digest':'" A "','size':2}}", MEDIA_TYPE_OCI_MANIFEST},
+    {"{'schemaVersion':1}", "a/b"},
+    {"{'schemaVersion':1,'fsLayers':[]}", "a/b"},
+    {"{'fsLayers':[],'schemaVersion':2}", "a/b"},
+    {"{'schemaVersion':2,'config':null}", MEDIA_TYPE_OCI_MANIFEST},
+    {"{'schemaVersion':2,'config':'" A "'}", MEDIA_TYPE_OCI_MANIFEST},
+    {"{'manifests':[]," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
+    {"{'layers':[]," INDEX, MEDIA_TYPE_OCI_INDEX},
+    {"{'config':{}," INDEX, MEDIA_TYPE_OCI_INDEX},
+    {"{'layers':{}," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
+    {"{'layers':'x'," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
+    {"{'layers':[null]," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
+    {"{'layers':[{}]," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
+    {"{'layers':['" A "']," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
+    {"{'layers':[{'digest':5,'size':1}]," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
+    {"{'layers':[{'digest':'sha256:x','size':1}]," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
+    {"{'layers':[{'digest':'md5:" HEX "','size':1}]," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
+    {"{'layers':[{'digest':'" A "'}]," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
+    {"{'layers':[{'digest':'" A "','size':'1'}]," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
+    {"{'layers':[{'digest':'" A "','size':-1}]," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
+    {"{'layers':[{'digest':'" A "','size':1.5}]," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
+    {"{'layers':[{'digest':'" A "','size':1e300}]," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
+    {"{'layers':[{'digest':'" A "','size':1e999}]," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
+    {"{'layers':[{'digest':'" A "','size':9007199254740994}]," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
+    {"{'layers':[{'digest':'" A "','size':1,'mediaType':5}]," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
+    {"{'subject':'" A "'," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
+    {"{'subject':{}," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
+    {"{'subject':{'digest':'" A "'}," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
+    {"{'subject':{'digest':'x','size':1}," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
+    {"{'annotations':[]," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
+    {"{'annotations':{'a':1}," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
+    {"{'artifactType':5," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
+    {"{'blobs':5}", ARTIFACT},
+    {"{'manifests':[{'digest':'" A "'}]}", "a/b"},
+    {"{'a':'\\u0000'}", "a/b"},
+};
+
 static void refuses_what_is_no_manifest(void **state)
 {
-    static const struct {
-        const char *json;
-        const char *content_type;
-    } rows[] = {
-        {"", MEDIA_TYPE_OCI_MANIFEST},
-        {"[]", MEDIA_TYPE_OCI_MANIFEST},
-        {"null", MEDIA_TYPE_OCI_MANIFEST},
-        {"'{}'", MEDIA_TYPE_OCI_MANIFEST},
-        {"{", MEDIA_TYPE_OCI_MANIFEST},
-        {"{" IMAGE "}", MEDIA_TYPE_OCI_MANIFEST},
-        {"{" IMAGE " x", MEDIA_TYPE_OCI_MANIFEST},
-        {"{}", MEDIA_TYPE_OCI_MANIFEST},
-        {"{}", MEDIA_TYPE_OCI_INDEX},
-        {"{'schemaVersion':2}", MEDIA_TYPE_OCI_MANIFEST},
-        {"{'schemaVersion':3,'config':{'digest':'" A "','size':2}}", MEDIA_TYPE_OCI_MANIFEST},
-        {"{'schemaVersion':'2','config':{'digest':'" A "','size':2}}", MEDIA_TYPE_OCI_MANIFEST},
-        {"{'config':{'digest':'" A "','size':2}}", MEDIA_TYPE_OCI_MANIFEST},
-        {"{'schemaVersion':1}", "a/b"},
-        {"{'schemaVersion':1,'fsLayers':[]}", "a/b"},
-        {"{'fsLayers':[],'schemaVersion':2}", "a/b"},
-        {"{'schemaVersion':2,'config':null}", MEDIA_TYPE_OCI_MANIFEST},
-        {"{'schemaVersion':2,'config':'" A "'}", MEDIA_TYPE_OCI_MANIFEST},
-        {"{'manifests':[]," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
-        {"{'layers':[]," INDEX, MEDIA_TYPE_OCI_INDEX},
-        {"{'config':{}," INDEX, MEDIA_TYPE_OCI_INDEX},
-        {"{'layers':{}," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
-        {"{'layers':'x'," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
-        {"{'layers':[null]," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
-        {"{'layers':[{}]," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
-        {"{'layers':['" A "']," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
-        {"{'layers':[{'digest':5,'size':1}]," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
-        {"{'layers':[{'digest':'sha256:x','size':1}]," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
-        {"{'layers':[{'digest':'md5:" HEX "','size':1}]," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
-        {"{'layers':[{'digest':'" A "'}]," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
-        {"{'layers':[{'digest':'" A "','size':'1'}]," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
-        {"{'layers':[{'digest':'" A "','size':-1}]," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
-        {"{'layers':[{'digest':'" A "','size':1.5}]," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
-        {"{'layers':[{'digest':'" A "','size':1e300}]," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
-        {"{'layers':[{'digest':'" A "','size':1e999}]," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
-        {"{'layers':[{'digest':'" A "','size':9007199254740994}]," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
-        {"{'layers':[{'digest':'" A "','size':1,'mediaType':5}]," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
-        {"{'subject':'" A "'," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
-        {"{'subject':{}," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
-        {"{'subject':{'digest':'" A "'}," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
-        {"{'subject':{'digest':'x','size':1}," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
-        {"{'annotations':[]," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
-        {"{'annotations':{'a':1}," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
-        {"{'artifactType':5," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
-        {"{'blobs':5}", ARTIFACT},
-        {"{'manifests':[{'digest':'" A "'}]}", "a/b"},
-        {"{'a':'\\u0000'}", "a/b"},
-    };
-
     (void)state;
-    for (size_t i = 0; i < COUNT(rows); i++) {
+    for (size_t i = 0; i < COUNT(broken); i++) {
         struct manifest manifest = {.reference_count = 4711};
         struct error error = ERROR_INIT;
-        int result = parse(rows[i].json, rows[i].content_type, &manifest, &error);
+        int result = parse(broken[i].json, broken[i].content_type, &manifest, &error);
 
         if (result != -1 || error.code != ERROR_MANIFEST_INVALID || !*error.message) {
-            fail_msg("%s as %s is %d", rows[i].json, rows[i].content_type, result);
+            fail_msg("%s as %s is %d", broken[i].json, broken[i].content_type, result);
         }
         assert_int_equal(manifest.reference_count, 4711);
     }

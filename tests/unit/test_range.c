@@ -3,66 +3,67 @@
 
 #include "lib/oci/range.h"
 
+static const struct {
+    const char *header;
+    uint64_t size;
+    enum range_answer answer;
+    uint64_t first;
+    uint64_t last;
+} downloads[] = {
+    {NULL, 100, RANGE_WHOLE, 0, 0},
+    {"", 100, RANGE_WHOLE, 0, 0},
+    {"bytes=0-0", 100, RANGE_PART, 0, 0},
+    {"bytes=0-99", 100, RANGE_PART, 0, 99},
+    {"bytes=10-19", 100, RANGE_PART, 10, 19},
+    {"bytes=10-", 100, RANGE_PART, 10, 99},
+    {"bytes=99-", 100, RANGE_PART, 99, 99},
+    {"bytes=-1", 100, RANGE_PART, 99, 99},
+    {"bytes=-100", 100, RANGE_PART, 0, 99},
+    {"bytes=-101", 100, RANGE_PART, 0, 99},
+    {"bytes=50-100", 100, RANGE_PART, 50, 99},
+    {"bytes=50-9223372036854775807", 100, RANGE_PART, 50, 99},
+    {"Bytes=1-2", 100, RANGE_PART, 1, 2},
+    {"bytes= 1-2 ", 100, RANGE_PART, 1, 2},
+    {"bytes=0-0", 1, RANGE_PART, 0, 0},
+    {"bytes=1099511627776-", 1099511627777ULL, RANGE_PART, 1099511627776, 1099511627776},
+    {"bytes=100-", 100, RANGE_UNSATISFIABLE, 0, 0},
+    {"bytes=100-200", 100, RANGE_UNSATISFIABLE, 0, 0},
+    {"bytes=-0", 100, RANGE_UNSATISFIABLE, 0, 0},
+    {"bytes=0-", 0, RANGE_UNSATISFIABLE, 0, 0},
+    {"bytes=0-0", 0, RANGE_UNSATISFIABLE, 0, 0},
+    {"bytes=-5", 0, RANGE_UNSATISFIABLE, 0, 0},
+    {"bytes=1-2,4-5", 100, RANGE_WHOLE, 0, 0},
+    {"bytes=1-2,", 100, RANGE_WHOLE, 0, 0},
+    {"bytes=2-1", 100, RANGE_WHOLE, 0, 0},
+    {"bytes=200-100", 100, RANGE_WHOLE, 0, 0},
+    {"bytes=", 100, RANGE_WHOLE, 0, 0},
+    {"bytes=-", 100, RANGE_WHOLE, 0, 0},
+    {"bytes=5", 100, RANGE_WHOLE, 0, 0},
+    {"bytes=a-b", 100, RANGE_WHOLE, 0, 0},
+    {"bytes=1-2x", 100, RANGE_WHOLE, 0, 0},
+    {"bytes=1-2-3", 100, RANGE_WHOLE, 0, 0},
+    {"bytes=+1-2", 100, RANGE_WHOLE, 0, 0},
+    {"bytes=--1", 100, RANGE_WHOLE, 0, 0},
+    {"bytes=0-99999999999999999999", 100, RANGE_WHOLE, 0, 0},
+    {"bytes 0-5", 100, RANGE_WHOLE, 0, 0},
+    {"lines=0-5", 100, RANGE_WHOLE, 0, 0},
+    {"0-5", 100, RANGE_WHOLE, 0, 0},
+};
+
 static void ranges_of_downloads(void **state)
 {
-    static const struct {
-        const char *header;
-        uint64_t size;
-        enum range_answer answer;
-        uint64_t first;
-        uint64_t last;
-    } rows[] = {
-        {NULL, 100, RANGE_WHOLE, 0, 0},
-        {"", 100, RANGE_WHOLE, 0, 0},
-        {"bytes=0-0", 100, RANGE_PART, 0, 0},
-        {"bytes=0-99", 100, RANGE_PART, 0, 99},
-        {"bytes=10-19", 100, RANGE_PART, 10, 19},
-        {"bytes=10-", 100, RANGE_PART, 10, 99},
-        {"bytes=99-", 100, RANGE_PART, 99, 99},
-        {"bytes=-1", 100, RANGE_PART, 99, 99},
-        {"bytes=-100", 100, RANGE_PART, 0, 99},
-        {"bytes=-101", 100, RANGE_PART, 0, 99},
-        {"bytes=50-100", 100, RANGE_PART, 50, 99},
-        {"bytes=50-9223372036854775807", 100, RANGE_PART, 50, 99},
-        {"Bytes=1-2", 100, RANGE_PART, 1, 2},
-        {"bytes= 1-2 ", 100, RANGE_PART, 1, 2},
-        {"bytes=0-0", 1, RANGE_PART, 0, 0},
-        {"bytes=1099511627776-", 1099511627777ULL, RANGE_PART, 1099511627776, 1099511627776},
-        {"bytes=100-", 100, RANGE_UNSATISFIABLE, 0, 0},
-        {"bytes=100-200", 100, RANGE_UNSATISFIABLE, 0, 0},
-        {"bytes=-0", 100, RANGE_UNSATISFIABLE, 0, 0},
-        {"bytes=0-", 0, RANGE_UNSATISFIABLE, 0, 0},
-        {"bytes=0-0", 0, RANGE_UNSATISFIABLE, 0, 0},
-        {"bytes=-5", 0, RANGE_UNSATISFIABLE, 0, 0},
-        {"bytes=1-2,4-5", 100, RANGE_WHOLE, 0, 0},
-        {"bytes=1-2,", 100, RANGE_WHOLE, 0, 0},
-        {"bytes=2-1", 100, RANGE_WHOLE, 0, 0},
-        {"bytes=200-100", 100, RANGE_WHOLE, 0, 0},
-        {"bytes=", 100, RANGE_WHOLE, 0, 0},
-        {"bytes=-", 100, RANGE_WHOLE, 0, 0},
-        {"bytes=5", 100, RANGE_WHOLE, 0, 0},
-        {"bytes=a-b", 100, RANGE_WHOLE, 0, 0},
-        {"bytes=1-2x", 100, RANGE_WHOLE, 0, 0},
-        {"bytes=1-2-3", 100, RANGE_WHOLE, 0, 0},
-        {"bytes=+1-2", 100, RANGE_WHOLE, 0, 0},
-        {"bytes=--1", 100, RANGE_WHOLE, 0, 0},
-        {"bytes=0-99999999999999999999", 100, RANGE_WHOLE, 0, 0},
-        {"bytes 0-5", 100, RANGE_WHOLE, 0, 0},
-        {"lines=0-5", 100, RANGE_WHOLE, 0, 0},
-        {"0-5", 100, RANGE_WHOLE, 0, 0},
-    };
-
     (void)state;
-    for (size_t i = 0; i < COUNT(rows); i++) {
+    for (size_t i = 0; i < COUNT(downloads); i++) {
         struct range range = {4711, 4712};
-        enum range_answer answer = range_parse(rows[i].header, rows[i].size, &range);
-        bool part = rows[i].answer == RANGE_PART;
+        enum range_answer answer = range_parse(downloads[i].header, downloads[i].size, &range);
+        bool part = downloads[i].answer == RANGE_PART;
 
-        if (answer != rows[i].answer || range.first != (part ? rows[i].first : 4711) ||
-            range.last != (part ? rows[i].last : 4712)) {
-            fail_msg("'%s' of %llu is %d, %llu-%llu", rows[i].header ? rows[i].header : "(none)",
-                     (unsigned long long)rows[i].size, (int)answer, (unsigned long long)range.first,
-                     (unsigned long long)range.last);
+        if (answer != downloads[i].answer || range.first != (part ? downloads[i].first : 4711) ||
+            range.last != (part ? downloads[i].last : 4712)) {
+            fail_msg("'%s' of %llu is %d, %llu-%llu",
+                     downloads[i].header ? downloads[i].header : "(none)",
+                     (unsigned long long)downloads[i].size, (int)answer,
+                     (unsigned long long)range.first, (unsigned long long)range.last);
         }
     }
 }

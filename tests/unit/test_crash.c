@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/test.h"
+
+/*
+ * A process that ends between any two calls that change the disk, and one whose calls fail. Either
+ * way the store has no problems afterwards, and what was there before is there still, or is as the
+ * operation wanted it: nothing in between.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/store/blob.h"
+#include "lib/store/expire.h"
+#include "lib/store/repository.h"
+#include "lib/store/upload.h"
+#include "tests/unit/trace.h"
+
+#define OLD "{\"schemaVersion\":2,\"manifests\":[],\"annotations\":{\"n\":\"old\"}}"
+#define NEW "{\"schemaVersion\":2,\"manifests\":[],\"annotations\":{\"n\":\"new\"}}"
+
+struct operation {
+    const char *name;
+    void (*prepare)(struct fixture *fixture); /* or NULL */
+    int (*run)(struct fixture *fixture);      /* less than 0: failed */
+    /* What a client may see: 0 the old state, 1 the new one, -1 something else. */
+    int (*state_of)(struct fixture *fixture);
+};
+
+static struct error error;
+
+static int put_manifest(struct fixture *fixture, const char *json)
+{
+    static const char *const tags[] = {"v1", "v2"};
+    AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
+    AUTO_BUFFER struct buffer missing = BUFFER_INIT;
+    struct manifest_put put = {.document = {json, strlen(json), NULL},
+                               .digest = sha256(json),
+                               .tags = tags,
+                               .tag_count = COUNT(tags)};
+
+    return repository_put_manifest(&fixture->repository, &put, &manifest, &missing, &error);
+}
+
+static void prepare_old(struct fixture *fixture)
+{
+    assert_returns(0, put_manifest(fixture, OLD));
+}
+
+static int run_put(struct fixture *fixture)
+{
+    return put_manifest(fixture, NEW);
+}
+
+/* 0 for OLD, 1 for NEW, 2 for nothing, -1 for anything else. */
+static int content_of(struct fixture *fixture, const char *tag)
+{
+    AUTO_STORED_MANIFEST struct stored_manifest read = STORED_MANIFEST_INIT;
+    int found = repository_get_manifest(&fixture->repository, tag, &read, &error);
+
+    if (found <= 0) {
+        return found < 0 ? -1 : 2;
+    }
+    return strcmp(read.content.data, OLD) == 0 ? 0 : strcmp(read.content.data, NEW) == 0 ? 1 : -1;
+}
+
+/* Each tag stands for itself, but nothing but old and new is ever seen. */
+static int state_of_put(struct fixture *fixture)
+{
+    int first = content_of(fixture, "v1");
+    int second = content_of(fixture, "v2");
+
+    if (first < 0 || first > 1 || second < 0 || second > 1) {
+        return -1;
+    }
+    return first == 1 && second == 1;
+}
+
+static int run_first_put(struct fixture *fixture)
+{
+    return put_manifest(fixture, NEW);
+}
+
+static int state_of_first_put(struct fixture *fixture)
+{
+    int first = content_of(fixture, "v1");
+    int second = content_of(fixture, "v2");
+
+    if ((first != 1 && first != 2) || (second != 1 && second != 2)) {
+        return -1;
+    }
+    return first == 1 && second == 1;
+}
+
+static int run_delete_manifest(struct fixture *fixture)
+{
+    struct digest digest = sha256(OLD);
+
+    return repository_delete_manifest(&fixture->repository, &digest, &error);
+}
+
+static int state_of_delete_manifest(struct fixture *fixture)
+{
+    int first = content_of(fixture, "v1");
+    int second = content_of(fixture, "v2");
+    int digest = content_of(fixture, sha256(OLD).text);
+
+    if ((first != 0 && first != 2) || (second != 0 && second != 2) ||
+        (digest != 0 && digest != 2)) {
+        return -1;
+    }
+    /* A tag never outlives its manifest. */
+    if (digest == 2 && (first == 0 || second == 0)) {
+        return -1;
+    }
+    return first == 2 && second == 2 && digest == 2;
+}
+
+static int run_delete_tag(struct fixture *fixture)
+{
+    return repository_delete_tag(&fixture->repository, "v1", &error);
+}
+
+static int state_of_delete_tag(struct fixture *fixture)
+{
+    int first = content_of(fixture, "v1");
+
+    if (content_of(fixture, "v2") != 0 || (first != 0 && first != 2)) {
+        return -1;
+    }
+    return first == 2;
+}
+
+static int run_push_blob(struct fixture *fixture)
+{
+    AUTO_UPLOAD struct upload upload = UPLOAD_INIT;
+    struct digest digest = sha256("content");
+    char id[STORE_ID_SIZE];
+
+    if (upload_start(&upload, &fixture->repository, DIGEST_SHA256, &error) < 0) {
+        return -1;
+    }
+    memcpy(id, upload.id, sizeof(id));
+    if (upload_write(&upload, "cont", 4, &error) < 0 || upload_suspend(&upload, &error) < 0 ||
+        upload_open(&upload, &fixture->repository, id, &error) < 0 ||
+        upload_write(&upload, "ent", 3, &error) < 0) {
+        return -1;
+    }
+    return upload_finish(&upload, &digest, &error);
+}
+
+static int state_of_blob(struct fixture *fixture)
+{
+    struct digest digest = sha256("content");
+    struct blob blob;
+    int found = blob_find(&fixture->repository, &digest, &blob, &error);
+
+    if (found > 0) {
+        assert_file(fixture->store.root, layout_blob(&digest).text, "content");
+    }
+    return found;
+}
+
+static void prepare_blob_elsewhere(struct fixture *fixture)
+{
+    struct repository other = repository_named(fixture, "other");
+
+    (void)push_blob(&other, "content");
+}
+
+static int run_mount(struct fixture *fixture)
+{
+    struct blob blob = {sha256("content"), sha256("content"), 7};
+
+    return blob_mount(&fixture->repository, &blob, &error);
+}
+
+static void prepare_blob(struct fixture *fixture)
+{
+    (void)push_blob(&fixture->repository, "content");
+}
+
+static int run_unlink(struct fixture *fixture)
+{
+    struct digest digest = sha256("content");
+
+    return blob_unlink(&fixture->repository, &digest, &error);
+}
+
+static int state_of_unlink(struct fixture *fixture)
+{
+    int found = state_of_blob(fixture);
+
+    return found < 0 ? -1 : !found;
+}
+
+static const struct operation operations[] = {
+    {"the first push of a manifest", NULL, run_first_put, state_of_first_put},
+    {"a push that moves tags", prepare_old, run_put, state_of_put},
+    {"deleting a manifest", prepare_old, run_delete_manifest, state_of_delete_manifest},
+    {"deleting a tag", prepare_old, run_delete_tag, state_of_delete_tag},
+    {"pushing a blob", NULL, run_push_blob, state_of_blob},
+    {"mounting a blob", prepare_blob_elsewhere, run_mount, state_of_blob},
+    {"unlinking a blob", prepare_blob, run_unlink, state_of_unlink},
+};
+
+/* A store in which the operation meets one fault; number 0: its process ends there. */
+static bool meet_fault(const struct operation *operation, size_t n, int number)
+{
+    void *state = NULL;
+    struct fixture *fixture;
+    bool reached = false;
+    int seen;
+    int result = -1;
+
+    assert_int_equal(store_setup(&state), 0);
+    fixture = state;
+    if (operation->prepare) {
+        operation->prepare(fixture);
+    }
+    if (number == 0) {
+        pid_t child = fork_child();
+
+        if (child == 0) {
+            trace_begin_with_fault(n, 0);
+            _exit(operation->run(fixture) < 0 ? 2 : 1);
+        }
+        result = wait_for_child(child);
+        assert_int_not_equal(result, 2);
+        reached = result == 0;
+        result = reached ? -1 : 0;
+    } else {
+        trace_begin_with_fault(n, number);
+        result = operation->run(fixture);
+        reached = trace_end();
+    }
+    assert_problems(fixture, 0);
+    seen = operation->state_of(fixture);
+    /* What was acknowledged is there. That what was not is not there, nobody has promised. */
+    if (seen < 0 || (result >= 0 && seen != 1)) {
+        fail_msg("%s, call %zu, errno %d: result %d, state %d: %s", operation->name, n, number,
+                 result, seen, error.message);
+    }
+    fixture->damaged = true; /* what is left lies in the temporary directory */
+    assert_true(operation->run(fixture) >= 0);
+    if (operation->state_of(fixture) != 1) {
+        fail_msg("%s cannot be done again after a fault at call %zu", operation->name, n);
+    }
+    assert_problems(fixture, 0);
+    assert_int_equal(store_teardown(&state), 0);
+    return reached;
+}
+
+static void meet_faults_everywhere(int number)
+{
+    for (size_t i = 0; i < COUNT(operations); i++) {
+        size_t n = 0;
+
+        while (meet_fault(&operations[i], n, number)) {
+            n++;
+        }
+        assert_true(n >= 3);
+    }
+}
+
+static void a_crash_at_any_call_leaves_a_good_store(void **state)
+{
+    (void)state;
+    meet_faults_everywhere(0);
+}
+
+static void an_io_error_at_any_call_leaves_a_good_store(void **state)
+{
+    (void)state;
+    meet_faults_everywhere(EIO);
+}
+
+static void a_full_disk_at_any_call_leaves_a_good_store(void **state)
+{
+    (void)state;
+    meet_faults_everywhere(ENOSPC);
+}
+
+static void what_a_crash_left_expires(void **state)
+{
+    struct fixture *fixture = *state;
+
+    for (size_t n = 0;; n++) {
+        pid_t child = fork_child();
+
+        if (child == 0) {
+            trace_begin_with_fault(n, 0);
+            _exit(run_push_blob(fixture) < 0 ? 2 : 1);
+        }
+        if (wait_for_child(child) != 0) {
+            break;
+        }
+    }
+    assert_true(count_entries(fixture->store.temporary, LAYOUT_UPLOADS) > 3);
+    fixture->options.upload_expiry = 1;
+    set_age_of_all(fixture->store.temporary, ".", 3600);
+    assert_returns(0, expire_abandoned(&fixture->store, &error));
+    assert_int_equal(count_entries(fixture->store.temporary, LAYOUT_UPLOADS), 0);
+    assert_int_equal(count_entries(fixture->store.temporary, LAYOUT_PIECES), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_crash_at_any_call_leaves_a_good_store),
+        cmocka_unit_test(an_io_error_at_any_call_leaves_a_good_store),
+        cmocka_unit_test(a_full_disk_at_any_call_leaves_a_good_store),
+        IN_STORE(what_a_crash_left_expires),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
