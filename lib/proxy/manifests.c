@@ -321,11 +321,13 @@ static int fall_back(struct wish *wish, int result, struct error *error)
 
 static int fulfil(struct wish *wish, struct error *error)
 {
+    AUTO_BUFFER struct buffer subject = BUFFER_INIT;
     AUTO_LOCK struct lock lock = LOCK_INIT;
     struct digest key;
     int result;
 
-    flight_key(wish->proxied, wish->reference, &key);
+    buffer_format(&subject, "manifests/%s", wish->reference);
+    flight_key(wish->proxied, subject.data, &key);
     if (!wish->cached && flight_is_absent(wish->proxied, &key)) {
         return 0;
     }

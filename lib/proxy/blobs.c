@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "lib/proxy/flight.h"
+#include "lib/proxy/memo.h"
+#include "lib/proxy/proxy.h"
+#include "lib/store/expire.h"
+#include "lib/store/link.h"
+
+/* Whether the bytes may be shown to those who read this repository: they came through its upstream,
+ * or anybody could have them. 1, 0, -1. */
+static int may_show(const struct proxied *proxied, const struct digest *digest)
+{
+    int root = proxied->upstream.store->root;
+
+    return faccessat(root, layout_origin(digest, proxied->upstream.name).text, F_OK, 0) == 0 ||
+           faccessat(root, layout_origin(digest, ORIGIN_ANYBODY).text, F_OK, 0) == 0;
+}
+
+static struct fill fill_of(const struct proxied *proxied, const struct digest *digest)
+{
+    return (struct fill){.upstream = &proxied->upstream,
+                         .repository = &proxied->repository,
+                         .name = proxied->name,
+                         .digest = *digest};
+}
+
+/* Whether the upstream has the blob, and how long it is there. 1, 0, -1. */
+static int ask_for_blob(struct proxied *proxied, const struct digest *digest, uint64_t *out_size,
+                        struct error *error)
+{
+    AUTO_ANSWER struct answer answer = ANSWER_INIT;
+    AUTO_BUFFER struct buffer rest = BUFFER_INIT;
+    struct question question = {.method = "HEAD", .repository = proxied->name};
+    int found;
+
+    buffer_format(&rest, "blobs/%s", digest->text);
+    question.rest = rest.data;
+    found = question_ask(&proxied->upstream, &question, &answer, proxied->report, error);
+    if (found > 0 && !answer.transfer.has_length) {
+        return error_set(error, ERROR_UPSTREAM, "the upstream does not say how long the blob is");
+    }
+    if (found > 0) {
+        *out_size = answer.transfer.length;
+    }
+    return found;
+}
+
+/* The bytes are here, but came some other way: the upstream has to confirm that it has them. */
+static int confirm(struct proxied *proxied, const struct digest *digest, struct error *error)
+{
+    struct path link = layout_link(proxied->repository.name, LINK_LAYER, digest);
+    struct path origin = layout_origin(digest, proxied->upstream.name);
+    AUTO_SYNC_SET struct sync_set syncs = SYNC_SET_INIT(proxied->upstream.store->root);
+    struct buffer nothing = BUFFER_INIT;
+    uint64_t size;
+    int found = ask_for_blob(proxied, digest, &size, error);
+
+    if (found <= 0) {
+        return found;
+    }
+    if (memo_write(proxied->upstream.store,
+                   (struct file_place){proxied->upstream.store->root, origin.text}, &nothing,
+                   error) < 0 ||
+        link_write(proxied->upstream.store, link.text, digest, &syncs, error) < 0 ||
+        sync_set_flush(&syncs, error) < 0) {
+        return -1;
+    }
+    return 1;
+}
+
+/* Looks into the cache. 1; 0; -1. */
+static int find_stored(struct proxied *proxied, const struct digest *digest,
+                       struct proxy_blob *out_blob, struct error *error)
+{
+    int found = blob_find(&proxied->repository, digest, &out_blob->blob, error);
+
+    if (found > 0 && may_show(proxied, digest)) {
+        out_blob->is_stored = true;
+        out_blob->size = out_blob->blob.size;
+        return 1;
+    }
+    return found < 0 ? -1 : 0;
+}
+
+/* Whether a range begins so far behind what is there that waiting for it makes no sense. */
+static bool is_far(const struct fill_view *view, const char *header, struct range *out_range)
+{
+    enum { NEAR = 16 * 1024 * 1024 };
+
+    return range_parse(header, view->size, out_range) == RANGE_PART &&
+           out_range->first > fill_available(view) + NEAR;
+}
+
+/* Passes the upstream's answer on and keeps nothing. `range` is NULL for all of it. */
+static int pass_through(struct proxied *proxied, const struct proxy_blob_request *request,
+                        const struct range *range, struct proxy_blob *out_blob, struct error *error)
+{
+    struct fill fill = fill_of(proxied, &request->digest);
+    int found;
+
+    if (request->is_asked_again) {
+        return 1;
+    }
+    found = stream_open(&out_blob->stream, &fill, range, proxied->report, error);
+    if (found > 0) {
+        out_blob->size = stream_size(out_blob->stream);
+    }
+    return found;
+}
+
+/* The blob is in the cache: for this repository too, if its upstream says so. */
+static int use_stored(struct proxied *proxied, const struct digest *digest,
+                      struct proxy_blob *out_blob, struct error *error)
+{
+    int found = find_stored(proxied, digest, out_blob, error);
+
+    if (found == 0) {
+        found = confirm(proxied, digest, error);
+        return found > 0 ? find_stored(proxied, digest, out_blob, error) : found;
+    }
+    return found;
+}
+
+/* A blob that is on its way. Takes the view over. */
+static int use_growing(struct proxied *proxied, const struct proxy_blob_request *request,
+                       struct fill_view *view, struct proxy_blob *out_blob, struct error *error)
+{
+    struct range range;
+
+    if (is_far(view, request->range, &range)) {
+        fill_close(view);
+        return pass_through(proxied, request, &range, out_blob, error);
+    }
+    if (fill_wait_for_end(view)) {
+        fill_close(view);
+        return use_stored(proxied, &request->digest, out_blob, error);
+    }
+    out_blob->size = view->size;
+    if (request->is_asked_again) {
+        fill_close(view);
+    } else {
+        out_blob->stream = stream_from_fill(view);
+    }
+    return 1;
+}
+
+/* Gets the blob through a fill, or past it. */
+static int fetch_blob(struct proxied *proxied, const struct proxy_blob_request *request,
+                      struct proxy_blob *out_blob, struct error *error)
+{
+    struct fill fill = fill_of(proxied, &request->digest);
+    struct fill_view view;
+    struct error full;
+
+    if (store_check_space(proxied->upstream.store, 0, &full) < 0) {
+        return pass_through(proxied, request, NULL, out_blob, error);
+    }
+    switch (fill_join(&view, &fill, proxied->report, error)) {
+    case FILL_FAILED:
+        return error->code == ERROR_NO_SPACE ? pass_through(proxied, request, NULL, out_blob, error)
+                                             : -1;
+    case FILL_ABSENT:
+        return 0;
+    case FILL_STORED:
+        return use_stored(proxied, &request->digest, out_blob, error);
+    case FILL_GROWING:
+        return use_growing(proxied, request, &view, out_blob, error);
+    }
+    return -1;
+}
+
+/* The upstream has to be asked. */
+static int ask(struct proxied *proxied, const struct proxy_blob_request *request,
+               struct proxy_blob *out_blob, struct error *error)
+{
+    struct error expiry;
+    uint64_t size;
+    int found = blob_is_stored(proxied->upstream.store, &request->digest, &size, error);
+
+    if (found != 0) {
+        return found < 0 ? -1 : use_stored(proxied, &request->digest, out_blob, error);
+    }
+    if (request->head_only) {
+        return ask_for_blob(proxied, &request->digest, &out_blob->size, error);
+    }
+    (void)expire_abandoned(proxied->upstream.store, &expiry);
+    return fetch_blob(proxied, request, out_blob, error);
+}
+
+int proxy_get_blob(struct proxied *proxied, const struct proxy_blob_request *request,
+                   struct proxy_blob *out_blob, struct error *error)
+{
+    struct digest key;
+    int found;
+
+    *out_blob = (struct proxy_blob){.is_stored = false};
+    found = find_stored(proxied, &request->digest, out_blob, error);
+    if (found != 0) {
+        return found;
+    }
+    if (request->head_only &&
+        fill_peek(proxied->upstream.store, &proxied->upstream, &request->digest, &out_blob->size)) {
+        return 1;
+    }
+    flight_key(proxied, request->digest.text, &key);
+    if (flight_is_absent(proxied, &key)) {
+        return 0;
+    }
+    if (!proxied->may_wait) {
+        return error_set(error, ERROR_WOULD_WAIT, "the upstream has to be asked");
+    }
+    found = ask(proxied, request, out_blob, error);
+    if (found == 0) {
+        flight_remember_absence(proxied, &key);
+    }
+    return found;
+}
