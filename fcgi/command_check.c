@@ -10,7 +10,6 @@
 
 struct check {
     bool json;
-    bool setup;
     struct verify_report report;
 };
 
@@ -18,7 +17,8 @@ static int usage(const char *argument)
 {
     (void)fprintf(stderr,
                   "berth check: unexpected argument '%s'\n"
-                  "usage: berth check [--repair] [--no-content] [--json]\n",
+                  "usage: berth check [--repair] [--no-content] [--json]\n"
+                  "       berth check --setup [--json] [URL]\n",
                   argument);
     return EXIT_FAILED;
 }
@@ -79,6 +79,16 @@ static void print_summary(const struct check *check)
     (void)printf("%s\n", line.data);
 }
 
+static bool is_about_setup(char **arguments)
+{
+    for (; *arguments; arguments++) {
+        if (strcmp(*arguments, "--setup") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int command_check(const struct configuration *configuration, char **arguments)
 {
     struct check check = {.json = false};
@@ -86,6 +96,9 @@ int command_check(const struct configuration *configuration, char **arguments)
     struct error error;
     int result;
 
+    if (is_about_setup(arguments)) {
+        return command_setup(configuration, arguments);
+    }
     if (!parse_arguments(&check, arguments)) {
         return EXIT_FAILED;
     }

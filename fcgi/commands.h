@@ -16,6 +16,7 @@ enum exit_status {
 };
 
 int command_check(const struct configuration *configuration, char **arguments);
+int command_setup(const struct configuration *configuration, char **arguments);
 int command_configuration(const struct configuration *configuration, char **arguments);
 
 #endif

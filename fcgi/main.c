@@ -19,7 +19,11 @@ static const struct {
     const char *help;
     int (*run)(const struct configuration *configuration, char **arguments);
 } commands[] = {
-    {"check", "[--repair] [--no-content] [--json]  look whether the store is sound", command_check},
+    {"check",
+     "[--repair] [--no-content] [--json]  look whether the store is sound\n"
+     "  berth check --setup [--json] [URL]             look whether directories, users and "
+     "web server fit",
+     command_check},
     {"configuration", "                         read the configuration and print what it means",
      command_configuration},
 };

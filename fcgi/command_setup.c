@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "fcgi/commands.h"
+#include "fcgi/owner.h"
+#include "fcgi/setup_request.h"
+#include "lib/base/lock.h"
+#include "lib/base/memory.h"
+#include "lib/base/text.h"
+
+struct setup {
+    const struct configuration *configuration;
+    struct findings findings;
+    const char *url; /* or NULL */
+};
+
+static int usage(const char *argument)
+{
+    (void)fprintf(stderr,
+                  "berth check --setup: unexpected argument '%s'\n"
+                  "usage: berth check --setup [--json] [URL]\n",
+                  argument);
+    return EXIT_FAILED;
+}
+
+static bool parse_arguments(struct setup *setup, char **arguments)
+{
+    for (; *arguments; arguments++) {
+        if (strcmp(*arguments, "--setup") == 0) {
+            continue;
+        }
+        if (strcmp(*arguments, "--json") == 0) {
+            setup->findings.json = true;
+        } else if (**arguments != '-' && !setup->url) {
+            setup->url = *arguments;
+        } else {
+            (void)usage(*arguments);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A file that the workers need and that holds what others should not know. */
+static void check_secret(struct setup *setup, const char *file, gid_t trusted)
+{
+    struct findings *findings = &setup->findings;
+    struct owner_name user = owner_user(geteuid());
+    struct stat status;
+
+    if (stat(file, &status) < 0 || faccessat(AT_FDCWD, file, R_OK, AT_EACCESS) < 0) {
+        findings_problem(findings, file,
+                         "user %s cannot read it: %s" FINDINGS_DO
+                         "let it belong to the user that the workers run as, mode 0600",
+                         user.text, strerror(errno));
+    } else if (status.st_mode & (S_IROTH | S_IWOTH)) {
+        findings_problem(
+            findings, file,
+            "it holds a password and everybody can read it" FINDINGS_DO "chmod o-rwx '%s'", file);
+    } else if ((status.st_mode & (S_IRGRP | S_IWGRP)) && status.st_gid != trusted) {
+        findings_problem(findings, file,
+                         "it holds a password and group %s can read it" FINDINGS_DO
+                         "chmod go-rwx '%s', or give it to the group of the workers",
+                         owner_group(status.st_gid).text, file);
+    } else {
+        findings_ok(findings, file, "it holds a password and no stranger can read it");
+    }
+}
+
+static void check_readable(struct setup *setup, const char *file)
+{
+    struct owner_name user = owner_user(geteuid());
+
+    if (faccessat(AT_FDCWD, file, R_OK, AT_EACCESS) < 0) {
+        findings_problem(&setup->findings, file,
+                         "user %s cannot read it: %s" FINDINGS_DO
+                         "let the user that the workers run as read it",
+                         user.text, strerror(errno));
+    } else {
+        findings_ok(&setup->findings, file, "user %s can read it", user.text);
+    }
+}
+
+static void check_files(struct setup *setup)
+{
+    const struct configuration *configuration = setup->configuration;
+    const struct proxy_options *proxy = &configuration->registry.proxy;
+    struct stat store;
+    gid_t trusted = stat(configuration->registry.hosted.root, &store) == 0 ? store.st_gid : 0;
+    bool has_password = false;
+
+    for (size_t i = 0; i < proxy->section_count; i++) {
+        has_password = has_password || proxy->sections[i].password;
+    }
+    if (has_password) {
+        check_secret(setup, configuration->file, trusted);
+    } else {
+        check_readable(setup, configuration->file);
+    }
+    for (size_t i = 0; i < proxy->section_count; i++) {
+        if (proxy->sections[i].password_file) {
+            check_secret(setup, proxy->sections[i].password_file, trusted);
+        }
+    }
+    if (proxy->ca_file && *proxy->ca_file) {
+        check_readable(setup, proxy->ca_file);
+    }
+}
+
+static void check_user(struct setup *setup)
+{
+    const char *root = setup->configuration->registry.hosted.root;
+    struct owner_name user = owner_user(geteuid());
+    struct stat status;
+
+    if (geteuid() == 0) {
+        findings_warning(&setup->findings, "user",
+                         "this runs as root" FINDINGS_DO
+                         "run the workers as the web server's user, such as www-data, and let the "
+                         "directories belong to it");
+    } else if (stat(root, &status) == 0 && status.st_uid != geteuid()) {
+        findings_warning(&setup->findings, "user",
+                         "this runs as %s, but '%s' belongs to %s" FINDINGS_DO
+                         "run it as the user that the workers run as",
+                         user.text, root, owner_user(status.st_uid).text);
+    } else {
+        findings_ok(&setup->findings, "user", "this runs as %s", user.text);
+    }
+}
+
+/* A directory that is not there: whether it can be made. Root does not try, see fcgi/owner. */
+static bool check_absent(struct setup *setup, const char *path)
+{
+    struct owner_name user = owner_user(geteuid());
+    AUTO_FREE char *above = memory_text(path);
+    struct stat status;
+
+    do {
+        char *slash = strrchr(above, '/');
+
+        slash[slash == above] = '\0';
+    } while (stat(above, &status) < 0 && strcmp(above, "/") != 0);
+    if (faccessat(AT_FDCWD, above, W_OK | X_OK, AT_EACCESS) < 0) {
+        findings_problem(&setup->findings, path,
+                         "it is not there, and user %s cannot make it in '%s': %s" FINDINGS_DO
+                         "install -d -o USER '%s', with the user that the workers run as",
+                         user.text, above, strerror(errno), path);
+        return false;
+    }
+    if (geteuid() == 0) {
+        findings_warning(&setup->findings, path,
+                         "it is not there yet, and root would make it for itself" FINDINGS_DO
+                         "install -d -o USER '%s', with the user that the workers run as",
+                         path);
+        return false;
+    }
+    findings_ok(&setup->findings, path, "it is not there yet and can be made");
+    return true;
+}
+
+/* Whether a store can be tried with this directory. */
+static bool check_directory(struct setup *setup, const char *path)
+{
+    struct findings *findings = &setup->findings;
+    struct owner_name user = owner_user(geteuid());
+    struct stat status;
+
+    if (stat(path, &status) < 0) {
+        if (errno == ENOENT) {
+            return check_absent(setup, path);
+        }
+        findings_problem(findings, path,
+                         "user %s cannot reach it: %s" FINDINGS_DO
+                         "let that user enter the directories above it",
+                         user.text, strerror(errno));
+        return false;
+    }
+    if (!S_ISDIR(status.st_mode)) {
+        findings_problem(findings, path,
+                         "it is no directory" FINDINGS_DO
+                         "name another one in the configuration, or move this file away");
+        return false;
+    }
+    if (faccessat(AT_FDCWD, path, R_OK | W_OK | X_OK, AT_EACCESS) < 0) {
+        int reason = errno;
+
+        findings_problem(
+            findings, path, "user %s cannot write to it: %s; it belongs to %s:%s%s", user.text,
+            strerror(reason), owner_user(status.st_uid).text, owner_group(status.st_gid).text,
+            reason == EROFS ? FINDINGS_DO "mount the filesystem for writing"
+                            : FINDINGS_DO "chown -R it to the user that the workers run as");
+        return false;
+    }
+    findings_ok(findings, path, "user %s can write to it; it belongs to %s:%s", user.text,
+                owner_user(status.st_uid).text, owner_group(status.st_gid).text);
+    return true;
+}
+
+/* A lock that is held must be refused to a second descriptor, and be free again afterwards. */
+static void check_locks(struct setup *setup, const struct store *store)
+{
+    struct file_place place = {store->root, LAYOUT_SETUP_LOCK};
+    const char *path = store->options->root;
+    AUTO_LOCK struct lock first = LOCK_INIT;
+    AUTO_LOCK struct lock second = LOCK_INIT;
+    struct error error = ERROR_INIT;
+    enum lock_result result = lock_take_or_create(&first, place, LOCK_WAIT, &error);
+
+    if (result == LOCK_TAKEN) {
+        result = lock_take(&second, place, LOCK_TRY, &error);
+        if (result == LOCK_BUSY) {
+            lock_release(&first);
+            result = lock_take(&second, place, LOCK_WAIT, &error);
+            if (result == LOCK_TAKEN) {
+                findings_ok(&setup->findings, path, "locks work");
+                return;
+            }
+        }
+    }
+    findings_problem(&setup->findings, path,
+                     "locks do not work here: %s" FINDINGS_DO
+                     "mount the filesystem so that flock works (NFS: version 4, without nolock)",
+                     result == LOCK_FAILED ? error.message : "two had the same one at once");
+}
+
+static void check_space(struct setup *setup, const struct store *store)
+{
+    const char *path = store->options->root;
+    AUTO_BUFFER struct buffer available = BUFFER_INIT;
+    AUTO_BUFFER struct buffer minimum = BUFFER_INIT;
+    struct error ignored;
+    struct statvfs status;
+
+    if (fstatvfs(store->root, &status) < 0) {
+        findings_problem(&setup->findings, path,
+                         "its free space cannot be told: %s" FINDINGS_DO "look at the filesystem",
+                         strerror(errno));
+        return;
+    }
+    text_add_bytes((uint64_t)status.f_bavail * status.f_frsize, &available);
+    text_add_bytes(store->options->minimum_free_space, &minimum);
+    if (store_check_space(store, 0, &ignored) < 0) {
+        findings_problem(&setup->findings, path,
+                         "%s are free, less than minimum_free_space = %s: nothing is stored "
+                         "here" FINDINGS_DO "make room, or lower minimum_free_space",
+                         available.data, minimum.data);
+    } else if (status.f_files > 0 && status.f_favail == 0) {
+        findings_problem(&setup->findings, path,
+                         "the filesystem has no inodes left" FINDINGS_DO
+                         "remove files, or make a filesystem with more of them");
+    } else {
+        findings_ok(&setup->findings, path, "%s are free, minimum_free_space is %s", available.data,
+                    minimum.data);
+    }
+}
+
+/* True if the store is open. */
+static bool check_store(struct setup *setup, struct store *store,
+                        const struct store_options *options)
+{
+    struct error error;
+
+    if (store_open(store, options, &error) < 0) {
+        findings_problem(&setup->findings, options->root,
+                         "%s" FINDINGS_DO
+                         "both directories have to be below one mount point, and writable",
+                         error.message);
+        return false;
+    }
+    findings_ok(&setup->findings, options->root, "link and rename work between it and '%s'",
+                options->temporary);
+    check_locks(setup, store);
+    check_space(setup, store);
+    return true;
+}
+
+static int check_all(struct setup *setup)
+{
+    const struct registry_options *options = &setup->configuration->registry;
+    struct store hosted = STORE_INIT;
+    struct store cache = STORE_INIT;
+    bool usable;
+    int status = EXIT_FINE;
+
+    check_user(setup);
+    check_files(setup);
+    usable = check_directory(setup, options->hosted.root);
+    usable = check_directory(setup, options->hosted.temporary) && usable;
+    usable = usable && check_store(setup, &hosted, &options->hosted);
+    if (options->proxy.enabled && check_directory(setup, options->proxy.store.root)) {
+        (void)check_store(setup, &cache, &options->proxy.store);
+    }
+    if (setup->url && usable) {
+        status = setup_request(setup->configuration, &hosted, setup->url, &setup->findings);
+    } else if (setup->url) {
+        findings_problem(&setup->findings, setup->url,
+                         "not asked, since the store cannot be used" FINDINGS_DO "mend that first");
+    }
+    store_close(&hosted);
+    store_close(&cache);
+    return status;
+}
+
+int command_setup(const struct configuration *configuration, char **arguments)
+{
+    struct setup setup = {.configuration = configuration};
+    struct error error;
+    int status;
+
+    if (!parse_arguments(&setup, arguments)) {
+        return EXIT_FAILED;
+    }
+    if (setup.url && !setup_url_is_valid(setup.url)) {
+        return usage(setup.url);
+    }
+    if (owner_become(configuration->registry.hosted.root, &error) < 0) {
+        (void)fprintf(stderr, "berth check --setup: %s\n", error.message);
+        return EXIT_FAILED;
+    }
+    status = check_all(&setup);
+    if (status == EXIT_FINE && setup.findings.problems > 0) {
+        status = EXIT_FOUND;
+    }
+    return status;
+}
