@@ -52,7 +52,8 @@ def test_blobs_in_every_way(client, repository, size):
 def test_errors_and_headers(client, repository):
     data, digest = repository.push_image("latest")
     answer = client.get(repository.manifest("latest"))
-    assert (answer.body, answer["Docker-Content-Digest"], answer["Docker-Distribution-API-Version"]) == (data, digest, "registry/2.0")
+    assert (answer.body, answer["Docker-Content-Digest"]) == (data, digest), answer
+    assert answer["Docker-Distribution-API-Version"] == "registry/2.0"
     assert client.get(repository.manifest("latest"), {"If-None-Match": f'"{digest}"'}).status == 304
     for method, target, status in (("GET", repository.manifest("absent"), 404), ("HEAD", repository.manifest("absent"), 404),
                                    ("PUT", "/v2/", 405), ("GET", "/v2/UPPER/tags/list", 404)):

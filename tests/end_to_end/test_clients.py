@@ -64,7 +64,8 @@ def test_skopeo_copies_an_image_there_and_back(server, client, repository, layou
     assert_serves(client, repository, "1", digest)
     assert len(assert_pulls_alike(new_directory, layout, reference, digest)) == 6
     assert json.loads(skopeo("inspect", "--tls-verify=false", f"docker://{reference}"))["Digest"] == digest
-    assert json.loads(skopeo("list-tags", "--tls-verify=false", f"docker://{server.authority}/{repository.name}"))["Tags"] == ["1"]
+    listed = json.loads(skopeo("list-tags", "--tls-verify=false", f"docker://{server.authority}/{repository.name}"))
+    assert listed["Tags"] == ["1"]
 
 
 def test_skopeo_copies_an_index_of_several_machines(server, client, repository, layout, new_directory):

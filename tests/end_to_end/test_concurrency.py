@@ -82,7 +82,11 @@ def test_referrers_that_are_pushed_at_once_are_all_listed(fresh):
     """The race that the referrers interface exists to end."""
     repository = fresh.client.repository("me/app")
     subject = content.descriptor(b"subject", content.IMAGE)
-    digests = at_once(lambda number: repository.push_manifest(content.index([], subject=subject, annotations={"n": str(number)}))[1])
+
+    def refer(number):
+        return repository.push_manifest(content.index([], subject=subject, annotations={"n": str(number)}))[1]
+
+    digests = at_once(refer)
     answer = fresh.client.get(repository.referrers(subject["digest"]))
     assert sorted(each["digest"] for each in answer.json()["manifests"]) == sorted(digests)
 
@@ -131,7 +135,9 @@ def test_a_tag_that_moves_while_its_old_digest_is_deleted_stays(fresh):
         new = content.encode(content.index([], annotations={"n": f"new {number}"}))
 
         def act(which, old=old, new=new):
-            return repository.put_manifest("moving", new, content.INDEX) if which else fresh.client.delete(repository.manifest(old))
+            if which:
+                return repository.put_manifest("moving", new, content.INDEX)
+            return fresh.client.delete(repository.manifest(old))
 
         deleted, put = at_once(act, 2)
         assert (deleted.status, put.status) == (202, 201)

@@ -118,8 +118,8 @@ def test_a_mistake_is_told_with_file_and_line(file, line, text):
     assert done.stdout == ""
 
 
-@pytest.mark.parametrize("text", ["; " + "x" * 500 + "\n", "# comment\n", "\n\n", "[hosted]\n", "registry_storage = a ; comment\n",
-                                  "  registry_storage = a\n", "registry_storage=a\n", "[hosted]\r\nread_only = no\r\n"])
+@pytest.mark.parametrize("text", ["; " + "x" * 500 + "\n", "# comment\n", "\n\n", "[hosted]\n",
+                                  "registry_storage = a ; comment\n", "  registry_storage = a\n", "registry_storage=a\n", "[hosted]\r\nread_only = no\r\n"])
 def test_what_ini_files_look_like_is_accepted(file, text):
     assert values(effective(file, text))
 
@@ -135,7 +135,8 @@ def test_an_unreadable_configuration_starts_no_server(tmp_path):
         server.start()
 
 
-@pytest.mark.parametrize("arguments", [["nonsense"], ["check", "--nonsense"], ["configuration", "extra"], ["-c"], ["--help-me"]])
+@pytest.mark.parametrize("arguments", [["nonsense"], ["check", "--nonsense"], ["configuration", "extra"], ["-c"],
+                                       ["--help-me"]])
 def test_a_wrong_command_line_is_2_with_usage(file, arguments):
     file.write_text("")
     done = berth(file, *arguments)

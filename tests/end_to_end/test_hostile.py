@@ -14,9 +14,10 @@ D = content.ABSENT
 TRICKS = [
     "..", "../..", "../../../../../../etc/passwd", "%2e%2e", "%2e%2e/%2e%2e", "..%2f..%2f", "%2e%2e%2f%2e%2e%2fetc%2fpasswd",
     "%252e%252e%252f", "..%252f", "..%c0%af..%c0%af", "%c0%ae%c0%ae/", "%e0%80%ae%e0%80%ae", "..%5c..%5c", "..\\..\\", "....//",
-    "%00", "a%00b", "a%00/../b", "%0a", "%0d%0aX-Injected:%20yes", "a%0d%0a%0d%0abody", "%7f", "%1b[31m", "%ff%fe", "%", "%2", "%zz",
-    ".", "./a", "a/./b", "a/../b", "//", "a//b", "_layers", "_manifests", "a/_manifests/tags", "a/_uploads", "_berth", "_berth/trash",
-    "docker/registry/v2", "*", "?", "a;b", "a&b", "a=b", "$(id)", "`id`", "{{7*7}}", "%24%7Bjndi%7D", "~root", "-rf", "a:b", "a@b",
+    "%00", "a%00b", "a%00/../b", "%0a", "%0d%0aX-Injected:%20yes", "a%0d%0a%0d%0abody", "%7f", "%1b[31m",
+    "%ff%fe", "%", "%2", "%zz", ".", "./a", "a/./b", "a/../b", "//", "a//b", "_layers", "_manifests", "a/_manifests/tags", "a/_uploads",
+    "_berth", "_berth/trash", "docker/registry/v2", "*", "?", "a;b", "a&b", "a=b", "$(id)", "`id`", "{{7*7}}", "%24%7Bjndi%7D", "~root",
+    "-rf", "a:b", "a@b",
     "\u202e", "ａ", "%EF%BC%8E%EF%BC%8E", "x" * 256, "x" * 4000, "x/" * 500 + "x", "%61" * 300,
 ]
 PLACES = [
@@ -68,7 +69,8 @@ def test_no_trick_in_a_path_reaches_a_file(server, client, method, place):
 
 
 @pytest.mark.parametrize("line", [
-    b"GET /../../../etc/passwd HTTP/1.1", b"GET /v2/../../../etc/passwd HTTP/1.1", b"GET /_berth/registry/../../secret HTTP/1.1",
+    b"GET /../../../etc/passwd HTTP/1.1", b"GET /v2/../../../etc/passwd HTTP/1.1",
+    b"GET /_berth/registry/../../secret HTTP/1.1",
     b"GET /v2/%2e%2e/%2e%2e/secret HTTP/1.1", b"GET http://other/v2/ HTTP/1.1", b"GET * HTTP/1.1", b"GET v2/ HTTP/1.1",
     b"GET  /v2/  HTTP/1.1", b"GET /v2/\x00 HTTP/1.1", b"GET /v2/\xff\xfe/tags/list HTTP/1.1", b"GET /v2/ HTTP/9.9",
     b"get /v2/ HTTP/1.1", b"\x16\x03\x01\x02\x00", b"", b"PRI * HTTP/2.0", b"CONNECT /v2/ HTTP/1.1", b"TRACE /v2/ HTTP/1.1",
@@ -83,7 +85,8 @@ def test_no_odd_request_line_gets_out_of_the_registry(server, client, line):
 
 
 @pytest.mark.parametrize("path", ["/_berth/registry/docker/registry/v2/repositories/me/app/_manifests/tags/latest/current/link",
-                                  "/_berth/stream", "/v2/_berth/stream", "/_berth/malformed", "/docker/registry/v2/", "/storage/",
+                                  "/_berth/stream", "/v2/_berth/stream", "/_berth/malformed", "/docker/registry/v2/",
+                                  "/storage/",
                                   "/configuration.ini", "/_berth/", "/v2/_berth/", "/.git/config"])
 def test_what_is_internal_cannot_be_asked_for(client, path):
     """X-Accel-Redirect's locations are for the web server alone."""
@@ -160,8 +163,8 @@ def test_a_smuggled_request_is_not_executed(client, new_repository):
     location = repository.open_upload()
     client.patch(location, smuggled)
     with client.connect() as connection:
-        connection.sendall(client.head("PATCH", location, {"Transfer-Encoding": "chunked", "Content-Length": str(len(smuggled) + 5),
-                                                           "Connection": "keep-alive"}) + b"0\r\n\r\n" + smuggled)
+        both = {"Transfer-Encoding": "chunked", "Content-Length": str(len(smuggled) + 5), "Connection": "keep-alive"}
+        connection.sendall(client.head("PATCH", location, both) + b"0\r\n\r\n" + smuggled)
         connection.shutdown(socket.SHUT_WR)
         receive_all(connection)
     assert client.exists(repository.manifest("victim")).status == 200
@@ -190,9 +193,9 @@ def receive_all(connection):
 def test_a_json_bomb_is_answered_soon_and_costs_no_worker(server, client, new_repository, document):
     """Within the limit of size: an answer within the client's patience, and the worker lives."""
     repository = new_repository()
-    connection = client.connect(timeout=15)
-    with connection:
-        connection.sendall(client.head("PUT", repository.manifest("bomb"), {"Content-Type": content.INDEX}, document) + document)
+    with client.connect(timeout=15) as connection:
+        head = client.head("PUT", repository.manifest("bomb"), {"Content-Type": content.INDEX}, document)
+        connection.sendall(head + document)
         answer = receive(connection, "PUT")
     assert answer.status in (201, 400, 404, 413), answer
 

@@ -68,7 +68,8 @@ def test_a_page_that_has_all_has_no_link(client, tagged, n):
         assert (names, link) == (TAGS, None)
 
 
-@pytest.mark.parametrize("last, after", [("2", 4), ("a", 9), ("a-b", 10), ("v2", 16), ("zzz", 16), ("a-a", 9), ("!", 0), ("", 0)])
+@pytest.mark.parametrize("last, after", [("2", 4), ("a", 9), ("a-b", 10), ("v2", 16), ("zzz", 16), ("a-a", 9), ("!", 0),
+                                         ("", 0)])
 def test_last_begins_behind_it_whether_it_exists_or_not(client, tagged, last, after):
     """end-8b: beginning non-inclusively with <tagname>; n is OPTIONAL."""
     assert tags(client, tagged, f"?last={quote(last)}") == (TAGS[after:], None)

@@ -122,7 +122,8 @@ def test_a_malformed_digest_is_400(client, repository, digest):
 def test_an_artifact_may_come_before_its_subject(client, repository):
     """Push: either order."""
     repository.push_blob(b"{}")
-    image = content.encode(content.image(content.descriptor(b"{}", content.EMPTY), [], annotations={"n": content.noise().hex()}))
+    noise = {"n": content.noise().hex()}
+    image = content.encode(content.image(content.descriptor(b"{}", content.EMPTY), [], annotations=noise))
     expected = push(repository, artifact(content.descriptor(image, content.IMAGE), artifactType=SBOM))
     assert listed(client, repository.referrers(content.digest(image)))[0] == [expected]
     assert repository.put_manifest("late", image).status == 201

@@ -44,7 +44,8 @@ def test_the_reader_serves_what_the_writer_wrote(writer_and_reader, layout, new_
     fill(writer, layout)
     for name in NAMES:
         for tag in ("1", "also"):
-            assert manifest(reader, name, tag) == (200, layout.bytes_of(layout.digest("app")), layout.digest("app"), content.IMAGE)
+            digest = layout.digest("app")
+            assert manifest(reader, name, tag) == (200, layout.bytes_of(digest), digest, content.IMAGE)
     assert manifest(reader, "docker/app", "2") == manifest(writer, "docker/app", "2")
     assert manifest(reader, "docker/app", "2")[3] == content.DOCKER_IMAGE
     for tag, option in (("1", "--quiet"), ("multi", "--all")):

@@ -5,7 +5,7 @@ import pathlib
 import shutil
 import subprocess
 
-from harness.process import wait_until
+from harness.process import TIED_TO_US, wait_until
 
 
 class Failed(AssertionError):
@@ -57,8 +57,8 @@ class Daemon:
     def __init__(self, directory, command, ready):
         self.directory = pathlib.Path(directory)
         self.log = open(self.directory / "log", "wb")
-        self.process = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=self.log,
-                                        stderr=self.log, start_new_session=True)
+        self.process = subprocess.Popen([*TIED_TO_US, *map(str, command)], stdin=subprocess.DEVNULL,
+                                        stdout=self.log, stderr=self.log, start_new_session=True)
         wait_until(lambda: self.answers(ready), 60, f"{command[0]}: {self.directory / 'log'}")
 
     def answers(self, ready):
@@ -85,9 +85,9 @@ class Docker(Daemon):
     def __init__(self, directory):
         base = pathlib.Path(directory)
         self.command = ["docker", "--config", base / "client", "--host", f"unix://{base}/docker.sock"]
-        super().__init__(directory, ["dockerd", "--bridge=none", "--iptables=false", "--data-root", base / "data", "--exec-root",
-                                     base / "exec", "--pidfile", base / "pid", "--host", f"unix://{base}/docker.sock"],
-                         [*self.command, "version"])
+        daemon = ["dockerd", "--bridge=none", "--iptables=false", "--data-root", base / "data",
+                  "--exec-root", base / "exec", "--pidfile", base / "pid", "--host", f"unix://{base}/docker.sock"]
+        super().__init__(directory, daemon, [*self.command, "version"])
 
     def __call__(self, *arguments, **options):
         return run(*self.command, *arguments, **options)

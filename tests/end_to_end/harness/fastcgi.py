@@ -10,9 +10,9 @@ import struct
 import subprocess
 
 from harness.client import BrokenAnswer, Response
-from harness.process import alive
+from harness.process import TIED_TO_US, alive
 from harness.registry import Registry
-from harness.server import BERTH, CONFIGURATION, FAULTS, Server, berth
+from harness.server import BERTH, CONFIGURATION, FAULTS, SANITIZERS, Server, berth
 
 BEGIN, END, PARAMETERS, STDIN, STDOUT, STDERR = 1, 3, 4, 5, 6, 7
 
@@ -28,8 +28,11 @@ def stream(kind, data):
 
 def pair(name, value):
     name, value = name.encode(), value.encode("utf-8", "surrogateescape")
-    sizes = b"".join(bytes([len(part)]) if len(part) < 128 else struct.pack(">I", len(part) | 1 << 31) for part in (name, value))
-    return sizes + name + value
+    return size(name) + size(value) + name + value
+
+
+def size(part):
+    return bytes([len(part)]) if len(part) < 128 else struct.pack(">I", len(part) | 1 << 31)
 
 
 class Exchange:
@@ -111,7 +114,8 @@ class Worker(Registry):
         with socket.socket(socket.AF_UNIX) as listener, open(self.log_path, "ab") as log:
             listener.bind(str(self.path))
             listener.listen(64)
-            self.process = subprocess.Popen([BERTH], stdin=listener, stdout=log, stderr=log, start_new_session=True,
+            self.process = subprocess.Popen([*TIED_TO_US, BERTH], stdin=listener, stdout=log, stderr=log,
+                                            start_new_session=True,
                                             env={**os.environ, "BERTH_CONFIGURATION": str(self.configuration)})
         Server.running.append(self)
         return self
@@ -123,7 +127,9 @@ class Worker(Registry):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(10)
+            status = self.process.wait(10)
+            assert not SANITIZERS.search(self.log()), self.log()
+            return status
         finally:
             self.process.kill()
 

@@ -4,6 +4,7 @@ import itertools
 import os
 import re
 import shutil
+import signal
 import tempfile
 
 import pytest
@@ -15,6 +16,8 @@ NUMBERS = itertools.count()
 
 
 def pytest_configure(config):
+    # As Ctrl-C: fixtures then take down servers and mounts.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     config.addinivalue_line("markers", "long: takes minutes; lives in tests/long")
     config.addinivalue_line("markers", "quick: seconds, and worth running under the sanitizers too")
 

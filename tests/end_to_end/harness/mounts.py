@@ -2,7 +2,8 @@
 import os
 import pathlib
 import subprocess
-import time
+
+from harness.process import wait_until
 
 
 def run(*command):
@@ -17,11 +18,9 @@ class Mount:
 
     def unmount(self):
         """As soon as nobody uses it any more; somebody may be just about to end."""
-        deadline = time.monotonic() + 20
-        while os.path.ismount(self.point):
-            done = subprocess.run(["umount", self.point], capture_output=True, text=True)
-            assert done.returncode == 0 or time.monotonic() < deadline, done.stderr
-            time.sleep(0.05)
+        wait_until(lambda: not os.path.ismount(self.point) or
+                   subprocess.run(["umount", self.point], capture_output=True).returncode == 0,
+                   20, f"umount {self.point}")
 
     def __enter__(self):
         self.mount()
@@ -42,7 +41,10 @@ class SmallMemory(Mount):
         run("mount", "-t", "tmpfs", "-o", f"size={self.mebibytes}m,mode=755", "tmpfs", self.point)
 
     def read_only(self, wanted):
-        run("mount", "-o", f"remount,{'ro' if wanted else 'rw'},size={self.mebibytes}m", self.point)
+        """As soon as no file is open for writing any more: somebody may be just about to close one."""
+        options = f"remount,{'ro' if wanted else 'rw'},size={self.mebibytes}m"
+        wait_until(lambda: subprocess.run(["mount", "-o", options, self.point], capture_output=True).returncode == 0,
+                   10, f"{options} of {self.point}")
 
 
 class LoopDisk(Mount):

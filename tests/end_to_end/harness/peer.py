@@ -3,7 +3,7 @@ import os
 import pathlib
 import subprocess
 
-from harness.process import wait_until
+from harness.process import TIED_TO_US, wait_until
 from harness.registry import Registry
 from harness.server import free_port
 
@@ -32,8 +32,9 @@ class Peer:
 
     def __enter__(self):
         with open(self.directory / "docker-registry.log", "ab") as log:
-            self.process = subprocess.Popen(["docker-registry", "serve", self.configuration], stdout=log, stderr=log,
-                                            env={name: value for name, value in os.environ.items() if "REGISTRY" not in name})
+            clean = {name: value for name, value in os.environ.items() if "REGISTRY" not in name}
+            self.process = subprocess.Popen([*TIED_TO_US, "docker-registry", "serve", self.configuration],
+                                            stdout=log, stderr=log, env=clean)
         wait_until(self.answers, 20, "docker-registry")
         return self
 

@@ -15,6 +15,10 @@ def wait_until(condition, seconds, what):
         time.sleep(0.02)
 
 
+# In front of a command: it ends when the tests do, however they end, and hears SIGINT even if we run in the background.
+TIED_TO_US = ("env", "--default-signal=INT", "setpriv", "--pdeathsig", "TERM")
+
+
 def read(path, mode="r"):
     """A file under /proc, or empty when the process has just gone."""
     try:

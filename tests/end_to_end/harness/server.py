@@ -8,7 +8,7 @@ import socket
 import subprocess
 import uuid
 
-from harness.process import family, runs, send_signal, wait_until
+from harness.process import TIED_TO_US, family, runs, send_signal, wait_until
 from harness.registry import Registry
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -16,7 +16,8 @@ BERTH = os.path.abspath(os.environ.get("BERTH") or ROOT / "build" / "berth")
 WORKERS = 4
 
 # What no log may ever hold: a fault that a worker reports, a sanitizer's report, a web server that misses its worker.
-FAULTS = re.compile(r"(?:berth: error: |AddressSanitizer|LeakSanitizer|runtime error:|prematurely closed|"
+SANITIZERS = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:")
+FAULTS = re.compile(rf"(?:berth: error: |{SANITIZERS.pattern}|prematurely closed|"
                     r"\[(?:crit|alert|emerg)\]|unexpected end-of-file|response not received).*")
 
 CONFIGURATION = """\
@@ -76,7 +77,7 @@ class Server:
                        "ADDRESS": "127.0.0.1"}
         with open(self.output, "ab") as output:
             start = output.tell()
-            self.process = subprocess.Popen([ROOT / "deploy/run"], cwd=self.directory, env=environment,
+            self.process = subprocess.Popen([*TIED_TO_US, ROOT / "deploy/run"], cwd=self.directory, env=environment,
                                             stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                                             start_new_session=True)
         wait_until(lambda: self.is_ready(start), 30, f"'ready' in {self.output}")
@@ -103,6 +104,8 @@ class Server:
         try:
             self.process.wait(30)
             wait_until(lambda: not self.processes(), 10, f"all processes gone: {self.processes()}")
+            report = SANITIZERS.search(self.whole_log())  # leaks are told at the very end
+            assert not report, self.whole_log()[report.start():][:4000]
         finally:
             for pid in self.processes():
                 send_signal(pid, signal.SIGKILL)
@@ -159,7 +162,8 @@ class Server:
 
     def assert_well(self):
         """All workers alive, nothing in the log that must not be there, the store consistent."""
-        assert all(runs(pid, BERTH) for pid in self.pids), f"workers {self.pids} have become {self.workers()}"
+        assert all(runs(pid, BERTH) for pid in self.pids), \
+            f"workers {self.pids} have become {self.workers()}; {self.process.poll()}\n{self.whole_log()[-3000:]}"
         fault = None if self.expected_faults else FAULTS.search(self.log())
         assert not fault, f"in the log: {fault.group(0)}\n{self.whole_log()[-4000:]}"
         checked = self.check()

@@ -110,6 +110,9 @@ class Storm:
     def count(self):
         return sum(len(writer.promised) for writer in self.writers)
 
+    def refused(self):
+        return sum(len(writer.refused) for writer in self.writers)
+
     def wait_for(self, more, what):
         """Until so many more pushes were acknowledged."""
         target = self.count() + more
