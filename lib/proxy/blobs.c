@@ -5,7 +5,7 @@
 #include "lib/proxy/flight.h"
 #include "lib/proxy/memo.h"
 #include "lib/proxy/proxy.h"
-#include "lib/store/expire.h"
+#include "lib/proxy/sweep.h"
 #include "lib/store/link.h"
 
 /* Whether the bytes may be shown to those who read this repository: they came through its upstream,
@@ -175,7 +175,6 @@ static int fetch_blob(struct proxied *proxied, const struct proxy_blob_request *
 static int ask(struct proxied *proxied, const struct proxy_blob_request *request,
                struct proxy_blob *out_blob, struct error *error)
 {
-    struct error expiry;
     uint64_t size;
     int found = blob_is_stored(proxied->upstream.store, &request->digest, &size, error);
 
@@ -185,7 +184,7 @@ static int ask(struct proxied *proxied, const struct proxy_blob_request *request
     if (request->head_only) {
         return ask_for_blob(proxied, &request->digest, &out_blob->size, error);
     }
-    (void)expire_abandoned(proxied->upstream.store, &expiry);
+    sweep_cache(proxied->upstream.store);
     return fetch_blob(proxied, request, out_blob, error);
 }
 

@@ -8,6 +8,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/base/lock.h"
+#include "lib/base/text.h"
 
 /* Sets the file's time to now, creating it, and returns that time: the filesystem's own. */
 static int touch(struct store *store, const char *path, time_t *out_now, struct error *error)
@@ -63,6 +64,12 @@ static int expire_session(struct store *store, const char *directory, struct err
     return store_discard(store, (struct file_place){store->temporary, directory}, error);
 }
 
+/* Upload sessions, and the fetches of an upstream's blobs, have a lock each. */
+static bool has_locks(const char *directory)
+{
+    return strcmp(directory, LAYOUT_UPLOADS) == 0 || text_begins(directory, LAYOUT_PARTIAL "/");
+}
+
 /* One entry that cannot be removed does not keep the others. */
 static int expire_in(struct store *store, const char *directory, time_t before, struct error *error)
 {
@@ -81,11 +88,29 @@ static int expire_in(struct store *store, const char *directory, time_t before, 
         if (last_change(store, path.data) >= before) {
             continue;
         }
-        result = strcmp(directory, LAYOUT_UPLOADS) == 0
-                     ? expire_session(store, path.data, &reason)
-                     : file_remove_tree(store->temporary, path.data, &reason);
+        result = has_locks(directory) ? expire_session(store, path.data, &reason)
+                                      : file_remove_tree(store->temporary, path.data, &reason);
         if (result < 0) {
             *error = reason;
+            failed = -1;
+        }
+    }
+    return failed;
+}
+
+static int expire_partial(struct store *store, time_t before, struct error *error)
+{
+    AUTO_FILE_NAMES struct file_names upstreams = FILE_NAMES_INIT;
+    int failed = 0;
+
+    if (file_list(store->temporary, LAYOUT_PARTIAL, &upstreams, error) < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < upstreams.count; i++) {
+        AUTO_BUFFER struct buffer path = BUFFER_INIT;
+
+        buffer_format(&path, LAYOUT_PARTIAL "/%s", upstreams.names[i]);
+        if (expire_in(store, path.data, before, error) < 0) {
             failed = -1;
         }
     }
@@ -98,6 +123,7 @@ int expire_abandoned(struct store *store, struct error *error)
     enum { SWEEP_INTERVAL = 3600 };
     struct stat status;
     time_t now = time(NULL);
+    time_t before;
     int failed = 0;
 
     if (fstatat(store->temporary, LAYOUT_SWEPT, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
@@ -107,11 +133,11 @@ int expire_abandoned(struct store *store, struct error *error)
     if (touch(store, LAYOUT_SWEPT, &now, error) < 0) {
         return -1;
     }
+    before = now - (time_t)store->options->upload_expiry;
     for (size_t i = 0; i < sizeof(directories) / sizeof(*directories); i++) {
-        if (expire_in(store, directories[i], now - (time_t)store->options->upload_expiry, error) <
-            0) {
+        if (expire_in(store, directories[i], before, error) < 0) {
             failed = -1;
         }
     }
-    return failed;
+    return expire_partial(store, before, error) < 0 ? -1 : failed;
 }

@@ -143,22 +143,22 @@ struct path layout_origin(const struct digest *digest, const char *upstream)
 
 struct path layout_upstream(const char *upstream, const char *what)
 {
-    return path_format("_berth/upstreams/%s/%s", upstream, what);
+    return path_format(LAYOUT_UPSTREAMS "/%s/%s", upstream, what);
 }
 
 struct path layout_token(const char *upstream, const struct digest *key)
 {
-    return path_format("_berth/upstreams/%s/tokens/%s", upstream, digest_hex(key));
+    return path_format(LAYOUT_UPSTREAMS "/%s/tokens/%s", upstream, digest_hex(key));
 }
 
 struct path layout_flight(const struct digest *key)
 {
-    return path_format("_berth/flights/%.2s/%s", digest_hex(key), digest_hex(key));
+    return path_format(LAYOUT_FLIGHTS "/%.2s/%s", digest_hex(key), digest_hex(key));
 }
 
 struct path layout_memo(const struct digest *key)
 {
-    return path_format("_berth/memos/%.2s/%s", digest_hex(key), digest_hex(key));
+    return path_format(LAYOUT_MEMOS "/%.2s/%s", digest_hex(key), digest_hex(key));
 }
 
 struct path layout_slot(const char *host, const char *upstream, unsigned number)

@@ -66,6 +66,11 @@ struct path layout_lock(unsigned number);
 #define ORIGIN_ANYBODY "anybody"
 struct path layout_origin(const struct digest *digest, const char *upstream);
 
+#define LAYOUT_UPSTREAMS "_berth/upstreams"
+#define LAYOUT_FLIGHTS "_berth/flights"
+#define LAYOUT_MEMOS "_berth/memos"
+#define LAYOUT_CACHE_SWEPT "_berth/swept"
+
 /* What all workers know of an upstream: its trouble, its rate limit, its tokens. */
 struct path layout_upstream(const char *upstream, const char *what);
 struct path layout_token(const char *upstream, const struct digest *key);

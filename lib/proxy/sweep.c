@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/proxy/sweep.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "lib/base/lock.h"
+#include "lib/base/log.h"
+#include "lib/base/text.h"
+#include "lib/proxy/memo.h"
+#include "lib/store/expire.h"
+
+enum {
+    KEEP_SECONDS = 86400,
+    SWEEP_SECONDS = 3600, /* between two sweeps */
+};
+
+/* Removes a file if it is of no more use. */
+typedef void drop(struct store *cache, const char *path);
+
+static bool is_old(const struct store *cache, const char *path)
+{
+    struct stat status;
+
+    return fstatat(cache->root, path, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           time(NULL) - status.st_mtime > KEEP_SECONDS;
+}
+
+static void drop_memo(struct store *cache, const char *path)
+{
+    if (is_old(cache, path)) {
+        memo_forget((struct file_place){cache->root, path});
+    }
+}
+
+/* A token's first line is when it expires. */
+static void drop_token(struct store *cache, const char *path)
+{
+    AUTO_BUFFER struct buffer memo = BUFFER_INIT;
+    AUTO_BUFFER struct buffer line = BUFFER_INIT;
+    struct error ignored;
+    uint64_t expires;
+    time_t written;
+
+    if (memo_read((struct file_place){cache->root, path}, &memo, &written, &ignored) <= 0) {
+        return;
+    }
+    memo_line(&memo, 0, &line);
+    if (!text_number(line.data, line.length, &expires) || (uint64_t)time(NULL) >= expires) {
+        memo_forget((struct file_place){cache->root, path});
+    }
+}
+
+/* A lock is removed by who holds it: others look again when they get one. */
+static void drop_lock(struct store *cache, const char *path)
+{
+    AUTO_LOCK struct lock lock = LOCK_INIT;
+    struct file_place place = {cache->root, path};
+    struct error ignored;
+
+    if (is_old(cache, path) && lock_take(&lock, place, LOCK_TRY, &ignored) == LOCK_TAKEN) {
+        memo_forget(place);
+    }
+}
+
+static void sweep_directory(struct store *cache, const char *directory, drop *drop_file)
+{
+    AUTO_FILE_NAMES struct file_names names = FILE_NAMES_INIT;
+    struct error ignored;
+
+    if (file_list(cache->root, directory, &names, &ignored) <= 0) {
+        return;
+    }
+    for (size_t i = 0; i < names.count; i++) {
+        AUTO_BUFFER struct buffer path = BUFFER_INIT;
+
+        buffer_format(&path, "%s/%s", directory, names.names[i]);
+        drop_file(cache, path.data);
+    }
+}
+
+/* The same for each directory in `parent`, `below` it. */
+static void sweep_each(struct store *cache, const char *parent, const char *below, drop *drop_file)
+{
+    AUTO_FILE_NAMES struct file_names names = FILE_NAMES_INIT;
+    struct error ignored;
+
+    if (file_list(cache->root, parent, &names, &ignored) <= 0) {
+        return;
+    }
+    for (size_t i = 0; i < names.count; i++) {
+        AUTO_BUFFER struct buffer path = BUFFER_INIT;
+
+        buffer_format(&path, "%s/%s%s", parent, names.names[i], below);
+        sweep_directory(cache, path.data, drop_file);
+    }
+}
+
+/* Whether the last sweep is long enough ago; then the next one counts from now. */
+static bool is_due(struct store *cache)
+{
+    struct file_place place = {cache->root, LAYOUT_CACHE_SWEPT};
+    AUTO_BUFFER struct buffer nothing = BUFFER_INIT;
+    struct error ignored;
+    time_t swept;
+
+    if (memo_read(place, &nothing, &swept, &ignored) > 0 && time(NULL) - swept < SWEEP_SECONDS) {
+        return false;
+    }
+    return memo_write(cache, place, &nothing, &ignored) == 0;
+}
+
+void sweep_cache(struct store *cache)
+{
+    struct error error;
+
+    if (expire_abandoned(cache, &error) < 0) {
+        log_warning("what is abandoned in the cache cannot be removed: %s", error.message);
+    }
+    if (is_due(cache)) {
+        sweep_each(cache, LAYOUT_UPSTREAMS, "/tokens", drop_token);
+        sweep_each(cache, LAYOUT_MEMOS, "", drop_memo);
+        sweep_each(cache, LAYOUT_FLIGHTS, "", drop_lock);
+    }
+}
