@@ -1,0 +1,351 @@
+"""Blobs of other registries: one download for everybody, that survives whoever leaves, breaks or is killed."""
+import os
+import random
+import re
+import signal
+import time
+
+import pytest
+
+from harness import content
+from harness.content import MIB
+from harness.mounts import SmallMemory
+from harness.process import read, runs, send_signal, wait_until
+from harness.server import BERTH
+from harness.upstream_fixtures import *  # noqa: F401,F403 pylint: disable=all
+from harness.upstream_site import Download, Site, download, downloads
+
+SLACK = 8 * MIB  # bytes that may have to be fetched again after a break
+
+
+def fillers(site):
+    """Processes that download: they are in a session of their own and have left the pool."""
+    return [pid for pid in site.server.processes() if runs(pid, BERTH) and pid not in site.server.pids
+            and int(read(f"/proc/{pid}/stat").rpartition(")")[2].split()[3]) == pid]
+
+
+def offered(upstream, size, name="app"):
+    data = content.noise(size)
+    return data, upstream.add_blob(data)
+
+
+def shaped(upstream, rate):
+    def slow(reply, _):
+        reply.rate = rate
+    upstream.when(slow, "/blobs/")
+
+
+def assert_right(got, data):
+    assert got.status == 200 and got.is_whole, got
+    assert got.digest == content.digest(data)
+    assert got.answer["Docker-Content-Digest"] == content.digest(data)
+
+
+def test_fifty_clients_share_one_download_of_an_uncached_blob(site, upstream):
+    data, digest = offered(upstream, 64 * MIB)
+    target = site.at(upstream).blob(digest)
+    begin = time.monotonic()
+    with downloads(site.client, target, 50) as cold:
+        pass
+    cold_seconds = time.monotonic() - begin
+    for each in cold:
+        assert_right(each, data)
+    assert [each.method for each in upstream.asked("/blobs/")] == ["GET"]
+    assert upstream.sent() <= 1.01 * len(data)
+    begin = time.monotonic()
+    with downloads(site.client, target, 50) as warm:
+        pass
+    warm_seconds = time.monotonic() - begin
+    assert all(each.is_whole and each.digest == digest for each in warm)
+    assert len(upstream.asked("/blobs/")) == 1
+    print(f"50 clients, 64 MiB: cold {cold_seconds:.2f} s, cached {warm_seconds:.2f} s")
+    assert cold_seconds <= 3 * warm_seconds
+
+
+def test_everybody_gets_the_first_byte_of_a_slow_download_within_a_second(site, upstream):
+    data, digest = offered(upstream, 40 * MIB)
+    shaped(upstream, 20_000_000)
+    with downloads(site.client, site.at(upstream).blob(digest), 50) as clients:
+        pass
+    for each in clients:
+        assert_right(each, data)
+        assert each.seconds >= 1.5, "the upstream was not slow"
+    slowest = max(each.first_byte for each in clients)
+    print(f"first byte after {slowest:.2f} s at most")
+    assert slowest <= 1
+    assert len(upstream.asked("/blobs/")) == 1
+
+
+def test_a_download_goes_on_when_its_client_leaves(site, upstream):
+    data, digest = offered(upstream, 24 * MIB)
+    shaped(upstream, 20_000_000)
+    Download(site.client, site.at(upstream).blob(digest), leave_after=MIB).result()
+    wait_until(lambda: not fillers(site), 20, "the end of the fill")
+    assert upstream.sent() == len(data)
+    assert_right(download(site.client, site.at(upstream).blob(digest)), data)
+    assert len(upstream.asked("/blobs/")) == 1
+
+
+def test_killed_downloads_are_resumed_where_they_stopped(site, upstream):
+    """kill -9 of the filler: the client gets the right blob, or a clean cut; nothing is fetched twice but the last bytes."""
+    data, digest = offered(upstream, 48 * MIB)
+    shaped(upstream, 24_000_000)
+    target, kills, whole, cut = site.at(upstream).blob(digest), 0, 0, 0
+    rng = random.Random(3)
+    with site.expecting_cuts():
+        clients = [Download(site.client, target) for _ in range(4)]
+        for at in sorted(rng.randrange(MIB, 40 * MIB) for _ in range(4)):
+            wait_until(lambda: upstream.sent() >= at or not any(each.is_alive() for each in clients), 30, f"{at} bytes")
+            for pid in fillers(site):
+                send_signal(pid, signal.SIGKILL)
+                kills += 1
+        for each in clients:
+            each.result()
+            if each.is_whole:
+                assert each.digest == digest
+                whole += 1
+            else:
+                assert each.size < len(data)
+                cut += 1
+        assert_right(download(site.client, target), data)
+    print(f"{kills} kills: {whole} whole, {cut} cut, {upstream.sent()} of {len(data)} bytes sent by the upstream")
+    assert kills >= 3
+    assert whole + cut == 4
+    assert upstream.sent() <= len(data) + kills * SLACK
+
+
+def test_killed_senders_cut_the_answer(site, upstream):
+    """kill -9 of the process that sends to a client: a clean cut, at once, that cannot be taken for the end."""
+    data, digest = offered(upstream, 64 * MIB)
+    shaped(upstream, 10_000_000)
+    with site.expecting_cuts():
+        client = Download(site.client, site.at(upstream).blob(digest))
+        wait_until(lambda: client.size > 2 * MIB, 20, "some bytes")
+        filling = fillers(site)
+        senders = [pid for pid in site.server.processes()
+                   if runs(pid, BERTH) and pid not in site.server.pids and pid not in filling]
+        assert len(senders) == 1 and len(filling) == 1
+        os.kill(senders[0], signal.SIGKILL)
+        killed = time.monotonic()
+        client.result(20)
+        assert time.monotonic() - killed < 5
+        assert not client.is_whole and client.size < len(data), client
+        wait_until(lambda: not fillers(site), 20, "the end of the fill")
+        assert_right(download(site.client, site.at(upstream).blob(digest)), data)
+    assert len(upstream.asked("/blobs/")) == 1
+
+
+def test_an_upstream_that_breaks_off_is_resumed(site, upstream):
+    data, digest = offered(upstream, 40 * MIB)
+    rng, cuts = random.Random(7), 20
+
+    def cut(reply, _):
+        reply.cut = rng.randrange(MIB // 2, 3 * MIB // 2)
+    upstream.when(cut, "/blobs/", times=cuts)
+    assert_right(download(site.client, site.at(upstream).blob(digest)), data)
+    requests = upstream.asked("/blobs/")
+    assert len(requests) == cuts + 1
+    assert all(each["Range"] for each in requests[1:])
+    print(f"{cuts} cuts: {upstream.sent()} of {len(data)} bytes")
+    assert upstream.sent() <= len(data) + cuts * SLACK
+
+
+def test_an_upstream_without_ranges_starts_over(site, upstream):
+    """It sends everything again; what the client has already is not sent twice, and the digest decides."""
+    data, digest = offered(upstream, 8 * MIB)
+    upstream.ranges = False
+    upstream.when(lambda reply, _: setattr(reply, "cut", 5 * MIB), "/blobs/", times=1)
+    with site.expecting_cuts():
+        got = download(site.client, site.at(upstream).blob(digest))
+        if got.is_whole:
+            assert_right(got, data)
+        else:
+            assert got.size < len(data), got
+    assert_right(download(site.client, site.at(upstream).blob(digest)), data)
+
+
+def test_ranges_are_answered_from_a_download_under_way(site, upstream):
+    data, digest = offered(upstream, 32 * MIB)
+    shaped(upstream, 8_000_000)
+    target = site.at(upstream).blob(digest)
+    whole = Download(site.client, target)
+    wait_until(lambda: whole.size > 4 * MIB, 20, "some bytes")
+    for first, last in ((0, 99), (MIB, 2 * MIB - 1), (5 * MIB, 6 * MIB + 7)):
+        part = download(site.client, target, {"Range": f"bytes={first}-{last}"})
+        assert part.status == 206 and part.is_whole, part
+        assert part.answer["Content-Range"] == f"bytes {first}-{last}/{len(data)}"
+        assert part.digest == content.digest(data[first:last + 1])
+    assert len(upstream.asked("/blobs/", "GET")) == 1
+    head = site.client.exists(target)
+    assert (head.status, head["Content-Length"], head["Docker-Content-Digest"]) == (200, str(len(data)), digest)
+    assert len(upstream.asked("/blobs/")) == 1
+    # Far beyond what is there: passed through, and not after the seconds that the rest takes.
+    begin = time.monotonic()
+    part = download(site.client, target, {"Range": f"bytes={31 * MIB}-{31 * MIB + 99}"})
+    assert time.monotonic() - begin < 1.5
+    assert (part.status, part.digest) == (206, content.digest(data[31 * MIB:31 * MIB + 100])), part
+    assert part.answer["Content-Range"] == f"bytes {31 * MIB}-{31 * MIB + 99}/{len(data)}"
+    assert [each["Range"] for each in upstream.asked("/blobs/", "GET")] == [None, f"bytes={31 * MIB}-{31 * MIB + 99}"]
+    assert_right(whole.result(), data)
+
+
+def test_a_range_of_an_uncached_blob_is_answered(site, upstream):
+    data, digest = offered(upstream, 3 * MIB)
+    part = site.client.get(site.at(upstream).blob(digest), {"Range": "bytes=1000000-1000099"})
+    assert (part.status, part.body) == (206, data[1000000:1000100]), part
+    assert part["Content-Range"] == f"bytes 1000000-1000099/{len(data)}"
+    beyond = site.client.get(site.at(upstream).blob(digest), {"Range": f"bytes={len(data)}-"})
+    assert (beyond.status, beyond["Content-Range"]) == (416, f"bytes */{len(data)}"), beyond
+    whole = site.client.get(site.at(upstream).blob(digest))
+    assert whole.body == data
+
+
+def test_head_of_an_uncached_blob_answers_as_get_would(site, upstream):
+    data, digest = offered(upstream, 100_000)
+    head = site.client.exists(site.at(upstream).blob(digest))
+    assert head.status == 200, head
+    assert [each.method for each in upstream.asked()] == ["HEAD"]
+    got = site.client.get(site.at(upstream).blob(digest))
+    assert got.body == data
+    for name in ("Content-Length", "Content-Type", "Docker-Content-Digest", "ETag", "Cache-Control", "Accept-Ranges"):
+        assert head[name] == got[name], name
+    absent = site.client.exists(site.at(upstream).blob(content.ABSENT))
+    assert absent.status == 404
+
+
+def test_an_empty_blob_comes_through(site, upstream):
+    digest = upstream.add_blob(b"")
+    got = site.client.get(site.at(upstream).blob(digest))
+    assert (got.status, got.body, got["Content-Length"]) == (200, b"", "0")
+
+
+@pytest.mark.parametrize("size", [1, 65535, 65536, 65537, 131073])
+def test_blobs_around_what_is_held_back_come_through(nginx_site, upstream, size):
+    data, digest = offered(upstream, size)
+    got = nginx_site.client.get(nginx_site.at(upstream).blob(digest))
+    assert (got.status, got.body) == (200, data)
+
+
+@pytest.mark.parametrize("size", [1000, 3 * MIB])
+def test_content_with_another_digest_reaches_nobody(site, upstream, size):
+    wrong, digest = content.noise(size), content.digest(content.noise(10))
+    upstream.blobs[digest] = wrong
+    with site.expecting_cuts():
+        got = download(site.client, site.at(upstream).blob(digest))
+        assert not (got.status == 200 and got.is_whole), got
+        again = download(site.client, site.at(upstream).blob(digest))
+        assert not (again.status == 200 and again.is_whole), again
+    assert not (site.cache / "docker/registry/v2/blobs/sha256" / digest[7:9] / digest[7:]).exists()
+
+
+def test_a_blob_that_becomes_right_is_served(site, upstream):
+    data = content.noise(2 * MIB)
+    digest = content.digest(data)
+    upstream.blobs[digest] = bytes(len(data))
+    with site.expecting_cuts():
+        assert not (download(site.client, site.at(upstream).blob(digest))).is_whole
+        upstream.blobs[digest] = data
+        assert_right(download(site.client, site.at(upstream).blob(digest)), data)
+
+
+@pytest.mark.parametrize("claimed", [-1000, 1000])
+def test_a_wrong_content_length_never_completes_wrong_content(site, upstream, claimed):
+    data, digest = offered(upstream, MIB)
+
+    def lie(reply, _):
+        reply.length = len(data) + claimed
+    upstream.when(lie, "/blobs/", "GET")
+    with site.expecting_cuts():
+        got = download(site.client, site.at(upstream).blob(digest))
+        assert not (got.status == 200 and got.is_whole), got
+    upstream.well_again()
+    assert_right(download(site.client, site.at(upstream).blob(digest)), data)
+
+
+def test_a_blob_without_content_length_comes_through(site, upstream):
+    """Chunked: its size is known at the end only, and Content-Length is sent all the same (§4)."""
+    data, digest = offered(upstream, 2 * MIB)
+
+    def chunked(reply, _):
+        reply.headers["Transfer-Encoding"] = "chunked"
+        reply.length = None
+        reply.body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(data), data)
+    upstream.when(chunked, "/blobs/", "GET")
+    got = download(site.client, site.at(upstream).blob(digest))
+    assert_right(got, data)
+
+
+def test_a_stalled_download_ends_for_the_client(site, upstream):
+    """Silence longer than stall_timeout, again and again: tried again some times, then a cut; never a hang."""
+    data, digest = offered(upstream, 4 * MIB)
+
+    def stall(reply, request):
+        reply.stall = MIB if not request["Range"] else 0
+    upstream.when(stall, "/blobs/")
+    with site.expecting_cuts():
+        got = Download(site.client, site.at(upstream).blob(digest)).result(90)
+        assert not got.is_whole, got
+    upstream.well_again()
+
+
+def test_a_stall_is_overcome(site, upstream):
+    data, digest = offered(upstream, 6 * MIB)
+    upstream.when(lambda reply, _: setattr(reply, "stall", 3 * MIB), "/blobs/", times=1)
+    got = download(site.client, site.at(upstream).blob(digest))
+    assert_right(got, data)
+    assert len(upstream.asked("/blobs/")) == 2
+    assert upstream.asked("/blobs/")[1]["Range"].startswith("bytes=")
+
+
+def test_content_is_not_cached_when_the_disk_is_full_but_served(new_directory, mounted):
+    """§6 and issue: a full disk stops caching, not serving."""
+    for web in ("nginx", "lighttpd"):
+        directory = new_directory(f"full-{web}")
+        (SmallMemory(f"{directory}/small", 12))
+        memory = mounted(SmallMemory(f"{directory}/small", 12))
+        with Site(directory, web, 2, expected_faults=True) as site:
+            configuration = site.server.configuration.read_text()
+            site.server.stop()
+            site.server.configuration.write_text(configuration.replace("proxy_storage = storage/proxy",
+                                                                       f"proxy_storage = {memory.point}/proxy"))
+            site.server.start()
+            upstream = site.take()
+            small, large = content.noise(MIB), content.noise(40 * MIB)
+            _, digest = upstream.add_image("app", "1", [small, large])
+            assert site.client.get(site.at(upstream).manifest("1")).status == 200
+            assert_right(download(site.client, site.at(upstream).blob(content.digest(large))), large)
+            assert_right(download(site.client, site.at(upstream).blob(content.digest(large))), large)
+            assert_right(download(site.client, site.at(upstream).blob(content.digest(small))), small)
+            # Now not a byte is left: manifests and blobs are passed through all the same.
+            with open(memory.point / "filler", "wb") as file:
+                with pytest.raises(OSError):
+                    while True:
+                        file.write(bytes(4096))
+                        file.flush()
+            other = site.take()
+            document, digest = other.add_image("app", "2", [content.noise(MIB)])
+            layer = next(iter(sorted(other.blobs.values(), key=len, reverse=True)))
+            answer = site.client.get(site.at(other).manifest("2"))
+            assert (answer.status, answer.body, answer["Docker-Content-Digest"]) == (200, document, digest), answer
+            assert_right(download(site.client, site.at(other).blob(content.digest(layer))), layer)
+            assert site.client.get(site.at(upstream).blob(content.digest(small))).body == small
+            site.server.stop()
+            memory.unmount()
+
+
+def test_a_download_keeps_nothing_of_the_client_back_from_the_upstream(nginx_site, upstream):
+    """No header of the client's goes there but Accept and Range."""
+    data, digest = offered(upstream, 1000)
+    nginx_site.client.get(nginx_site.at(upstream).blob(digest), {
+        "Authorization": "Bearer secret", "Cookie": "secret", "X-Secret": "secret", "User-Agent": "secret", "Referer": "http://secret/"})
+    for request in upstream.asked():
+        assert "secret" not in str(request.headers)
+        assert set(request.headers) <= {"host", "accept", "range", "user-agent", "via"}, request.headers
+
+
+def test_the_access_lines_of_a_pull_are_those_of_a_hosted_one(nginx_site, upstream):
+    data, digest = offered(upstream, 1000)
+    target = nginx_site.at(upstream).blob(digest)
+    nginx_site.server.log()
+    assert nginx_site.client.get(target).body == data
+    wait_until(lambda: re.search(rf"GET {re.escape(target)} 200 1000 \d+ms - ", nginx_site.server.whole_log()), 5, "the access line")

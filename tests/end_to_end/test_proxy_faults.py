@@ -1,0 +1,331 @@
+"""Everything that can be wrong with another registry: what is cached is served with a warning, what is not gets a clear answer."""
+import contextlib
+import json
+import re
+import statistics
+import time
+
+import pytest
+
+from harness import content
+from harness.process import wait_until
+from harness.upstream import error
+from harness.upstream_fixtures import *  # noqa: F401,F403 pylint: disable=all
+from harness.upstream_http import Reply
+from harness.upstream_site import Download, Site
+from test_proxy_manifest import make_old
+
+
+def change(**values):
+    """A rule that sets parts of the reply."""
+    def spoil(reply, _):
+        for name, value in values.items():
+            setattr(reply, name, value)
+    return spoil
+
+
+def become(other):
+    """A rule that answers `other` instead."""
+    def spoil(reply, _):
+        reply.__dict__.update(other.__dict__)
+    return spoil
+
+
+def refused(upstream):
+    upstream.close()
+
+
+def redirects(target):
+    return become(Reply(307, b"", {"Location": target}))
+
+
+HTML = Reply(200, b"<!DOCTYPE html><title>Please log in</title>", {"Content-Type": "text/html"})
+LIMITED = error(429, "TOOMANYREQUESTS", "You have reached your pull rate limit", {"Retry-After": "7"})
+
+# name: (how it is broken, status, code, what errors[].detail must have)
+FAULTS = {
+    "connection refused": (None, 502, "UNSUPPORTED", {}),
+    "closed before answering": (change(silent=True), 502, "UNSUPPORTED", {}),
+    "500": (become(error(500, "UNKNOWN", "the database is on fire")), 502, "UNSUPPORTED",
+            {"status": 500, "message": "the database is on fire"}),
+    "502 in HTML": (become(Reply(502, b"<html>Bad Gateway</html>", {"Content-Type": "text/html"})), 502, "UNSUPPORTED", {"status": 502}),
+    "503": (become(error(503, "UNAVAILABLE", "down for maintenance")), 502, "UNSUPPORTED", {"status": 503, "message": "down for maintenance"}),
+    "504": (become(error(504, "UNKNOWN", "nobody home")), 502, "UNSUPPORTED", {"status": 504, "message": "nobody home"}),
+    "429": (become(LIMITED), 429, "TOOMANYREQUESTS", {"status": 429, "message": "You have reached your pull rate limit"}),
+    "429 without Retry-After": (become(error(429, "TOOMANYREQUESTS", "slow down")), 429, "TOOMANYREQUESTS",
+                                {"status": 429, "message": "slow down"}),
+    "401 without a way in": (become(error(401, "UNAUTHORIZED", "go away")), 502, "UNSUPPORTED", {"status": 401, "message": "go away"}),
+    "401 for ever": (become(error(401, "UNAUTHORIZED", "no", {"WWW-Authenticate": 'Basic realm="x"'})), 502, "UNSUPPORTED", {"status": 401}),
+    "403": (become(error(403, "DENIED", "not for you")), 502, "UNSUPPORTED", {"status": 403, "message": "not for you"}),
+    "400": (become(error(400, "UNSUPPORTED", "what?")), 502, "UNSUPPORTED", {"status": 400, "message": "what?"}),
+    "HTML instead of JSON": (become(HTML), 502, "UNSUPPORTED", {"status": 200}),
+    "JSON that is no manifest": (become(Reply(200, b'{"hello": 1}', {"Content-Type": "application/json"})), 502, "UNSUPPORTED", {}),
+    "an empty answer": (become(Reply(200, b"", {"Content-Type": content.IMAGE})), 502, "UNSUPPORTED", {}),
+    "an endless answer": (change(endless=True), 502, "UNSUPPORTED", {}),
+    "longer than announced": (change(length=20), 502, "UNSUPPORTED", {}),
+    "shorter than announced": (change(length=100_000), 502, "UNSUPPORTED", {}),
+    "cut": (change(cut=20), 502, "UNSUPPORTED", {}),
+    "a redirect in circles": (lambda reply, request: redirects(request.target)(reply, request), 502, "UNSUPPORTED", {}),
+    "a redirect to nowhere": (become(Reply(302, b"")), 502, "UNSUPPORTED", {}),
+    "a redirect to a file": (redirects("file:///etc/passwd"), 502, "UNSUPPORTED", {}),
+    "no HTTP": (lambda reply, _: reply.headers.update({"X": "y" * 100_000}), 502, "UNSUPPORTED", {}),
+    "silence": (change(mute=True), 504, "UNSUPPORTED", {}),
+    "a stall in the middle": (change(stall=20), 504, "UNSUPPORTED", {}),
+}
+# What Retry-After may be: the upstream's seconds, and a part of it more so that not all clients come back at once.
+RETRY = {"429": range(7, 12), "429 without Retry-After": range(30, 47)}
+
+
+@contextlib.contextmanager
+def broken(upstream, fault):
+    if FAULTS[fault][0]:
+        upstream.when(FAULTS[fault][0])
+    else:
+        upstream.close()
+    yield
+    upstream.free.set()
+
+
+def assert_explained(answer, upstream, fault):
+    _, status, code, detail = FAULTS[fault]
+    assert (answer.status, answer.codes()) == (status, [code]), answer
+    assert answer["WWW-Authenticate"] is None and answer["Warning"] is None, answer
+    said = answer.json()["errors"][0]["detail"]
+    assert said["upstream"] == upstream.alias and said["message"], answer
+    assert said.get("status") == detail.get("status", said.get("status")), answer
+    assert detail.get("message", "") in said["message"], answer
+    assert (answer["Retry-After"] is not None) == (status == 429), answer
+    if status == 429:
+        assert int(answer["Retry-After"]) in RETRY[fault], answer
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_without_anything_cached_is_explained(nginx_site, upstream, fault):
+    _, digest = upstream.add_image("app", "1")
+    with broken(upstream, fault):
+        begin = time.monotonic()
+        assert_explained(nginx_site.client.get(nginx_site.at(upstream).manifest("1")), upstream, fault)
+        assert time.monotonic() - begin < 6
+        answer = nginx_site.client.exists(nginx_site.at(upstream).manifest(digest))
+        assert answer.status == FAULTS[fault][1] or "HTML" in fault or "JSON" in fault or "answer" in fault or "announced" in fault \
+            or fault in ("cut", "a stall in the middle"), answer
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_with_a_cached_tag_is_a_warning(nginx_site, upstream, fault):
+    data, digest = upstream.add_image("app", "1")
+    repository = nginx_site.at(upstream)
+    assert nginx_site.client.get(repository.manifest("1")).body == data
+    upstream.add_image("app", "1")  # it moved, so that the fault is met by GET too
+    make_old(nginx_site, upstream, "1")
+    with broken(upstream, fault):
+        for method in ("GET", "HEAD"):
+            answer = nginx_site.client.request(method, repository.manifest("1"))
+            if method == "HEAD" and answer["Docker-Content-Digest"] != digest:
+                continue  # a fault of bodies: HEAD sees the tag move
+            assert (answer.status, answer["Docker-Content-Digest"]) == (200, digest), answer
+            assert method == "HEAD" or answer.body == data
+            assert re.fullmatch(r'299 - "[^"\\]+"', answer["Warning"] or ""), answer
+        answer = nginx_site.client.get(repository.manifest(digest))
+        assert (answer.status, answer["Warning"], answer.body) == (200, None, data), "a digest is never old"
+
+
+@pytest.mark.parametrize("fault", ["connection refused", "503", "429", "HTML instead of JSON", "silence"])
+def test_faults_are_the_same_behind_lighttpd(new_directory, fault):
+    with Site(new_directory("lighttpd"), "lighttpd", 2) as site:
+        cold, warm = site.take(), site.take()
+        cold.add_image("app", "1")
+        data, digest = warm.add_image("app", "1")
+        assert site.client.get(site.at(warm).manifest("1")).body == data
+        warm.add_image("app", "1")
+        make_old(site, warm, "1")
+        with broken(cold, fault), broken(warm, fault):
+            assert_explained(site.client.get(site.at(cold).manifest("1")), cold, fault)
+            answer = site.client.get(site.at(warm).manifest("1"))
+            assert (answer.status, answer["Docker-Content-Digest"]) == (200, digest), answer
+            assert re.fullmatch(r'299 - "[^"\\]+"', answer["Warning"] or ""), answer
+
+
+BLOB_FAULTS = ["connection refused", "closed before answering", "500", "503", "429", "401 for ever", "403", "a redirect in circles",
+               "a redirect to nowhere", "silence"]
+
+
+@pytest.mark.parametrize("fault", BLOB_FAULTS)
+def test_a_blob_that_cannot_be_had_is_explained(nginx_site, upstream, fault):
+    data = content.noise(1000)
+    digest = upstream.add_blob(data)
+    with broken(upstream, fault):
+        assert_explained(nginx_site.client.get(nginx_site.at(upstream).blob(digest)), upstream, fault)
+        assert nginx_site.client.exists(nginx_site.at(upstream).blob(digest)).status == FAULTS[fault][1]
+
+
+@pytest.mark.parametrize("body", [b"<html>log in</html>", b""])
+def test_html_instead_of_a_blob_reaches_nobody(nginx_site, upstream, body):
+    digest = upstream.add_blob(content.noise(1000))
+    upstream.when(become(Reply(200, body, {"Content-Type": "text/html"})))
+    with nginx_site.expecting_cuts():
+        got = Download(nginx_site.client, nginx_site.at(upstream).blob(digest)).result()
+        assert got.status == 502 or not got.is_whole, (got, got.body)
+
+
+def test_an_upstream_that_speaks_no_tls_is_502(new_directory, nginx_site):
+    section = f"[upstream plain]\nurl = https://127.0.0.1:{nginx_site.server.port}\nallow_private_address = yes\n"
+    with Site(new_directory("tls"), settings=section) as site:
+        answer = site.client.get("/v2/proxy/plain/app/manifests/1")
+        assert (answer.status, answer.codes()) == (502, ["UNSUPPORTED"]), answer
+        assert answer.json()["errors"][0]["detail"]["upstream"] == "plain"
+
+
+def test_a_name_that_does_not_resolve_is_502(nginx_site):
+    answer = nginx_site.client.get("/v2/proxy/registry.invalid/app/manifests/1")
+    assert (answer.status, answer.codes()) == (502, ["UNSUPPORTED"]), answer
+    assert answer.json()["errors"][0]["detail"]["upstream"] == "registry.invalid"
+
+
+def test_a_dead_upstream_is_remembered_by_all_workers(nginx_site, upstream):
+    upstream.add_image("app", "1")
+    upstream.when(change(mute=True))
+    begin = time.monotonic()
+    assert nginx_site.client.get(nginx_site.at(upstream).manifest("1")).status == 504
+    first = time.monotonic() - begin
+    assert first >= 1.5
+    upstream.forget()
+    begin = time.monotonic()
+    for number in range(20):
+        for target in (nginx_site.at(upstream, f"app{number}").manifest("1"), nginx_site.at(upstream).blob(content.ABSENT)):
+            answer = nginx_site.client.get(target)
+            assert answer.status == 504, answer
+            assert answer.json()["errors"][0]["detail"]["upstream"] == upstream.alias
+    assert time.monotonic() - begin < 2, "nobody queues on its time-out"
+    assert upstream.asked() == []
+
+
+def test_an_upstream_that_is_back_is_used_again(nginx_site, upstream):
+    data, digest = upstream.add_image("app", "1")
+    upstream.when(become(error(503, "UNAVAILABLE", "a moment")), times=1)
+    assert nginx_site.client.get(nginx_site.at(upstream).manifest("1")).status == 502
+    answer = wait_until(lambda: next((each for each in [nginx_site.client.get(nginx_site.at(upstream).manifest("1"))]
+                                      if each.status == 200), None), 20, "the upstream's return to be seen")
+    assert answer.body == data
+    assert nginx_site.client.get(nginx_site.at(upstream).manifest(digest)).status == 200
+
+
+def test_after_429_nobody_asks_before_retry_after(nginx_site, upstream):
+    data, _ = upstream.add_image("app", "1")
+    upstream.when(become(error(429, "TOOMANYREQUESTS", "wait", {"Retry-After": "2"})), times=1)
+    assert nginx_site.client.get(nginx_site.at(upstream).manifest("1")).status == 429
+    begin = time.monotonic()
+    waits = set()
+    while (answer := nginx_site.client.get(nginx_site.at(upstream).manifest("1"))).status == 429:
+        waits.add(int(answer["Retry-After"]))
+        assert time.monotonic() - begin < 10, answer
+    assert answer.body == data
+    assert time.monotonic() - begin > 0.9
+    assert len(upstream.asked()) == 2, upstream.requests
+    assert len(waits) > 1, "jittered"
+
+
+def test_a_nearly_used_up_rate_limit_is_saved(nginx_site, upstream):
+    upstream.headers = {"RateLimit-Limit": "100;w=21600", "RateLimit-Remaining": "5;w=21600"}
+    data, digest = upstream.add_image("app", "1")
+    target = nginx_site.at(upstream).manifest("1")
+    assert nginx_site.client.get(target).body == data
+    upstream.add_image("app", "1")
+    make_old(nginx_site, upstream, "1", seconds=600)
+    upstream.forget()
+    answer = nginx_site.client.get(target)
+    assert (answer.status, answer["Docker-Content-Digest"]) == (200, digest), answer
+    assert upstream.asked() == [], "served past its time rather than burning the rest"
+    assert nginx_site.client.get(nginx_site.at(upstream).manifest("2")).status == 404, "what is not cached is asked for"
+    upstream.headers = {"RateLimit-Limit": "100;w=21600", "RateLimit-Remaining": "95;w=21600"}
+    assert nginx_site.client.get(nginx_site.at(upstream).manifest("3")).status == 404
+    make_old(nginx_site, upstream, "1", seconds=600)
+    assert nginx_site.client.get(target)["Docker-Content-Digest"] != digest
+
+
+def test_a_tag_that_is_gone_upstream_is_still_served_with_a_warning(nginx_site, upstream):
+    data, digest = upstream.add_image("app", "1")
+    target = nginx_site.at(upstream).manifest("1")
+    assert nginx_site.client.get(target).status == 200
+    del upstream.manifests["app", "1"]
+    make_old(nginx_site, upstream, "1")
+    answer = nginx_site.client.get(target)
+    assert (answer.status, answer.body) == (200, data) and answer["Warning"], answer
+
+
+def test_a_redirect_to_another_server_is_followed(nginx_site, upstream):
+    """As registries do that keep their blobs in object stores."""
+    store, data = nginx_site.take(), content.noise(5000)
+    digest = store.add_blob(data)
+    upstream.when(redirects(f"{store.url}/v2/app/blobs/{digest}?signature=1"), "/blobs/")
+    answer = nginx_site.client.get(nginx_site.at(upstream).blob(digest))
+    assert (answer.status, answer.body) == (200, data), answer
+    assert [each.target for each in store.asked()] == [f"/v2/app/blobs/{digest}?signature=1"]
+
+
+# --- others do not wait
+
+def ninety_ninth(values):
+    return statistics.quantiles(values, n=100)[98]
+
+
+def timed(action, count):
+    found = []
+    for _ in range(count):
+        begin = time.monotonic()
+        action()
+        found.append(time.monotonic() - begin)
+    return found
+
+
+@pytest.mark.parametrize("way", ["proxy", "ns", "mirror"])
+@pytest.mark.parametrize("web", ["nginx", "lighttpd"])
+def test_nobody_else_waits_for_a_stalled_upstream(new_directory, web, way):
+    settings = "[mirror]\nroot = up1\n" if way == "mirror" else ""
+    with Site(new_directory("stalled"), web, 2, settings=settings, proxy="maximum_waiting = 256") as site:
+        good, bad = site.take(), site.take()
+        data, _ = good.add_image("app", "1")
+        bad.when(change(mute=True))
+        repository = site.client.repository("hosted/app")
+        document = content.encode(content.image(content.descriptor(content.noise(), content.CONFIG), []))
+        repository.push_image("1")
+
+        def cached():
+            assert site.client.get(site.at(good).manifest("1")).body == data
+
+        def push():
+            assert site.client.post(repository.uploads).status == 202
+            assert repository.put_manifest("2", document).status in (201, 400)
+        cached()
+        push()
+        alone = {action: ninety_ninth(timed(action, 200)) for action in (cached, push)}
+        target = {"proxy": "/v2/proxy/up1/app{}/manifests/1", "ns": "/v2/app{}/manifests/1?ns=up1", "mirror": "/v2/app{}/manifests/1"}[way]
+        stuck = [Download(site.client, target.format(number)) for number in range(64)]
+        wait_until(lambda: len(bad.asked()) >= 64, 10, "64 clients that wait")
+        beside = {action: ninety_ninth(timed(action, 60)) for action in (cached, push)}
+        waiting = sum(each.is_alive() for each in stuck)
+        for each in stuck:
+            each.result(20)
+        for action in (cached, push):
+            print(f"{web} {way} {action.__name__}: p99 {alone[action] * 1000:.1f} ms, beside 64 stuck {beside[action] * 1000:.1f} ms ({waiting} at the end)")
+            assert beside[action] <= 2 * alone[action] + 0.010
+        assert waiting == 64, "they were stuck all the time"
+        assert {each.status for each in stuck} == {504}
+
+
+def test_too_many_waiting_clients_are_sent_away(new_directory):
+    with Site(new_directory("cap"), "nginx", 2, proxy="maximum_waiting = 8") as site:
+        good, bad = site.take(), site.take()
+        bad.when(change(mute=True))
+        data, _ = good.add_image("app", "1")
+        stuck = [Download(site.client, f"/v2/proxy/up1/app{number}/manifests/1") for number in range(20)]
+        refused = wait_until(lambda: [each for each in stuck if not each.is_alive()][15:] and [each for each in stuck if not each.is_alive()],
+                             5, "those who get no place")
+        for each in refused:
+            assert each.status == 429 and each.is_whole, each
+            assert json.loads(each.body)["errors"][0]["code"] == "TOOMANYREQUESTS"
+            assert 1 <= int(each.answer["Retry-After"]) <= 60
+        # One upstream that hangs gets no more than its share.
+        assert site.client.get(site.at(good).manifest("1")).body == data
+        assert [each.result(20).status for each in stuck].count(504) == 4
+        assert len({each.answer["Retry-After"] for each in refused}) > 1, "jittered"
