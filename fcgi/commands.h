@@ -17,6 +17,7 @@ enum exit_status {
 
 int command_check(const struct configuration *configuration, char **arguments);
 int command_setup(const struct configuration *configuration, char **arguments);
+int command_prefetch(const struct configuration *configuration, char **arguments);
 int command_configuration(const struct configuration *configuration, char **arguments);
 
 #endif

@@ -26,6 +26,10 @@ static const struct {
      command_check},
     {"configuration", "                         read the configuration and print what it means",
      command_configuration},
+    {"prefetch",
+     "[--platform OS/ARCH[/VARIANT]]... [--json] IMAGE...\n"
+     "                                               fill the cache with others' images",
+     command_prefetch},
 };
 
 static int usage(void)

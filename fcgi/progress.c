@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fcgi/progress.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/base/json.h"
+#include "lib/base/text.h"
+
+enum {
+    BAR_WIDTH = 20,
+    NAME_WIDTH = 19,     /* of a digest: enough to tell one from another */
+    DRAW_INTERVAL = 100, /* milliseconds */
+    USUAL_COLUMNS = 80,
+};
+
+static int64_t now_milliseconds(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void progress_init(struct progress *progress, bool json)
+{
+    const char *terminal = getenv("TERM");
+    bool can_redraw = isatty(STDOUT_FILENO) && terminal && strcmp(terminal, "dumb") != 0;
+
+    *progress = (struct progress){.form = can_redraw ? PROGRESS_BARS : PROGRESS_LINES};
+    if (json) {
+        progress->form = PROGRESS_JSON;
+    }
+}
+
+static size_t columns(void)
+{
+    struct winsize size;
+
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col
+                                                                           : USUAL_COLUMNS;
+}
+
+static void add_rate(const struct progress *progress, uint64_t done, struct buffer *line)
+{
+    int64_t elapsed = now_milliseconds() - progress->began;
+
+    if (elapsed > 0 && done > 0) {
+        buffer_add_text(line, "  ");
+        text_add_bytes((uint64_t)((double)done * 1000 / (double)elapsed), line);
+        buffer_add_text(line, "/s");
+    }
+}
+
+/* sha256:0123456789ab [=======>            ]  38%  10.3 MiB of 27.0 MiB  5.1 MiB/s */
+static void draw(const struct progress *progress, uint64_t done)
+{
+    double part = progress->size > 0 ? (double)done / (double)progress->size : 1;
+    int filled = (int)(part * BAR_WIDTH);
+    AUTO_BUFFER struct buffer line = BUFFER_INIT;
+    size_t width = columns() - 1;
+
+    buffer_format(&line, "%-*.*s [", NAME_WIDTH, NAME_WIDTH, progress->thing);
+    for (int i = 0; i < BAR_WIDTH; i++) {
+        buffer_add_text(&line, i < filled ? "=" : i == filled ? ">" : " ");
+    }
+    buffer_format(&line, "] %3d%%  ", (int)(part * 100));
+    text_add_bytes(done, &line);
+    buffer_add_text(&line, " of ");
+    text_add_bytes(progress->size, &line);
+    add_rate(progress, done, &line);
+    (void)printf("\r\033[K%.*s", (int)(line.length < width ? line.length : width), line.data);
+    (void)fflush(stdout);
+}
+
+void progress_begin(struct progress *progress, const char *thing, uint64_t size)
+{
+    progress->thing = thing;
+    progress->size = size;
+    progress->began = now_milliseconds();
+    progress->drawn = 0;
+}
+
+void progress_step(struct progress *progress, uint64_t done)
+{
+    int64_t now = now_milliseconds();
+
+    if (progress->form == PROGRESS_BARS && now - progress->drawn >= DRAW_INTERVAL) {
+        progress->drawn = now;
+        draw(progress, done);
+    }
+}
+
+static void print_json(const struct progress *progress, const char *result)
+{
+    AUTO_BUFFER struct buffer line = BUFFER_INIT;
+
+    json_open_object(&line, NULL);
+    json_text(&line, "image", progress->topic);
+    json_text(&line, "digest", progress->thing);
+    json_number(&line, "bytes", progress->size);
+    json_text(&line, "result", result);
+    json_close_object(&line);
+    (void)printf("%s\n", line.data);
+}
+
+void progress_end(struct progress *progress, const char *result)
+{
+    AUTO_BUFFER struct buffer size = BUFFER_INIT;
+
+    text_add_bytes(progress->size, &size);
+    switch (progress->form) {
+    case PROGRESS_BARS:
+        if (progress->drawn > 0) {
+            draw(progress, progress->size);
+            (void)printf("\n");
+        } else {
+            (void)printf("%-*.*s %s, %s\n", NAME_WIDTH, NAME_WIDTH, progress->thing, size.data,
+                         result);
+        }
+        break;
+    case PROGRESS_LINES:
+        (void)printf("%s: %s %s, %s\n", progress->topic, progress->thing, size.data, result);
+        break;
+    case PROGRESS_JSON:
+        print_json(progress, result);
+        break;
+    }
+    (void)fflush(stdout);
+    progress->drawn = 0;
+}
+
+void progress_abandon(struct progress *progress)
+{
+    if (progress->form == PROGRESS_BARS && progress->drawn > 0) {
+        (void)printf("\n");
+        (void)fflush(stdout);
+    }
+    progress->drawn = 0;
+}
