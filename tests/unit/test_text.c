@@ -252,6 +252,32 @@ static void reads_amounts_with_a_unit(void **state)
     }
 }
 
+static void tells_amounts_to_people(void **state)
+{
+    static const struct {
+        uint64_t bytes;
+        const char *text;
+    } rows[] = {
+        {0, "0 B"},
+        {1023, "1023 B"},
+        {1024, "1.0 KiB"},
+        {1536, "1.5 KiB"},
+        {1048575, "1.0 MiB"},
+        {1048576, "1.0 MiB"},
+        {1073741824, "1.0 GiB"},
+        {1099511627776, "1.0 TiB"},
+        {UINT64_MAX, "16777216.0 TiB"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        AUTO_BUFFER struct buffer out = BUFFER_INIT;
+
+        text_add_bytes(rows[i].bytes, &out);
+        assert_string_equal(out.data, rows[i].text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +292,7 @@ int main(void)
         cmocka_unit_test(encodes_what_is_not_plain),
         cmocka_unit_test(steps_through_lists),
         cmocka_unit_test(reads_amounts_with_a_unit),
+        cmocka_unit_test(tells_amounts_to_people),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
