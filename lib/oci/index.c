@@ -99,9 +99,8 @@ int index_parse(struct index *out_index, const struct document *document, struct
     AUTO_INDEX struct index index = INDEX_INIT;
     AUTO_FILE_NAMES struct file_names list = FILE_NAMES_INIT;
 
-    if (document_object_list(document, "manifests", &list)) {
-        index.children = memory_allocate(list.count + 1, sizeof(*index.children));
-    }
+    (void)document_object_list(document, "manifests", &list);
+    index.children = memory_allocate(list.count + 1, sizeof(*index.children));
     for (; index.count < list.count; index.count++) {
         if (child_parse(&index.children[index.count], list.names[index.count], error) < 0) {
             return -1;
