@@ -158,8 +158,9 @@ def test_ends_cleanly(run, server, mode, how):
     assert (status, left) == (0, [])
 
 
-@pytest.mark.parametrize("server, part, said", [("nginx", "web", "nginx ended"), ("nginx", "workers", "the workers ended"),
-                                                ("lighttpd", "web", "lighttpd ended")])
+@pytest.mark.parametrize("server, part, said", [("nginx", "web", "nginx ended with status 137"),
+                                                ("nginx", "workers", "the pool of workers ended with status 137"),
+                                                ("lighttpd", "web", "lighttpd ended with status 137")])
 def test_ends_when_a_part_ends(run, server, part, said):
     running = run(SERVER=server)
     os.kill(running.master(part), signal.SIGKILL)
