@@ -297,40 +297,44 @@ def test_a_stall_is_overcome(site, upstream):
     assert upstream.asked("/blobs/")[1]["Range"].startswith("bytes=")
 
 
-def test_content_is_not_cached_when_the_disk_is_full_but_served(new_directory, mounted):
-    """§6 and issue: a full disk stops caching, not serving."""
-    for web in ("nginx", "lighttpd"):
-        directory = new_directory(f"full-{web}")
-        (SmallMemory(f"{directory}/small", 12))
-        memory = mounted(SmallMemory(f"{directory}/small", 12))
-        with Site(directory, web, 2, expected_faults=True) as site:
-            configuration = site.server.configuration.read_text()
-            site.server.stop()
-            site.server.configuration.write_text(configuration.replace("proxy_storage = storage/proxy",
-                                                                       f"proxy_storage = {memory.point}/proxy"))
-            site.server.start()
-            upstream = site.take()
-            small, large = content.noise(MIB), content.noise(40 * MIB)
-            _, digest = upstream.add_image("app", "1", [small, large])
-            assert site.client.get(site.at(upstream).manifest("1")).status == 200
+def use_up(directory):
+    """Until not a byte is left."""
+    descriptor = os.open(directory / "ballast", os.O_WRONLY | os.O_CREAT)
+    try:
+        while os.write(descriptor, bytes(4096)):
+            pass
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)
+
+
+@pytest.mark.parametrize("web", ["nginx", "lighttpd"])
+def test_a_full_disk_stops_caching_not_serving(new_directory, mounted, web):
+    directory = new_directory("full")
+    memory = mounted(SmallMemory(f"{directory}/small", 12))
+    site = Site(directory, web, 2, expected_faults=True)
+    configuration = site.server.configuration.read_text()
+    site.server.configuration.write_text(configuration.replace("proxy_storage = storage/proxy", f"proxy_storage = {memory.point}/proxy"))
+    with site:
+        upstream, other = site.take(), site.take()
+        small, large = content.noise(MIB), content.noise(40 * MIB)
+        upstream.add_image("app", "1", [small, large])
+        assert site.client.get(site.at(upstream).manifest("1")).status == 200
+        for _ in range(2):
             assert_right(download(site.client, site.at(upstream).blob(content.digest(large))), large)
-            assert_right(download(site.client, site.at(upstream).blob(content.digest(large))), large)
-            assert_right(download(site.client, site.at(upstream).blob(content.digest(small))), small)
-            # Now not a byte is left: manifests and blobs are passed through all the same.
-            with open(memory.point / "filler", "wb") as file:
-                with pytest.raises(OSError):
-                    while True:
-                        file.write(bytes(4096))
-                        file.flush()
-            other = site.take()
-            document, digest = other.add_image("app", "2", [content.noise(MIB)])
-            layer = next(iter(sorted(other.blobs.values(), key=len, reverse=True)))
-            answer = site.client.get(site.at(other).manifest("2"))
-            assert (answer.status, answer.body, answer["Docker-Content-Digest"]) == (200, document, digest), answer
-            assert_right(download(site.client, site.at(other).blob(content.digest(layer))), layer)
-            assert site.client.get(site.at(upstream).blob(content.digest(small))).body == small
-            site.server.stop()
-            memory.unmount()
+        assert len(upstream.asked(content.digest(large), "GET")) == 2, "once for each client"
+        assert_right(download(site.client, site.at(upstream).blob(content.digest(small))), small)
+        assert_right(download(site.client, site.at(upstream).blob(content.digest(small))), small)
+        assert len(upstream.asked(content.digest(small), "GET")) == 1, "there was room for this one"
+        use_up(memory.point)
+        document, digest = other.add_image("app", "2", [content.noise(3 * MIB)])
+        layer = max(other.blobs.values(), key=len)
+        answer = site.client.get(site.at(other).manifest("2"))
+        assert (answer.status, answer.body, answer["Docker-Content-Digest"]) == (200, document, digest), answer
+        assert_right(download(site.client, site.at(other).blob(content.digest(layer))), layer)
+        assert_right(download(site.client, site.at(upstream).blob(content.digest(small))), small)
+        site.server.stop()
 
 
 def test_a_download_keeps_nothing_of_the_client_back_from_the_upstream(nginx_site, upstream):

@@ -147,6 +147,6 @@ class TokenService(HttpServer):
         good, until = self.issued.get(token, (None, 0))
         if kind == "Bearer" and good == scope and time.monotonic() < until:
             return None
-        realm = self.realm or f"{self.url}/token"
+        realm = f"{self.url}/token" if self.realm is None else self.realm
         return error(401, "UNAUTHORIZED", "authentication required",
                      {"WWW-Authenticate": f'Bearer realm="{realm}",service="the registry",scope="{scope}"'})
