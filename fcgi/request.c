@@ -191,6 +191,13 @@ ssize_t request_read(struct request *request, void *bytes, size_t size, struct e
     return got;
 }
 
+bool request_is_consumed(const struct request *request)
+{
+    return request->body_file || strcmp(request->method, "GET") == 0 ||
+           strcmp(request->method, "HEAD") == 0 ||
+           (request->has_length && request->received == request->length);
+}
+
 int request_read_all(struct request *request, size_t limit, struct buffer *out, struct error *error)
 {
     if (request->has_length && request->length > limit) {

@@ -57,6 +57,9 @@ int request_query(const struct request *request, const char *name, unsigned n, s
  */
 ssize_t request_read(struct request *request, void *bytes, size_t size, struct error *error);
 
+/* Whether nothing of the body is left to come through the connection. */
+bool request_is_consumed(const struct request *request);
+
 /* The whole body, if it has at most `limit` bytes. 1; 0 if it is longer; -1. */
 int request_read_all(struct request *request, size_t limit, struct buffer *out,
                      struct error *error);

@@ -5,9 +5,10 @@
 #include <fastcgi.h>
 #include <fcgiapp.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "lib/base/log.h"
@@ -45,19 +46,52 @@ static void prepare_signals(sigset_t *out_while_waiting)
     (void)sigaction(SIGCHLD, &ignore, NULL); /* nobody waits for the children of a worker */
 }
 
-/* Several workers wake up for one connection and one gets it: nobody may block in accept(). */
-static int prepare_listener(void)
+/* What a worker listens with. */
+struct listener {
+    int epoll;
+    bool is_local; /* a Unix socket */
+};
+
+/*
+ * Of all workers that wait, one is woken for a connection: poll() would wake them all. Another one
+ * may still be faster, so nobody may block in accept().
+ */
+static int listener_open(struct listener *out)
 {
+    struct epoll_event connection = {.events = EPOLLIN | EPOLLEXCLUSIVE};
+    struct sockaddr_storage address;
+    socklen_t length = sizeof(address);
     int flags = fcntl(FCGI_LISTENSOCK_FILENO, F_GETFL);
 
-    return flags < 0 ? -1 : fcntl(FCGI_LISTENSOCK_FILENO, F_SETFL, flags | O_NONBLOCK);
+    out->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (out->epoll < 0 || flags < 0 ||
+        fcntl(FCGI_LISTENSOCK_FILENO, F_SETFL, flags | O_NONBLOCK) < 0 ||
+        epoll_ctl(out->epoll, EPOLL_CTL_ADD, FCGI_LISTENSOCK_FILENO, &connection) < 0 ||
+        getsockname(FCGI_LISTENSOCK_FILENO, (struct sockaddr *)&address, &length) < 0) {
+        return -1;
+    }
+    out->is_local = address.ss_family == AF_UNIX;
+    return 0;
+}
+
+/*
+ * libfcgi says that it has finished and then waits for the other side to hang up, lest a reset
+ * should overtake the answer. On a Unix socket that cannot happen, once the body was read.
+ */
+static void end_request(const struct listener *listener, const struct request *request)
+{
+    if (listener->is_local && request_is_consumed(request)) {
+        FCGX_Detach(request->fastcgi);
+    }
+    FCGX_Finish_r(request->fastcgi);
 }
 
 /*
  * A request that waits for another registry goes on in a child, with the connection; the worker
  * forgets about it without closing it for both, and takes the next one.
  */
-static void serve_in_child(struct service *service, struct request *request)
+static void serve_in_child(struct service *service, const struct listener *listener,
+                           struct request *request)
 {
     FCGX_Request *fastcgi = request->fastcgi;
     pid_t child = fork();
@@ -70,6 +104,7 @@ static void serve_in_child(struct service *service, struct request *request)
         return;
     }
     if (child == 0) {
+        (void)close(listener->epoll);
         (void)close(FCGI_LISTENSOCK_FILENO);
         (void)open("/dev/null", O_RDWR);
         (void)dispatch(service, request, PATIENCE_UNLIMITED, &slot);
@@ -81,48 +116,63 @@ static void serve_in_child(struct service *service, struct request *request)
     FCGX_Free(fastcgi, 0);
 }
 
-static void serve(struct service *service, FCGX_Request *fastcgi)
+static void serve(struct service *service, const struct listener *listener, FCGX_Request *fastcgi)
 {
     struct request request;
     struct slot slot = SLOT_INIT;
 
     request_begin(&request, fastcgi);
     if (dispatch(service, &request, PATIENCE_NONE, &slot) == DISPATCH_MUST_WAIT) {
-        serve_in_child(service, &request);
+        serve_in_child(service, listener, &request);
         slot_release(&slot);
     } else {
-        FCGX_Finish_r(fastcgi);
+        end_request(listener, &request);
     }
     request_end(&request);
 }
 
+/* 1 if there was a request; 0 if another worker was faster; -1. */
+static int serve_next(struct service *service, const struct listener *listener,
+                      FCGX_Request *fastcgi)
+{
+    int accepted = FCGX_Accept_r(fastcgi);
+
+    if (accepted == 0) {
+        serve(service, listener, fastcgi);
+        return 1;
+    }
+    if (accepted == -EAGAIN || accepted == -ECONNABORTED) {
+        return 0;
+    }
+    log_error("accept: %s", strerror(accepted < 0 ? -accepted : EIO));
+    return -1;
+}
+
 int worker_run(struct service *service)
 {
+    struct listener listener;
     sigset_t while_waiting;
     FCGX_Request fastcgi;
+    int served = 0;
 
     prepare_signals(&while_waiting);
-    if (prepare_listener() < 0 || FCGX_Init() != 0 || FCGX_InitRequest(&fastcgi, 0, 0) != 0) {
+    if (listener_open(&listener) < 0 || FCGX_Init() != 0 || FCGX_InitRequest(&fastcgi, 0, 0) != 0) {
         log_error("descriptor 0 is no socket that FastCGI could listen on");
         return 2;
     }
-    while (!stopping) {
-        struct pollfd listener = {.fd = FCGI_LISTENSOCK_FILENO, .events = POLLIN};
-        int accepted;
+    while (!stopping && served >= 0) {
+        struct epoll_event connection;
 
-        if (ppoll(&listener, 1, NULL, &while_waiting) < 0) {
-            continue; /* a signal */
-        }
-        accepted = FCGX_Accept_r(&fastcgi);
-        if (accepted == 0) {
-            serve(service, &fastcgi);
-        } else if (accepted != -EAGAIN && accepted != -ECONNABORTED) {
-            log_error("accept: %s", strerror(accepted < 0 ? -accepted : EIO));
-            return 2;
+        if (epoll_pwait(listener.epoll, &connection, 1, -1, &while_waiting) > 0) {
+            served = serve_next(service, &listener, &fastcgi);
         }
     }
+    /* We may have been the one that was woken for a connection: nobody else would look for it. */
+    if (served >= 0) {
+        served = serve_next(service, &listener, &fastcgi);
+    }
     FCGX_Free(&fastcgi, 1);
-    return 0;
+    return served < 0 ? 2 : 0;
 }
 
 int worker_run_cgi(struct service *service)
