@@ -163,10 +163,14 @@ static bool set_url(char **target, const char *value)
     AUTO_BUFFER struct buffer url = BUFFER_INIT;
 
     buffer_add_text(&url, value);
+    if (!*rest) {
+        return false;
+    }
     while (url.length > 0 && url.data[url.length - 1] == '/') {
         url.data[--url.length] = '\0';
     }
-    return *rest && !strpbrk(rest, "@?# ") && set_text(target, url.data);
+    rest = url.data + (rest - value);
+    return *rest && *rest != ':' && !strpbrk(rest, "/@?# ") && set_text(target, url.data);
 }
 
 static bool set_boolean(bool *target, const char *value)
@@ -326,19 +330,41 @@ static bool is_too_long(const char *line, size_t length)
     return length > LINE_LIMIT || end > NAME_LIMIT;
 }
 
-/* inih would not look at what is behind the bracket. */
-static bool has_more_than_section(const char *line)
+static bool is_known_section(const char *section)
+{
+    if (text_begins(section, UPSTREAM_SECTION)) {
+        return is_upstream_name(section + strlen(UPSTREAM_SECTION));
+    }
+    for (size_t i = 0; i < KEY_COUNT; i++) {
+        if (*section && strcmp(keys[i].section, section) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What is wrong with a line that begins a section, which inih would not say; NULL if nothing is. */
+static const char *section_problem(const char *line, struct buffer *out_section)
 {
     const char *name = line + strspn(line, " \t");
     const char *rest;
+    size_t length;
 
     if (*name != '[') {
-        return false;
+        return NULL;
     }
-    rest = name + strcspn(name, "]\n");
-    rest += *rest == ']';
+    length = strcspn(name + 1, "]\n");
+    buffer_add(out_section, name + 1, length);
+    rest = name + 1 + length;
+    if (*rest != ']') {
+        return "the bracket is not closed:";
+    }
+    rest++;
     rest += strspn(rest, " \t\r");
-    return *rest != '\0' && *rest != '\n' && *rest != ';' && *rest != '#';
+    if (*rest != '\0' && *rest != '\n' && *rest != ';' && *rest != '#') {
+        return "only a comment may stand behind a section:";
+    }
+    return is_known_section(out_section->data) ? NULL : "unknown section";
 }
 
 /* inih's reader, in the manner of fgets(). A comment may be of any length: it is not passed on. */
@@ -346,14 +372,17 @@ static char *next_line(char *out, int size, void *stream)
 {
     struct parse *parse = stream;
     size_t length = strcspn(parse->cursor, "\n");
+    AUTO_BUFFER struct buffer section = BUFFER_INIT;
+    const char *problem;
     bool skip;
 
     if (*parse->cursor == '\0' || parse->failed) {
         return NULL;
     }
     parse->line++;
-    if (has_more_than_section(parse->cursor)) {
-        (void)complain(parse, "only a comment may stand behind a [section]", "");
+    problem = section_problem(parse->cursor, &section);
+    if (problem) {
+        (void)complain(parse, problem, section.data);
         return NULL;
     }
     if (is_too_long(parse->cursor, length)) {

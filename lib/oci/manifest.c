@@ -64,7 +64,7 @@ static const char *implied_type(const cJSON *root)
 }
 
 /* Content types that say nothing about a manifest. */
-static bool is_generic(const char *type)
+bool media_type_is_generic(const char *type)
 {
     static const char *const generic[] = {
         "application/json",
@@ -101,7 +101,7 @@ static int decide_type(const cJSON *root, const char *content_type, char out_typ
     const char *type;
 
     header_type(content_type, out_type);
-    if (is_generic(out_type)) {
+    if (media_type_is_generic(out_type)) {
         (void)snprintf(generic, sizeof(generic), "%s", out_type);
         out_type[0] = '\0';
     }

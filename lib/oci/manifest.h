@@ -58,6 +58,9 @@ int manifest_parse(struct manifest *out_manifest, const struct document *documen
                    struct error *error);
 void manifest_release(struct manifest *manifest);
 
+/* application/json and the like: says nothing about a manifest. */
+bool media_type_is_generic(const char *type);
+
 enum type_source {
     TYPE_UNKNOWN, /* only who stored it knows */
     TYPE_IMPLIED, /* by the structure of the document */

@@ -76,7 +76,11 @@ static int fetch_page(struct listing *listing, const char *rest, struct buffer *
     if (found > 0) {
         found = http_read_all(&answer.transfer, LIST_LIMIT, &body, error);
         if (found == 0) {
-            return error_set(error, ERROR_UPSTREAM, "the upstream's list is too long");
+            found = error_set(error, ERROR_UPSTREAM, "the upstream's list is too long");
+        }
+        if (found < 0) {
+            report_failure(listing->proxied->report, listing->proxied->upstream.name,
+                           answer.transfer.status, error->message);
         }
     }
     if (found <= 0) {

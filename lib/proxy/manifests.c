@@ -143,6 +143,23 @@ static int check_digest(const struct wish *wish, const struct buffer *body,
     return 0;
 }
 
+/* Any JSON may be pushed as a manifest; what an upstream sends has to say that it is one. */
+static int check_type(const struct wish *wish, const struct document *document, struct error *error)
+{
+    AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
+    struct error reason;
+
+    if (manifest_parse(&manifest, document, &reason) == 0) {
+        if (!media_type_is_generic(manifest.media_type)) {
+            return 0;
+        }
+        (void)error_set(&reason, ERROR_MANIFEST_INVALID, "it has no media type");
+    }
+    report_failure(wish->proxied->report, wish->proxied->upstream.name, 200, reason.message);
+    return error_set(error, ERROR_UPSTREAM, "the upstream sent no manifest: %.200s",
+                     reason.message);
+}
+
 static int put(struct wish *wish, const struct buffer *body, const char *content_type,
                struct error *error)
 {
@@ -154,18 +171,9 @@ static int put(struct wish *wish, const struct buffer *body, const char *content
                                .tag_count = wish->is_digest ? 0 : 1};
     struct stored_manifest *out = wish->out;
 
-    if (check_digest(wish, body, &put.digest, error) < 0) {
-        return -1;
-    }
-    if (repository_put_manifest(&wish->proxied->repository, &put, &manifest, &missing, error) < 0) {
-        if (error->code == ERROR_MANIFEST_INVALID) {
-            struct error reason = *error;
-
-            report_failure(wish->proxied->report, wish->proxied->upstream.name, 200,
-                           reason.message);
-            (void)error_set(error, ERROR_UPSTREAM, "the upstream sent no manifest: %.200s",
-                            reason.message);
-        }
+    if (check_type(wish, &put.document, error) < 0 ||
+        check_digest(wish, body, &put.digest, error) < 0 ||
+        repository_put_manifest(&wish->proxied->repository, &put, &manifest, &missing, error) < 0) {
         return -1;
     }
     if (link_blobs(wish, &manifest, error) < 0) {
@@ -186,7 +194,8 @@ static int pass_on(struct wish *wish, const struct buffer *body, const char *con
     AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
     struct document document = {body->data, body->length, content_type};
 
-    if (check_digest(wish, body, &wish->out->digest, error) < 0 ||
+    if (check_type(wish, &document, error) < 0 ||
+        check_digest(wish, body, &wish->out->digest, error) < 0 ||
         manifest_parse(&manifest, &document, error) < 0) {
         return -1;
     }
@@ -209,7 +218,11 @@ static int get(struct wish *wish, struct error *error)
     if (found > 0) {
         found = http_read_all(&answer.transfer, FETCH_LIMIT, &body, error);
         if (found == 0) {
-            return error_set(error, ERROR_UPSTREAM, "the upstream's manifest is too large");
+            found = error_set(error, ERROR_UPSTREAM, "the upstream's manifest is too large");
+        }
+        if (found < 0) {
+            report_failure(wish->proxied->report, wish->proxied->upstream.name,
+                           answer.transfer.status, error->message);
         }
     }
     if (found <= 0) {

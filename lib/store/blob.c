@@ -78,20 +78,27 @@ int blob_mount(const struct repository *repository, const struct blob *blob, str
     struct store *store = repository->store;
     struct path link = layout_link(repository->name, LINK_LAYER, &blob->digest);
     AUTO_SYNC_SET struct sync_set syncs = SYNC_SET_INIT(store->root);
+    struct blob present;
     uint64_t size;
-    int found;
+    int found = blob_find(repository, &blob->digest, &present, error);
 
-    if (link_write(store, link.text, &blob->target, &syncs, error) < 0) {
+    if (found < 0) {
         return -1;
     }
-    /* Looked at after the link is there, so that no collector can take it in between unseen. */
-    found = blob_is_stored(store, &blob->target, &size, error);
     if (found == 0) {
-        (void)link_remove(store, link.text, &syncs, error);
+        if (link_write(store, link.text, &blob->target, &syncs, error) < 0) {
+            return -1;
+        }
+        /* After the link is there, so that no collector can take the bytes in between unseen. */
+        found = blob_is_stored(store, &blob->target, &size, error);
+        if (found == 0) {
+            (void)link_remove(store, link.text, &syncs, error);
+        }
+        if (found <= 0) {
+            return found;
+        }
     }
-    if (found <= 0) {
-        return found;
-    }
+    sync_set_add(&syncs, link.text);
     sync_set_add(&syncs, layout_blob(&blob->target).text);
     return sync_set_flush(&syncs, error) < 0 ? -1 : 1;
 }

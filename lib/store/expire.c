@@ -24,7 +24,7 @@ static int touch(struct store *store, const char *path, time_t *out_now, struct 
     return 0;
 }
 
-/* When something below `path` last changed; 0 if it is not there. */
+/* When something below `path` last changed. */
 static time_t last_change(const struct store *store, const char *path)
 {
     AUTO_FILE_NAMES struct file_names names = FILE_NAMES_INIT;
@@ -33,7 +33,7 @@ static time_t last_change(const struct store *store, const char *path)
     time_t latest;
 
     if (fstatat(store->temporary, path, &status, AT_SYMLINK_NOFOLLOW) < 0) {
-        return 0;
+        return time(NULL); /* gone, or not to be looked at: not ours to remove */
     }
     latest = status.st_mtime;
     if (S_ISDIR(status.st_mode) && file_list(store->temporary, path, &names, &ignored) > 0) {
@@ -49,6 +49,14 @@ static time_t last_change(const struct store *store, const char *path)
     return latest;
 }
 
+static bool is_directory(const struct store *store, const char *path)
+{
+    struct stat status;
+
+    return fstatat(store->temporary, path, &status, AT_SYMLINK_NOFOLLOW) < 0 ||
+           S_ISDIR(status.st_mode);
+}
+
 static int expire_session(struct store *store, const char *directory, struct error *error)
 {
     AUTO_LOCK struct lock lock = LOCK_INIT;
@@ -59,6 +67,9 @@ static int expire_session(struct store *store, const char *directory, struct err
     result = lock_take(&lock, (struct file_place){store->temporary, path.data}, LOCK_TRY, error);
     if (result == LOCK_BUSY) {
         return 0;
+    }
+    if (result == LOCK_FAILED && is_directory(store, directory)) {
+        return -1;
     }
     /* Without a lock it is no session: what else lies about goes as well. */
     return store_discard(store, (struct file_place){store->temporary, directory}, error);
