@@ -333,7 +333,7 @@ static bool is_too_long(const char *line, size_t length)
 static bool is_known_section(const char *section)
 {
     if (text_begins(section, UPSTREAM_SECTION)) {
-        return is_upstream_name(section + strlen(UPSTREAM_SECTION));
+        return true;
     }
     for (size_t i = 0; i < KEY_COUNT; i++) {
         if (*section && strcmp(keys[i].section, section) == 0) {
@@ -364,6 +364,10 @@ static const char *section_problem(const char *line, struct buffer *out_section)
     if (*rest != '\0' && *rest != '\n' && *rest != ';' && *rest != '#') {
         return "only a comment may stand behind a section:";
     }
+    if (text_begins(out_section->data, UPSTREAM_SECTION) &&
+        !is_upstream_name(out_section->data + strlen(UPSTREAM_SECTION))) {
+        return "this cannot be the name of an upstream:";
+    }
     return is_known_section(out_section->data) ? NULL : "unknown section";
 }
 
@@ -380,13 +384,13 @@ static char *next_line(char *out, int size, void *stream)
         return NULL;
     }
     parse->line++;
+    if (is_too_long(parse->cursor, length)) {
+        (void)complain(parse, "this line, or a name in it, is too long (198 and 49 bytes)", "");
+        return NULL;
+    }
     problem = section_problem(parse->cursor, &section);
     if (problem) {
         (void)complain(parse, problem, section.data);
-        return NULL;
-    }
-    if (is_too_long(parse->cursor, length)) {
-        (void)complain(parse, "this line, or a name in it, is too long (198 and 49 bytes)", "");
         return NULL;
     }
     skip = length > LINE_LIMIT;
