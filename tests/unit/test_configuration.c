@@ -124,7 +124,7 @@ static const struct {
     {"[hosted]\nmaximum_manifest_size = 1T\n", 2, "64M at most"},
     {"registry_storage =\n", 1, "a path is expected"},
     {"registry_storage\n", 1, "neither a [section] nor key = value"},
-    {"\n[hosted\n", 2, "neither a [section] nor key = value"},
+    {"\n[hosted\n", 2, "the bracket is not closed"},
     {"[hosted] read_only = yes\n", 1, "only a comment may stand behind"},
     {"[hosted]]\n", 1, "only a comment may stand behind"},
     {"[upstream ../x]\nurl = https://x\n", 2, "cannot be the name of an upstream"},
