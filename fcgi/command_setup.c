@@ -288,6 +288,7 @@ static int check_all(struct setup *setup)
     struct store hosted = STORE_INIT;
     struct store cache = STORE_INIT;
     bool usable;
+    bool has_cache;
     int status = EXIT_FINE;
 
     check_user(setup);
@@ -295,11 +296,11 @@ static int check_all(struct setup *setup)
     usable = check_directory(setup, options->hosted.root);
     usable = check_directory(setup, options->hosted.temporary) && usable;
     usable = usable && check_store(setup, &hosted, &options->hosted);
-    if (options->proxy.enabled && check_directory(setup, options->proxy.store.root)) {
-        (void)check_store(setup, &cache, &options->proxy.store);
-    }
+    has_cache = options->proxy.enabled && check_directory(setup, options->proxy.store.root) &&
+                check_store(setup, &cache, &options->proxy.store);
     if (setup->url && usable) {
-        status = setup_request(setup->configuration, &hosted, setup->url, &setup->findings);
+        status = setup_request(setup->configuration, &hosted, has_cache ? &cache : NULL, setup->url,
+                               &setup->findings);
     } else if (setup->url) {
         findings_problem(&setup->findings, setup->url,
                          "not asked, since the store cannot be used" FINDINGS_DO "mend that first");

@@ -126,13 +126,34 @@ static void add_body(const struct exchange *exchange, struct buffer *out)
     }
 }
 
-int handle_setup(struct exchange *exchange, struct error *error)
+/* A file for the web server to send by itself, as it sends blobs. */
+static int send_probe(struct exchange *exchange, struct error *error)
+{
+    const struct registry_options *options = &exchange->configuration->registry;
+    struct response *response = &exchange->response;
+    const char *token = request_parameter(exchange->request, "HTTP_BERTH_SETUP");
+    AUTO_BUFFER struct buffer store = BUFFER_INIT;
+    struct digest digest;
+    bool is_cache;
+
+    if (request_query(exchange->request, "store", 0, &store, error) < 0) {
+        return -1;
+    }
+    is_cache = strcmp(store.data, "proxy") == 0;
+    response->body = BODY_FILE;
+    response->store = is_cache ? "proxy" : "registry";
+    response->root = is_cache ? options->proxy.store.root : options->hosted.root;
+    digest_of(DIGEST_SHA256, token, strlen(token), &digest);
+    buffer_add_text(&response->target, layout_setup_probe(&digest).text);
+    response_content_header(response, "Content-Type", "application/octet-stream");
+    response_content_header(response, "Cache-Control", "no-store");
+    return 0;
+}
+
+static void describe(struct exchange *exchange)
 {
     struct buffer *out = &exchange->response.bytes;
 
-    if (strcmp(exchange->request->method, "POST") != 0 || !is_welcome(exchange)) {
-        return error_set(error, ERROR_NOT_FOUND, "there is no such endpoint");
-    }
     exchange->response.body = BODY_BYTES;
     response_content_header(&exchange->response, "Content-Type", "application/json");
     response_content_header(&exchange->response, "Cache-Control", "no-store");
@@ -142,5 +163,19 @@ int handle_setup(struct exchange *exchange, struct error *error)
     add_parameters(exchange->request, out);
     add_body(exchange, out);
     json_close_object(out);
-    return 0;
+}
+
+int handle_setup(struct exchange *exchange, struct error *error)
+{
+    const char *method = exchange->request->method;
+
+    if (strcmp(method, "POST") == 0 && is_welcome(exchange)) {
+        describe(exchange);
+        return 0;
+    }
+    if (strcmp(method, "GET") == 0 && !exchange->obstacle &&
+        response_can_hand_over(exchange->request) && is_welcome(exchange)) {
+        return send_probe(exchange, error);
+    }
+    return error_set(error, ERROR_NOT_FOUND, "there is no such endpoint");
 }

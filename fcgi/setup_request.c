@@ -27,6 +27,7 @@ struct visit {
     struct buffer address; /* of the endpoint */
     const char *url;
     char token[STORE_ID_SIZE];
+    bool is_same;         /* the workers' configuration is ours */
     struct buffer body;   /* what is sent */
     struct buffer answer; /* what came back */
 };
@@ -174,7 +175,7 @@ static bool is_same_path(const char *left, const char *right)
 }
 
 /* Both files lead to the same registry_storage, or the token would not have been found. */
-static void judge_configuration(const struct visit *visit)
+static bool judge_configuration(const struct visit *visit)
 {
     const struct registry_options *options = &visit->configuration->registry;
     AUTO_BUFFER struct buffer file = BUFFER_INIT;
@@ -196,7 +197,9 @@ static void judge_configuration(const struct visit *visit)
                          "restart the workers");
     } else {
         findings_ok(visit->findings, file.data, "the workers read this configuration");
+        return true;
     }
+    return false;
 }
 
 static void judge_process(const struct visit *visit)
@@ -337,6 +340,94 @@ static bool is_understood(const struct visit *visit, int status)
     return status == 200;
 }
 
+/* The web server is to send a file of the store, as it sends blobs. */
+static int fetch_probe(struct visit *visit, const char *name)
+{
+    struct http_request request = {.method = "GET", .headers = BUFFER_INIT};
+    AUTO_HTTP_TRANSFER struct http_transfer transfer = HTTP_TRANSFER_INIT;
+    AUTO_BUFFER struct buffer address = BUFFER_INIT;
+    struct error error;
+    int status = 0;
+
+    buffer_clear(&visit->answer);
+    prepare_request(visit, &request);
+    buffer_format(&address, "%s?store=%s", visit->address.data, name);
+    request.url = address.data;
+    if (http_open(&transfer, &request, &error) == 0 &&
+        http_read_all(&transfer, ANSWER_LIMIT, &visit->answer, &error) > 0) {
+        status = transfer.status;
+    }
+    buffer_release(&request.headers);
+    return status;
+}
+
+/* Also those that an earlier check has left behind, when it was killed. */
+static void remove_probes(const struct store *store)
+{
+    AUTO_FILE_NAMES struct file_names names = FILE_NAMES_INIT;
+    struct error ignored;
+
+    if (file_list(store->root, "_berth", &names, &ignored) <= 0) {
+        return;
+    }
+    for (size_t i = 0; i < names.count; i++) {
+        AUTO_BUFFER struct buffer path = BUFFER_INIT;
+
+        if (text_begins(names.names[i], LAYOUT_SETUP_PROBE)) {
+            buffer_format(&path, "_berth/%s", names.names[i]);
+            (void)unlinkat(store->root, path.data, 0);
+        }
+    }
+}
+
+/*
+ * Readable by those who can read blobs: the workers' umask may be another than ours. The name is
+ * another one each time, since lighttpd remembers files for a while.
+ */
+static int write_probe(const struct store *store, const char *path, const char *content,
+                       struct error *error)
+{
+    AUTO_CLOSE int descriptor = file_create(store->root, path, error);
+    struct stat status;
+
+    if (descriptor < 0) {
+        return -1;
+    }
+    if (fstatat(store->root, LAYOUT_BLOBS, &status, 0) < 0 ||
+        fchmod(descriptor, status.st_mode & 0666) < 0) {
+        return error_errno(error, "chmod '%s'", path);
+    }
+    return file_write_at(descriptor, 0, content, strlen(content), error);
+}
+
+static void judge_sendfile(struct visit *visit, const struct store *store, const char *name)
+{
+    const char *root = store->options->root;
+    char content[STORE_ID_SIZE];
+    struct digest token;
+    struct error error;
+    int status;
+
+    store_make_id(content);
+    digest_of(DIGEST_SHA256, visit->token, strlen(visit->token), &token);
+    if (write_probe(store, layout_setup_probe(&token).text, content, &error) < 0) {
+        findings_problem(visit->findings, root, "%s" FINDINGS_DO "let this user write there",
+                         error.message);
+    } else {
+        status = fetch_probe(visit, name);
+        if (status == 200 && strcmp(visit->answer.data, content) == 0) {
+            findings_ok(visit->findings, root, "the web server sends blobs from it");
+        } else {
+            findings_problem(visit->findings, root,
+                             "the web server does not send what is in it (%d)" FINDINGS_DO
+                             "nginx: the location /_berth/%s/ is an alias of '%s/'; lighttpd: "
+                             "x-sendfile-docroot has it; and the web server's user may read it",
+                             status, name, root);
+        }
+    }
+    remove_probes(store);
+}
+
 static bool visit_with_length(struct visit *visit)
 {
     AUTO_BUFFER struct buffer obstacle = BUFFER_INIT;
@@ -345,7 +436,7 @@ static bool visit_with_length(struct visit *visit)
     if (!is_understood(visit, ask(visit, false))) {
         return false;
     }
-    judge_configuration(visit);
+    visit->is_same = judge_configuration(visit);
     judge_process(visit);
     told(visit, "obstacle", &obstacle);
     if (obstacle.length > 0) {
@@ -397,8 +488,8 @@ static void make_address(struct visit *visit)
     buffer_add_text(address, "/v2/_berth/setup");
 }
 
-int setup_request(const struct configuration *configuration, struct store *hosted, const char *url,
-                  struct findings *findings)
+int setup_request(const struct configuration *configuration, struct store *hosted,
+                  struct store *cache, const char *url, struct findings *findings)
 {
     struct visit visit = {.configuration = configuration,
                           .findings = findings,
@@ -406,6 +497,7 @@ int setup_request(const struct configuration *configuration, struct store *hoste
                           .address = BUFFER_INIT,
                           .body = BUFFER_INIT,
                           .answer = BUFFER_INIT};
+    AUTO_BUFFER struct buffer sendfile = BUFFER_INIT;
     struct error error;
 
     if (write_token(&visit, hosted, &error) < 0) {
@@ -416,7 +508,14 @@ int setup_request(const struct configuration *configuration, struct store *hoste
     memset(buffer_reserve(&visit.body, BODY_SIZE), 'b', BODY_SIZE);
     buffer_added(&visit.body, BODY_SIZE);
     if (visit_with_length(&visit)) {
+        told(&visit, "BERTH_SENDFILE", &sendfile);
         visit_in_chunks(&visit);
+    }
+    if (sendfile.length > 0 && visit.is_same) {
+        judge_sendfile(&visit, hosted, "registry");
+        if (cache) {
+            judge_sendfile(&visit, cache, "proxy");
+        }
     }
     memo_forget((struct file_place){hosted->root, LAYOUT_SETUP_TOKEN});
     buffer_release(&visit.address);

@@ -13,8 +13,8 @@
 /* Whether this is the URL of a server. */
 bool setup_url_is_valid(const char *url);
 
-/* EXIT_FINE, whatever it found, or EXIT_FAILED if nothing can be asked. */
-int setup_request(const struct configuration *configuration, struct store *hosted, const char *url,
-                  struct findings *findings);
+/* EXIT_FINE, whatever it found, or EXIT_FAILED if nothing can be asked. `cache` may be NULL. */
+int setup_request(const struct configuration *configuration, struct store *hosted,
+                  struct store *cache, const char *url, struct findings *findings);
 
 #endif

@@ -135,6 +135,11 @@ struct path layout_piece(const char *id)
     return path_format(LAYOUT_PIECES "/%s", id);
 }
 
+struct path layout_setup_probe(const struct digest *token)
+{
+    return path_format("_berth/" LAYOUT_SETUP_PROBE "%s", digest_hex(token));
+}
+
 struct path layout_origin(const struct digest *digest, const char *upstream)
 {
     return path_format("_berth/origins/%s/%.2s/%s/%s", digest_algorithm_name(digest->algorithm),

@@ -56,9 +56,12 @@ struct path layout_repository_lock(const char *name);
 enum { LAYOUT_LOCK_COUNT = 256 };
 struct path layout_lock(unsigned number);
 
-/* For `berth check --setup`: what it shows a worker, and the lock that it tries. */
+/* For `berth check --setup`: what it shows a worker, a file for the web server to send, and the
+ * lock that it tries. */
 #define LAYOUT_SETUP_TOKEN "_berth/setup-token"
+#define LAYOUT_SETUP_PROBE "setup-probe-" /* how its name begins */
 #define LAYOUT_SETUP_LOCK "_berth/locks/setup"
+struct path layout_setup_probe(const struct digest *token);
 
 /* Below the root of a cache. */
 

@@ -12,7 +12,7 @@ import pytest
 
 from harness.fastcgi import Worker
 from harness.mounts import SmallMemory
-from harness.process import TIED_TO_US
+from harness.process import TIED_TO_US, wait_until
 from harness.server import BERTH, CONFIGURATION, Server, berth, free_port
 
 pytestmark = pytest.mark.quick
@@ -213,9 +213,10 @@ def test_what_is_in_deploy_is_well(start, web, mode, sendfile, bodies):
         assert done.returncode == 0 and "problem" not in done.stdout, done
         gateway = {"fastcgi": "FastCGI", "cgi": "CGI"}[mode]
         for well in ("the workers read this configuration", f"the workers run as root, through {gateway}\n", f"by the web server ({sendfile})",
+                     f"{server.registry_storage}: the web server sends blobs", f"{server.storage}/proxy: the web server sends blobs",
                      f"bodies {bodies}", "bodies without a length arrive whole"):
             assert well in done.stdout, (well, done.stdout)
-    assert not list(server.registry_storage.rglob("setup-token"))
+    assert not list(server.registry_storage.rglob("setup-[tp]*"))
 
 
 def test_the_endpoint_is_unknown_to_those_without_the_token(start):
@@ -232,9 +233,10 @@ def test_the_endpoint_is_unknown_to_those_without_the_token(start):
     token.write_text("right")
     for guess in ("", "righ", "rightt", "Right", "wrong"):
         assert absent(server.client.post(ENDPOINT, b"body", {"Berth-Setup": guess}), unknown)
-    assert absent(server.client.get(ENDPOINT, {"Berth-Setup": "right"}), unknown)
+    assert absent(server.client.get(ENDPOINT, {"Berth-Setup": "wrong"}), unknown)
     answer = server.client.post(ENDPOINT, b"body", {"Berth-Setup": "right"})
     assert answer.status == 200 and answer.json()["body_length"] == 4 and answer["Cache-Control"] == "no-store", answer
+    assert server.client.get(ENDPOINT, {"Berth-Setup": "right"}).status == 404  # no probe is there
     token.write_text("")
     assert absent(server.client.post(ENDPOINT, b"body", {"Berth-Setup": ""}), unknown)
 
@@ -248,6 +250,7 @@ class Front(http.server.ThreadingHTTPServer):
         self.worker, self.parameters = worker, {}
         self.refuse = lambda headers: None  # a status
         self.spool = self.cut = None
+        self.roots = [worker.directory / "storage"]
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def __exit__(self, *exception):
@@ -287,6 +290,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         answer = front.worker.request("POST", self.path, {"Berth-Setup": self.headers["Berth-Setup"]}, body, **parameters)
         self.answer(answer.status, answer.body)
 
+    def do_GET(self):  # pylint: disable=invalid-name
+        """Sends what a worker hands over, if it is where files may be sent from."""
+        front = self.server
+        answer = front.worker.request("GET", self.path, {"Berth-Setup": self.headers["Berth-Setup"]}, **front.parameters)
+        file = pathlib.Path(answer["X-Sendfile"] or "/")
+        may_send = any(file.is_relative_to(root) for root in front.roots)
+        self.answer(answer.status if may_send else 403, file.read_bytes() if may_send else b"")
+
     def answer(self, status, body):
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
@@ -319,6 +330,26 @@ def test_without_sendfile_it_is_slower(setup, front):
     front.parameters["BERTH_SENDFILE"] = ""
     output = setup.check(front.url)
     assert any("no BERTH_SENDFILE: blobs are copied by workers" in line for line in lines(output, "warning")), output
+
+
+def test_a_store_that_the_web_server_does_not_send_from(setup, front):
+    front.roots = [setup.registry]
+    problem = the_problem(setup.check(front.url, status=1), setup.cache)
+    assert "does not send what is in it (403)" in problem and "x-sendfile-docroot" in problem
+
+
+def test_a_sendfile_that_leads_elsewhere(start, new_directory):
+    """nginx has the directories of another configuration."""
+    server = start(settings="[hosted]\nminimum_free_space = 0\n")
+    snippet = server.runtime / "nginx-snippet.conf"
+    snippet.write_text(snippet.read_text().replace(f'alias "{server.registry_storage}/"', f'alias "{new_directory("other")}/"'))
+    subprocess.run(["nginx", "-e", "stderr", "-c", server.runtime / "nginx.conf", "-s", "reload"], check=True, capture_output=True)
+    url = f"http://{server.authority}"
+
+    def found():
+        return lines(server.check("--setup", url).stdout.splitlines(), "problem")
+    problem, = wait_until(found, 10, "nginx reads its configuration")
+    assert problem.startswith(f"problem: {server.registry_storage}: the web server does not send what is in it (404)"), problem
 
 
 def test_a_sendfile_that_is_none(setup, front):
