@@ -193,9 +193,14 @@ ssize_t request_read(struct request *request, void *bytes, size_t size, struct e
 
 bool request_is_consumed(const struct request *request)
 {
-    return request->body_file || strcmp(request->method, "GET") == 0 ||
-           strcmp(request->method, "HEAD") == 0 ||
-           (request->has_length && request->received == request->length);
+    bool has_body = strcmp(request->method, "GET") != 0 && strcmp(request->method, "HEAD") != 0;
+
+    if (has_body && !request->body_file &&
+        !(request->has_length && request->received == request->length)) {
+        return false;
+    }
+    /* The record that ends the body may still be on its way, also that of an empty one. */
+    return FCGX_GetChar(request->fastcgi->in) == EOF && FCGX_GetError(request->fastcgi->in) == 0;
 }
 
 int request_read_all(struct request *request, size_t limit, struct buffer *out, struct error *error)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "lib/base/log.h"
+#include "lib/base/process.h"
 
 static volatile sig_atomic_t stopping;
 
@@ -104,6 +105,7 @@ static void serve_in_child(struct service *service, const struct listener *liste
         return;
     }
     if (child == 0) {
+        process_reset_signals();
         (void)close(listener->epoll);
         (void)close(FCGI_LISTENSOCK_FILENO);
         (void)open("/dev/null", O_RDWR);

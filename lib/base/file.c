@@ -218,6 +218,16 @@ void file_names_release(struct file_names *names)
     *names = (struct file_names)FILE_NAMES_INIT;
 }
 
+static size_t levels(const char *path)
+{
+    size_t count = 1;
+
+    for (; *path; path++) {
+        count += *path == '/';
+    }
+    return count;
+}
+
 void sync_set_add(struct sync_set *set, const char *path)
 {
     AUTO_FREE char *parent = memory_text(path);
@@ -225,6 +235,9 @@ void sync_set_add(struct sync_set *set, const char *path)
 
     while ((end = strrchr(parent, '/'))) {
         *end = '\0';
+        if (levels(parent) <= set->floor) {
+            break;
+        }
         if (set->count == set->capacity) {
             set->capacity = set->capacity ? set->capacity * 2 : 16;
             set->paths = memory_resize(set->paths, set->capacity, sizeof(*set->paths));

@@ -82,6 +82,7 @@ void file_names_release(struct file_names *names);
 /* Directories below `root` that are to be synced, each once. */
 struct sync_set {
     int root;
+    size_t floor; /* the topmost levels, which are known to be synced */
     char **paths;
     size_t count;
     size_t capacity;
@@ -93,7 +94,8 @@ struct sync_set {
     }
 #define AUTO_SYNC_SET AUTO(sync_set_release)
 
-/* Adds every directory on the way from the root to `path`; not `path` itself. */
+/* Adds every directory on the way from the root to `path`, but for those of the topmost `floor`
+ * levels; not `path` itself. */
 void sync_set_add(struct sync_set *set, const char *path);
 /* Syncs them, the deepest first, and empties the set. */
 int sync_set_flush(struct sync_set *set, struct error *error);

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -40,11 +41,24 @@ static void close_all_but(const int *keep, size_t keep_count)
     }
 }
 
+void process_reset_signals(void)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGUSR1, SIGHUP};
+    struct sigaction standard = {.sa_handler = SIG_DFL};
+    sigset_t all;
+
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
+        (void)sigaction(numbers[i], &standard, NULL);
+    }
+    (void)sigfillset(&all);
+    (void)sigprocmask(SIG_UNBLOCK, &all, NULL);
+}
+
 static void become_detached(const int *keep, size_t keep_count)
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-    (void)setsid();
+    process_reset_signals();
     if (null >= 0) {
         (void)dup2(null, STDIN_FILENO);
         (void)dup2(null, STDOUT_FILENO);

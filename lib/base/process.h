@@ -7,11 +7,15 @@
 #include "lib/base/error.h"
 
 /*
- * Starts a process that outlives its parent's client and its parent: a session of its own, no
- * terminal, and no descriptors but standard error and those in `keep`. Returns 1 in the parent, 0
- * in the new process, which has to end with _exit(), and -1 on failure. The parent gets no child to
- * wait for.
+ * Starts a process that outlives its parent and its parent's client, with no descriptors but
+ * standard error and those in `keep`. It stays in its parent's process group, so that whoever ends
+ * the pool as a whole ends it, too; signals do again what they do by default. Returns 1 in the
+ * parent, 0 in the new process, which has to end with _exit(), and -1 on failure. The parent gets
+ * no child to wait for.
  */
 int process_detach(const int *keep, size_t keep_count, struct error *error);
+
+/* In a forked process: the signals that ask a worker to end do so at once. */
+void process_reset_signals(void);
 
 #endif

@@ -52,7 +52,7 @@ static int confirm(struct proxied *proxied, const struct digest *digest, struct 
 {
     struct path link = layout_link(proxied->repository.name, LINK_LAYER, digest);
     struct path origin = layout_origin(digest, proxied->upstream.name);
-    AUTO_SYNC_SET struct sync_set syncs = SYNC_SET_INIT(proxied->upstream.store->root);
+    AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(proxied->upstream.store);
     struct buffer nothing = BUFFER_INIT;
     uint64_t size;
     int found = ask_for_blob(proxied, digest, &size, error);

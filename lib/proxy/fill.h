@@ -3,9 +3,9 @@
 #define PROXY_FILL_H
 
 /*
- * One download of a blob, for everybody who waits for it. The filler is a process of its own, in a
- * session of its own and without a client: nobody can slow it down or end it by leaving. It writes
- * a file that grows; all others, in other processes and on other hosts, read from that file.
+ * One download of a blob, for everybody who waits for it. The filler is a process of its own,
+ * without a client: nobody can slow it down or end it by leaving. It writes a file that grows; all
+ * others, in other processes and on other hosts, read from that file.
  *
  * A fetch is a directory in the cache's temporary storage, for an upstream and a digest:
  *   lock    held by the filler as long as it lives

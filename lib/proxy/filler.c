@@ -371,7 +371,7 @@ static int publish(struct filler *filler, struct error *error)
     struct path data = filler_place(fill, "data");
     struct path link = layout_link(fill->repository->name, LINK_LAYER, &fill->digest);
     struct file_place place = {store->temporary, data.text};
-    AUTO_SYNC_SET struct sync_set syncs = SYNC_SET_INIT(store->root);
+    AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(store);
 
     /* First what lets this repository show the blob: who sees the blob appear looks for that. */
     if (fill_record_origin(fill, filler->with_credentials, error) < 0 ||

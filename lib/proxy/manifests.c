@@ -109,7 +109,7 @@ static int ask(const struct wish *wish, const char *method, struct answer *answe
 static int link_blobs(const struct wish *wish, const struct manifest *manifest, struct error *error)
 {
     struct store *store = wish->proxied->repository.store;
-    AUTO_SYNC_SET struct sync_set syncs = SYNC_SET_INIT(store->root);
+    AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(store);
 
     for (size_t i = 0; i < manifest->reference_count; i++) {
         const struct reference *reference = &manifest->references[i];

@@ -54,7 +54,7 @@ int blob_publish(const struct repository *repository, const struct digest *diges
     struct store *store = repository->store;
     struct path data = layout_blob(digest);
     struct path link = layout_link(repository->name, LINK_LAYER, digest);
-    AUTO_SYNC_SET struct sync_set syncs = SYNC_SET_INIT(store->root);
+    AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(store);
 
     if (file_sync(descriptor, file.path, error) < 0 ||
         file_publish(file, (struct file_place){store->root, data.text}, error) < 0) {
@@ -77,7 +77,7 @@ int blob_mount(const struct repository *repository, const struct blob *blob, str
 {
     struct store *store = repository->store;
     struct path link = layout_link(repository->name, LINK_LAYER, &blob->digest);
-    AUTO_SYNC_SET struct sync_set syncs = SYNC_SET_INIT(store->root);
+    AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(store);
     struct blob present;
     uint64_t size;
     int found = blob_find(repository, &blob->digest, &present, error);
@@ -108,7 +108,7 @@ int blob_unlink(const struct repository *repository, const struct digest *digest
 {
     struct store *store = repository->store;
     struct path link = layout_link(repository->name, LINK_LAYER, digest);
-    AUTO_SYNC_SET struct sync_set syncs = SYNC_SET_INIT(store->root);
+    AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(store);
     int removed = link_remove(store, link.text, &syncs, error);
 
     if (removed <= 0) {

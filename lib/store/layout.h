@@ -21,6 +21,7 @@ struct path {
 
 #define LAYOUT_BLOBS "docker/registry/v2/blobs"
 #define LAYOUT_REPOSITORIES "docker/registry/v2/repositories"
+enum { LAYOUT_FIXED_LEVELS = 3 }; /* above these two */
 #define LAYOUT_LOCKS "_berth/locks"
 #define LAYOUT_DAMAGED "_berth/damaged"
 

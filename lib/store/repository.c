@@ -180,7 +180,7 @@ int repository_put_manifest(const struct repository *repository, const struct ma
                             struct error *error)
 {
     AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
-    AUTO_SYNC_SET struct sync_set syncs = SYNC_SET_INIT(repository->store->root);
+    AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(repository->store);
     AUTO_LOCK struct lock lock = LOCK_INIT;
 
     if (manifest_parse(&manifest, &put->document, error) < 0 ||
@@ -237,7 +237,7 @@ int repository_delete_manifest(const struct repository *repository, const struct
                                struct error *error)
 {
     AUTO_STORED_MANIFEST struct stored_manifest stored = STORED_MANIFEST_INIT;
-    AUTO_SYNC_SET struct sync_set syncs = SYNC_SET_INIT(repository->store->root);
+    AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(repository->store);
     AUTO_LOCK struct lock lock = LOCK_INIT;
     int removed;
     int found;
@@ -259,7 +259,7 @@ int repository_delete_manifest(const struct repository *repository, const struct
 
 int repository_delete_tag(const struct repository *repository, const char *tag, struct error *error)
 {
-    AUTO_SYNC_SET struct sync_set syncs = SYNC_SET_INIT(repository->store->root);
+    AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(repository->store);
     AUTO_LOCK struct lock lock = LOCK_INIT;
     int removed;
 

@@ -30,16 +30,43 @@ void stored_manifest_release(struct stored_manifest *manifest)
     buffer_release(&manifest->content);
 }
 
+/*
+ * What documents told of their type, so that a tag that everybody pulls is not parsed every time. A
+ * digest stands for the same bytes for ever: nothing in here goes out of date.
+ */
+static struct {
+    struct digest digest;
+    enum type_source source;
+    char type[MEDIA_TYPE_SIZE];
+} known_types[32];
+
+static enum type_source document_type(const struct stored_manifest *manifest,
+                                      char out_type[MEDIA_TYPE_SIZE])
+{
+    enum { COUNT = sizeof(known_types) / sizeof(*known_types) };
+    struct document document = {manifest->content.data, manifest->content.length, NULL};
+    const char *hex = digest_hex(&manifest->digest);
+    size_t slot = ((size_t)hex[0] * 31 + (size_t)hex[1]) % COUNT;
+
+    if (!digest_equal(&known_types[slot].digest, &manifest->digest)) {
+        known_types[slot].digest = manifest->digest;
+        known_types[slot].source = manifest_media_type(&document, known_types[slot].type);
+    }
+    if (known_types[slot].source != TYPE_UNKNOWN) {
+        (void)snprintf(out_type, MEDIA_TYPE_SIZE, "%s", known_types[slot].type);
+    }
+    return known_types[slot].source;
+}
+
 /* What the document states, else what was said when it was pushed, else what it looks like. */
 static int find_media_type(const struct repository *repository, struct stored_manifest *manifest,
                            struct error *error)
 {
-    struct document document = {manifest->content.data, manifest->content.length, NULL};
     struct path path = layout_media_type(repository->name, &manifest->digest);
     AUTO_BUFFER struct buffer stored = BUFFER_INIT;
 
     (void)snprintf(manifest->media_type, sizeof(manifest->media_type), "application/json");
-    if (manifest_media_type(&document, manifest->media_type) == TYPE_STATED) {
+    if (document_type(manifest, manifest->media_type) == TYPE_STATED) {
         return 0;
     }
     if (file_read(repository->store->root, path.text, MEDIA_TYPE_SIZE, &stored, error) < 0) {

@@ -73,6 +73,15 @@ int store_write(struct store *store, const char *path, const struct buffer *cont
 /* Takes a file or directory out of sight at once and removes it. 1, 0 if there was none, -1. */
 int store_discard(struct store *store, struct file_place place, struct error *error);
 
+/*
+ * For a sync_set on a store: what is above `blobs` and `repositories` was synced when the store was
+ * opened, and nobody removes it.
+ */
+#define STORE_SYNCS_INIT(store)                                                                    \
+    {                                                                                              \
+        .root = (store)->root, .floor = LAYOUT_FIXED_LEVELS                                        \
+    }
+
 /* A repository of a store. The name has passed name_is_valid(). */
 struct repository {
     struct store *store;

@@ -119,7 +119,7 @@ static int verify_blobs(struct store *store, enum digest_algorithm algorithm,
 static int tell_link(const struct repository *repository, const char *path, const char *what,
                      struct verify_report *report)
 {
-    AUTO_SYNC_SET struct sync_set syncs = SYNC_SET_INIT(repository->store->root);
+    AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(repository->store);
     struct error ignored;
 
     tell(report, path, what);

@@ -127,7 +127,7 @@ static const struct {
     {"\n[hosted\n", 2, "the bracket is not closed"},
     {"[hosted] read_only = yes\n", 1, "only a comment may stand behind"},
     {"[hosted]]\n", 1, "only a comment may stand behind"},
-    {"[upstream ../x]\nurl = https://x\n", 2, "cannot be the name of an upstream"},
+    {"[upstream ../x]\nurl = https://x\n", 1, "cannot be the name of an upstream"},
     {"[upstream X]\nurl = https://x\n", 1, "cannot be the name of an upstream"},
     {"[upstream ]\nurl = https://x\n", 1, ""},
     {"[upstream x]\nnonsense = y\n", 2, "unknown key 'nonsense'"},
