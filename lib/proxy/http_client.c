@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/base/text.h"
@@ -15,8 +16,16 @@
 enum {
     HEADER_LIMIT = 64 * 1024,  /* bytes of all headers of a response */
     RECEIVE_SIZE = 256 * 1024, /* bytes that libcurl reads at a time */
-    POLL_MILLISECONDS = 1000,
+    POLL_MILLISECONDS = 250,
 };
+
+static int64_t now_milliseconds(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
 
 static size_t take_header(char *bytes, size_t size, size_t count, void *user)
 {
@@ -25,6 +34,7 @@ static size_t take_header(char *bytes, size_t size, size_t count, void *user)
     size_t end = length;
     const char *colon = memchr(bytes, ':', length);
 
+    transfer->waiting_since = now_milliseconds();
     while (end > 0 && (bytes[end - 1] == '\r' || bytes[end - 1] == '\n')) {
         end--;
     }
@@ -57,6 +67,7 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *user)
 {
     struct http_transfer *transfer = user;
 
+    transfer->waiting_since = now_milliseconds();
     buffer_add(&transfer->pending, bytes, size * count);
     return size * count;
 }
@@ -112,9 +123,6 @@ static void set_options(struct http_transfer *transfer)
     (void)curl_easy_setopt(easy, CURLOPT_PROXY, request->proxy);
     (void)curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     (void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, (long)request->connect_timeout);
-    (void)curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    (void)curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)request->stall_timeout);
-    (void)curl_easy_setopt(easy, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)request->stall_timeout);
     (void)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_SIZE);
     (void)curl_easy_setopt(easy, CURLOPT_USERAGENT, "berth/" BERTH_VERSION);
     (void)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
@@ -152,6 +160,24 @@ static int explain(const struct http_transfer *transfer, struct error *error)
     }
 }
 
+/* libcurl's own limit looks at averages of several seconds. Connecting has a limit of its own. */
+static void check_stall(struct http_transfer *transfer)
+{
+    curl_off_t connected = 0;
+
+    (void)curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &connected);
+    if (!transfer->is_connected && connected > 0) {
+        transfer->is_connected = true;
+        transfer->waiting_since = now_milliseconds();
+    }
+    if (transfer->is_connected && !transfer->finished &&
+        now_milliseconds() - transfer->waiting_since >
+            (int64_t)(transfer->request->stall_timeout * 1000)) {
+        transfer->finished = true;
+        transfer->result = CURLE_OPERATION_TIMEDOUT;
+    }
+}
+
 /* Lets libcurl work once, waiting for the network if there is nothing to do. */
 static int step(struct http_transfer *transfer, struct error *error)
 {
@@ -168,6 +194,7 @@ static int step(struct http_transfer *transfer, struct error *error)
     }
     if (code == CURLM_OK && !transfer->finished && transfer->pending.length == 0) {
         code = curl_multi_poll(transfer->multi, NULL, 0, POLL_MILLISECONDS, NULL);
+        check_stall(transfer);
     }
     return code == CURLM_OK
                ? 0
@@ -209,6 +236,9 @@ ssize_t http_read(struct http_transfer *transfer, void *bytes, size_t size, stru
 {
     size_t available;
 
+    if (transfer->pending.length == 0) { /* the time that the caller took is not the upstream's */
+        transfer->waiting_since = now_milliseconds();
+    }
     while (transfer->pending.length == 0) {
         if (transfer->finished) {
             return transfer->result == CURLE_OK ? 0 : explain(transfer, error);

@@ -39,12 +39,14 @@ struct http_transfer {
     const struct http_request *request;
     int status; /* 0 until it is known */
     bool headers_complete;
+    bool is_connected;
     bool refused_address; /* the policy forbade the connection */
     bool has_length;
     uint64_t length;       /* bytes of the body, if the server told */
     struct buffer headers; /* "name: value\n" each, names in lower case */
     struct buffer pending; /* body that has come and was not read yet */
     size_t consumed;       /* bytes of it that were */
+    int64_t waiting_since; /* milliseconds: the last byte, or when we began to wait for the next */
     bool finished;
     int result; /* of libcurl, when finished */
 };
