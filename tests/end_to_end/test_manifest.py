@@ -75,6 +75,25 @@ def test_a_manifest_pushed_by_digest_takes_tags_along(client, repository, algori
         assert_served(client, repository, tag, data, digest, content.INDEX)
 
 
+def test_a_hundred_of_the_longest_tags_fit_in_a_request_line(client, repository):
+    """end-7b MAY be 414 when there are too many; a hundred are not."""
+    data = unique_index()
+    tags = [f"{number:03}".ljust(128, "x") for number in range(100)]
+    answer = repository.put_manifest(content.digest(data), data, content.INDEX, query="?" + "&".join(f"tag={tag}" for tag in tags))
+    assert answer.status == 201, answer
+    assert repository.tag_names() == tags
+
+
+def test_thousands_of_tags_are_refused_or_all_set(client, repository):
+    """end-7b: 414 (or 400, 431 of the web server); never some of them without saying which."""
+    data = unique_index()
+    tags = [f"v{number}" for number in range(5000)]
+    answer = repository.put_manifest(content.digest(data), data, content.INDEX, query="?" + "&".join(f"tag={tag}" for tag in tags))
+    assert answer.status in (201, 400, 414, 431), answer
+    accepted = [tag.strip() for line in answer.all("OCI-Tag") for tag in line.split(",")]
+    assert sorted(accepted) == (sorted(tags) if answer.status == 201 else [])
+
+
 def test_a_manifest_pushed_by_tag_and_tags_is_refused_or_gets_all(client, repository):
     """end-7b speaks of digests only; whatever the registry does, the answer says it."""
     answer = repository.put_manifest("main", unique_index(), content.INDEX, query="?tag=other")

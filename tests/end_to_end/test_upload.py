@@ -4,7 +4,7 @@ import re
 import pytest
 
 from harness import content
-from harness.client import quote
+from harness.client import quote, receive
 from harness.registry import closing
 
 pytestmark = pytest.mark.quick
@@ -367,6 +367,17 @@ def test_a_percent_encoded_digest_is_understood(client, repository):
     assert "%3A" in closing(location, digest)
     assert_created(client, repository, repository.finish(location, digest, data), data)
     assert client.put(f"{repository.open_upload()}?digest={digest}", data).status == 201
+
+
+def test_a_client_that_waits_for_100_continue_is_told_to_go_on(client, repository):
+    """RFC 9110 10.1.1: the interim answer comes before the body does."""
+    data = content.noise(1000)
+    target = closing(repository.open_upload(), content.digest(data))
+    with client.connect() as connection:
+        connection.sendall(client.head("PUT", target, {"Expect": "100-continue"}, data))
+        assert connection.recv(1000).startswith(b"HTTP/1.1 100 ")
+        connection.sendall(data)
+        assert_created(client, repository, receive(connection, "PUT"), data)
 
 
 def test_expect_100_continue_is_honoured(client, repository):

@@ -154,6 +154,29 @@ def test_a_session_survives_a_restart_of_everything(start, algorithm):
     assert server.client.get(repository.blob(content.digest(data, algorithm))).body == data
 
 
+def test_two_servers_on_one_store_are_one_registry(start):
+    """Several hosts, one filesystem: sessions, blobs, tags and lists are the same at once, whoever was asked."""
+    first = start("nginx")
+    second = start("lighttpd", storage=str(first.storage))
+    clients = (first.client, second.client)
+    repository = first.client.repository("me/app")
+    data = content.noise(60000)
+    location = repository.open_upload()
+    for turn, start_at in enumerate(range(0, 60000, 10000)):
+        piece = data[start_at:start_at + 10000]
+        answer = clients[turn % 2].patch(location, piece, {"Content-Range": f"{start_at}-{start_at + 9999}"})
+        assert (answer.status, answer["Range"]) == (202, f"0-{start_at + 9999}"), answer
+    assert second.client.repository("me/app").finish(location, content.digest(data)).status == 201
+    for turn in range(10):
+        writer, reader = clients[turn % 2], clients[1 - turn % 2]
+        document, digest = writer.repository("me/app").push_manifest(content.index([], annotations={"n": str(turn)}), "latest")
+        answer = reader.get(repository.manifest("latest"))
+        assert (answer.body, answer["Docker-Content-Digest"]) == (document, digest), answer
+    assert first.client.delete(repository.manifest("latest")).status == 202
+    assert second.client.get(repository.manifest("latest")).status == 404
+    assert second.client.get(repository.blob(content.digest(data))).body == data
+
+
 def test_a_session_goes_on_behind_the_other_web_server(start, new_directory):
     """Bodies that came as files and bodies that streamed are one session."""
     directory = new_directory("both")

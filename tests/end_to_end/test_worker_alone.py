@@ -134,13 +134,7 @@ def test_a_session_in_use_keeps_others_out(new_directory):
     with Worker(directory) as first:
         repository = first.repository("me/app")
         location = repository.open_upload()
-        second_directory = new_directory("second")
-        with Worker(second_directory) as second:
-            second.stop()
-            second.configuration.write_text(
-                f"registry_storage = {directory}/storage/registry\ntemporary_registry_storage = {directory}/storage/_tmp\n"
-                f"proxy_storage = {directory}/storage/proxy\n")
-            second.start()
+        with Worker(new_directory("second"), storage=f"{directory}/storage") as second:
             exchange = first.open("PATCH", location, length=20)
             exchange.send(b"0123456789")
             wait_until(lambda: second.patch(location, b"", {"Content-Range": "5-4"}).status < 500, 5, "an answer")

@@ -2,6 +2,7 @@
 
 So a test decides how a body arrives, byte by byte, and sees what a worker does by itself: sending blobs, ending on SIGTERM.
 """
+import contextlib
 import os
 import pathlib
 import signal
@@ -12,7 +13,7 @@ import subprocess
 from harness.client import BrokenAnswer, Response
 from harness.process import TIED_TO_US, alive
 from harness.registry import Registry
-from harness.server import BERTH, CONFIGURATION, FAULTS, SANITIZERS, Server, berth
+from harness.server import BERTH, FAULTS, SANITIZERS, Server, berth, configuration_in
 
 BEGIN, END, PARAMETERS, STDIN, STDOUT, STDERR = 1, 3, 4, 5, 6, 7
 
@@ -50,7 +51,8 @@ class Exchange:
         self.connection.sendall(stream(STDIN, data))
 
     def end(self):
-        self.connection.sendall(record(STDIN))
+        with contextlib.suppress(BrokenPipeError):  # it knew the length and has answered already
+            self.connection.sendall(record(STDIN))
 
     def close(self):
         self.connection.close()
@@ -95,15 +97,15 @@ class Exchange:
 class Worker(Registry):
     """`parameters` are FastCGI parameters that every request has, such as BERTH_SENDFILE or DOCUMENT_ROOT."""
 
-    def __init__(self, directory, settings="", expected_faults=False, **parameters):
+    def __init__(self, directory, settings="", expected_faults=False, storage="storage", **parameters):
         super().__init__("localhost", 80)
         self.directory = pathlib.Path(directory)
         self.configuration = self.directory / "configuration.ini"
         if not self.configuration.exists():
-            self.configuration.write_text(CONFIGURATION + settings)
-        self.registry_storage = self.directory / "storage/registry"
+            self.configuration.write_text(configuration_in(storage) + settings)
+        self.registry_storage = self.directory / storage / "registry"
         for name in ("registry", "_tmp/bodies", "proxy"):
-            (self.directory / "storage" / name).mkdir(parents=True, exist_ok=True)
+            (self.directory / storage / name).mkdir(parents=True, exist_ok=True)
         self.parameters, self.expected_faults = parameters, expected_faults
         self.path = self.directory / "socket"
         self.log_path = self.directory / "worker.log"

@@ -27,6 +27,11 @@ proxy_storage = storage/proxy
 """
 
 
+def configuration_in(storage):
+    """CONFIGURATION with the stores somewhere else."""
+    return CONFIGURATION.replace("= storage/", f"= {storage}/")
+
+
 def free_port():
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -41,21 +46,25 @@ def berth(configuration, *arguments, **options):
 
 
 class Server:
-    """A web server with its pool of workers. `expected_faults` is for the tests that take the disk away."""
+    """A web server with its pool of workers.
+
+    `expected_faults` is for the tests that take the disk away; `storage` for a second server on the same stores.
+    """
 
     running = []
 
-    def __init__(self, directory, web="nginx", mode="fastcgi", workers=WORKERS, settings="", expected_faults=False):
+    def __init__(self, directory, web="nginx", mode="fastcgi", workers=WORKERS, settings="", expected_faults=False,
+                 storage="storage"):
         self.directory = pathlib.Path(directory)
         self.web, self.mode, self.worker_count = web, mode, workers
         self.expected_faults = expected_faults
         self.configuration = self.directory / "configuration.ini"
-        self.configuration.write_text(CONFIGURATION + settings)
+        self.configuration.write_text(configuration_in(storage) + settings)
         self.logs = self.directory / "logs"
         self.logs.mkdir(exist_ok=True)
         self.runtime = self.directory / "runtime"
         self.output = self.logs / "run.log"
-        self.storage = self.directory / "storage"
+        self.storage = self.directory / storage
         self.registry_storage = self.storage / "registry"
         self.store = self.registry_storage / "docker/registry/v2"
         self.temporary = self.storage / "_tmp"
