@@ -60,7 +60,7 @@ struct listener {
 static int listener_open(struct listener *out)
 {
     struct epoll_event connection = {.events = EPOLLIN | EPOLLEXCLUSIVE};
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
     socklen_t length = sizeof(address);
     int flags = fcntl(FCGI_LISTENSOCK_FILENO, F_GETFL);
 
