@@ -22,6 +22,8 @@ PREFIX = /usr/local
 SYSCONFDIR = /etc
 PYTHON = /usr/bin/python3
 FUZZ_SECONDS = 60
+# How far the analyzer goes in each function; its own limit of 225000 takes six times as long.
+ANALYZER_NODES = 30000
 # For what is built on the way to something else; `make` itself does what -j says.
 JOBS = $(shell nproc 2>/dev/null || echo 2)
 build = $(MAKE) --no-print-directory -j$(JOBS)
@@ -146,7 +148,7 @@ checked: $(patsubst %.c,$(BUILD)/%.tidy,$(filter fcgi/%.c lib/%.c,$(SOURCES))) \
          $(patsubst %.h,$(BUILD)/%.alone,$(filter %.h,$(SOURCES)))
 # clang-tidy counts the warnings it does not show on standard error, its findings are on standard output.
 $(BUILD)/%.tidy: %.c $(BUILD)/%.o .clang-tidy
-	@clang-tidy --quiet $< -- -std=c17 -D_GNU_SOURCE -DBERTH_VERSION='""' -I. 2>$@.log && mv $@.log $@
+	@clang-tidy --quiet $(patsubst %,--extra-arg=%,-Xclang -analyzer-config -Xclang max-nodes=$(ANALYZER_NODES)) $< -- -std=c17 -D_GNU_SOURCE -DBERTH_VERSION='""' -I. 2>$@.log && mv $@.log $@
 $(BUILD)/%.alone: %.h Makefile
 	@mkdir -p $(@D)
 	@$(compile) -MF $@.d -Wno-unused-function -Wno-unused-const-variable -x c -c -o $@ $<
