@@ -315,7 +315,9 @@ static void tell_failure(const struct prefetch *prefetch, const struct error *er
         (void)fflush(stdout);
         return;
     }
-    (void)document_text_member(&document, "message", &words);
+    if (document_text_member(&document, "message", &words) && strstr(error->message, words.data)) {
+        buffer_clear(&words); /* said already */
+    }
     (void)fprintf(stderr, "berth prefetch: %s: %s%s%s\n", prefetch->image, error->message,
                   words.length > 0 ? ": " : "", words.data);
 }
