@@ -48,14 +48,17 @@ static void check_values(const struct configuration *configuration)
 }
 
 /* Passwords are not printed; a path is longer once it is absolute; a value may begin like a
- * comment. */
+ * comment, or end in a blank that stood before a slash. */
 static bool is_readable_again(const char *printed)
 {
     if (strstr(printed, "(not shown)") || strstr(printed, " = ;")) {
         return false;
     }
     for (; *printed; printed += strcspn(printed, "\n") + 1) {
-        if (strcspn(printed, "\n") > 198) {
+        size_t length = strcspn(printed, "\n");
+        bool is_empty = length > 3 && memcmp(printed + length - 3, " = ", 3) == 0;
+
+        if (length > 198 || (length > 0 && !is_empty && strchr(" \t\v\f\r", printed[length - 1]))) {
             return false;
         }
     }

@@ -196,6 +196,24 @@ static void mounting_what_has_gone_leaves_nothing(void **state)
     assert_returns(0, blob_find(&other, &blob.digest, &blob, &error));
 }
 
+static void mounting_again_is_fine(void **state)
+{
+    struct fixture *fixture = *state;
+    struct digest digest = push_blob(&fixture->repository, "content");
+    struct error error = ERROR_INIT;
+    struct blob blob;
+
+    assert_returns(1, blob_find(&fixture->repository, &digest, &blob, &error));
+    trace_begin();
+    assert_returns(1, blob_mount(&fixture->repository, &blob, &error));
+    (void)trace_end();
+    assert_true(trace_find("renameat ", "", 0) == SIZE_MAX);
+    /* That it is there already does not mean that it is synced. */
+    assert_true(trace_find("fsync ", "/blobs/sha256", 0) != SIZE_MAX);
+    assert_true(trace_find("fsync ", "/repositories/team/app/_layers/sha256", 0) != SIZE_MAX);
+    assert_returns(1, blob_find(&fixture->repository, &digest, &blob, &error));
+}
+
 static void a_mount_whose_sync_failed_is_not_acknowledged(void **state)
 {
     struct fixture *fixture = *state;
@@ -266,6 +284,7 @@ int main(void)
         IN_STORE(pushing_again_mends_a_damaged_one),
         IN_STORE(mounting_gives_another_repository_a_link),
         IN_STORE(mounting_what_has_gone_leaves_nothing),
+        IN_STORE(mounting_again_is_fine),
         IN_STORE(a_mount_whose_sync_failed_is_not_acknowledged),
         IN_STORE(unlinking_takes_it_from_one_repository_only),
         IN_STORE(small_ones_are_written_from_memory),

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/oci/document.h"
 
@@ -219,17 +220,9 @@ static void reads_whole_numbers(void **state)
         const char *text;
         int64_t number; /* -1: none */
     } rows[] = {
-        {"{\"n\":0}", 0},
-        {"{\"n\":3600}", 3600},
-        {"{\"n\":6e1}", 60},
-        {"{\"n\":-1}", -1},
-        {"{\"n\":\"1\"}", -1},
-        {"{\"n\":1e400}", -1},
-        {"{\"n\":1e300}", -1},
-        {"{\"n\":null}", -1},
-        {"{\"n\":true}", -1},
-        {"{\"n\":[1]}", -1},
-        {"{}", -1},
+        {"{\"n\":0}", 0},     {"{\"n\":3600}", 3600}, {"{\"n\":6e1}", 60},   {"{\"n\":1.5}", -1},
+        {"{\"n\":-1}", -1},   {"{\"n\":\"1\"}", -1},  {"{\"n\":1e400}", -1}, {"{\"n\":1e300}", -1},
+        {"{\"n\":null}", -1}, {"{\"n\":true}", -1},   {"{\"n\":[1]}", -1},   {"{}", -1},
         {"[1]", -1},
     };
 
@@ -284,6 +277,34 @@ static void reads_lists_of_texts_and_of_objects(void **state)
     }
 }
 
+/* Whoever answers with one does not bind the process that asked. */
+static void long_lists_take_no_long_time(void **state)
+{
+    AUTO_BUFFER struct buffer texts = BUFFER_INIT;
+    AUTO_BUFFER struct buffer objects = BUFFER_INIT;
+    AUTO_FILE_NAMES struct file_names names = FILE_NAMES_INIT;
+    AUTO_FILE_NAMES struct file_names found = FILE_NAMES_INIT;
+    struct document document;
+
+    (void)state;
+    buffer_add_text(&texts, "{\"l\":[");
+    buffer_add_text(&objects, "{\"l\":[");
+    for (int i = 0; i < 140000; i++) {
+        buffer_format(&texts, "%s\"t%d\"", i ? "," : "", i);
+        buffer_format(&objects, "%s{}", i ? "," : "");
+    }
+    buffer_add_text(&texts, "]}");
+    buffer_add_text(&objects, "]}");
+    (void)alarm(30);
+    document = (struct document){texts.data, texts.length, NULL};
+    assert_true(document_text_list(&document, "l", &names));
+    assert_int_equal(names.count, 140000);
+    document = (struct document){objects.data, objects.length, NULL};
+    assert_true(document_object_list(&document, "l", &found));
+    assert_int_equal(found.count, 140000);
+    (void)alarm(0);
+}
+
 static void reads_the_message_of_an_error_document(void **state)
 {
     static const struct {
@@ -329,6 +350,7 @@ int main(void)
         cmocka_unit_test(finds_members_by_their_exact_name),
         cmocka_unit_test(reads_whole_numbers),
         cmocka_unit_test(reads_lists_of_texts_and_of_objects),
+        cmocka_unit_test(long_lists_take_no_long_time),
         cmocka_unit_test(reads_the_message_of_an_error_document),
     };
 

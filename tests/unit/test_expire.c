@@ -171,6 +171,31 @@ static void the_longest_expiry_takes_nothing(void **state)
     assert_true(has_session(fixture, id));
 }
 
+/* Whether somebody holds it cannot be known. */
+static int expire_what_cannot_be_locked(struct fixture *fixture)
+{
+    struct error error = ERROR_INIT;
+
+    put_file(fixture->store.temporary, "uploads/held/lock", "");
+    EXPECT(fchmodat(fixture->store.temporary, "uploads/held/lock", 0, 0) == 0);
+    EXPECT(fchmodat(fixture->store.temporary, "uploads", 0777, 0) == 0);
+    EXPECT(fchmodat(fixture->store.temporary, "pieces", 0777, 0) == 0);
+    EXPECT(fchmodat(fixture->store.temporary, ".", 0777, 0) == 0);
+    set_age_of_all(fixture->store.temporary, "uploads", 2 * DAY);
+    drop_privileges();
+    EXPECT(expire_abandoned(&fixture->store, &error) == -1);
+    EXPECT(error.code == ERROR_INTERNAL);
+    return 0;
+}
+
+static void a_session_whose_lock_cannot_be_opened_stays(void **state)
+{
+    struct fixture *fixture = *state;
+
+    run_in_child(expire_what_cannot_be_locked, fixture);
+    assert_true(is_there(fixture->store.temporary, "uploads/held/lock"));
+}
+
 static int expire_without_permission(struct fixture *fixture)
 {
     struct error error = ERROR_INIT;
@@ -202,6 +227,7 @@ int main(void)
         IN_STORE(looks_at_most_once_an_hour),
         IN_STORE(a_clock_that_was_wrong_does_not_stop_it_for_ever),
         IN_STORE(the_longest_expiry_takes_nothing),
+        IN_STORE(a_session_whose_lock_cannot_be_opened_stays),
         IN_STORE(says_so_when_it_may_not),
     };
 

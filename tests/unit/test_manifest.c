@@ -284,6 +284,37 @@ static void escapes_do_not_hide_a_member_that_appears_twice(void **state)
     assert_non_null(strstr(error.message, "twice"));
 }
 
+static void nor_may_a_member_of_a_descriptor(void **state)
+{
+    static const char *const descriptors[] = {
+        "'digest':'" A "','size':2,'digest':'" B "'",
+        "'digest':'" A "','size':2,'size':3",
+        "'digest':'" A "','size':2,'mediaType':'a/b','mediaType':'a/b'",
+        "'digest':'" A "','size':2,'urls':[],'urls':['x']",
+    };
+    static const char *const places[] = {
+        "{'schemaVersion':2,'config':{%s}}",
+        "{'layers':[{%s}]," IMAGE,
+        "{'subject':{%s}," IMAGE,
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(descriptors) * COUNT(places); i++) {
+        AUTO_BUFFER struct buffer json = BUFFER_INIT;
+        AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
+        struct error error = ERROR_INIT;
+        const char *place = places[i / COUNT(descriptors)];
+        size_t before = (size_t)(strchr(place, '%') - place);
+
+        buffer_add(&json, place, before);
+        buffer_add_text(&json, descriptors[i % COUNT(descriptors)]);
+        buffer_add_text(&json, place + before + 2);
+        assert_fails(ERROR_MANIFEST_INVALID,
+                     parse(json.data, MEDIA_TYPE_OCI_MANIFEST, &manifest, &error));
+        assert_non_null(strstr(error.message, "twice"));
+    }
+}
+
 static void deep_nesting_is_refused(void **state)
 {
     AUTO_BUFFER struct buffer json = BUFFER_INIT;
@@ -368,6 +399,7 @@ int main(void)
         cmocka_unit_test(refuses_what_is_no_manifest),
         cmocka_unit_test(a_member_that_appears_twice_is_refused),
         cmocka_unit_test(escapes_do_not_hide_a_member_that_appears_twice),
+        cmocka_unit_test(nor_may_a_member_of_a_descriptor),
         cmocka_unit_test(deep_nesting_is_refused),
         cmocka_unit_test(documents_tell_their_type_or_imply_it),
         cmocka_unit_test(is_described_as_an_index_lists_it),

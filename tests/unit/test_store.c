@@ -65,6 +65,31 @@ static void makes_the_directories_above_the_two(void **state)
     store_close(&store);
 }
 
+/* The first thing that is acknowledged relies on the store's own directories. */
+static void opening_syncs_what_it_makes(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store store = STORE_INIT;
+    struct store_options options = fixture->options;
+    struct error error = ERROR_INIT;
+    char root[256];
+    char temporary[256];
+
+    (void)snprintf(root, sizeof(root), "%s/new", fixture->path);
+    (void)snprintf(temporary, sizeof(temporary), "%s/new-tmp", fixture->path);
+    options.root = root;
+    options.temporary = temporary;
+    trace_begin();
+    assert_returns(0, store_open(&store, &options, &error));
+    (void)trace_end();
+    assert_true(trace_find("fsync ", "/new", 0) != SIZE_MAX);
+    assert_true(trace_find("fsync ", strrchr(fixture->path, '/'), 0) != SIZE_MAX);
+    assert_true(trace_find("fsync ", "/new/docker", 0) != SIZE_MAX);
+    assert_true(trace_find("fsync ", "/new/docker/registry", 0) != SIZE_MAX);
+    assert_true(trace_find("fsync ", "/new/docker/registry/v2", 0) != SIZE_MAX);
+    store_close(&store);
+}
+
 static void a_file_in_the_way_is_an_error(void **state)
 {
     struct fixture *fixture = *state;
@@ -316,6 +341,7 @@ int main(void)
         IN_STORE(opening_makes_what_is_missing),
         IN_STORE(opens_a_store_that_is_there_already),
         IN_STORE(makes_the_directories_above_the_two),
+        IN_STORE(opening_syncs_what_it_makes),
         IN_STORE(a_file_in_the_way_is_an_error),
         IN_STORE(refuses_two_filesystems),
         IN_STORE(refuses_where_link_or_rename_do_not_work),

@@ -69,6 +69,42 @@ static void syncs_every_directory_on_the_way_once_and_the_deepest_first(void **s
     assert_int_equal(trace_find("fsync ", "/a", trace_find("fsync ", "/a", 0) + 1), SIZE_MAX);
 }
 
+static void the_topmost_levels_may_be_known_to_be_synced(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error = ERROR_INIT;
+
+    make_directories(fixture);
+    for (size_t floor = 0; floor < 4; floor++) {
+        AUTO_SYNC_SET struct sync_set set = SYNC_SET_INIT(fixture->directory);
+
+        set.floor = floor;
+        sync_set_add(&set, "a/b/c/file");
+        trace_begin();
+        assert_returns(0, sync_set_flush(&set, &error));
+        (void)trace_end();
+        assert_int_equal(trace_count(), 3 - floor);
+        assert_int_equal(trace_find("fsync ", "/a/b/c", 0) != SIZE_MAX, floor < 3);
+        assert_int_equal(trace_find("fsync ", "/a/b", 0) != SIZE_MAX, floor < 2);
+        assert_int_equal(trace_find("fsync ", "/a", 0) != SIZE_MAX, floor < 1);
+    }
+}
+
+static void a_directory_that_has_gone_needs_no_sync(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_SYNC_SET struct sync_set set = SYNC_SET_INIT(fixture->directory);
+    struct error error = ERROR_INIT;
+
+    make_directories(fixture);
+    sync_set_add(&set, "a/gone/file");
+    trace_begin();
+    assert_returns(0, sync_set_flush(&set, &error));
+    (void)trace_end();
+    assert_int_equal(trace_count(), 1);
+    assert_int_equal(trace_find("fsync ", "/a", 0), 0);
+}
+
 static void a_flushed_set_is_empty(void **state)
 {
     struct fixture *fixture = *state;
@@ -253,6 +289,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_DIRECTORY(syncs_every_directory_on_the_way_once_and_the_deepest_first),
+        IN_DIRECTORY(the_topmost_levels_may_be_known_to_be_synced),
+        IN_DIRECTORY(a_directory_that_has_gone_needs_no_sync),
         IN_DIRECTORY(a_flushed_set_is_empty),
         IN_DIRECTORY(a_failed_sync_is_an_error_whichever_it_is),
         IN_DIRECTORY(a_failed_sync_of_a_file_is_an_error),
