@@ -20,13 +20,13 @@ void handle_digest_headers(struct exchange *exchange, const struct digest *diges
     response_content_header(&exchange->response, "ETag", "\"%s\"", digest->text);
 }
 
-bool handle_not_modified(struct exchange *exchange, const struct digest *digest)
+/* Whether a field such as `"sha256:…", W/"x"` or `*` names this digest (RFC 9110, 13.1). */
+static bool names_digest(const char *field, const struct digest *digest)
 {
-    const char *cursor = request_parameter(exchange->request, "HTTP_IF_NONE_MATCH");
     const char *item;
     size_t length;
 
-    while (cursor && text_next_item(&cursor, ',', &item, &length)) {
+    while (text_next_item(&field, ',', &item, &length)) {
         size_t weak = length > 2 && strncmp(item, "W/", 2) == 0 ? 2 : 0;
         size_t quote = length > weak + 2 && item[weak] == '"' ? 1 : 0;
         size_t begin = weak + quote;
@@ -34,10 +34,31 @@ bool handle_not_modified(struct exchange *exchange, const struct digest *digest)
         if ((length == 1 && *item == '*') ||
             (length == begin + strlen(digest->text) + quote &&
              strncmp(item + begin, digest->text, strlen(digest->text)) == 0)) {
-            exchange->response.status = 304;
-            exchange->response.body = BODY_NONE;
             return true;
         }
     }
     return false;
+}
+
+int handle_check_match(const struct exchange *exchange, const struct digest *digest,
+                       struct error *error)
+{
+    const char *field = request_parameter(exchange->request, "HTTP_IF_MATCH");
+
+    if (field && !names_digest(field, digest)) {
+        return error_set(error, ERROR_PRECONDITION, "If-Match: the content has another digest");
+    }
+    return 0;
+}
+
+bool handle_not_modified(struct exchange *exchange, const struct digest *digest)
+{
+    const char *field = request_parameter(exchange->request, "HTTP_IF_NONE_MATCH");
+
+    if (!field || !names_digest(field, digest)) {
+        return false;
+    }
+    exchange->response.status = 304;
+    exchange->response.body = BODY_NONE;
+    return true;
 }

@@ -45,9 +45,12 @@ int handle_blob_get(struct exchange *exchange, struct error *error)
     if (found <= 0) {
         return found < 0 ? -1 : blob_unknown(error);
     }
+    response->stream = blob.stream;
+    if (handle_check_match(exchange, &request.digest, error) < 0) {
+        return -1;
+    }
     handle_digest_headers(exchange, &request.digest);
     response_content_header(response, "Cache-Control", "max-age=31536000, immutable");
-    response->stream = blob.stream;
     if (handle_not_modified(exchange, &request.digest)) {
         return 0;
     }

@@ -30,6 +30,9 @@ int handle_manifest_get(struct exchange *exchange, struct error *error)
     if (found <= 0) {
         return found < 0 ? -1 : manifest_unknown(error);
     }
+    if (handle_check_match(exchange, &manifest.digest, error) < 0) {
+        return -1;
+    }
     handle_digest_headers(exchange, &manifest.digest);
     response_content_header(response, "Cache-Control", "%s",
                             is_digest(exchange->route.last) ? "max-age=31536000, immutable"

@@ -55,6 +55,10 @@ int handle_setup(struct exchange *exchange, struct error *error);
 
 /* handle_base.c: what several of them need. */
 
+/* ERROR_PRECONDITION if there is an If-Match that does not name the digest. */
+int handle_check_match(const struct exchange *exchange, const struct digest *digest,
+                       struct error *error);
+
 /* If-None-Match names this digest: the answer is 304 and complete. */
 bool handle_not_modified(struct exchange *exchange, const struct digest *digest);
 

@@ -353,7 +353,8 @@ enum departure {
 bool response_can_hand_over(const struct request *request)
 {
     return request_parameter(request, "BERTH_SENDFILE") &&
-           !request_parameter(request, "HTTP_IF_RANGE");
+           !request_parameter(request, "HTTP_IF_RANGE") &&
+           !request_parameter(request, "HTTP_IF_MATCH"); /* nginx knows no ETag of ours */
 }
 
 bool response_is_asked_again(const struct request *request)
