@@ -230,9 +230,8 @@ static int get_manifest(struct prefetch *prefetch, const char *reference,
 }
 
 /* A manifest and everything below it. Goes down into indexes, at most DEPTH_LIMIT times. */
-static int fetch_manifest( // NOLINT(misc-no-recursion)
-    struct prefetch *prefetch, const char *reference, unsigned depth, struct digest *out_digest,
-    struct error *error)
+static int fetch_manifest(struct prefetch *prefetch, const char *reference, unsigned depth,
+                          struct digest *out_digest, struct error *error)
 {
     AUTO_STORED_MANIFEST struct stored_manifest stored = STORED_MANIFEST_INIT;
     AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
