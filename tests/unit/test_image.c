@@ -23,6 +23,7 @@ static void understands_what_people_write(void **state)
         {"quay.io/a/b/c:x_y.z-1", false, "quay.io", "a/b/c", "x_y.z-1"},
         {"localhost/app", false, "localhost", "app", "latest"},
         {"example.org:5000/app:1", false, "example.org:5000", "app", "1"},
+        {"registry:5000/app", false, "registry:5000", "app", "latest"},
         {"debian@" D, false, "docker.io", "debian", D},
         {"ghcr.io/team/app:1@" D, false, "ghcr.io", "team/app", D},
         {"alias/app:1", true, "alias", "app", "1"},
