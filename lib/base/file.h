@@ -79,10 +79,26 @@ struct file_names {
 int file_list(int directory, const char *path, struct file_names *out, struct error *error);
 void file_names_release(struct file_names *names);
 
+/*
+ * Directories whose names, up to the root, this process has synced. A directory is known by its
+ * inode and its time of birth, so that one which was removed and made anew, by whomever, is another
+ * one; where the filesystem does not tell the time of birth, nothing is ever known.
+ */
+enum { SYNC_MEMORY_SIZE = 64 };
+struct sync_mark {
+    uint64_t device;
+    uint64_t inode;
+    int64_t born; /* nanoseconds since the epoch; 0: no mark */
+};
+struct sync_memory {
+    struct sync_mark marks[SYNC_MEMORY_SIZE];
+};
+
 /* Directories below `root` that are to be synced, each once. */
 struct sync_set {
     int root;
-    size_t floor; /* the topmost levels, which are known to be synced */
+    size_t floor;               /* the topmost levels, which are known to be synced */
+    struct sync_memory *memory; /* or NULL */
     char **paths;
     size_t count;
     size_t capacity;

@@ -41,6 +41,7 @@ struct store {
     const struct store_options *options;
     int root; /* descriptors of the two directories */
     int temporary;
+    struct sync_memory synced; /* below the root */
 };
 
 #define STORE_INIT                                                                                 \
@@ -79,7 +80,7 @@ int store_discard(struct store *store, struct file_place place, struct error *er
  */
 #define STORE_SYNCS_INIT(store)                                                                    \
     {                                                                                              \
-        .root = (store)->root, .floor = LAYOUT_FIXED_LEVELS                                        \
+        .root = (store)->root, .floor = LAYOUT_FIXED_LEVELS, .memory = &(store)->synced            \
     }
 
 /* A repository of a store. The name has passed name_is_valid(). */

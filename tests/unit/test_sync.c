@@ -285,10 +285,57 @@ static void a_directory_that_another_one_just_made_is_as_good(void **state)
     assert_true(is_there(fixture->directory, "a/b"));
 }
 
+/* Adds a file and flushes; what was synced, one a line. */
+static void flush_for(struct fixture *fixture, struct sync_memory *memory, const char *path,
+                      struct buffer *out_synced)
+{
+    AUTO_SYNC_SET struct sync_set set = SYNC_SET_INIT(fixture->directory);
+    struct error error = ERROR_INIT;
+
+    set.memory = memory;
+    put_file(fixture->directory, path, "");
+    sync_set_add(&set, path);
+    trace_begin();
+    assert_returns(0, sync_set_flush(&set, &error));
+    (void)trace_end();
+    buffer_clear(out_synced);
+    list_synced(fixture, out_synced);
+}
+
+static void stops_at_a_directory_whose_name_it_has_synced_before(void **state)
+{
+    struct fixture *fixture = *state;
+    struct sync_memory memory = {.marks = {{.born = 0}}};
+    AUTO_BUFFER struct buffer synced = BUFFER_INIT;
+
+    flush_for(fixture, &memory, "a/b/c/1/file", &synced);
+    assert_string_equal(synced.data, "a/b/c/1\na/b/c\na/b\na\n");
+    flush_for(fixture, &memory, "a/b/c/2/file", &synced);
+    assert_string_equal(synced.data, "a/b/c/2\na/b/c\n");
+    /* The deepest one is not remembered: nothing would ask for it again. */
+    flush_for(fixture, &memory, "a/b/c/2/other", &synced);
+    assert_string_equal(synced.data, "a/b/c/2\na/b/c\n");
+}
+
+static void does_not_take_a_directory_made_anew_for_the_old_one(void **state)
+{
+    struct fixture *fixture = *state;
+    struct sync_memory memory = {.marks = {{.born = 0}}};
+    AUTO_BUFFER struct buffer synced = BUFFER_INIT;
+    struct error error = ERROR_INIT;
+
+    flush_for(fixture, &memory, "a/b/c/1/file", &synced);
+    assert_returns(0, file_remove_tree(fixture->directory, "a/b", &error));
+    flush_for(fixture, &memory, "a/b/c/1/file", &synced);
+    assert_string_equal(synced.data, "a/b/c/1\na/b/c\na/b\na\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_DIRECTORY(syncs_every_directory_on_the_way_once_and_the_deepest_first),
+        IN_DIRECTORY(stops_at_a_directory_whose_name_it_has_synced_before),
+        IN_DIRECTORY(does_not_take_a_directory_made_anew_for_the_old_one),
         IN_DIRECTORY(the_topmost_levels_may_be_known_to_be_synced),
         IN_DIRECTORY(a_directory_that_has_gone_needs_no_sync),
         IN_DIRECTORY(a_flushed_set_is_empty),
