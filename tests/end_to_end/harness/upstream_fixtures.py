@@ -3,7 +3,7 @@ import pytest
 
 from harness.upstream_site import Site
 
-UPSTREAMS = 60
+UPSTREAMS = 110
 
 
 @pytest.fixture(scope="module", params=["nginx", "lighttpd"])

@@ -15,7 +15,7 @@ minimum_free_space = 0
 [proxy]
 tag_ttl = {tag_ttl}s
 connect_timeout = 2s
-stall_timeout = 2s
+stall_timeout = {stall_timeout}s
 {proxy}
 """
 SECTION = """
@@ -29,11 +29,12 @@ allow_private_address = yes
 class Site:
     """`with Site(directory, "nginx") as site`: site.server, and site.take() for an upstream that nobody has used yet."""
 
-    def __init__(self, directory, web="nginx", count=1, proxy="", settings="", tag_ttl=60, more="", **options):
+    def __init__(self, directory, web="nginx", count=1, proxy="", settings="", tag_ttl=60, stall_timeout=2, more="", **options):
         self.upstreams = [Upstream(alias=f"up{number}") for number in range(count)]
         self.next = iter(self.upstreams)
         sections = "".join(SECTION.format(name=each.alias, url=each.url, more=more) for each in self.upstreams)
-        self.server = Server(directory, web, settings=SETTINGS.format(proxy=proxy, tag_ttl=tag_ttl) + sections + settings, **options)
+        self.server = Server(directory, web, settings=SETTINGS.format(proxy=proxy, tag_ttl=tag_ttl, stall_timeout=stall_timeout) + sections + settings,
+                             **options)
         self.cache = self.server.storage / "proxy"
 
     def __enter__(self):
@@ -47,6 +48,10 @@ class Site:
 
     def take(self):
         return next(self.next)
+
+    def forgive(self, upstream):
+        """As if all workers had forgotten that an upstream was in trouble."""
+        (self.cache / "_berth/upstreams" / upstream.alias / "trouble").unlink(missing_ok=True)
 
     def children(self):
         """Processes that wait for an upstream, and fillers."""
