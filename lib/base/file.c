@@ -179,7 +179,6 @@ int file_list(int directory, const char *path, struct file_names *out, struct er
     AUTO_CLOSE_DIRECTORY DIR *stream = NULL;
     AUTO_CLOSE int descriptor =
         openat(directory, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    size_t capacity = 0;
     const struct dirent *entry;
 
     if (descriptor < 0) {
@@ -194,19 +193,29 @@ int file_list(int directory, const char *path, struct file_names *out, struct er
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) {
             continue;
         }
-        if (out->count == capacity) {
-            capacity = capacity ? capacity * 2 : 16;
-            out->names = memory_resize(out->names, capacity, sizeof(*out->names));
-        }
-        out->names[out->count++] = memory_text(entry->d_name);
+        file_names_add(out, entry->d_name);
     }
     if (errno != 0) {
         return error_errno(error, "list '%s'", path);
     }
-    if (out->count > 1) {
-        qsort(out->names, out->count, sizeof(*out->names), compare_names);
-    }
+    file_names_sort(out);
     return 1;
+}
+
+void file_names_add(struct file_names *names, const char *name)
+{
+    if (names->count == names->capacity) {
+        names->capacity = names->capacity ? names->capacity * 2 : 16;
+        names->names = memory_resize(names->names, names->capacity, sizeof(*names->names));
+    }
+    names->names[names->count++] = memory_text(name);
+}
+
+void file_names_sort(struct file_names *names)
+{
+    if (names->count > 1) {
+        qsort(names->names, names->count, sizeof(*names->names), compare_names);
+    }
 }
 
 void file_names_release(struct file_names *names)

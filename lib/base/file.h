@@ -67,6 +67,7 @@ int file_remove_tree(int directory, const char *path, struct error *error);
 struct file_names {
     char **names;
     size_t count;
+    size_t capacity;
 };
 
 #define FILE_NAMES_INIT                                                                            \
@@ -77,6 +78,10 @@ struct file_names {
 
 /* 1; 0 if there is no such directory; -1. */
 int file_list(int directory, const char *path, struct file_names *out, struct error *error);
+/* Adds a copy. */
+void file_names_add(struct file_names *names, const char *name);
+/* By their bytes. */
+void file_names_sort(struct file_names *names);
 void file_names_release(struct file_names *names);
 
 /*

@@ -4,7 +4,6 @@
 #include <cjson/cJSON.h>
 #include <string.h>
 
-#include "lib/base/memory.h"
 
 enum { VALUE_LIMIT = 300000 };
 
@@ -194,12 +193,6 @@ bool document_number_member(const struct document *document, const char *name, u
     return true;
 }
 
-/* Room for what a list holds: cJSON walks a list to count it, so it is done once. */
-static void make_room(struct file_names *texts, const cJSON *list)
-{
-    texts->names = memory_allocate((size_t)cJSON_GetArraySize(list), sizeof(*texts->names));
-}
-
 bool document_text_list(const struct document *document, const char *name,
                         struct file_names *out_texts)
 {
@@ -211,13 +204,12 @@ bool document_text_list(const struct document *document, const char *name,
     if (!cJSON_IsArray(list) && !cJSON_IsNull(list)) {
         return false;
     }
-    make_room(&texts, list);
     cJSON_ArrayForEach(item, list)
     {
         if (!cJSON_IsString(item)) {
             return false;
         }
-        texts.names[texts.count++] = memory_text(item->valuestring);
+        file_names_add(&texts, item->valuestring);
     }
     *out_texts = texts;
     texts = (struct file_names)FILE_NAMES_INIT;
@@ -235,7 +227,6 @@ bool document_object_list(const struct document *document, const char *name,
     if (!cJSON_IsArray(list) && !cJSON_IsNull(list)) {
         return false;
     }
-    make_room(&objects, list);
     cJSON_ArrayForEach(item, list)
     {
         AUTO_FREE char *text = cJSON_PrintUnformatted(item);
@@ -243,7 +234,7 @@ bool document_object_list(const struct document *document, const char *name,
         if (!cJSON_IsObject(item) || !text) {
             return false;
         }
-        objects.names[objects.count++] = steal_pointer(&text);
+        file_names_add(&objects, text);
     }
     *out_objects = objects;
     objects = (struct file_names)FILE_NAMES_INIT;

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/base/memory.h"
 #include "lib/base/text.h"
 #include "lib/oci/document.h"
 #include "lib/proxy/flight.h"
@@ -170,17 +168,6 @@ static bool next_document(const char **cursor, struct document *out)
     return true;
 }
 
-static void add_name(struct file_names *names, const char *name)
-{
-    names->names = memory_resize(names->names, names->count + 1, sizeof(*names->names));
-    names->names[names->count++] = memory_text(name);
-}
-
-static int compare(const void *left, const void *right)
-{
-    return strcmp(*(char *const *)left, *(char *const *)right);
-}
-
 /* All tags of all pages, sorted. */
 static int collect_tags(const struct buffer *pages, struct file_names *out, struct error *error)
 {
@@ -195,13 +182,11 @@ static int collect_tags(const struct buffer *pages, struct file_names *out, stru
         }
         for (size_t i = 0; i < names.count; i++) {
             if (tag_is_valid(names.names[i])) {
-                add_name(out, names.names[i]);
+                file_names_add(out, names.names[i]);
             }
         }
     }
-    if (out->count > 1) {
-        qsort(out->names, out->count, sizeof(*out->names), compare);
-    }
+    file_names_sort(out);
     return 0;
 }
 
@@ -241,7 +226,7 @@ int proxy_list_tags(struct proxied *proxied, const struct page *page, struct fil
         if (out->count == page->limit) {
             return 1;
         }
-        add_name(out, all.names[i]);
+        file_names_add(out, all.names[i]);
     }
     return 0;
 }

@@ -28,24 +28,7 @@ int memo_read(struct file_place place, struct buffer *out, time_t *out_written, 
 int memo_write(struct store *store, struct file_place place, const struct buffer *content,
                struct error *error)
 {
-    char id[STORE_ID_SIZE];
-    struct path piece;
-    AUTO_CLOSE int descriptor = -1;
-
-    store_make_id(id);
-    piece = layout_piece(id);
-    descriptor = file_create(store->temporary, piece.text, error);
-    if (descriptor < 0) {
-        return -1;
-    }
-    if (fchmod(descriptor, 0600) < 0) {
-        (void)error_errno(error, "chmod '%s'", piece.text);
-    } else if (file_write_at(descriptor, 0, content->data, content->length, error) == 0 &&
-               file_publish((struct file_place){store->temporary, piece.text}, place, error) == 0) {
-        return 0;
-    }
-    (void)unlinkat(store->temporary, piece.text, 0);
-    return -1;
+    return store_replace(store, place, content, REPLACE_PRIVATE, error);
 }
 
 void memo_forget(struct file_place place)

@@ -5,12 +5,10 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/base/memory.h"
 #include "lib/base/text.h"
 #include "lib/store/blob.h"
 
@@ -19,7 +17,6 @@ struct walk {
     const struct page *page;
     bool with_empty; /* also repositories without a manifest */
     struct file_names found;
-    size_t capacity;
     bool more;
 };
 
@@ -80,12 +77,7 @@ static int visit_repository(struct walk *walk, const char *name, struct error *e
         walk->more = true;
         return 0;
     }
-    if (walk->found.count == walk->capacity) {
-        walk->capacity = walk->capacity ? walk->capacity * 2 : 64;
-        walk->found.names =
-            memory_resize(walk->found.names, walk->capacity, sizeof(*walk->found.names));
-    }
-    walk->found.names[walk->found.count++] = memory_text(name);
+    file_names_add(&walk->found, name);
     return 0;
 }
 
@@ -95,11 +87,6 @@ static bool is_subtree_behind(const struct page *page, const char *prefix)
     return page->last && strcmp(prefix, page->last) < 0 && !text_begins(page->last, prefix);
 }
 
-static int compare(const void *left, const void *right)
-{
-    return strcmp(*(char *const *)left, *(char *const *)right);
-}
-
 /*
  * What is in a directory, as steps in the order of full names: a child "a" is visited as itself
  * and, for what is below it, as "a/". Between the two comes "a-b", because '-' sorts before '/'.
@@ -107,7 +94,6 @@ static int compare(const void *left, const void *right)
 static void list_steps(const struct file_names *children, const char *prefix,
                        struct file_names *out)
 {
-    out->names = memory_allocate(children->count * 2, sizeof(*out->names));
     for (size_t i = 0; i < children->count; i++) {
         AUTO_BUFFER struct buffer name = BUFFER_INIT;
 
@@ -115,13 +101,11 @@ static void list_steps(const struct file_names *children, const char *prefix,
         if (children->names[i][0] == '_' || !name_is_valid(name.data)) {
             continue;
         }
-        out->names[out->count++] = memory_text(name.data);
+        file_names_add(out, name.data);
         buffer_add_text(&name, "/");
-        out->names[out->count++] = memory_text(name.data);
+        file_names_add(out, name.data);
     }
-    if (out->count > 1) {
-        qsort(out->names, out->count, sizeof(*out->names), compare);
-    }
+    file_names_sort(out);
 }
 
 /* `prefix` is empty or ends in '/'. */

@@ -2,11 +2,9 @@
 #include "lib/store/referrers.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/base/memory.h"
 #include "lib/store/link.h"
 #include "lib/store/revision.h"
 
@@ -53,17 +51,6 @@ static void fallback_tag(const struct digest *subject, char out_tag[TAG_SIZE])
                    digest_hex(subject));
 }
 
-static void add_name(struct file_names *names, const char *name)
-{
-    names->names = memory_resize(names->names, names->count + 1, sizeof(*names->names));
-    names->names[names->count++] = memory_text(name);
-}
-
-static int compare(const void *left, const void *right)
-{
-    return strcmp(*(char *const *)left, *(char *const *)right);
-}
-
 /* Adds the digests that clients have listed under the fallback tag. */
 static int add_fallback(const struct repository *repository, const struct digest *subject,
                         struct file_names *names, struct error *error)
@@ -90,7 +77,7 @@ static int add_fallback(const struct repository *repository, const struct digest
     }
     for (size_t i = 0; i < parsed.reference_count; i++) {
         if (parsed.references[i].kind == REFERENCE_MANIFEST) {
-            add_name(names, parsed.references[i].digest.text);
+            file_names_add(names, parsed.references[i].digest.text);
         }
     }
     return 0;
@@ -153,9 +140,7 @@ static int find_candidates(const struct repository *repository, const struct dig
         add_fallback(repository, subject, out, error) < 0) {
         return -1;
     }
-    if (out->count > 1) {
-        qsort(out->names, out->count, sizeof(*out->names), compare);
-    }
+    file_names_sort(out);
     return 0;
 }
 

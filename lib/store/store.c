@@ -166,8 +166,21 @@ int store_check_space(const struct store *store, uint64_t bytes, struct error *e
     return 0;
 }
 
-int store_write(struct store *store, const char *path, const struct buffer *content,
-                struct sync_set *syncs, struct error *error)
+/* Fills a new file and moves it to its place. */
+static int fill_piece(struct store *store, int descriptor, const struct buffer *content,
+                      enum replace_manner manner, struct error *error)
+{
+    if (manner == REPLACE_PRIVATE && fchmod(descriptor, 0600) < 0) {
+        return error_errno(error, "chmod a file in '%s'", store->options->temporary);
+    }
+    if (file_write_at(descriptor, 0, content->data, content->length, error) < 0) {
+        return -1;
+    }
+    return manner == REPLACE_DURABLY ? file_sync(descriptor, store->options->temporary, error) : 0;
+}
+
+int store_replace(struct store *store, struct file_place to, const struct buffer *content,
+                  enum replace_manner manner, struct error *error)
 {
     char id[STORE_ID_SIZE];
     struct path piece;
@@ -179,11 +192,19 @@ int store_write(struct store *store, const char *path, const struct buffer *cont
     if (descriptor < 0) {
         return -1;
     }
-    if (file_write_at(descriptor, 0, content->data, content->length, error) < 0 ||
-        file_sync(descriptor, path, error) < 0 ||
-        file_publish((struct file_place){store->temporary, piece.text},
-                     (struct file_place){store->root, path}, error) < 0) {
+    if (fill_piece(store, descriptor, content, manner, error) < 0 ||
+        file_publish((struct file_place){store->temporary, piece.text}, to, error) < 0) {
         (void)unlinkat(store->temporary, piece.text, 0);
+        return -1;
+    }
+    return 0;
+}
+
+int store_write(struct store *store, const char *path, const struct buffer *content,
+                struct sync_set *syncs, struct error *error)
+{
+    if (store_replace(store, (struct file_place){store->root, path}, content, REPLACE_DURABLY,
+                      error) < 0) {
         return -1;
     }
     sync_set_add(syncs, path);

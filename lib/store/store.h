@@ -64,6 +64,17 @@ int store_check_space(const struct store *store, uint64_t bytes, struct error *e
 enum { STORE_ID_SIZE = 37 };
 void store_make_id(char out_id[STORE_ID_SIZE]);
 
+/* How a file is replaced. */
+enum replace_manner {
+    REPLACE_DURABLY, /* the content is synced before it gets its name */
+    REPLACE_SHARED,  /* what may be lost */
+    REPLACE_PRIVATE, /* and is only for its owner to read */
+};
+
+/* Puts a file with this content in the place of what is there, at once. Makes directories. */
+int store_replace(struct store *store, struct file_place to, const struct buffer *content,
+                  enum replace_manner manner, struct error *error);
+
 /*
  * Writes a small file durably: content first, then the name; the caller flushes `syncs`. Replaces
  * what is there.

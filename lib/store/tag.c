@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/store/tag.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/base/memory.h"
 #include "lib/store/link.h"
 
 int repository_lock(const struct repository *repository, struct lock *lock, struct error *error)
@@ -66,7 +64,6 @@ int tag_list(const struct repository *repository, const struct page *page, struc
     if (file_list(repository->store->root, path.text, &all, error) < 0) {
         return -1;
     }
-    tags.names = memory_allocate(all.count, sizeof(*tags.names));
     for (size_t i = 0; i < all.count && !more; i++) {
         struct digest digest;
         int found;
@@ -81,7 +78,7 @@ int tag_list(const struct repository *repository, const struct page *page, struc
         if (found && tags.count == page->limit) {
             more = 1;
         } else if (found) {
-            tags.names[tags.count++] = steal_pointer(&all.names[i]);
+            file_names_add(&tags, all.names[i]);
         }
     }
     *out = tags;

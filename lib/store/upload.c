@@ -66,28 +66,15 @@ static int unknown(struct error *error)
 static int state_write(const struct upload *upload, struct error *error)
 {
     struct store *store = upload->repository->store;
-    char id[STORE_ID_SIZE];
-    struct path piece;
     struct path state = layout_upload_state(upload->id);
-    AUTO_CLOSE int descriptor = -1;
     AUTO_BUFFER struct buffer text = BUFFER_INIT;
 
     buffer_format(&text, STATE_MAGIC "\n%s\n%s\n%s\n%" PRIu64 "\n", upload->repository->name,
                   digest_algorithm_name(upload->hash.algorithm), boot_id(), upload->hashed);
     hash_save(&upload->hash, &text);
     buffer_add_text(&text, "\n");
-    store_make_id(id);
-    piece = layout_piece(id);
-    descriptor = file_create(store->temporary, piece.text, error);
-    if (descriptor < 0) {
-        return -1;
-    }
-    if (file_write_at(descriptor, 0, text.data, text.length, error) < 0) {
-        (void)unlinkat(store->temporary, piece.text, 0);
-        return -1;
-    }
-    return file_publish((struct file_place){store->temporary, piece.text},
-                        (struct file_place){store->temporary, state.text}, error);
+    return store_replace(store, (struct file_place){store->temporary, state.text}, &text,
+                         REPLACE_SHARED, error);
 }
 
 /* Reads the state of a session. 1; 0 if there is none that belongs to the repository; -1. */
