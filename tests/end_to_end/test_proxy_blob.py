@@ -10,8 +10,7 @@ import pytest
 from harness import content
 from harness.content import MIB
 from harness.mounts import SmallMemory
-from harness.process import read, runs, send_signal, wait_until
-from harness.server import BERTH
+from harness.process import parents, send_signal, wait_until
 from harness.upstream_fixtures import *  # noqa: F401,F403 pylint: disable=all
 from harness.upstream_site import Download, Site, download, downloads
 
@@ -19,9 +18,9 @@ SLACK = 8 * MIB  # bytes that may have to be fetched again after a break
 
 
 def fillers(site):
-    """Processes that download: they are in a session of their own and have left the pool."""
-    return [pid for pid in site.server.processes() if runs(pid, BERTH) and pid not in site.server.pids
-            and int(read(f"/proc/{pid}/stat").rpartition(")")[2].split()[3]) == pid]
+    """Processes that download: no worker, and no child of one that waits with a client."""
+    above = parents()
+    return [pid for pid in site.children() if above.get(pid) not in site.server.pids]
 
 
 def offered(upstream, size, name="app"):
@@ -127,8 +126,7 @@ def test_killed_senders_cut_the_answer(site, upstream):
         client = Download(site.client, site.at(upstream).blob(digest))
         wait_until(lambda: client.size > 2 * MIB, 20, "some bytes")
         filling = fillers(site)
-        senders = [pid for pid in site.server.processes()
-                   if runs(pid, BERTH) and pid not in site.server.pids and pid not in filling]
+        senders = [pid for pid in site.children() if pid not in filling]
         assert len(senders) == 1 and len(filling) == 1
         os.kill(senders[0], signal.SIGKILL)
         killed = time.monotonic()
