@@ -253,6 +253,19 @@ def test_a_tag_that_is_gone_upstream_is_still_served_with_a_warning(nginx_site, 
     assert (answer.status, answer.body) == (200, data) and answer["Warning"], answer
 
 
+@pytest.mark.parametrize("fault, status", [("500", 502), ("503", 502), ("429", 429), ("HTML instead of JSON", 502), ("cut", 502),
+                                           ("closed before answering", 502), ("403", 404), ("401 without a way in", 404)])
+def test_a_mirrors_upstream_in_trouble_is_no_404(new_directory, fault, status):
+    """Except 401 and 403, which Docker Hub answers for what does not exist: a name that is hosted nowhere is just unknown then."""
+    with Site(new_directory("mirror"), settings="[mirror]\nroot = up0\n") as site:
+        upstream = site.take()
+        upstream.add_image("app", "1")
+        with broken(upstream, fault):
+            answer = site.client.get("/v2/app/manifests/1")
+            assert answer.status == status, answer
+            assert answer.codes() == ["MANIFEST_UNKNOWN" if status == 404 else FAULTS[fault][2]], answer
+
+
 def test_a_redirect_to_another_server_is_followed(nginx_site, upstream):
     """As registries do that keep their blobs in object stores."""
     store, data = nginx_site.take(), content.noise(5000)
