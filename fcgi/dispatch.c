@@ -268,6 +268,7 @@ static void log_failure(const struct error *error, const struct request *request
         log_error("%s (request %s)", error->message, request->id);
         break;
     case ERROR_UPSTREAM:
+    case ERROR_UPSTREAM_REFUSED:
     case ERROR_UPSTREAM_TIMEOUT:
     case ERROR_UPSTREAM_UNREACHABLE:
     case ERROR_DENIED:

@@ -95,6 +95,7 @@ static int error_status(enum error_code code)
     case ERROR_TOO_MANY_REQUESTS:
         return 429;
     case ERROR_UPSTREAM:
+    case ERROR_UPSTREAM_REFUSED:
     case ERROR_UPSTREAM_UNREACHABLE:
         return 502;
     case ERROR_UPSTREAM_TIMEOUT:
@@ -142,6 +143,7 @@ static const char *error_identifier(enum error_code code)
         return "UNAUTHORIZED";
     case ERROR_DENIED:
     case ERROR_NO_SPACE:
+    case ERROR_UPSTREAM_REFUSED:
         return "DENIED";
     case ERROR_TOO_MANY_REQUESTS:
         return "TOOMANYREQUESTS";

@@ -137,7 +137,7 @@ int source_check_writable(const struct source *source, uint64_t bytes, struct er
  */
 static int unless_unknown(const struct source *source, int found, const struct error *error)
 {
-    return found < 0 && source->is_fallback && error->code == ERROR_UPSTREAM ? 0 : found;
+    return found < 0 && source->is_fallback && error->code == ERROR_UPSTREAM_REFUSED ? 0 : found;
 }
 
 int source_get_manifest(struct source *source, const char *reference, bool head_only,

@@ -41,6 +41,7 @@ enum error_code {
     ERROR_NOT_FOUND,             /* no such endpoint */
     ERROR_CLIENT_GONE,           /* the client broke its request off; nobody to answer */
     ERROR_UPSTREAM,              /* another registry answers, but with nothing of use */
+    ERROR_UPSTREAM_REFUSED,      /* another registry does not let us in */
     ERROR_UPSTREAM_UNREACHABLE,  /* another registry does not answer */
     ERROR_UPSTREAM_TIMEOUT,      /* nor does it say so */
     ERROR_WOULD_WAIT,            /* only another registry can tell: ask again from a process that

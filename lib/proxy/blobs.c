@@ -8,6 +8,8 @@
 #include "lib/proxy/sweep.h"
 #include "lib/store/link.h"
 
+enum { SPACE_TO_FETCH = 1024 * 1024 }; /* bytes */
+
 /* Whether the bytes may be shown to those who read this repository: they came through its upstream,
  * or anybody could have them. 1, 0, -1. */
 static int may_show(const struct proxied *proxied, const struct digest *digest)
@@ -154,7 +156,8 @@ static int fetch_blob(struct proxied *proxied, const struct proxy_blob_request *
     struct fill_view view;
     struct error full;
 
-    if (store_check_space(proxied->upstream.store, 0, &full) < 0) {
+    /* Below a little, even what says why a fetch failed cannot be written. */
+    if (store_check_space(proxied->upstream.store, SPACE_TO_FETCH, &full) < 0) {
         return pass_through(proxied, request, NULL, out_blob, error);
     }
     switch (fill_join(&view, &fill, proxied->report, error)) {

@@ -162,7 +162,7 @@ static int refuse(const struct upstream *upstream, struct answer *answer, struct
         return -1;
     }
     if (status == 401 || status == 403) {
-        return error_set(error, ERROR_UPSTREAM, "the upstream %s does not let us in (%d)",
+        return error_set(error, ERROR_UPSTREAM_REFUSED, "the upstream %s does not let us in (%d)",
                          upstream->name, status);
     }
     (void)error_set(error, ERROR_UPSTREAM, "the upstream %s answers %d", upstream->name, status);
