@@ -11,6 +11,7 @@ from harness.server import free_port
 from harness.upstream import Upstream
 from harness.upstream_fixtures import *  # noqa: F401,F403 pylint: disable=all
 from harness.upstream_http import Reply
+from harness.upstream_public import ADDRESS, internet
 from harness.upstream_site import Site
 
 HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")
@@ -203,13 +204,43 @@ def test_names_that_resolve_to_private_addresses_are_denied(new_directory):
     listener.close()
 
 
-def test_redirects_to_private_addresses_are_denied(new_directory):
-    """The upstream itself is where it may be; where it leads is asked again. Reached here through a configured outgoing proxy."""
+def test_a_public_upstream_leads_nobody_to_a_private_address(new_directory):
+    """Redirects and realms of an upstream on the public internet (here: an address that is no private one)."""
+    with internet() as inside:
+        private = Upstream()
+        public = inside(lambda: Upstream(ADDRESS, port=private.port))  # another port would be refused for that
+        data, digest = public.add_image("app", "1", [b"layer"])
+        private.add_image("app", "1", [b"layer"])
+        section = f"[upstream public]\nurl = {public.url}\n"
+        with Site(new_directory("public"), count=0, settings=section) as site:
+            repository = site.client.repository("proxy/public/app")
+            assert_is(site.client.get(repository.manifest("1")), data, digest)
+            for host in ("127.0.0.1", "localhost", "0.0.0.0", "127.1", "0x7f000001", "2130706433", "[::1]", "[::ffff:127.0.0.1]", "11.255.77.1"):
+                public.rules.clear()
+                public.when(lambda reply, request, to=host: reply.__dict__.update(
+                    Reply(307, b"", {"Location": f"http://{to}:{public.port}{request.target}"}).__dict__))
+                for target in (repository.manifest("2"), repository.blob(content.digest(b"layer")), "/v2/proxy/public/other/tags/list"):
+                    answer = site.client.get(target)
+                    assert (answer.status, answer.codes()) == (403, ["DENIED"]), (host, answer)
+                public.rules.clear()
+                public.when(lambda reply, _, to=host: reply.__dict__.update(Reply(401, b"", {
+                    "WWW-Authenticate": f'Bearer realm="http://{to}:{public.port}/token",service="x"'}).__dict__))
+                answer = site.client.get(repository.manifest("3"))
+                assert (answer.status, answer.codes()) == (403, ["DENIED"]), (host, answer)
+            for location in (f"http://127.0.0.1:{private.port + 1}/x", f"ssh://{ADDRESS}/x"):
+                public.rules.clear()
+                public.when(lambda reply, _, to=location: reply.__dict__.update(Reply(307, b"", {"Location": to}).__dict__))
+                assert site.client.get(repository.manifest("4")).status in (403, 502)
+        assert private.asked() == []
+        private.close()
+        public.close()
+
+
+def test_redirects_that_are_no_http_are_not_followed(new_directory):
     inside = Upstream()
-    digest = inside.add_blob(b"secret")
-    with Site(new_directory("redirect"), count=1, more="") as site:
+    with Site(new_directory("redirect")) as site:
         upstream = site.take()
-        for target in (f"{inside.url.replace('http', 'gopher')}/x", f"ftp://127.0.0.1:{inside.port}/x", f"//user:pw@{inside.authority}/x",
+        for target in (f"gopher://{inside.authority}/x", f"ftp://{inside.authority}/x", f"//user:pw@{inside.authority}/x",
                        f"http://user@{inside.authority}/x", "http://[fe80::1%25lo]/x", "http:///x", "javascript:1", f"dict://{inside.authority}/"):
             upstream.rules.clear()
             upstream.when(lambda reply, _, to=target: reply.__dict__.update(Reply(302, b"", {"Location": to}).__dict__))
@@ -217,7 +248,6 @@ def test_redirects_to_private_addresses_are_denied(new_directory):
             assert answer.status == 502, (target, answer)
     assert inside.asked() == []
     inside.close()
-    assert digest
 
 
 def test_the_environments_proxies_are_ignored(new_directory, monkeypatch):

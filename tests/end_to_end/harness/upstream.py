@@ -20,13 +20,13 @@ def error(status, code, message, headers=None):
 class Upstream(HttpServer):
     """`login(request)` may return a Reply of its own, or None if the request is welcome."""
 
-    def __init__(self, host="127.0.0.1", context=None, alias=None):
+    def __init__(self, host="127.0.0.1", context=None, alias=None, port=0):
         self.alias = alias
         self.blobs, self.manifests, self.tags = {}, {}, {}
         self.login = lambda request: None
         self.heads = self.ranges = True
         self.headers = {}  # on every answer
-        super().__init__(host, context)
+        super().__init__(host, context, port)
 
     # --- content
 
@@ -126,11 +126,11 @@ def wants_basic(username, password):
 class TokenService(HttpServer):
     """Issues tokens for scopes, to anybody or to who knows the password; `login` is what an Upstream has to ask."""
 
-    def __init__(self, host="127.0.0.1", context=None, password=None, lifetime=300, field="token"):
+    def __init__(self, host="127.0.0.1", context=None, password=None, lifetime=300, field="token", port=0):
         self.password, self.lifetime, self.field = password, lifetime, field
         self.issued = {}  # token -> (scope, until)
         self.realm = None
-        super().__init__(host, context)
+        super().__init__(host, context, port)
 
     def reply(self, request):
         if self.password and request["Authorization"] != basic(*self.password):

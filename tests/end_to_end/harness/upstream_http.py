@@ -43,13 +43,13 @@ class Reply:
 class HttpServer:
     """`context` makes it one of HTTPS."""
 
-    def __init__(self, host="127.0.0.1", context=None):
+    def __init__(self, host="127.0.0.1", context=None, port=0):
         self.host, self.context = host, context
         self.listener = socket.socket()
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         # What is on its way when somebody dies is lost: it shall not be more than a real network holds.
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 256 * 1024)
-        self.listener.bind((host, 0))
+        self.listener.bind((host, port))
         self.port = self.listener.getsockname()[1]
         self.listener.listen(512)
         self.requests, self.rules = [], []
