@@ -19,8 +19,9 @@ SLACK = 8 * MIB  # bytes that may have to be fetched again after a break
 
 def fillers(site):
     """Processes that download: no worker, and no child of one that waits with a client."""
-    above = parents()
-    return [pid for pid in site.children() if above.get(pid) not in site.server.pids]
+    children = site.children()
+    above = parents()  # after the children, so that none is missing because it was born in between
+    return [pid for pid in children if pid in above and above[pid] not in {*site.server.pids, *children}]
 
 
 def offered(upstream, size, name="app"):
