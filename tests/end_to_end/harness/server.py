@@ -108,8 +108,11 @@ class Server:
         """Ends it as Ctrl-C or an init system does; nothing may stay behind."""
         if self in Server.running:
             Server.running.remove(self)
-        for pid in self.processes() if how == signal.SIGKILL else [self.process.pid]:
-            send_signal(pid, how)
+        if how == signal.SIGKILL:
+            for pid in self.processes():
+                send_signal(pid, how)
+        else:
+            self.process.send_signal(how)  # which knows when the number belongs to somebody else by now
         try:
             self.process.wait(30)
             wait_until(lambda: not self.processes(), 10, f"all processes gone: {self.processes()}")
