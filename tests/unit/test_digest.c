@@ -282,6 +282,29 @@ static void refuses_a_state_of_another_offset_and_begins_anew(void **state)
     }
 }
 
+/* How much of a block is waiting, and how long the digest is, stand at the end of a state. */
+static void refuses_a_state_with_any_other_bookkeeping(void **state)
+{
+    (void)state;
+    for (int i = 0; i < DIGEST_ALGORITHM_COUNT; i++) {
+        enum digest_algorithm algorithm = (enum digest_algorithm)i;
+        AUTO_BUFFER struct buffer saved = BUFFER_INIT;
+        struct hash hash;
+
+        hash_begin(&hash, algorithm);
+        hash_update(&hash, "xyz", 3);
+        hash_save(&hash, &saved);
+        assert_true(hash_load(&hash, algorithm, 3, saved.data));
+        for (size_t j = saved.length - 16; j < saved.length; j++) {
+            char right = saved.data[j];
+
+            saved.data[j] = right == '7' ? '8' : '7';
+            assert_false(hash_load(&hash, algorithm, 3, saved.data));
+            saved.data[j] = right;
+        }
+    }
+}
+
 static void a_copy_of_a_hash_is_a_hash_of_its_own(void **state)
 {
     struct hash hash;
@@ -312,6 +335,7 @@ int main(void)
         cmocka_unit_test(saving_changes_nothing),
         cmocka_unit_test(refuses_to_load_what_it_did_not_save),
         cmocka_unit_test(refuses_a_state_of_another_offset_and_begins_anew),
+        cmocka_unit_test(refuses_a_state_with_any_other_bookkeeping),
         cmocka_unit_test(a_copy_of_a_hash_is_a_hash_of_its_own),
     };
 

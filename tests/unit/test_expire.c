@@ -178,6 +178,7 @@ static int expire_what_cannot_be_locked(struct fixture *fixture)
 
     put_file(fixture->store.temporary, "uploads/held/lock", "");
     EXPECT(fchmodat(fixture->store.temporary, "uploads/held/lock", 0, 0) == 0);
+    EXPECT(fchmodat(fixture->store.temporary, "uploads/held", 0777, 0) == 0);
     EXPECT(fchmodat(fixture->store.temporary, "uploads", 0777, 0) == 0);
     EXPECT(fchmodat(fixture->store.temporary, "pieces", 0777, 0) == 0);
     EXPECT(fchmodat(fixture->store.temporary, ".", 0777, 0) == 0);

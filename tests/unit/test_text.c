@@ -27,6 +27,8 @@ static void reads_numbers_up_to_the_largest_signed_one(void **state)
         {" 1", false, 0},
         {"1 ", false, 0},
         {"0x1", false, 0},
+        {"1:", false, 0},
+        {"1/", false, 0},
         {"1.0", false, 0},
         {"\xb2", false, 0},
     };

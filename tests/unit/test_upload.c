@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -227,6 +228,30 @@ static void ids_are_uuids_and_nothing_else(void **state)
     assert_int_equal(count_entries(fixture->store.temporary, "uploads"), 0);
 }
 
+/* Whatever lies there under another kind of name, and however much it looks like a session. */
+static void a_session_under_another_name_is_none(void **state)
+{
+    static const char *const names[] = {"00000000-0000-4000-8000-00000000000A",
+                                        "00000000_0000_4000_8000_000000000000", "session"};
+    struct fixture *fixture = *state;
+
+    for (size_t i = 0; i < COUNT(names); i++) {
+        AUTO_UPLOAD struct upload upload = UPLOAD_INIT;
+        struct error error = ERROR_INIT;
+        char id[STORE_ID_SIZE];
+        uint64_t size;
+
+        make_session(fixture, "abc", id);
+        assert_int_equal(renameat(fixture->store.temporary, layout_upload(id).text,
+                                  fixture->store.temporary, layout_upload(names[i]).text),
+                         0);
+        assert_fails(ERROR_UPLOAD_UNKNOWN,
+                     upload_open(&upload, &fixture->repository, names[i], &error));
+        assert_fails(ERROR_UPLOAD_UNKNOWN,
+                     upload_status(&fixture->repository, names[i], &size, &error));
+    }
+}
+
 static void a_second_request_is_refused_and_may_still_ask_how_far_it_is(void **state)
 {
     struct fixture *fixture = *state;
@@ -340,6 +365,7 @@ int main(void)
         IN_STORE(sha512_from_the_start),
         IN_STORE(belongs_to_one_repository),
         IN_STORE(ids_are_uuids_and_nothing_else),
+        IN_STORE(a_session_under_another_name_is_none),
         IN_STORE(a_second_request_is_refused_and_may_still_ask_how_far_it_is),
         IN_STORE(a_cancelled_one_is_gone),
         IN_STORE(rewinding_takes_back_what_came_since),
