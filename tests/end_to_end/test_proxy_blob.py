@@ -101,7 +101,8 @@ def test_killed_downloads_are_resumed_where_they_stopped(site, upstream):
         clients = [Download(site.client, target) for _ in range(4)]
         for at in sorted(rng.randrange(MIB, 40 * MIB) for _ in range(4)):
             wait_until(lambda: upstream.sent() >= at or not any(each.is_alive() for each in clients), 30, f"{at} bytes")
-            for pid in fillers(site):
+            filling = wait_until(lambda: fillers(site) or not any(each.is_alive() for each in clients), 20, "a filler")
+            for pid in filling if filling is not True else []:
                 send_signal(pid, signal.SIGKILL)
                 kills += 1
         for each in clients:
@@ -114,7 +115,7 @@ def test_killed_downloads_are_resumed_where_they_stopped(site, upstream):
                 cut += 1
         assert_right(download(site.client, target), data)
     print(f"{kills} kills: {whole} whole, {cut} cut, {upstream.sent()} of {len(data)} bytes sent by the upstream")
-    assert kills >= 3
+    assert kills >= 4
     assert whole + cut == 4
     assert upstream.sent() <= len(data) + kills * SLACK
 
@@ -346,8 +347,8 @@ def test_a_full_disk_stops_caching_not_serving(new_directory, mounted, web):
         assert site.client.get(site.at(upstream).manifest("1")).status == 200
         for _ in range(2):
             assert_right(download(site.client, site.at(upstream).blob(content.digest(large))), large)
-        # For each client: the try that finds no room, and what is passed through.
-        assert len(upstream.asked(content.digest(large), "GET")) <= 4
+        # For each client: the try that finds no room, what is passed through, and behind nginx a look before it is.
+        assert len(upstream.asked(content.digest(large), "GET")) <= 6
         assert_right(download(site.client, site.at(upstream).blob(content.digest(small))), small)
         assert_right(download(site.client, site.at(upstream).blob(content.digest(small))), small)
         assert len(upstream.asked(content.digest(small), "GET")) == 1, "there was room for this one"
