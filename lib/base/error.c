@@ -30,6 +30,7 @@ int error_errno(struct error *error, const char *format, ...)
     (void)snprintf(error->message, sizeof(error->message), "%.*s: %s",
                    (int)(sizeof(context) - sizeof(text)), context,
                    strerror_r(number, text, sizeof(text)));
+    errno = number;
     error->code = number == ENOSPC || number == EDQUOT ? ERROR_NO_SPACE : ERROR_INTERNAL;
     return -1;
 }

@@ -64,7 +64,7 @@ int error_set(struct error *error, enum error_code code, const char *format, ...
 
 /*
  * Adds the text of errno. The code is ERROR_NO_SPACE when errno says that the disk or the quota is
- * full, else ERROR_INTERNAL.
+ * full, else ERROR_INTERNAL. errno stays what it is.
  */
 int error_errno(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

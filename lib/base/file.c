@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
@@ -16,6 +17,9 @@
 
 /* How often a rename is tried again because its directories vanished in between. */
 enum { PUBLISH_TRIES = 8 };
+
+/* How often a file is opened again that another host has just replaced. */
+enum { STALE_TRIES = 16 };
 
 ssize_t file_read_at(int descriptor, uint64_t offset, void *bytes, size_t length,
                      struct error *error)
@@ -54,20 +58,84 @@ int file_write_at(int descriptor, uint64_t offset, const void *bytes, size_t len
     return 0;
 }
 
-int file_read(int directory, const char *path, size_t limit, struct buffer *out,
-              struct error *error)
+bool file_is_gone(int number)
+{
+    return number == ENOENT || number == ENOTDIR || number == ESTALE;
+}
+
+/*
+ * Opens a file for reading whose name is sure to have been looked up anew if it was replaced: what
+ * a network filesystem has in its cache may turn out to be stale at any call. Sets errno.
+ */
+static int open_once(int directory, const char *path, struct stat *out_status)
 {
     AUTO_CLOSE int descriptor = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+    if (descriptor < 0 || fstat(descriptor, out_status) < 0) {
+        return -1;
+    }
+    return steal_descriptor(&descriptor);
+}
+
+/* Waits before a try that is not the first; false when there were enough. */
+static bool try_again(int tries)
+{
+    static const struct timespec pause = {0, 1000000};
+
+    if (errno != ESTALE || tries >= STALE_TRIES) {
+        return false;
+    }
+    return nanosleep(&pause, NULL) == 0 || errno == EINTR;
+}
+
+/* One try of file_read_head(); sets errno for a failure. */
+static ssize_t read_head_once(int directory, const char *path, void *bytes, size_t size,
+                              struct error *error)
+{
     struct stat status;
+    AUTO_CLOSE int descriptor = open_once(directory, path, &status);
+
+    if (descriptor < 0) {
+        return error_errno(error, "open '%s'", path);
+    }
+    return file_read_at(descriptor, 0, bytes, size, error);
+}
+
+ssize_t file_read_head(int directory, const char *path, void *bytes, size_t size,
+                       struct error *error)
+{
+    struct error reason;
+
+    for (int tries = 1;; tries++) {
+        ssize_t got = read_head_once(directory, path, bytes, size, &reason);
+
+        if (got >= 0) {
+            return got;
+        }
+        if (!try_again(tries)) {
+            break;
+        }
+    }
+    if (file_is_gone(errno)) {
+        return FILE_GONE;
+    }
+    *error = reason;
+    return -1;
+}
+
+/* One try of file_read(); sets errno for a failure, to 0 if it is for good. */
+static int read_once(int directory, const char *path, size_t limit, struct buffer *out,
+                     struct error *error)
+{
+    struct stat status;
+    AUTO_CLOSE int descriptor = open_once(directory, path, &status);
     ssize_t got;
 
     if (descriptor < 0) {
-        return errno == ENOENT || errno == ENOTDIR ? 0 : error_errno(error, "open '%s'", path);
-    }
-    if (fstat(descriptor, &status) < 0) {
-        return error_errno(error, "stat '%s'", path);
+        return error_errno(error, "open '%s'", path);
     }
     if (!S_ISREG(status.st_mode) || (uint64_t)status.st_size > limit) {
+        errno = 0;
         return error_set(error, ERROR_INTERNAL, "'%s' is no file of at most %zu bytes", path,
                          limit);
     }
@@ -77,7 +145,25 @@ int file_read(int directory, const char *path, size_t limit, struct buffer *out,
         return -1;
     }
     buffer_added(out, (size_t)got);
-    return 1;
+    return 0;
+}
+
+int file_read(int directory, const char *path, size_t limit, struct buffer *out,
+              struct error *error)
+{
+    struct error reason;
+    int tries = 0;
+
+    do {
+        if (read_once(directory, path, limit, out, &reason) == 0) {
+            return 1;
+        }
+    } while (try_again(++tries));
+    if (file_is_gone(errno)) {
+        return 0;
+    }
+    *error = reason;
+    return -1;
 }
 
 int file_create(int directory, const char *path, struct error *error)
@@ -137,7 +223,7 @@ int file_publish(struct file_place from, struct file_place to, struct error *err
 int file_remove(int directory, const char *path, struct error *error)
 {
     if (unlinkat(directory, path, 0) < 0) {
-        return errno == ENOENT || errno == ENOTDIR ? 0 : error_errno(error, "remove '%s'", path);
+        return file_is_gone(errno) ? 0 : error_errno(error, "remove '%s'", path);
     }
     return 1;
 }
@@ -146,7 +232,7 @@ int file_remove_tree(int directory, const char *path, struct error *error)
 {
     AUTO_FILE_NAMES struct file_names names = FILE_NAMES_INIT;
 
-    if (unlinkat(directory, path, 0) == 0 || errno == ENOENT) {
+    if (unlinkat(directory, path, 0) == 0 || file_is_gone(errno)) {
         return 0;
     }
     if (errno != EISDIR && errno != EPERM) {
@@ -182,7 +268,7 @@ int file_list(int directory, const char *path, struct file_names *out, struct er
     const struct dirent *entry;
 
     if (descriptor < 0) {
-        return errno == ENOENT || errno == ENOTDIR ? 0 : error_errno(error, "open '%s'", path);
+        return file_is_gone(errno) ? 0 : error_errno(error, "open '%s'", path);
     }
     stream = fdopendir(descriptor);
     if (!stream) {
@@ -302,7 +388,7 @@ static int sync_directory(int root, const char *path, struct sync_mark *out_mark
     AUTO_CLOSE int descriptor = openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     out_mark->born = 0;
-    if (descriptor < 0 && errno == ENOENT) {
+    if (descriptor < 0 && file_is_gone(errno)) {
         return 0; /* removed by somebody else: only the directory above has something to keep */
     }
     if (descriptor < 0) {

@@ -25,6 +25,20 @@
 #include "lib/base/buffer.h"
 #include "lib/base/error.h"
 
+/*
+ * Whether an error number says that there is no such file (any more): ENOENT, ENOTDIR, and the
+ * ESTALE with which a network filesystem says that another host has just removed or replaced it.
+ */
+bool file_is_gone(int number);
+
+/*
+ * Reads the first bytes of a file, `size` at most. How many, -1, or FILE_GONE. A file that another
+ * host replaces at the same moment is read again.
+ */
+enum { FILE_GONE = -2 };
+ssize_t file_read_head(int directory, const char *path, void *bytes, size_t size,
+                       struct error *error);
+
 /* Reads a file of at most `limit` bytes. 1; 0 if it is not there; -1, also when it is longer. */
 int file_read(int directory, const char *path, size_t limit, struct buffer *out,
               struct error *error);

@@ -26,7 +26,7 @@ static enum lock_result lock_open(struct lock *lock, struct file_place place, in
         openat(place.directory, place.path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0666);
 
     if (descriptor < 0) {
-        if (errno == ENOENT && !(flags & O_CREAT)) {
+        if (errno == ESTALE || (errno == ENOENT && !(flags & O_CREAT))) {
             return LOCK_ABSENT;
         }
         return (enum lock_result)error_errno(error, "open lock '%s'", place.path);

@@ -15,8 +15,7 @@ int memo_read(struct file_place place, struct buffer *out, time_t *out_written, 
     int found;
 
     if (fstatat(place.directory, place.path, &status, AT_SYMLINK_NOFOLLOW) < 0) {
-        return errno == ENOENT || errno == ENOTDIR ? 0
-                                                   : error_errno(error, "stat '%s'", place.path);
+        return file_is_gone(errno) ? 0 : error_errno(error, "stat '%s'", place.path);
     }
     found = file_read(place.directory, place.path, MEMO_LIMIT, out, error);
     if (found > 0) {

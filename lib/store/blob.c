@@ -16,7 +16,7 @@ int blob_is_stored(const struct store *store, const struct digest *digest, uint6
     struct stat status;
 
     if (fstatat(store->root, path.text, &status, 0) < 0) {
-        return errno == ENOENT || errno == ENOTDIR ? 0 : error_errno(error, "stat '%s'", path.text);
+        return file_is_gone(errno) ? 0 : error_errno(error, "stat '%s'", path.text);
     }
     *out_size = (uint64_t)status.st_size;
     return S_ISREG(status.st_mode);
@@ -42,7 +42,7 @@ int blob_open(const struct repository *repository, const struct blob *blob, stru
     struct path path = layout_blob(&blob->target);
     int descriptor = openat(repository->store->root, path.text, O_RDONLY | O_CLOEXEC);
 
-    if (descriptor < 0 && errno == ENOENT) {
+    if (descriptor < 0 && file_is_gone(errno)) {
         return error_set(error, ERROR_BLOB_UNKNOWN, "blob unknown to the repository");
     }
     return descriptor < 0 ? error_errno(error, "open '%s'", path.text) : descriptor;

@@ -35,7 +35,7 @@ static int has_directory(const struct walk *walk, const char *path, struct error
     if (fstatat(walk->store->root, path, &status, AT_SYMLINK_NOFOLLOW) == 0) {
         return S_ISDIR(status.st_mode);
     }
-    return errno == ENOENT || errno == ENOTDIR ? 0 : error_errno(error, "stat '%s'", path);
+    return file_is_gone(errno) ? 0 : error_errno(error, "stat '%s'", path);
 }
 
 /* Whether the directory of this name is a repository to list. */

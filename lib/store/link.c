@@ -13,16 +13,11 @@ int link_read(const struct store *store, const char *path, struct digest *out_ta
               struct error *error)
 {
     char text[DIGEST_TEXT_SIZE + 8];
-    AUTO_CLOSE int descriptor = openat(store->root, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     struct error ignored;
-    ssize_t length;
+    ssize_t length = file_read_head(store->root, path, text, sizeof(text) - 1, error);
 
-    if (descriptor < 0) {
-        return errno == ENOENT || errno == ENOTDIR ? 0 : error_errno(error, "open '%s'", path);
-    }
-    length = file_read_at(descriptor, 0, text, sizeof(text) - 1, error);
     if (length < 0) {
-        return -1;
+        return length == FILE_GONE ? 0 : -1;
     }
     text[length] = '\0';
     text[strcspn(text, "\r\n")] = '\0';

@@ -19,8 +19,7 @@ int repository_exists(const struct repository *repository, struct error *error)
     if (fstatat(repository->store->root, directory.text, &status, 0) == 0) {
         return 1;
     }
-    return errno == ENOENT || errno == ENOTDIR ? 0
-                                               : error_errno(error, "stat '%s'", directory.text);
+    return file_is_gone(errno) ? 0 : error_errno(error, "stat '%s'", directory.text);
 }
 
 /* A tag or a digest, as a digest. 1; 0 if there is no such tag; -1. */

@@ -218,8 +218,7 @@ int store_discard(struct store *store, struct file_place place, struct error *er
     struct stat status;
 
     if (fstatat(place.directory, place.path, &status, AT_SYMLINK_NOFOLLOW) < 0) {
-        return errno == ENOENT || errno == ENOTDIR ? 0
-                                                   : error_errno(error, "stat '%s'", place.path);
+        return file_is_gone(errno) ? 0 : error_errno(error, "stat '%s'", place.path);
     }
     store_make_id(id);
     piece = layout_piece(id);

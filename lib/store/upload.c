@@ -148,7 +148,7 @@ static int open_data(struct upload *upload, int flags, struct error *error)
     upload->data = openat(upload->repository->store->temporary, path.text,
                           O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0666);
     if (upload->data < 0) {
-        return errno == ENOENT ? 0 : error_errno(error, "open '%s'", path.text);
+        return file_is_gone(errno) ? 0 : error_errno(error, "open '%s'", path.text);
     }
     if (fstat(upload->data, &status) < 0) {
         return error_errno(error, "stat '%s'", path.text);
@@ -218,7 +218,7 @@ int upload_status(const struct repository *repository, const char *id, uint64_t 
     data = layout_upload_data(id);
     if (fstatat(repository->store->temporary, data.text, &status, AT_SYMLINK_NOFOLLOW) == 0) {
         *out_size = (uint64_t)status.st_size;
-    } else if (errno == ENOENT) {
+    } else if (file_is_gone(errno)) {
         *out_size = 0;
     } else {
         return error_errno(error, "stat '%s'", data.text);

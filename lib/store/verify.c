@@ -55,7 +55,7 @@ static int verify_blob(struct store *store, const struct digest *digest,
     struct stat status;
     int good;
 
-    if (descriptor < 0 && errno == ENOENT) {
+    if (descriptor < 0 && file_is_gone(errno)) {
         return 0; /* a directory whose blob is just coming or going */
     }
     if (descriptor < 0 || fstat(descriptor, &status) < 0) {
