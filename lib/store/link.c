@@ -36,10 +36,18 @@ int link_follow(const struct repository *repository, enum link_kind kind,
     return found;
 }
 
+int link_overwrite(struct store *store, const char *path, const struct digest *target,
+                   struct sync_set *syncs, struct error *error)
+{
+    AUTO_BUFFER struct buffer content = BUFFER_INIT;
+
+    buffer_add_text(&content, target->text);
+    return store_write(store, path, &content, syncs, error);
+}
+
 int link_write(struct store *store, const char *path, const struct digest *target,
                struct sync_set *syncs, struct error *error)
 {
-    AUTO_BUFFER struct buffer content = BUFFER_INIT;
     struct digest present;
     int found = link_read(store, path, &present, error);
 
@@ -50,8 +58,7 @@ int link_write(struct store *store, const char *path, const struct digest *targe
         sync_set_add(syncs, path);
         return 0;
     }
-    buffer_add_text(&content, target->text);
-    return store_write(store, path, &content, syncs, error);
+    return link_overwrite(store, path, target, syncs, error);
 }
 
 int link_remove(struct store *store, const char *path, struct sync_set *syncs, struct error *error)

@@ -24,6 +24,10 @@ int link_follow(const struct repository *repository, enum link_kind kind,
 int link_write(struct store *store, const char *path, const struct digest *target,
                struct sync_set *syncs, struct error *error);
 
+/* The same without looking first: where another host's caches may be behind. */
+int link_overwrite(struct store *store, const char *path, const struct digest *target,
+                   struct sync_set *syncs, struct error *error);
+
 /* Removes a link and the directory that holds nothing else. 1, 0 if there was none, -1. */
 int link_remove(struct store *store, const char *path, struct sync_set *syncs, struct error *error);
 

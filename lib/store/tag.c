@@ -30,7 +30,7 @@ int tag_set(const struct repository *repository, const char *tag, const struct d
     if (link_write(repository->store, history.text, digest, syncs, error) < 0) {
         return -1;
     }
-    return link_write(repository->store, current.text, digest, syncs, error);
+    return link_overwrite(repository->store, current.text, digest, syncs, error);
 }
 
 int tag_delete(const struct repository *repository, const char *tag, struct sync_set *syncs,
