@@ -157,7 +157,8 @@ static int fetch_blob(struct proxied *proxied, const struct proxy_blob_request *
     struct error full;
 
     /* Below a little, even what says why a fetch failed cannot be written. */
-    if (store_check_space(proxied->upstream.store, SPACE_TO_FETCH, &full) < 0) {
+    if (store_check_space(proxied->upstream.store, SPACE_TO_FETCH, &full) < 0 ||
+        filler_lacked_space(&fill)) {
         return pass_through(proxied, request, NULL, out_blob, error);
     }
     switch (fill_join(&view, &fill, proxied->report, error)) {

@@ -80,7 +80,9 @@ static void write_failure(const struct filler *filler, const struct error *error
     (void)memo_write(store, (struct file_place){store->temporary, path.text}, &memo, &ignored);
 }
 
-bool filler_failure(const struct fill *fill, struct report *report, struct error *error)
+/* 1 and when it was written; 0. */
+static int read_failure(const struct fill *fill, struct report *report, struct error *out_failure,
+                        time_t *out_written)
 {
     struct store *store = fill->upstream->store;
     struct path path = filler_place(fill, "failed");
@@ -89,23 +91,42 @@ bool filler_failure(const struct fill *fill, struct report *report, struct error
     struct error ignored;
     uint64_t code;
     uint64_t retry_after = 0;
-    time_t written;
 
-    if (memo_read((struct file_place){store->temporary, path.text}, &memo, &written, &ignored) <=
+    if (memo_read((struct file_place){store->temporary, path.text}, &memo, out_written, &ignored) <=
         0) {
-        return false;
+        return 0;
     }
     memo_line(&memo, 0, &line);
     if (!text_number(line.data, line.length, &code)) {
-        return false;
+        return 0;
     }
     memo_line(&memo, 1, &line);
     (void)text_number(line.data, line.length, &retry_after);
     report->retry_after = (unsigned)retry_after;
     memo_line(&memo, 3, &report->detail);
     memo_line(&memo, 2, &line);
-    (void)error_set(error, (enum error_code)code, "%s", line.data);
-    return true;
+    (void)error_set(out_failure, (enum error_code)code, "%s", line.data);
+    return 1;
+}
+
+bool filler_failure(const struct fill *fill, struct report *report, struct error *error)
+{
+    time_t written;
+
+    return read_failure(fill, report, error, &written) > 0;
+}
+
+bool filler_lacked_space(const struct fill *fill)
+{
+    enum { MEMORY_SECONDS = 10 };
+    struct report report = REPORT_INIT;
+    struct error failure;
+    time_t written;
+    bool lacked = read_failure(fill, &report, &failure, &written) > 0 &&
+                  failure.code == ERROR_NO_SPACE && time(NULL) - written < MEMORY_SECONDS;
+
+    report_release(&report);
+    return lacked;
 }
 
 /* A file of its own, so that readers of the old one see that they have been left behind. */

@@ -30,6 +30,9 @@ int filler_run(const struct fill *fill, struct error *error);
 /* Reads what a filler has left as its failure. True if it gave up. */
 bool filler_failure(const struct fill *fill, struct report *report, struct error *error);
 
+/* Whether a filler has found no room for this blob just now: then the next one need not look. */
+bool filler_lacked_space(const struct fill *fill);
+
 struct path filler_place(const struct fill *fill, const char *what);
 
 #endif
