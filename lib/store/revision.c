@@ -31,31 +31,31 @@ void stored_manifest_release(struct stored_manifest *manifest)
 }
 
 /*
- * What documents told of their type, so that a tag that everybody pulls is not parsed every time. A
- * digest stands for the same bytes for ever: nothing in here goes out of date.
+ * The types that documents state, so that a tag that everybody pulls is not parsed every time. A
+ * digest stands for the same bytes for ever; a damaged blob states nothing, and is not remembered.
  */
 static struct {
     struct digest digest;
-    enum type_source source;
     char type[MEDIA_TYPE_SIZE];
-} known_types[32];
+} stated_types[32];
 
-static enum type_source document_type(const struct stored_manifest *manifest,
-                                      char out_type[MEDIA_TYPE_SIZE])
+static bool find_stated_type(const struct stored_manifest *manifest, char out_type[MEDIA_TYPE_SIZE])
 {
-    enum { COUNT = sizeof(known_types) / sizeof(*known_types) };
+    enum { COUNT = sizeof(stated_types) / sizeof(*stated_types) };
     struct document document = {manifest->content.data, manifest->content.length, NULL};
     const char *hex = digest_hex(&manifest->digest);
     size_t slot = ((size_t)hex[0] * 31 + (size_t)hex[1]) % COUNT;
 
-    if (!digest_equal(&known_types[slot].digest, &manifest->digest)) {
-        known_types[slot].digest = manifest->digest;
-        known_types[slot].source = manifest_media_type(&document, known_types[slot].type);
+    if (digest_equal(&stated_types[slot].digest, &manifest->digest)) {
+        (void)snprintf(out_type, MEDIA_TYPE_SIZE, "%s", stated_types[slot].type);
+        return true;
     }
-    if (known_types[slot].source != TYPE_UNKNOWN) {
-        (void)snprintf(out_type, MEDIA_TYPE_SIZE, "%s", known_types[slot].type);
+    if (manifest_media_type(&document, out_type) != TYPE_STATED) {
+        return false;
     }
-    return known_types[slot].source;
+    stated_types[slot].digest = manifest->digest;
+    (void)snprintf(stated_types[slot].type, MEDIA_TYPE_SIZE, "%s", out_type);
+    return true;
 }
 
 /* What the document states, else what was said when it was pushed, else what it looks like. */
@@ -66,7 +66,7 @@ static int find_media_type(const struct repository *repository, struct stored_ma
     AUTO_BUFFER struct buffer stored = BUFFER_INIT;
 
     (void)snprintf(manifest->media_type, sizeof(manifest->media_type), "application/json");
-    if (document_type(manifest, manifest->media_type) == TYPE_STATED) {
+    if (find_stated_type(manifest, manifest->media_type)) {
         return 0;
     }
     if (file_read(repository->store->root, path.text, MEDIA_TYPE_SIZE, &stored, error) < 0) {
