@@ -20,6 +20,7 @@ enum {
     LONG_PAUSE = 20,
     LOOK_INTERVAL = 250, /* milliseconds between two looks at the filler */
     RESTART_LIMIT = 20,  /* fillers that one reader starts */
+    EMPTY_LIMIT = 500,   /* reads that find nothing where there should be something */
     END_WAIT = 700,      /* milliseconds worth waiting for the web server to take over */
     END_SAMPLE = 200,    /* milliseconds after which the speed is judged */
 };
@@ -234,6 +235,7 @@ ssize_t fill_read(struct fill_view *view, uint64_t offset, void *bytes, size_t s
                   struct error *error)
 {
     long pause = SHORT_PAUSE;
+    int empty_reads = 0;
 
     for (;;) {
         uint64_t available = fill_available(view);
@@ -243,19 +245,24 @@ ssize_t fill_read(struct fill_view *view, uint64_t offset, void *bytes, size_t s
             limit = available;
         }
         if (limit > offset) {
-            return file_read_at(view->descriptor, offset, bytes,
-                                limit - offset < size ? (size_t)(limit - offset) : size, error);
-        }
-        if (view->complete) {
+            ssize_t got =
+                file_read_at(view->descriptor, offset, bytes,
+                             limit - offset < size ? (size_t)(limit - offset) : size, error);
+
+            /* On a network filesystem the size may be known before the bytes. */
+            if (got != 0 || ++empty_reads > EMPTY_LIMIT) {
+                return got;
+            }
+        } else if (view->complete) {
             return error_set(error, ERROR_UPSTREAM, "the blob is shorter than announced");
         }
-        if (available >= view->size && check_complete(view, error) < 0) {
+        if (!view->complete && available >= view->size && check_complete(view, error) < 0) {
             return -1;
         }
-        if (!view->complete) {
-            if (check_filler(view, error) < 0) {
-                return -1;
-            }
+        if (!view->complete && check_filler(view, error) < 0) {
+            return -1;
+        }
+        if (!view->complete || empty_reads > 0) {
             pause_milliseconds(pause);
             pause = pause * 2 < LONG_PAUSE ? pause * 2 : LONG_PAUSE;
         }
