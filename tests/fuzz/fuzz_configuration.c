@@ -56,7 +56,7 @@ static bool is_readable_again(const char *printed)
     }
     for (; *printed; printed += strcspn(printed, "\n") + 1) {
         size_t length = strcspn(printed, "\n");
-        bool is_empty = length > 3 && memcmp(printed + length - 3, " = ", 3) == 0;
+        bool is_empty = length > 3 && strstr(printed, " = ") == printed + length - 3;
 
         if (length > 198 || (length > 0 && !is_empty && strchr(" \t\v\f\r", printed[length - 1]))) {
             return false;

@@ -175,6 +175,25 @@ static void one_whose_bytes_have_gone_is_none(void **state)
     assert_int_equal(read.content.length, 0);
 }
 
+/* What a damaged document told is not believed once it is whole again. */
+static void the_type_is_right_again_after_a_repair(void **state)
+{
+    static const char json[] = "{\"mediaType\":\"a/b\",\"n\":\"repair\"}";
+    struct fixture *fixture = *state;
+    struct repository other = repository_named(fixture, "other");
+    AUTO_STORED_MANIFEST struct stored_manifest damaged = STORED_MANIFEST_INIT;
+    AUTO_STORED_MANIFEST struct stored_manifest whole = STORED_MANIFEST_INIT;
+    struct error error = ERROR_INIT;
+    struct digest digest = sha256(json);
+
+    put_file(fixture->store.root, layout_link("other", LINK_REVISION, &digest).text, digest.text);
+    put_file(fixture->store.root, layout_blob(&digest).text, "{");
+    assert_returns(1, revision_read(&other, &digest, &damaged, &error));
+    put_file(fixture->store.root, layout_blob(&digest).text, json);
+    assert_returns(1, revision_read(&other, &digest, &whole, &error));
+    assert_string_equal(whole.media_type, "a/b");
+}
+
 static void an_alias_of_distribution_leads_to_the_bytes(void **state)
 {
     struct fixture *fixture = *state;
@@ -205,6 +224,7 @@ int main(void)
         IN_STORE(the_link_comes_after_the_bytes_and_the_type),
         IN_STORE(a_removed_one_is_gone_and_its_bytes_stay),
         IN_STORE(one_whose_bytes_have_gone_is_none),
+        IN_STORE(the_type_is_right_again_after_a_repair),
         IN_STORE(an_alias_of_distribution_leads_to_the_bytes),
     };
 
