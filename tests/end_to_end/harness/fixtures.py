@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import tempfile
+import uuid
 
 import pytest
 
@@ -22,11 +23,18 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "quick: seconds, and worth running under the sanitizers too")
 
 
+def make_directory(parent, name):
+    """Named by hexadecimal digits: podman takes a path for an image's name, in which mkdtemp()'s underscores may be wrong."""
+    path = os.path.join(parent, f"{name}-{uuid.uuid4().hex[:12]}")
+    os.mkdir(path)
+    os.chmod(path, 0o755)
+    return path
+
+
 @pytest.fixture(scope="session")
 def scratch():
     """A directory that web server and workers can reach whatever user they run as."""
-    path = tempfile.mkdtemp(prefix="berth-test-")
-    os.chmod(path, 0o755)
+    path = make_directory(tempfile.gettempdir(), "berth-test")
     yield path
     shutil.rmtree(path, ignore_errors=True)
 
@@ -35,9 +43,7 @@ def scratch():
 def new_directory(scratch):
     """Makes directories: new_directory("name")."""
     def make(name="x"):
-        path = tempfile.mkdtemp(prefix=f"{name}-", dir=scratch)
-        os.chmod(path, 0o755)
-        return path
+        return make_directory(scratch, name)
     return make
 
 
