@@ -25,7 +25,7 @@ def pytest_configure(config):
 
 def make_directory(parent, name):
     """Named by hexadecimal digits: podman takes a path for an image's name, in which mkdtemp()'s underscores may be wrong."""
-    path = os.path.join(parent, f"{name}-{uuid.uuid4().hex[:12]}")
+    path = os.path.join(parent, f"{name}-{uuid.uuid4().hex[:8]}")
     os.mkdir(path)
     os.chmod(path, 0o755)
     return path
