@@ -4,7 +4,6 @@
 #include <cjson/cJSON.h>
 #include <string.h>
 
-
 enum { VALUE_LIMIT = 300000 };
 
 struct scan {
