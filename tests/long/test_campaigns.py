@@ -95,7 +95,7 @@ def test_the_pool_is_restarted_100_times_under_load_without_a_failed_request(sta
 
 @BOTH
 def test_a_worker_does_not_grow_over_a_million_requests(start, web):
-    assert_no_growth(start(web, workers=2), 1000000)
+    assert_no_growth(start(web, workers=2), 1000000, 32)
 
 
 @BOTH
