@@ -56,12 +56,12 @@ say = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),$(if $(V),,@),@echo ' 
 link = $(call say,link)$(CC) $(HARDEN) $(CFLAGS) $(LINK) -Wl,--as-needed $(LDFLAGS) -o $@ $^
 LIBS = -lfcgi $(shell pkg-config --libs $(PACKAGES)) -lcrypt
 
-LIBRARY := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c lib/*/*.c))
-PROGRAM := $(patsubst %.c,$(BUILD)/%.o,$(wildcard fcgi/*.c))
+LIBRARY := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c lib/*/*.c lib/*/*/*.c))
+PROGRAM := $(patsubst %.c,$(BUILD)/%.o,$(wildcard fcgi/*.c fcgi/*/*.c))
 UNIT    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
 TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZERS := $(TARGETS:%=$(BUILD)/tests/fuzz/fuzz_%)
-SOURCES := $(wildcard fcgi/*.[ch] lib/*.[ch] lib/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch])
+SOURCES := $(wildcard fcgi/*.[ch] fcgi/*/*.[ch] lib/*.[ch] lib/*/*.[ch] lib/*/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch])
 # The tests' other files are helpers, linked into each program that needs them.
 UNIT_HELPERS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/unit/test_%.c,$(wildcard tests/unit/*.c)))
 

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "fcgi/commands.h"
+#include "fcgi/command/command.h"
 #include "fcgi/worker.h"
 #include "lib/base/log.h"
 

@@ -18,6 +18,8 @@ FLOORS = [
     ["lib/proxy/"],
     ["lib/registry"],
     ["lib/configuration"],
+    ["fcgi/request", "fcgi/response", "fcgi/route", "fcgi/status"],
+    ["fcgi/handle/", "fcgi/command/"],
     ["fcgi/"],
 ]
 
@@ -75,10 +77,10 @@ def code_only(text):
 
 
 def floor_of(path):
-    for height, prefixes in enumerate(FLOORS):
-        if any(path.startswith(prefix) for prefix in prefixes):
-            return height
-    return None
+    """The longest prefix that fits decides: a room may be on a floor below its house's."""
+    fitting = [(len(prefix), height) for height, prefixes in enumerate(FLOORS) for prefix in prefixes
+               if path.startswith(prefix)]
+    return max(fitting)[1] if fitting else None
 
 
 def module_of(path):

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef FCGI_SETUP_REQUEST_H
-#define FCGI_SETUP_REQUEST_H
+#ifndef FCGI_COMMAND_SETUP_REQUEST_H
+#define FCGI_COMMAND_SETUP_REQUEST_H
 
 /*
  * The part of `berth check --setup` that asks: a request through the web server, with a token that
- * only those know who may write to the store, and what the worker says about it (handle_setup.c).
+ * only those know who may write to the store, and what the worker says about it
+ * (fcgi/handle/setup).
  */
 
-#include "fcgi/findings.h"
+#include "fcgi/command/findings.h"
 #include "lib/configuration.h"
 
 /* Whether this is the URL of a server. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef FCGI_FINDINGS_H
-#define FCGI_FINDINGS_H
+#ifndef FCGI_COMMAND_FINDINGS_H
+#define FCGI_COMMAND_FINDINGS_H
 
 /*
  * What `berth check --setup` tells, a line each on standard output:

@@ -9,11 +9,11 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "fcgi/commands.h"
-#include "fcgi/owner.h"
-#include "fcgi/setup_request.h"
+#include "fcgi/command/command.h"
+#include "fcgi/command/setup_request.h"
 #include "lib/base/lock.h"
 #include "lib/base/memory.h"
+#include "lib/base/owner.h"
 #include "lib/base/text.h"
 
 struct setup {

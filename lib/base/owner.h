@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef FCGI_OWNER_H
-#define FCGI_OWNER_H
+#ifndef BASE_OWNER_H
+#define BASE_OWNER_H
 
 /*
  * Whose store it is. A command that root runs must not leave files behind that the workers cannot

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fcgi/owner.h"
+#include "lib/base/owner.h"
 
 #include <grp.h>
 #include <pwd.h>

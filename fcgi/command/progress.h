@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef FCGI_PROGRESS_H
-#define FCGI_PROGRESS_H
+#ifndef FCGI_COMMAND_PROGRESS_H
+#define FCGI_COMMAND_PROGRESS_H
 
 /*
  * How far a long command is, on standard output: on a terminal a line for each thing that is

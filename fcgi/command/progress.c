@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fcgi/progress.h"
+#include "fcgi/command/progress.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef FCGI_HANDLERS_H
-#define FCGI_HANDLERS_H
+#ifndef FCGI_HANDLE_EXCHANGE_H
+#define FCGI_HANDLE_EXCHANGE_H
 
 /*
  * One function per endpoint and method. A handler reads the request, talks to the registry and
@@ -26,34 +26,34 @@ struct exchange {
     struct buffer details; /* JSON to report with an error, one value a line */
 };
 
-/* handle_base.c */
+/* base.c */
 int handle_base(struct exchange *exchange, struct error *error);
 
-/* handle_blob.c */
+/* blob.c */
 int handle_blob_get(struct exchange *exchange, struct error *error);
 int handle_blob_delete(struct exchange *exchange, struct error *error);
 
-/* handle_upload.c */
+/* upload.c */
 int handle_uploads_post(struct exchange *exchange, struct error *error);
 int handle_upload_get(struct exchange *exchange, struct error *error);
 int handle_upload_patch(struct exchange *exchange, struct error *error);
 int handle_upload_put(struct exchange *exchange, struct error *error);
 int handle_upload_delete(struct exchange *exchange, struct error *error);
 
-/* handle_manifest.c */
+/* manifest.c */
 int handle_manifest_get(struct exchange *exchange, struct error *error);
 int handle_manifest_put(struct exchange *exchange, struct error *error);
 int handle_manifest_delete(struct exchange *exchange, struct error *error);
 
-/* handle_list.c */
+/* list.c */
 int handle_tags_get(struct exchange *exchange, struct error *error);
 int handle_catalog_get(struct exchange *exchange, struct error *error);
 int handle_referrers_get(struct exchange *exchange, struct error *error);
 
-/* handle_setup.c */
+/* setup.c */
 int handle_setup(struct exchange *exchange, struct error *error);
 
-/* handle_base.c: what several of them need. */
+/* base.c: what several of them need. */
 
 /* ERROR_PRECONDITION if there is an If-Match that does not name the digest. */
 int handle_check_match(const struct exchange *exchange, const struct digest *digest,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fcgi/findings.h"
+#include "fcgi/command/findings.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -4,11 +4,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fcgi/commands.h"
-#include "fcgi/owner.h"
-#include "fcgi/progress.h"
+#include "fcgi/command/command.h"
+#include "fcgi/command/progress.h"
 #include "lib/base/json.h"
 #include "lib/base/memory.h"
+#include "lib/base/owner.h"
 #include "lib/base/text.h"
 #include "lib/oci/image.h"
 #include "lib/oci/index.h"

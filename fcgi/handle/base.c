@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fcgi/handlers.h"
+#include "fcgi/handle/exchange.h"
 
 #include <string.h>
 

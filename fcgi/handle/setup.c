@@ -12,9 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "fcgi/handlers.h"
-#include "fcgi/owner.h"
+#include "fcgi/handle/exchange.h"
 #include "lib/base/json.h"
+#include "lib/base/owner.h"
 #include "lib/configuration.h"
 
 enum {

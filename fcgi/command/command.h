@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef FCGI_COMMANDS_H
-#define FCGI_COMMANDS_H
+#ifndef FCGI_COMMAND_COMMAND_H
+#define FCGI_COMMAND_COMMAND_H
 
 /*
  * The subcommands of `berth`. Each gets its own arguments, without its name, and returns the exit

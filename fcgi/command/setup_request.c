@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fcgi/setup_request.h"
+#include "fcgi/command/setup_request.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "fcgi/commands.h"
-#include "fcgi/owner.h"
+#include "fcgi/command/command.h"
+#include "lib/base/owner.h"
 #include "lib/base/text.h"
 #include "lib/oci/document.h"
 #include "lib/proxy/memo.h"

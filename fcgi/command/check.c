@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fcgi/commands.h"
+#include "fcgi/command/command.h"
 
 #include <inttypes.h>
 #include <stdio.h>
