@@ -14,7 +14,7 @@
 #include "lib/base/file.h"
 #include "lib/base/json.h"
 #include "lib/base/text.h"
-#include "lib/oci/range.h"
+#include "lib/http/range.h"
 
 enum { COPY_SIZE = 128 * 1024 };
 

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fcgi/handle/exchange.h"
 
-#include <string.h>
-
-#include "lib/base/text.h"
+#include "lib/http/conditions.h"
 
 int handle_base(struct exchange *exchange, struct error *error)
 {
@@ -20,32 +18,23 @@ void handle_digest_headers(struct exchange *exchange, const struct digest *diges
     response_content_header(&exchange->response, "ETag", "\"%s\"", digest->text);
 }
 
-/* Whether a field such as `"sha256:…", W/"x"` or `*` names this digest (RFC 9110, 13.1). */
-static bool names_digest(const char *field, const struct digest *digest)
+bool handle_condition(const struct exchange *exchange, const char *name, struct digest_set *out)
 {
-    const char *item;
-    size_t length;
+    const char *field = request_parameter(exchange->request, name);
 
-    while (text_next_item(&field, ',', &item, &length)) {
-        size_t weak = length > 2 && strncmp(item, "W/", 2) == 0 ? 2 : 0;
-        size_t quote = length > weak + 2 && item[weak] == '"' ? 1 : 0;
-        size_t begin = weak + quote;
-
-        if ((length == 1 && *item == '*') ||
-            (length == begin + strlen(digest->text) + quote &&
-             strncmp(item + begin, digest->text, strlen(digest->text)) == 0)) {
-            return true;
-        }
+    if (field) {
+        conditions_parse(field, out);
     }
-    return false;
+    return field != NULL;
 }
 
 int handle_check_match(const struct exchange *exchange, const struct digest *digest,
                        struct error *error)
 {
-    const char *field = request_parameter(exchange->request, "HTTP_IF_MATCH");
+    AUTO_DIGEST_SET struct digest_set expected = DIGEST_SET_INIT;
 
-    if (field && !names_digest(field, digest)) {
+    if (handle_condition(exchange, "HTTP_IF_MATCH", &expected) &&
+        !digest_set_has(&expected, digest)) {
         return error_set(error, ERROR_PRECONDITION, "If-Match: the content has another digest");
     }
     return 0;
@@ -53,9 +42,10 @@ int handle_check_match(const struct exchange *exchange, const struct digest *dig
 
 bool handle_not_modified(struct exchange *exchange, const struct digest *digest)
 {
-    const char *field = request_parameter(exchange->request, "HTTP_IF_NONE_MATCH");
+    AUTO_DIGEST_SET struct digest_set known = DIGEST_SET_INIT;
 
-    if (!field || !names_digest(field, digest)) {
+    if (!handle_condition(exchange, "HTTP_IF_NONE_MATCH", &known) ||
+        !digest_set_has(&known, digest)) {
         return false;
     }
     exchange->response.status = 304;

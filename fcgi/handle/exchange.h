@@ -55,6 +55,10 @@ int handle_setup(struct exchange *exchange, struct error *error);
 
 /* base.c: what several of them need. */
 
+/* The digests that a conditional field names ("HTTP_IF_MATCH"); false if there is no such field. */
+struct digest_set;
+bool handle_condition(const struct exchange *exchange, const char *name, struct digest_set *out);
+
 /* ERROR_PRECONDITION if there is an If-Match that does not name the digest. */
 int handle_check_match(const struct exchange *exchange, const struct digest *digest,
                        struct error *error);

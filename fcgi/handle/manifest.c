@@ -136,9 +136,11 @@ int handle_manifest_put(struct exchange *exchange, struct error *error)
     AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
     AUTO(tags_release) struct tags tags = {.count = 0};
     struct response *response = &exchange->response;
+    AUTO_DIGEST_SET struct digest_set expected = DIGEST_SET_INIT;
+    AUTO_DIGEST_SET struct digest_set unwanted = DIGEST_SET_INIT;
     struct manifest_put put = {
-        .if_match = request_parameter(exchange->request, "HTTP_IF_MATCH"),
-        .if_none_match = request_parameter(exchange->request, "HTTP_IF_NONE_MATCH"),
+        .expected = handle_condition(exchange, "HTTP_IF_MATCH", &expected) ? &expected : NULL,
+        .unwanted = handle_condition(exchange, "HTTP_IF_NONE_MATCH", &unwanted) ? &unwanted : NULL,
     };
 
     if (source_check_writable(&exchange->source, 0, error) < 0 ||

@@ -8,7 +8,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
-#include "lib/oci/range.h"
+#include "lib/http/range.h"
 #include "lib/store/blob.h"
 #include "lib/store/catalog.h"
 #include "lib/store/expire.h"

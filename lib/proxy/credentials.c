@@ -11,8 +11,10 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/base/text.h"
+#include "lib/http/base64.h"
+#include "lib/http/challenge.h"
+#include "lib/http/url.h"
 #include "lib/oci/document.h"
-#include "lib/proxy/challenge.h"
 #include "lib/proxy/memo.h"
 
 enum {
@@ -34,24 +36,6 @@ bool credentials_same_domain(const char *left, const char *right)
     left_domain = list ? psl_registrable_domain(list, left) : NULL;
     right_domain = list ? psl_registrable_domain(list, right) : NULL;
     return left_domain && right_domain && strcmp(left_domain, right_domain) == 0;
-}
-
-static void base64(const struct buffer *in, struct buffer *out)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-    for (size_t i = 0; i < in->length; i += 3) {
-        unsigned bits = 0;
-
-        for (size_t j = 0; j < 3; j++) {
-            bits = bits << 8 | (i + j < in->length ? (unsigned char)in->data[i + j] : 0);
-        }
-        for (size_t j = 0; j < 4; j++) {
-            bool padding = i + j > in->length;
-
-            buffer_add(out, padding ? "=" : &digits[bits >> (18 - 6 * j) & 63], 1);
-        }
-    }
 }
 
 /* "Basic …" for the account of this repository. 1; 0 if there is none; -1. */
@@ -78,7 +62,7 @@ static int basic_header(const struct upstream *upstream, const char *repository,
         buffer_add_text(&pair, section->password);
     }
     buffer_add_text(out, "Basic ");
-    base64(&pair, out);
+    base64_encode(pair.data, pair.length, out);
     return 1;
 }
 

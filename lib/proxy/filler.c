@@ -12,7 +12,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
-#include "lib/oci/range.h"
+#include "lib/http/range.h"
 #include "lib/proxy/memo.h"
 #include "lib/store/link.h"
 

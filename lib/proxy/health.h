@@ -8,7 +8,7 @@
  */
 
 #include "lib/base/lock.h"
-#include "lib/proxy/http_client.h"
+#include "lib/http/client.h"
 #include "lib/proxy/report.h"
 #include "lib/store/store.h"
 

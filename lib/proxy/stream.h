@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 #include "lib/base/error.h"
-#include "lib/oci/range.h"
+#include "lib/http/range.h"
 #include "lib/proxy/fill.h"
 
 struct stream;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "lib/base/text.h"
-#include "lib/proxy/address.h"
+#include "lib/http/address.h"
 
 #define DOCKER_HUB "docker.io"
 

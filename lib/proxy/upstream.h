@@ -4,7 +4,8 @@
 
 /* Another registry: whether it may be asked, how it is addressed, and whose account is used. */
 
-#include "lib/proxy/http_client.h"
+#include "lib/http/client.h"
+#include "lib/http/url.h"
 #include "lib/proxy/options.h"
 
 struct upstream {

@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/base/text.h"
 #include "lib/store/blob.h"
 #include "lib/store/referrers.h"
 
@@ -98,40 +97,13 @@ static int check_references(const struct repository *repository, const struct ma
     return 0;
 }
 
-/* Whether a field such as `"sha256:…", W/"x"` or `*` names the current digest (RFC 9110, 13.1). */
-static bool field_names(const char *field, const struct digest *current)
-{
-    const char *cursor = field;
-    const char *item;
-    size_t length;
-
-    while (text_next_item(&cursor, ',', &item, &length)) {
-        if (length == 1 && *item == '*') {
-            return current != NULL;
-        }
-        if (length > 2 && strncmp(item, "W/", 2) == 0) {
-            item += 2;
-            length -= 2;
-        }
-        if (length >= 2 && item[0] == '"' && item[length - 1] == '"') {
-            item++;
-            length -= 2;
-        }
-        if (current && strlen(current->text) == length &&
-            strncmp(item, current->text, length) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static int check_preconditions(const struct repository *repository, const struct manifest_put *put,
-                               struct error *error)
+static int repository_check_expected(const struct repository *repository,
+                                     const struct manifest_put *put, struct error *error)
 {
     struct digest current = put->digest;
     int found;
 
-    if (!put->if_match && !put->if_none_match) {
+    if (!put->expected && !put->unwanted) {
         return 0;
     }
     found = put->tag_count > 0 ? tag_get(repository, put->tags[0], &current, error)
@@ -139,11 +111,11 @@ static int check_preconditions(const struct repository *repository, const struct
     if (found < 0) {
         return -1;
     }
-    if (put->if_match && !field_names(put->if_match, found ? &current : NULL)) {
-        return error_set(error, ERROR_PRECONDITION, "If-Match: the tag is another manifest now");
+    if (put->expected && !digest_set_has(put->expected, found ? &current : NULL)) {
+        return error_set(error, ERROR_PRECONDITION, "the tag is another manifest now");
     }
-    if (put->if_none_match && field_names(put->if_none_match, found ? &current : NULL)) {
-        return error_set(error, ERROR_PRECONDITION, "If-None-Match: there is such a manifest");
+    if (put->unwanted && digest_set_has(put->unwanted, found ? &current : NULL)) {
+        return error_set(error, ERROR_PRECONDITION, "there is such a manifest");
     }
     return 0;
 }
@@ -184,7 +156,7 @@ int repository_put_manifest(const struct repository *repository, const struct ma
 
     if (manifest_parse(&manifest, &put->document, error) < 0 ||
         repository_lock(repository, &lock, error) < 0 ||
-        check_preconditions(repository, put, error) < 0 ||
+        repository_check_expected(repository, put, error) < 0 ||
         check_references(repository, &manifest, &syncs, out_missing, error) < 0 ||
         store_manifest(repository, put, &manifest, &syncs, error) < 0) {
         return -1;

@@ -4,6 +4,7 @@
 
 /* The manifests of a repository. */
 
+#include "lib/oci/digest_set.h"
 #include "lib/store/revision.h"
 #include "lib/store/tag.h"
 
@@ -24,14 +25,16 @@ struct manifest_put {
     struct digest digest; /* of the document: checked by the caller */
     const char *const *tags;
     size_t tag_count;
-    const char *if_match;      /* the header fields, or NULL; they speak of the first tag, or of */
-    const char *if_none_match; /* the digest when there are none */
+    /* What the first tag, or without tags the digest, has to stand for now, and what it must not
+     * stand for; NULL: never mind. */
+    const struct digest_set *expected;
+    const struct digest_set *unwanted;
 };
 
 /*
  * Stores a manifest and points the tags to it. On success `out_manifest` is the parsed document.
  * ERROR_MANIFEST_BLOB_UNKNOWN: `out_missing` holds {"digest":…} for each that is not there, one a
- * line. ERROR_PRECONDITION: If-Match or If-None-Match do not hold.
+ * line. ERROR_PRECONDITION: not what was expected.
  *
  * The bytes come first, then the referrers' entry, then the revision, then the tags: whatever is
  * visible is complete. Everything that the manifest names is on disk before this returns.

@@ -3,7 +3,7 @@
 
 #include <inttypes.h>
 
-#include "lib/oci/range.h"
+#include "lib/http/range.h"
 
 static void check_download(const char *header, uint64_t size)
 {

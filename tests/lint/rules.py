@@ -13,7 +13,7 @@ import sys
 # From the ground up. A file includes headers of its own floor or of floors below.
 FLOORS = [
     ["lib/base/"],
-    ["lib/oci/"],
+    ["lib/oci/", "lib/http/"],
     ["lib/store/", "lib/access/"],
     ["lib/proxy/"],
     ["lib/registry"],
@@ -26,7 +26,7 @@ FLOORS = [
 # What a library's names look like in the source -> the only files in which they may stand.
 ROOMS = [
     (r"\bFCGX_\w+|<fcgi\w*\.h>", "FastCGI", ["fcgi/worker.", "fcgi/request.", "fcgi/response."]),
-    (r"\bcurl_\w+|\bCURL\w*|<curl/", "libcurl", ["lib/proxy/http_client."]),
+    (r"\bcurl_\w+|\bCURL\w*|<curl/", "libcurl", ["lib/http/client.", "lib/http/url."]),
     (r"\b(EVP|SHA\d+|HMAC|RAND|OPENSSL|CRYPTO|ERR)_\w+|<openssl/", "OpenSSL", ["lib/oci/digest.", "lib/access/"]),
     (r"\bcJSON\w*|<cjson/", "cJSON", ["lib/oci/document.", "lib/oci/manifest.", "lib/base/json."]),
     (r"<ini\.h>|\bini_parse\w*", "inih", ["lib/configuration."]),
@@ -87,6 +87,12 @@ def module_of(path):
     return re.sub(r"\.[ch]$", "", path)
 
 
+# What a room must not know, although its floor would let it.
+CLOSED = [
+    ("lib/store/", "lib/http/", "storage knows no HTTP"),
+]
+
+
 class Lint:
     def __init__(self, root):
         self.root = root
@@ -144,6 +150,9 @@ class Lint:
         if there is None or "/" not in target:
             self.fault(path, number, f'"{target}" is not written from the root of the repository')
             return
+        for room, closed, why in CLOSED:
+            if path.startswith(room) and target.startswith(closed):
+                self.fault(path, number, f"includes {target}: {why}")
         if there > here:
             self.fault(path, number, f"includes {target}, which is of a floor above")
         if module_of(target) != module_of(path):

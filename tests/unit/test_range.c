@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/test.h"
 
-#include "lib/oci/range.h"
+#include "lib/http/range.h"
 
 static const struct {
     const char *header;

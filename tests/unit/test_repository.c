@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/http/conditions.h"
 #include "lib/store/blob.h"
 #include "lib/store/referrers.h"
 #include "lib/store/repository.h"
@@ -25,13 +26,17 @@ static int put(const struct repository *repository, const struct push *push,
                struct buffer *out_missing, struct error *error)
 {
     AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
+    AUTO_DIGEST_SET struct digest_set expected = DIGEST_SET_INIT;
+    AUTO_DIGEST_SET struct digest_set unwanted = DIGEST_SET_INIT;
     struct manifest_put manifest_put = {.document = {push->json, strlen(push->json), NULL},
                                         .digest = sha256(push->json),
                                         .tags = push->tags,
                                         .tag_count = push->tag_count,
-                                        .if_match = push->if_match,
-                                        .if_none_match = push->if_none_match};
+                                        .expected = push->if_match ? &expected : NULL,
+                                        .unwanted = push->if_none_match ? &unwanted : NULL};
 
+    conditions_parse(push->if_match ? push->if_match : "", &expected);
+    conditions_parse(push->if_none_match ? push->if_none_match : "", &unwanted);
     return repository_put_manifest(repository, &manifest_put, &manifest, out_missing, error);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef PROXY_CHALLENGE_H
-#define PROXY_CHALLENGE_H
+#ifndef HTTP_CHALLENGE_H
+#define HTTP_CHALLENGE_H
 
 /* WWW-Authenticate (RFC 9110, 11.6.1), as registries use it. Pure. */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/proxy/challenge.h"
+#include "lib/http/challenge.h"
 
 #include <string.h>
 #include <strings.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/oci/range.h"
+#include "lib/http/range.h"
 
 #include <stddef.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/proxy/address.h"
+#include "lib/http/address.h"
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef PROXY_ADDRESS_H
-#define PROXY_ADDRESS_H
+#ifndef HTTP_ADDRESS_H
+#define HTTP_ADDRESS_H
 
 #include <stdbool.h>
 #include <sys/socket.h>

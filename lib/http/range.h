@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef OCI_RANGE_H
-#define OCI_RANGE_H
+#ifndef HTTP_RANGE_H
+#define HTTP_RANGE_H
 
 /* The byte ranges of requests: Range for downloads, Content-Range for chunks on the way in. */
 

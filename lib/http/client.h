@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef PROXY_HTTP_CLIENT_H
-#define PROXY_HTTP_CLIENT_H
+#ifndef HTTP_CLIENT_H
+#define HTTP_CLIENT_H
 
 /*
  * One HTTP request to somewhere else, read at the caller's pace. Redirects are not followed and
@@ -76,16 +76,5 @@ bool http_header(const struct http_transfer *transfer, const char *name, unsigne
                  struct buffer *out);
 
 void http_close(struct http_transfer *transfer);
-
-/* The parts of an absolute http or https URL; false for anything else, or with a user in it. */
-struct url {
-    char scheme[8];
-    char host[256];
-    unsigned port;
-};
-bool url_parse(const char *text, struct url *out);
-
-/* `reference` seen from `base` (RFC 3986, 5). False if it is malformed. */
-bool url_resolve(const char *base, const char *reference, struct buffer *out);
 
 #endif
