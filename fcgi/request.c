@@ -12,8 +12,8 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/base/file.h"
+#include "lib/base/id.h"
 #include "lib/base/text.h"
-#include "lib/store/store.h"
 
 const char *request_parameter(const struct request *request, const char *name)
 {
@@ -59,9 +59,9 @@ static void read_id(struct request *request)
     if (id && strlen(id) < sizeof(request->id) && strspn(id, plain) == strlen(id)) {
         (void)snprintf(request->id, sizeof(request->id), "%s", id);
     } else {
-        char fresh[STORE_ID_SIZE];
+        char fresh[ID_SIZE];
 
-        store_make_id(fresh);
+        id_make(fresh);
         (void)snprintf(request->id, sizeof(request->id), "%s", fresh);
     }
 }

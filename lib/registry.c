@@ -166,7 +166,7 @@ int source_get_blob(struct source *source, const struct proxy_blob_request *requ
     return found;
 }
 
-int source_list_tags(struct source *source, const struct page *page, struct file_names *out,
+int source_list_tags(struct source *source, const struct page *page, struct names *out,
                      struct error *error)
 {
     int exists;

@@ -84,7 +84,7 @@ int source_get_blob(struct source *source, const struct proxy_blob_request *requ
                     struct proxy_blob *out_blob, struct error *error);
 
 /* 1 if there are more behind the page; 0; -1, ERROR_NAME_UNKNOWN. */
-int source_list_tags(struct source *source, const struct page *page, struct file_names *out,
+int source_list_tags(struct source *source, const struct page *page, struct names *out,
                      struct error *error);
 
 /* See referrers_list(). What comes from elsewhere is one page. */

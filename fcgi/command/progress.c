@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/json.h"
 #include "lib/base/text.h"
 
@@ -17,14 +17,6 @@ enum {
     DRAW_INTERVAL = 100, /* milliseconds */
     USUAL_COLUMNS = 80,
 };
-
-static int64_t now_milliseconds(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 void progress_init(struct progress *progress, bool json)
 {
@@ -47,7 +39,7 @@ static size_t columns(void)
 
 static void add_rate(const struct progress *progress, uint64_t done, struct buffer *line)
 {
-    int64_t elapsed = now_milliseconds() - progress->began;
+    int64_t elapsed = clock_milliseconds() - progress->began;
 
     if (elapsed > 0 && done > 0) {
         buffer_add_text(line, "  ");
@@ -81,13 +73,13 @@ void progress_begin(struct progress *progress, const char *thing, uint64_t size)
 {
     progress->thing = thing;
     progress->size = size;
-    progress->began = now_milliseconds();
+    progress->began = clock_milliseconds();
     progress->drawn = 0;
 }
 
 void progress_step(struct progress *progress, uint64_t done)
 {
-    int64_t now = now_milliseconds();
+    int64_t now = clock_milliseconds();
 
     if (progress->form == PROGRESS_BARS && now - progress->drawn >= DRAW_INTERVAL) {
         progress->drawn = now;

@@ -26,7 +26,7 @@ struct visit {
     struct findings *findings;
     struct buffer address; /* of the endpoint */
     const char *url;
-    char token[STORE_ID_SIZE];
+    char token[ID_SIZE];
     bool is_same;         /* the workers' configuration is ours */
     struct buffer body;   /* what is sent */
     struct buffer answer; /* what came back */
@@ -364,7 +364,7 @@ static int fetch_probe(struct visit *visit, const char *name)
 /* Also those that an earlier check has left behind, when it was killed. */
 static void remove_probes(const struct store *store)
 {
-    AUTO_FILE_NAMES struct file_names names = FILE_NAMES_INIT;
+    AUTO_NAMES struct names names = NAMES_INIT;
     struct error ignored;
 
     if (file_list(store->root, "_berth", &names, &ignored) <= 0) {
@@ -403,12 +403,12 @@ static int write_probe(const struct store *store, const char *path, const char *
 static void judge_sendfile(struct visit *visit, const struct store *store, const char *name)
 {
     const char *root = store->options->root;
-    char content[STORE_ID_SIZE];
+    char content[ID_SIZE];
     struct digest token;
     struct error error;
     int status;
 
-    store_make_id(content);
+    id_make(content);
     digest_of(DIGEST_SHA256, visit->token, strlen(visit->token), &token);
     if (write_probe(store, layout_setup_probe(&token).text, content, &error) < 0) {
         findings_problem(visit->findings, root, "%s" FINDINGS_DO "let this user write there",
@@ -467,7 +467,7 @@ static int write_token(struct visit *visit, struct store *hosted, struct error *
 {
     AUTO_BUFFER struct buffer token = BUFFER_INIT;
 
-    store_make_id(visit->token);
+    id_make(visit->token);
     buffer_add_text(&token, visit->token);
     return memo_write(hosted, (struct file_place){hosted->root, LAYOUT_SETUP_TOKEN}, &token, error);
 }

@@ -67,7 +67,7 @@ static void link_header(struct exchange *exchange, const struct paging *paging, 
     response_header(&exchange->response, "Link", "<%s>; rel=\"next\"", target.data);
 }
 
-static void add_names(struct buffer *out, const char *key, const struct file_names *names)
+static void add_names(struct buffer *out, const char *key, const struct names *names)
 {
     json_open_array(out, key);
     for (size_t i = 0; i < names->count; i++) {
@@ -78,7 +78,7 @@ static void add_names(struct buffer *out, const char *key, const struct file_nam
 
 /* What tag list and catalog have in common. `more`: 1, 0, or -1 for a failure to pass on. */
 static int answer_names(struct exchange *exchange, const struct paging *paging, const char *key,
-                        const struct file_names *names, int more)
+                        const struct names *names, int more)
 {
     struct response *response = &exchange->response;
 
@@ -101,7 +101,7 @@ static int answer_names(struct exchange *exchange, const struct paging *paging, 
 
 int handle_tags_get(struct exchange *exchange, struct error *error)
 {
-    AUTO_FILE_NAMES struct file_names names = FILE_NAMES_INIT;
+    AUTO_NAMES struct names names = NAMES_INIT;
     AUTO_PAGING struct paging paging = PAGING_INIT;
 
     if (read_paging(exchange, TAGS_LIMIT, &paging, error) < 0) {
@@ -113,7 +113,7 @@ int handle_tags_get(struct exchange *exchange, struct error *error)
 
 int handle_catalog_get(struct exchange *exchange, struct error *error)
 {
-    AUTO_FILE_NAMES struct file_names names = FILE_NAMES_INIT;
+    AUTO_NAMES struct names names = NAMES_INIT;
     AUTO_PAGING struct paging paging = PAGING_INIT;
 
     if (read_paging(exchange, CATALOG_LIMIT, &paging, error) < 0) {

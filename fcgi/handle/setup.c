@@ -89,10 +89,10 @@ static void try_link(const struct exchange *exchange, struct buffer *out)
     const char *file = exchange->request->body_file;
     const char *temporary = exchange->configuration->registry.hosted.temporary;
     AUTO_BUFFER struct buffer target = BUFFER_INIT;
-    char id[STORE_ID_SIZE];
+    char id[ID_SIZE];
     struct stat status;
 
-    store_make_id(id);
+    id_make(id);
     buffer_format(&target, "%s/%s", temporary, layout_piece(id).text);
     if (link(file, target.data) == 0) {
         (void)unlink(target.data);

@@ -230,7 +230,7 @@ int file_remove(int directory, const char *path, struct error *error)
 
 int file_remove_tree(int directory, const char *path, struct error *error)
 {
-    AUTO_FILE_NAMES struct file_names names = FILE_NAMES_INIT;
+    AUTO_NAMES struct names names = NAMES_INIT;
 
     if (unlinkat(directory, path, 0) == 0 || file_is_gone(errno)) {
         return 0;
@@ -255,12 +255,7 @@ int file_remove_tree(int directory, const char *path, struct error *error)
     return 0;
 }
 
-static int compare_names(const void *left, const void *right)
-{
-    return strcmp(*(char *const *)left, *(char *const *)right);
-}
-
-int file_list(int directory, const char *path, struct file_names *out, struct error *error)
+int file_list(int directory, const char *path, struct names *out, struct error *error)
 {
     AUTO_CLOSE_DIRECTORY DIR *stream = NULL;
     AUTO_CLOSE int descriptor =
@@ -279,181 +274,11 @@ int file_list(int directory, const char *path, struct file_names *out, struct er
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) {
             continue;
         }
-        file_names_add(out, entry->d_name);
+        names_add(out, entry->d_name);
     }
     if (errno != 0) {
         return error_errno(error, "list '%s'", path);
     }
-    file_names_sort(out);
+    names_sort(out);
     return 1;
-}
-
-void file_names_add(struct file_names *names, const char *name)
-{
-    if (names->count == names->capacity) {
-        names->capacity = names->capacity ? names->capacity * 2 : 16;
-        names->names = memory_resize(names->names, names->capacity, sizeof(*names->names));
-    }
-    names->names[names->count++] = memory_text(name);
-}
-
-void file_names_sort(struct file_names *names)
-{
-    if (names->count > 1) {
-        qsort(names->names, names->count, sizeof(*names->names), compare_names);
-    }
-}
-
-void file_names_release(struct file_names *names)
-{
-    for (size_t i = 0; i < names->count; i++) {
-        free(names->names[i]);
-    }
-    free(names->names);
-    *names = (struct file_names)FILE_NAMES_INIT;
-}
-
-static size_t levels(const char *path)
-{
-    size_t count = 1;
-
-    for (; *path; path++) {
-        count += *path == '/';
-    }
-    return count;
-}
-
-/* What a directory is known by; all zero if that cannot be told. */
-static struct sync_mark mark_of(int directory, const char *path)
-{
-    struct statx status;
-
-    if (statx(directory, path, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW, STATX_INO | STATX_BTIME,
-              &status) < 0 ||
-        !(status.stx_mask & STATX_BTIME)) {
-        return (struct sync_mark){.born = 0};
-    }
-    return (struct sync_mark){
-        .device = (uint64_t)status.stx_dev_major << 32 | status.stx_dev_minor,
-        .inode = status.stx_ino,
-        .born = status.stx_btime.tv_sec * 1000000000 + status.stx_btime.tv_nsec,
-    };
-}
-
-static struct sync_mark *memory_slot(struct sync_memory *memory, const struct sync_mark *mark)
-{
-    return &memory->marks[mark->inode % SYNC_MEMORY_SIZE];
-}
-
-static bool is_known(const struct sync_set *set, const char *path)
-{
-    struct sync_mark mark;
-    const struct sync_mark *known;
-
-    if (!set->memory) {
-        return false;
-    }
-    mark = mark_of(set->root, path);
-    known = memory_slot(set->memory, &mark);
-    return mark.born != 0 && known->born == mark.born && known->inode == mark.inode &&
-           known->device == mark.device;
-}
-
-void sync_set_add(struct sync_set *set, const char *path)
-{
-    AUTO_FREE char *parent = memory_text(path);
-    char *end = strrchr(parent, '/');
-
-    while (end) {
-        *end = '\0';
-        if (levels(parent) <= set->floor) {
-            break;
-        }
-        if (set->count == set->capacity) {
-            set->capacity = set->capacity ? set->capacity * 2 : 16;
-            set->paths = memory_resize(set->paths, set->capacity, sizeof(*set->paths));
-        }
-        set->paths[set->count++] = memory_text(parent);
-        if (is_known(set, parent)) {
-            break;
-        }
-        end = strrchr(parent, '/');
-    }
-}
-
-/* `out_mark` is what the directory was when it was opened. */
-static int sync_directory(int root, const char *path, struct sync_mark *out_mark,
-                          struct error *error)
-{
-    AUTO_CLOSE int descriptor = openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-    out_mark->born = 0;
-    if (descriptor < 0 && file_is_gone(errno)) {
-        return 0; /* removed by somebody else: only the directory above has something to keep */
-    }
-    if (descriptor < 0) {
-        return error_errno(error, "open '%s'", path);
-    }
-    *out_mark = mark_of(descriptor, "");
-    return file_sync(descriptor, path, error);
-}
-
-static void remove_twins(struct sync_set *set)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < set->count; i++) {
-        if (kept > 0 && strcmp(set->paths[i], set->paths[kept - 1]) == 0) {
-            free(set->paths[i]);
-        } else {
-            set->paths[kept++] = set->paths[i];
-        }
-    }
-    set->count = kept;
-}
-
-/* Remembers those that have others below them: the rest, a digest's own, will not come again. */
-static void remember(struct sync_set *set, const struct sync_mark *marks)
-{
-    for (size_t i = 0; i + 1 < set->count; i++) {
-        size_t length = strlen(set->paths[i]);
-
-        if (marks[i].born != 0 && strncmp(set->paths[i + 1], set->paths[i], length) == 0 &&
-            set->paths[i + 1][length] == '/') {
-            *memory_slot(set->memory, &marks[i]) = marks[i];
-        }
-    }
-}
-
-int sync_set_flush(struct sync_set *set, struct error *error)
-{
-    AUTO_FREE struct sync_mark *marks = NULL;
-
-    /* A name sorts before what is below it, so backwards means deepest first. */
-    if (set->count > 1) {
-        qsort(set->paths, set->count, sizeof(*set->paths), compare_names);
-    }
-    remove_twins(set);
-    marks = memory_allocate(set->count, sizeof(*marks));
-    for (size_t i = set->count; i-- > 0;) {
-        if (sync_directory(set->root, set->paths[i], &marks[i], error) < 0) {
-            return -1;
-        }
-    }
-    if (set->memory) {
-        remember(set, marks);
-    }
-    sync_set_release(set);
-    return 0;
-}
-
-void sync_set_release(struct sync_set *set)
-{
-    for (size_t i = 0; i < set->count; i++) {
-        free(set->paths[i]);
-    }
-    free(set->paths);
-    set->paths = NULL;
-    set->count = 0;
-    set->capacity = 0;
 }

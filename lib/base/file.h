@@ -24,6 +24,7 @@
 
 #include "lib/base/buffer.h"
 #include "lib/base/error.h"
+#include "lib/base/names.h"
 
 /*
  * Whether an error number says that there is no such file (any more): ENOENT, ENOTDIR, and the
@@ -77,63 +78,7 @@ int file_remove(int directory, const char *path, struct error *error);
 /* Removes a directory and what is in it, without following links. Absence is fine. */
 int file_remove_tree(int directory, const char *path, struct error *error);
 
-/* The names in a directory, sorted by their bytes, without "." and "..". */
-struct file_names {
-    char **names;
-    size_t count;
-    size_t capacity;
-};
-
-#define FILE_NAMES_INIT                                                                            \
-    {                                                                                              \
-        .names = NULL, .count = 0                                                                  \
-    }
-#define AUTO_FILE_NAMES AUTO(file_names_release)
-
-/* 1; 0 if there is no such directory; -1. */
-int file_list(int directory, const char *path, struct file_names *out, struct error *error);
-/* Adds a copy. */
-void file_names_add(struct file_names *names, const char *name);
-/* By their bytes. */
-void file_names_sort(struct file_names *names);
-void file_names_release(struct file_names *names);
-
-/*
- * Directories whose names, up to the root, this process has synced. A directory is known by its
- * inode and its time of birth, so that one which was removed and made anew, by whomever, is another
- * one; where the filesystem does not tell the time of birth, nothing is ever known.
- */
-enum { SYNC_MEMORY_SIZE = 64 };
-struct sync_mark {
-    uint64_t device;
-    uint64_t inode;
-    int64_t born; /* nanoseconds since the epoch; 0: no mark */
-};
-struct sync_memory {
-    struct sync_mark marks[SYNC_MEMORY_SIZE];
-};
-
-/* Directories below `root` that are to be synced, each once. */
-struct sync_set {
-    int root;
-    size_t floor;               /* the topmost levels, which are known to be synced */
-    struct sync_memory *memory; /* or NULL */
-    char **paths;
-    size_t count;
-    size_t capacity;
-};
-
-#define SYNC_SET_INIT(root_directory)                                                              \
-    {                                                                                              \
-        .root = (root_directory), .paths = NULL, .count = 0, .capacity = 0                         \
-    }
-#define AUTO_SYNC_SET AUTO(sync_set_release)
-
-/* Adds every directory on the way from the root to `path`, but for those of the topmost `floor`
- * levels; not `path` itself. */
-void sync_set_add(struct sync_set *set, const char *path);
-/* Syncs them, the deepest first, and empties the set. */
-int sync_set_flush(struct sync_set *set, struct error *error);
-void sync_set_release(struct sync_set *set);
+/* The names in a directory, sorted. 1; 0 if there is no such directory; -1. */
+int file_list(int directory, const char *path, struct names *out, struct error *error);
 
 #endif

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/text.h"
 #include "lib/http/address.h"
 
@@ -19,14 +19,6 @@ enum {
     POLL_MILLISECONDS = 250,
 };
 
-static int64_t now_milliseconds(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static size_t take_header(char *bytes, size_t size, size_t count, void *user)
 {
     struct http_transfer *transfer = user;
@@ -34,7 +26,7 @@ static size_t take_header(char *bytes, size_t size, size_t count, void *user)
     size_t end = length;
     const char *colon = memchr(bytes, ':', length);
 
-    transfer->waiting_since = now_milliseconds();
+    transfer->waiting_since = clock_milliseconds();
     while (end > 0 && (bytes[end - 1] == '\r' || bytes[end - 1] == '\n')) {
         end--;
     }
@@ -67,7 +59,7 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *user)
 {
     struct http_transfer *transfer = user;
 
-    transfer->waiting_since = now_milliseconds();
+    transfer->waiting_since = clock_milliseconds();
     buffer_add(&transfer->pending, bytes, size * count);
     return size * count;
 }
@@ -168,10 +160,10 @@ static void check_stall(struct http_transfer *transfer)
     (void)curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &connected);
     if (!transfer->is_connected && connected > 0) {
         transfer->is_connected = true;
-        transfer->waiting_since = now_milliseconds();
+        transfer->waiting_since = clock_milliseconds();
     }
     if (transfer->is_connected && !transfer->finished &&
-        now_milliseconds() - transfer->waiting_since >
+        clock_milliseconds() - transfer->waiting_since >
             (int64_t)(transfer->request->stall_timeout * 1000)) {
         transfer->finished = true;
         transfer->result = CURLE_OPERATION_TIMEDOUT;
@@ -237,7 +229,7 @@ ssize_t http_read(struct http_transfer *transfer, void *bytes, size_t size, stru
     size_t available;
 
     if (transfer->pending.length == 0) { /* the time that the caller took is not the upstream's */
-        transfer->waiting_since = now_milliseconds();
+        transfer->waiting_since = clock_milliseconds();
     }
     while (transfer->pending.length == 0) {
         if (transfer->finished) {

@@ -192,10 +192,9 @@ bool document_number_member(const struct document *document, const char *name, u
     return true;
 }
 
-bool document_text_list(const struct document *document, const char *name,
-                        struct file_names *out_texts)
+bool document_text_list(const struct document *document, const char *name, struct names *out_texts)
 {
-    AUTO_FILE_NAMES struct file_names texts = FILE_NAMES_INIT;
+    AUTO_NAMES struct names texts = NAMES_INIT;
     AUTO_JSON cJSON *root = document_object(document);
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(root, name);
     const cJSON *item;
@@ -208,17 +207,17 @@ bool document_text_list(const struct document *document, const char *name,
         if (!cJSON_IsString(item)) {
             return false;
         }
-        file_names_add(&texts, item->valuestring);
+        names_add(&texts, item->valuestring);
     }
     *out_texts = texts;
-    texts = (struct file_names)FILE_NAMES_INIT;
+    texts = (struct names)NAMES_INIT;
     return true;
 }
 
 bool document_object_list(const struct document *document, const char *name,
-                          struct file_names *out_objects)
+                          struct names *out_objects)
 {
-    AUTO_FILE_NAMES struct file_names objects = FILE_NAMES_INIT;
+    AUTO_NAMES struct names objects = NAMES_INIT;
     AUTO_JSON cJSON *root = document_object(document);
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(root, name);
     const cJSON *item;
@@ -233,10 +232,10 @@ bool document_object_list(const struct document *document, const char *name,
         if (!cJSON_IsObject(item) || !text) {
             return false;
         }
-        file_names_add(&objects, text);
+        names_add(&objects, text);
     }
     *out_objects = objects;
-    objects = (struct file_names)FILE_NAMES_INIT;
+    objects = (struct names)NAMES_INIT;
     return true;
 }
 

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "lib/base/buffer.h"
-#include "lib/base/file.h"
+#include "lib/base/names.h"
 
 /* Bytes that somebody calls a manifest. */
 struct document {
@@ -43,12 +43,11 @@ bool document_number_member(const struct document *document, const char *name,
                             uint64_t *out_number);
 
 /* The texts in a top-level array. False if it is no array of texts; null counts as empty. */
-bool document_text_list(const struct document *document, const char *name,
-                        struct file_names *out_texts);
+bool document_text_list(const struct document *document, const char *name, struct names *out_texts);
 
 /* The objects in a top-level array, each as JSON of its own. */
 bool document_object_list(const struct document *document, const char *name,
-                          struct file_names *out_objects);
+                          struct names *out_objects);
 
 /* A top-level member that is an object, as JSON of its own. False if there is none. */
 bool document_object_member(const struct document *document, const char *name, struct buffer *out);

@@ -97,7 +97,7 @@ static int child_parse(struct index_child *out, const char *json, struct error *
 int index_parse(struct index *out_index, const struct document *document, struct error *error)
 {
     AUTO_INDEX struct index index = INDEX_INIT;
-    AUTO_FILE_NAMES struct file_names list = FILE_NAMES_INIT;
+    AUTO_NAMES struct names list = NAMES_INIT;
 
     (void)document_object_list(document, "manifests", &list);
     index.children = memory_allocate(list.count + 1, sizeof(*index.children));

@@ -4,10 +4,10 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
 #include "lib/base/lock.h"
 #include "lib/base/process.h"
 #include "lib/base/text.h"
@@ -24,21 +24,6 @@ enum {
     END_WAIT = 700,      /* milliseconds worth waiting for the web server to take over */
     END_SAMPLE = 200,    /* milliseconds after which the speed is judged */
 };
-
-static int64_t now_milliseconds(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static void pause_milliseconds(long milliseconds)
-{
-    struct timespec time = {0, milliseconds * 1000000};
-
-    (void)nanosleep(&time, NULL);
-}
 
 static int is_stored(const struct fill *fill, struct error *error)
 {
@@ -162,11 +147,11 @@ enum fill_result fill_join(struct fill_view *out_view, const struct fill *fill,
         enum fill_result result = look(out_view, joined, report, error, &decided);
 
         if (decided) {
-            out_view->looked = now_milliseconds();
+            out_view->looked = clock_milliseconds();
             return result;
         }
         joined = true; /* from now on, what fails has failed for us */
-        pause_milliseconds(SHORT_PAUSE);
+        clock_pause(SHORT_PAUSE);
     }
 }
 
@@ -211,10 +196,10 @@ static int check_filler(struct fill_view *view, struct error *error)
     struct report report = REPORT_INIT;
     bool failed;
 
-    if (now_milliseconds() - view->looked < LOOK_INTERVAL) {
+    if (clock_milliseconds() - view->looked < LOOK_INTERVAL) {
         return 0;
     }
-    view->looked = now_milliseconds();
+    view->looked = clock_milliseconds();
     failed = filler_failure(&view->fill, &report, error);
     report_release(&report);
     if (failed) {
@@ -263,7 +248,7 @@ ssize_t fill_read(struct fill_view *view, uint64_t offset, void *bytes, size_t s
             return -1;
         }
         if (!view->complete || empty_reads > 0) {
-            pause_milliseconds(pause);
+            clock_pause(pause);
             pause = pause * 2 < LONG_PAUSE ? pause * 2 : LONG_PAUSE;
         }
     }
@@ -271,12 +256,12 @@ ssize_t fill_read(struct fill_view *view, uint64_t offset, void *bytes, size_t s
 
 bool fill_wait_for_end(struct fill_view *view)
 {
-    int64_t begin = now_milliseconds();
+    int64_t begin = clock_milliseconds();
     uint64_t first = fill_available(view);
     struct error ignored;
 
     for (;;) {
-        int64_t elapsed = now_milliseconds() - begin;
+        int64_t elapsed = clock_milliseconds() - begin;
         uint64_t available = fill_available(view);
         uint64_t gained = available - (available > first ? first : available);
 
@@ -293,7 +278,7 @@ bool fill_wait_for_end(struct fill_view *view)
                 return false;
             }
         }
-        pause_milliseconds(SHORT_PAUSE);
+        clock_pause(SHORT_PAUSE);
     }
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
 #include "lib/http/range.h"
@@ -292,14 +293,11 @@ static bool is_worth_another_try(const struct filler *filler, const struct error
 static void pause_before_try(int tries)
 {
     int64_t milliseconds = FIRST_PAUSE;
-    struct timespec time;
 
     for (int i = 1; i < tries && milliseconds < LONGEST_PAUSE; i++) {
         milliseconds *= 3;
     }
-    milliseconds = milliseconds < LONGEST_PAUSE ? milliseconds : LONGEST_PAUSE;
-    time = (struct timespec){milliseconds / 1000, milliseconds % 1000 * 1000000};
-    (void)nanosleep(&time, NULL);
+    clock_pause(milliseconds < LONGEST_PAUSE ? milliseconds : LONGEST_PAUSE);
 }
 
 /* Requests until all is there. */

@@ -169,31 +169,31 @@ static bool next_document(const char **cursor, struct document *out)
 }
 
 /* All tags of all pages, sorted. */
-static int collect_tags(const struct buffer *pages, struct file_names *out, struct error *error)
+static int collect_tags(const struct buffer *pages, struct names *out, struct error *error)
 {
     const char *cursor = pages->data;
     struct document document;
 
     while (next_document(&cursor, &document)) {
-        AUTO_FILE_NAMES struct file_names names = FILE_NAMES_INIT;
+        AUTO_NAMES struct names names = NAMES_INIT;
 
         if (!document_text_list(&document, "tags", &names)) {
             return error_set(error, ERROR_UPSTREAM, "the upstream sent no list of tags");
         }
         for (size_t i = 0; i < names.count; i++) {
             if (tag_is_valid(names.names[i])) {
-                file_names_add(out, names.names[i]);
+                names_add(out, names.names[i]);
             }
         }
     }
-    file_names_sort(out);
+    names_sort(out);
     return 0;
 }
 
-int proxy_list_tags(struct proxied *proxied, const struct page *page, struct file_names *out,
+int proxy_list_tags(struct proxied *proxied, const struct page *page, struct names *out,
                     struct error *error)
 {
-    AUTO_FILE_NAMES struct file_names all = FILE_NAMES_INIT;
+    AUTO_NAMES struct names all = NAMES_INIT;
     struct listing listing = {
         .proxied = proxied, .rest = "tags/list", .accept = NULL, .pages = BUFFER_INIT};
     int found = read_listing(&listing, error);
@@ -226,7 +226,7 @@ int proxy_list_tags(struct proxied *proxied, const struct page *page, struct fil
         if (out->count == page->limit) {
             return 1;
         }
-        file_names_add(out, all.names[i]);
+        names_add(out, all.names[i]);
     }
     return 0;
 }
@@ -259,7 +259,7 @@ static int collect_descriptors(const struct buffer *pages, const char *artifact_
     struct document document;
 
     while (next_document(&cursor, &document)) {
-        AUTO_FILE_NAMES struct file_names descriptors = FILE_NAMES_INIT;
+        AUTO_NAMES struct names descriptors = NAMES_INIT;
 
         if (!document_object_list(&document, "manifests", &descriptors)) {
             return error_set(error, ERROR_UPSTREAM, "the upstream sent no list of referrers");

@@ -15,14 +15,14 @@ static int make_instance(struct store *cache, struct error *error)
 {
     struct file_place place = {cache->root, LAYOUT_INSTANCE};
     AUTO_BUFFER struct buffer id = BUFFER_INIT;
-    char fresh[STORE_ID_SIZE];
+    char fresh[ID_SIZE];
     time_t written;
     int found = memo_read(place, &id, &written, error);
 
     if (found != 0) {
         return found < 0 ? -1 : 0;
     }
-    store_make_id(fresh);
+    id_make(fresh);
     buffer_format(&id, "berth-%s", fresh);
     return memo_write(cache, place, &id, error);
 }

@@ -67,7 +67,7 @@ int proxy_get_blob(struct proxied *proxied, const struct proxy_blob_request *req
                    struct proxy_blob *out_blob, struct error *error);
 
 /* 1 if there are more behind the page; 0; -1. ERROR_NAME_UNKNOWN. */
-int proxy_list_tags(struct proxied *proxied, const struct page *page, struct file_names *out,
+int proxy_list_tags(struct proxied *proxied, const struct page *page, struct names *out,
                     struct error *error);
 
 /* The descriptors, without brackets; the cache's and the upstream's. 0, -1. */

@@ -66,7 +66,7 @@ static void drop_lock(struct store *cache, const char *path)
 
 static void sweep_directory(struct store *cache, const char *directory, drop *drop_file)
 {
-    AUTO_FILE_NAMES struct file_names names = FILE_NAMES_INIT;
+    AUTO_NAMES struct names names = NAMES_INIT;
     struct error ignored;
 
     if (file_list(cache->root, directory, &names, &ignored) <= 0) {
@@ -83,7 +83,7 @@ static void sweep_directory(struct store *cache, const char *directory, drop *dr
 /* The same for each directory in `parent`, `below` it. */
 static void sweep_each(struct store *cache, const char *parent, const char *below, drop *drop_file)
 {
-    AUTO_FILE_NAMES struct file_names names = FILE_NAMES_INIT;
+    AUTO_NAMES struct names names = NAMES_INIT;
     struct error ignored;
 
     if (file_list(cache->root, parent, &names, &ignored) <= 0) {

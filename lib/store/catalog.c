@@ -16,13 +16,13 @@ struct walk {
     struct store *store;
     const struct page *page;
     bool with_empty; /* also repositories without a manifest */
-    struct file_names found;
+    struct names found;
     bool more;
 };
 
 static int has_entries(const struct walk *walk, const char *path, struct error *error)
 {
-    AUTO_FILE_NAMES struct file_names names = FILE_NAMES_INIT;
+    AUTO_NAMES struct names names = NAMES_INIT;
     int listed = file_list(walk->store->root, path, &names, error);
 
     return listed < 0 ? -1 : names.count > 0;
@@ -77,7 +77,7 @@ static int visit_repository(struct walk *walk, const char *name, struct error *e
         walk->more = true;
         return 0;
     }
-    file_names_add(&walk->found, name);
+    names_add(&walk->found, name);
     return 0;
 }
 
@@ -91,8 +91,7 @@ static bool is_subtree_behind(const struct page *page, const char *prefix)
  * What is in a directory, as steps in the order of full names: a child "a" is visited as itself
  * and, for what is below it, as "a/". Between the two comes "a-b", because '-' sorts before '/'.
  */
-static void list_steps(const struct file_names *children, const char *prefix,
-                       struct file_names *out)
+static void list_steps(const struct names *children, const char *prefix, struct names *out)
 {
     for (size_t i = 0; i < children->count; i++) {
         AUTO_BUFFER struct buffer name = BUFFER_INIT;
@@ -101,18 +100,18 @@ static void list_steps(const struct file_names *children, const char *prefix,
         if (children->names[i][0] == '_' || !name_is_valid(name.data)) {
             continue;
         }
-        file_names_add(out, name.data);
+        names_add(out, name.data);
         buffer_add_text(&name, "/");
-        file_names_add(out, name.data);
+        names_add(out, name.data);
     }
-    file_names_sort(out);
+    names_sort(out);
 }
 
 /* `prefix` is empty or ends in '/'. */
 static int visit_directory(struct walk *walk, const char *prefix, struct error *error)
 {
-    AUTO_FILE_NAMES struct file_names children = FILE_NAMES_INIT;
-    AUTO_FILE_NAMES struct file_names steps = FILE_NAMES_INIT;
+    AUTO_NAMES struct names children = NAMES_INIT;
+    AUTO_NAMES struct names steps = NAMES_INIT;
     AUTO_BUFFER struct buffer path = BUFFER_INIT;
     int listed;
 
@@ -140,28 +139,28 @@ static int visit_directory(struct walk *walk, const char *prefix, struct error *
     return 0;
 }
 
-static int walk_all(struct walk *walk, struct file_names *out, struct error *error)
+static int walk_all(struct walk *walk, struct names *out, struct error *error)
 {
     if (visit_directory(walk, "", error) < 0) {
-        file_names_release(&walk->found);
+        names_release(&walk->found);
         return -1;
     }
     *out = walk->found;
     return walk->more;
 }
 
-int catalog_list(struct store *store, const struct page *page, struct file_names *out,
+int catalog_list(struct store *store, const struct page *page, struct names *out,
                  struct error *error)
 {
-    struct walk walk = {.store = store, .page = page, .found = FILE_NAMES_INIT};
+    struct walk walk = {.store = store, .page = page, .found = NAMES_INIT};
 
     return walk_all(&walk, out, error);
 }
 
-int catalog_all(struct store *store, struct file_names *out, struct error *error)
+int catalog_all(struct store *store, struct names *out, struct error *error)
 {
     struct page all = {NULL, SIZE_MAX};
-    struct walk walk = {.store = store, .page = &all, .with_empty = true, .found = FILE_NAMES_INIT};
+    struct walk walk = {.store = store, .page = &all, .with_empty = true, .found = NAMES_INIT};
 
     return walk_all(&walk, out, error);
 }
@@ -169,7 +168,7 @@ int catalog_all(struct store *store, struct file_names *out, struct error *error
 int catalog_find_blob(struct store *store, const struct digest *digest, char out_name[NAME_SIZE],
                       struct error *error)
 {
-    AUTO_FILE_NAMES struct file_names names = FILE_NAMES_INIT;
+    AUTO_NAMES struct names names = NAMES_INIT;
     uint64_t size;
     int found = blob_is_stored(store, digest, &size, error);
 

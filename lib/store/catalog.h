@@ -10,11 +10,11 @@
 #include "lib/store/tag.h"
 
 /* 1 if there are more behind the page; 0; -1. */
-int catalog_list(struct store *store, const struct page *page, struct file_names *out,
+int catalog_list(struct store *store, const struct page *page, struct names *out,
                  struct error *error);
 
 /* Every repository, also those without manifests. */
-int catalog_all(struct store *store, struct file_names *out, struct error *error);
+int catalog_all(struct store *store, struct names *out, struct error *error);
 
 /*
  * A repository that has this blob, for a mount that does not say from where. 1, 0, -1. Looks into

@@ -27,7 +27,7 @@ static int touch(struct store *store, const char *path, time_t *out_now, struct 
 /* When something below `path` last changed. */
 static time_t last_change(const struct store *store, const char *path)
 {
-    AUTO_FILE_NAMES struct file_names names = FILE_NAMES_INIT;
+    AUTO_NAMES struct names names = NAMES_INIT;
     struct error ignored;
     struct stat status;
     time_t latest;
@@ -84,7 +84,7 @@ static bool has_locks(const char *directory)
 /* One entry that cannot be removed does not keep the others. */
 static int expire_in(struct store *store, const char *directory, time_t before, struct error *error)
 {
-    AUTO_FILE_NAMES struct file_names names = FILE_NAMES_INIT;
+    AUTO_NAMES struct names names = NAMES_INIT;
     int failed = 0;
 
     if (file_list(store->temporary, directory, &names, error) < 0) {
@@ -111,7 +111,7 @@ static int expire_in(struct store *store, const char *directory, time_t before, 
 
 static int expire_partial(struct store *store, time_t before, struct error *error)
 {
-    AUTO_FILE_NAMES struct file_names upstreams = FILE_NAMES_INIT;
+    AUTO_NAMES struct names upstreams = NAMES_INIT;
     int failed = 0;
 
     if (file_list(store->temporary, LAYOUT_PARTIAL, &upstreams, error) < 0) {

@@ -53,7 +53,7 @@ static void fallback_tag(const struct digest *subject, char out_tag[TAG_SIZE])
 
 /* Adds the digests that clients have listed under the fallback tag. */
 static int add_fallback(const struct repository *repository, const struct digest *subject,
-                        struct file_names *names, struct error *error)
+                        struct names *names, struct error *error)
 {
     AUTO_STORED_MANIFEST struct stored_manifest index = STORED_MANIFEST_INIT;
     AUTO_MANIFEST struct manifest parsed = MANIFEST_INIT;
@@ -77,7 +77,7 @@ static int add_fallback(const struct repository *repository, const struct digest
     }
     for (size_t i = 0; i < parsed.reference_count; i++) {
         if (parsed.references[i].kind == REFERENCE_MANIFEST) {
-            file_names_add(names, parsed.references[i].digest.text);
+            names_add(names, parsed.references[i].digest.text);
         }
     }
     return 0;
@@ -132,7 +132,7 @@ static int find_descriptor(const struct repository *repository, const struct ref
 
 /* Everything that may be listed, sorted, some perhaps twice. */
 static int find_candidates(const struct repository *repository, const struct digest *subject,
-                           struct file_names *out, struct error *error)
+                           struct names *out, struct error *error)
 {
     struct path directory = layout_referrers(repository->name, subject);
 
@@ -140,14 +140,14 @@ static int find_candidates(const struct repository *repository, const struct dig
         add_fallback(repository, subject, out, error) < 0) {
         return -1;
     }
-    file_names_sort(out);
+    names_sort(out);
     return 0;
 }
 
 int referrers_list(const struct repository *repository, const struct referrers_query *query,
                    struct buffer *out, struct digest *out_last, struct error *error)
 {
-    AUTO_FILE_NAMES struct file_names candidates = FILE_NAMES_INIT;
+    AUTO_NAMES struct names candidates = NAMES_INIT;
     size_t listed = 0;
 
     if (query->page.limit == 0) {

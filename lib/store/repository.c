@@ -169,7 +169,7 @@ int repository_put_manifest(const struct repository *repository, const struct ma
 static int delete_tags_of(const struct repository *repository, const struct digest *digest,
                           struct sync_set *syncs, struct error *error)
 {
-    AUTO_FILE_NAMES struct file_names tags = FILE_NAMES_INIT;
+    AUTO_NAMES struct names tags = NAMES_INIT;
     struct page all = {NULL, SIZE_MAX};
 
     if (tag_list(repository, &all, &tags, error) < 0) {

@@ -6,29 +6,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
 #include "lib/base/text.h"
-
-void store_make_id(char out_id[STORE_ID_SIZE])
-{
-    unsigned char bytes[16];
-    char hex[33];
-
-    if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes)) {
-        /* Cannot happen for so few bytes; a clash would be noticed by O_EXCL. */
-        memset(bytes, (int)getpid(), sizeof(bytes));
-    }
-    bytes[6] = (unsigned char)((bytes[6] & 0x0f) | 0x40);
-    bytes[8] = (unsigned char)((bytes[8] & 0x3f) | 0x80);
-    text_hex(bytes, sizeof(bytes), hex);
-    (void)snprintf(out_id, STORE_ID_SIZE, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12,
-                   hex + 16, hex + 20);
-}
 
 static int open_directory(const char *path, struct error *error)
 {
@@ -60,13 +43,13 @@ static int make_directories(int directory, const char *const *paths, struct erro
 /* Whether a file can be moved, and linked, from one directory into the other. */
 static int try_together(struct store *store, struct error *error)
 {
-    char id[STORE_ID_SIZE];
+    char id[ID_SIZE];
     struct path piece;
     struct path trial;
     AUTO_CLOSE int descriptor = -1;
     int result = 0;
 
-    store_make_id(id);
+    id_make(id);
     piece = layout_piece(id);
     (void)snprintf(trial.text, sizeof(trial.text), "_berth/trial-%s", id);
     descriptor = file_create(store->temporary, piece.text, error);
@@ -182,11 +165,11 @@ static int fill_piece(struct store *store, int descriptor, const struct buffer *
 int store_replace(struct store *store, struct file_place to, const struct buffer *content,
                   enum replace_manner manner, struct error *error)
 {
-    char id[STORE_ID_SIZE];
+    char id[ID_SIZE];
     struct path piece;
     AUTO_CLOSE int descriptor = -1;
 
-    store_make_id(id);
+    id_make(id);
     piece = layout_piece(id);
     descriptor = file_create(store->temporary, piece.text, error);
     if (descriptor < 0) {
@@ -213,14 +196,14 @@ int store_write(struct store *store, const char *path, const struct buffer *cont
 
 int store_discard(struct store *store, struct file_place place, struct error *error)
 {
-    char id[STORE_ID_SIZE];
+    char id[ID_SIZE];
     struct path piece;
     struct stat status;
 
     if (fstatat(place.directory, place.path, &status, AT_SYMLINK_NOFOLLOW) < 0) {
         return file_is_gone(errno) ? 0 : error_errno(error, "stat '%s'", place.path);
     }
-    store_make_id(id);
+    id_make(id);
     piece = layout_piece(id);
     if (file_publish(place, (struct file_place){store->temporary, piece.text}, error) < 0) {
         return -1;

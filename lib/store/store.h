@@ -18,6 +18,8 @@
 
 #include "lib/base/error.h"
 #include "lib/base/file.h"
+#include "lib/base/id.h"
+#include "lib/base/sync.h"
 #include "lib/oci/digest.h"
 #include "lib/oci/name.h"
 #include "lib/store/layout.h"
@@ -59,10 +61,6 @@ void store_close(struct store *store);
 
 /* ERROR_NO_SPACE if less than minimum_free_space would be left after `bytes` more. */
 int store_check_space(const struct store *store, uint64_t bytes, struct error *error);
-
-/* A random id in the form of a UUID (RFC 9562, version 4). */
-enum { STORE_ID_SIZE = 37 };
-void store_make_id(char out_id[STORE_ID_SIZE]);
 
 /* How a file is replaced. */
 enum replace_manner {

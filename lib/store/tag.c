@@ -53,11 +53,11 @@ int tag_delete(const struct repository *repository, const char *tag, struct sync
     return found;
 }
 
-int tag_list(const struct repository *repository, const struct page *page, struct file_names *out,
+int tag_list(const struct repository *repository, const struct page *page, struct names *out,
              struct error *error)
 {
-    AUTO_FILE_NAMES struct file_names all = FILE_NAMES_INIT;
-    AUTO_FILE_NAMES struct file_names tags = FILE_NAMES_INIT;
+    AUTO_NAMES struct names all = NAMES_INIT;
+    AUTO_NAMES struct names tags = NAMES_INIT;
     struct path path = layout_tags(repository->name);
     int more = 0;
 
@@ -78,10 +78,10 @@ int tag_list(const struct repository *repository, const struct page *page, struc
         if (found && tags.count == page->limit) {
             more = 1;
         } else if (found) {
-            file_names_add(&tags, all.names[i]);
+            names_add(&tags, all.names[i]);
         }
     }
     *out = tags;
-    tags = (struct file_names)FILE_NAMES_INIT;
+    tags = (struct names)NAMES_INIT;
     return more;
 }

@@ -34,7 +34,7 @@ struct page {
 };
 
 /* 1 if there are more behind the page; 0; -1. */
-int tag_list(const struct repository *repository, const struct page *page, struct file_names *out,
+int tag_list(const struct repository *repository, const struct page *page, struct names *out,
              struct error *error);
 
 #endif

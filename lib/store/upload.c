@@ -120,7 +120,7 @@ int upload_start(struct upload *upload, const struct repository *repository,
     struct path lock;
 
     started.repository = repository;
-    store_make_id(started.id);
+    id_make(started.id);
     directory = layout_upload(started.id);
     lock = layout_upload_lock(started.id);
     if (mkdirat(store->temporary, directory.text, 0777) < 0) {

@@ -23,7 +23,7 @@
 
 struct upload {
     const struct repository *repository;
-    char id[STORE_ID_SIZE];
+    char id[ID_SIZE];
     struct lock lock;
     int data;      /* descriptor; -1 while there are no bytes */
     uint64_t size; /* bytes collected */

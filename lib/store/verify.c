@@ -82,7 +82,7 @@ static int verify_blob(struct store *store, const struct digest *digest,
 static int verify_blobs(struct store *store, enum digest_algorithm algorithm,
                         struct verify_report *report, struct error *error)
 {
-    AUTO_FILE_NAMES struct file_names prefixes = FILE_NAMES_INIT;
+    AUTO_NAMES struct names prefixes = NAMES_INIT;
     AUTO_BUFFER struct buffer top = BUFFER_INIT;
     struct digest digest;
     struct error ignored;
@@ -92,7 +92,7 @@ static int verify_blobs(struct store *store, enum digest_algorithm algorithm,
         return -1;
     }
     for (size_t i = 0; i < prefixes.count; i++) {
-        AUTO_FILE_NAMES struct file_names names = FILE_NAMES_INIT;
+        AUTO_NAMES struct names names = NAMES_INIT;
         AUTO_BUFFER struct buffer path = BUFFER_INIT;
 
         buffer_format(&path, "%s/%s", top.data, prefixes.names[i]);
@@ -200,7 +200,7 @@ static int verify_links(const struct repository *repository, enum link_kind kind
                         enum digest_algorithm algorithm, struct verify_report *report,
                         struct error *error)
 {
-    AUTO_FILE_NAMES struct file_names names = FILE_NAMES_INIT;
+    AUTO_NAMES struct names names = NAMES_INIT;
     struct path directory = layout_links(repository->name, kind, algorithm);
 
     if (file_list(repository->store->root, directory.text, &names, error) < 0) {
@@ -227,7 +227,7 @@ static int verify_links(const struct repository *repository, enum link_kind kind
 static int verify_tags(const struct repository *repository, struct verify_report *report,
                        struct error *error)
 {
-    AUTO_FILE_NAMES struct file_names tags = FILE_NAMES_INIT;
+    AUTO_NAMES struct names tags = NAMES_INIT;
     struct path directory = layout_tags(repository->name);
 
     if (file_list(repository->store->root, directory.text, &tags, error) < 0) {
@@ -274,7 +274,7 @@ static int verify_repository(const struct repository *repository, struct verify_
 
 int verify_store(struct store *store, struct verify_report *report, struct error *error)
 {
-    AUTO_FILE_NAMES struct file_names names = FILE_NAMES_INIT;
+    AUTO_NAMES struct names names = NAMES_INIT;
 
     for (int i = 0; i < DIGEST_ALGORITHM_COUNT; i++) {
         if (verify_blobs(store, (enum digest_algorithm)i, report, error) < 0) {

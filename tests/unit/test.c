@@ -211,7 +211,7 @@ void set_age(int directory, const char *path, time_t seconds)
 
 void set_age_of_all(int directory, const char *path, time_t seconds)
 {
-    struct file_names names = FILE_NAMES_INIT;
+    struct names names = NAMES_INIT;
 
     assert_true(file_list(directory, path, &names, &error) >= 0);
     for (size_t i = 0; i < names.count; i++) {
@@ -220,7 +220,7 @@ void set_age_of_all(int directory, const char *path, time_t seconds)
         (void)snprintf(child, sizeof(child), "%s/%s", path, names.names[i]);
         set_age_of_all(directory, child, seconds);
     }
-    file_names_release(&names);
+    names_release(&names);
     set_age(directory, path, seconds);
 }
 

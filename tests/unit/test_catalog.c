@@ -12,7 +12,7 @@
 #include "lib/store/blob.h"
 #include "lib/store/catalog.h"
 
-static void join(const struct file_names *names, struct buffer *out)
+static void join(const struct names *names, struct buffer *out)
 {
     for (size_t i = 0; i < names->count; i++) {
         buffer_format(out, "%s ", names->names[i]);
@@ -29,7 +29,7 @@ static void make_repository(struct fixture *fixture, const char *name)
 static void check_page(struct fixture *fixture, const char *last, size_t limit,
                        const char *expected, int more)
 {
-    AUTO_FILE_NAMES struct file_names names = FILE_NAMES_INIT;
+    AUTO_NAMES struct names names = NAMES_INIT;
     AUTO_BUFFER struct buffer joined = BUFFER_INIT;
     struct page page = {last, limit};
     struct error error = ERROR_INIT;
@@ -103,7 +103,7 @@ static void pages_put_together_are_the_whole(void **state)
         int more = 1;
 
         while (more > 0) {
-            AUTO_FILE_NAMES struct file_names page_names = FILE_NAMES_INIT;
+            AUTO_NAMES struct names page_names = NAMES_INIT;
             struct page page = {last, limit};
             struct error error = ERROR_INIT;
 
@@ -123,7 +123,7 @@ static void only_those_with_manifests_are_listed_and_all_are_known(void **state)
 {
     struct fixture *fixture = *state;
     struct repository blobs = repository_named(fixture, "only/blobs");
-    AUTO_FILE_NAMES struct file_names all = FILE_NAMES_INIT;
+    AUTO_NAMES struct names all = NAMES_INIT;
     AUTO_BUFFER struct buffer joined = BUFFER_INIT;
     struct error error = ERROR_INIT;
     struct digest digest = sha256("{\"schemaVersion\":2,\"manifests\":[]}");
@@ -199,7 +199,7 @@ static void finds_who_has_a_blob(void **state)
 
 static int list_without_permission(struct fixture *fixture)
 {
-    AUTO_FILE_NAMES struct file_names names = FILE_NAMES_INIT;
+    AUTO_NAMES struct names names = NAMES_INIT;
     struct page page = {NULL, 100};
     struct error error = ERROR_INIT;
 

@@ -138,7 +138,7 @@ static int run_push_blob(struct fixture *fixture)
 {
     AUTO_UPLOAD struct upload upload = UPLOAD_INIT;
     struct digest digest = sha256("content");
-    char id[STORE_ID_SIZE];
+    char id[ID_SIZE];
 
     if (upload_start(&upload, &fixture->repository, DIGEST_SHA256, &error) < 0) {
         return -1;

@@ -260,8 +260,8 @@ static void reads_lists_of_texts_and_of_objects(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
-        AUTO_FILE_NAMES struct file_names texts = FILE_NAMES_INIT;
-        AUTO_FILE_NAMES struct file_names objects = FILE_NAMES_INIT;
+        AUTO_NAMES struct names texts = NAMES_INIT;
+        AUTO_NAMES struct names objects = NAMES_INIT;
         AUTO_BUFFER struct buffer items = BUFFER_INIT;
         struct document document = document_of(rows[i].text);
 
@@ -282,8 +282,8 @@ static void long_lists_take_no_long_time(void **state)
 {
     AUTO_BUFFER struct buffer texts = BUFFER_INIT;
     AUTO_BUFFER struct buffer objects = BUFFER_INIT;
-    AUTO_FILE_NAMES struct file_names names = FILE_NAMES_INIT;
-    AUTO_FILE_NAMES struct file_names found = FILE_NAMES_INIT;
+    AUTO_NAMES struct names names = NAMES_INIT;
+    AUTO_NAMES struct names found = NAMES_INIT;
     struct document document;
 
     (void)state;

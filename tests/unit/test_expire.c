@@ -13,13 +13,13 @@
 
 enum { HOUR = 3600, DAY = 24 * HOUR }; /* the fixture's upload_expiry is a day */
 
-static void make_session(struct fixture *fixture, char id[STORE_ID_SIZE], time_t age)
+static void make_session(struct fixture *fixture, char id[ID_SIZE], time_t age)
 {
     struct upload upload = UPLOAD_INIT;
     struct error error = ERROR_INIT;
 
     assert_returns(0, upload_start(&upload, &fixture->repository, DIGEST_SHA256, &error));
-    memcpy(id, upload.id, STORE_ID_SIZE);
+    memcpy(id, upload.id, ID_SIZE);
     assert_returns(0, upload_write(&upload, "abc", 3, &error));
     assert_returns(0, upload_suspend(&upload, &error));
     set_age(fixture->store.temporary, layout_upload_data(id).text, age);
@@ -40,8 +40,8 @@ static void takes_what_nobody_has_touched_for_long(void **state)
 {
     struct fixture *fixture = *state;
     struct error error = ERROR_INIT;
-    char old[STORE_ID_SIZE];
-    char young[STORE_ID_SIZE];
+    char old[ID_SIZE];
+    char young[ID_SIZE];
 
     make_session(fixture, old, DAY + 60);
     make_session(fixture, young, DAY - 60);
@@ -55,7 +55,7 @@ static void one_young_file_keeps_a_session(void **state)
 {
     struct fixture *fixture = *state;
     struct error error = ERROR_INIT;
-    char ids[3][STORE_ID_SIZE];
+    char ids[3][ID_SIZE];
 
     for (size_t i = 0; i < COUNT(ids); i++) {
         make_session(fixture, ids[i], 30 * DAY);
@@ -74,7 +74,7 @@ static void a_session_in_use_stays_however_old(void **state)
     struct fixture *fixture = *state;
     AUTO_UPLOAD struct upload upload = UPLOAD_INIT;
     struct error error = ERROR_INIT;
-    char id[STORE_ID_SIZE];
+    char id[ID_SIZE];
 
     make_session(fixture, id, 30 * DAY);
     assert_returns(0, upload_open(&upload, &fixture->repository, id, &error));
@@ -108,7 +108,7 @@ static void strange_things_go_too_and_stop_nobody(void **state)
 {
     struct fixture *fixture = *state;
     struct error error = ERROR_INIT;
-    char id[STORE_ID_SIZE];
+    char id[ID_SIZE];
 
     put_file(fixture->store.temporary, "uploads/0-stray", "x");
     put_file(fixture->store.temporary, "uploads/1-no-lock/data", "x");
@@ -130,7 +130,7 @@ static void looks_at_most_once_an_hour(void **state)
 {
     struct fixture *fixture = *state;
     struct error error = ERROR_INIT;
-    char id[STORE_ID_SIZE];
+    char id[ID_SIZE];
 
     assert_returns(0, expire_abandoned(&fixture->store, &error));
     make_session(fixture, id, 2 * DAY);
@@ -148,7 +148,7 @@ static void a_clock_that_was_wrong_does_not_stop_it_for_ever(void **state)
     struct fixture *fixture = *state;
     struct error error = ERROR_INIT;
     struct stat status;
-    char id[STORE_ID_SIZE];
+    char id[ID_SIZE];
 
     make_session(fixture, id, 2 * DAY);
     put_file(fixture->store.temporary, "swept", "");
@@ -163,7 +163,7 @@ static void the_longest_expiry_takes_nothing(void **state)
 {
     struct fixture *fixture = *state;
     struct error error = ERROR_INIT;
-    char id[STORE_ID_SIZE];
+    char id[ID_SIZE];
 
     fixture->options.upload_expiry = INT64_MAX;
     make_session(fixture, id, 10000 * DAY);

@@ -29,7 +29,7 @@ static void absence_is_no_error(void **state)
 {
     struct fixture *fixture = *state;
     AUTO_BUFFER struct buffer out = BUFFER_INIT;
-    AUTO_FILE_NAMES struct file_names names = FILE_NAMES_INIT;
+    AUTO_NAMES struct names names = NAMES_INIT;
     struct error error = ERROR_INIT;
 
     put_file(fixture->directory, "file", "");
@@ -197,7 +197,7 @@ static void lists_sorted_by_bytes(void **state)
     static const char *const sorted[] = {"-", ".hidden", "A", "a", "a-b", "a.b", "a0", "b", "\xc3"};
     static const size_t order[] = {4, 8, 0, 7, 2, 5, 1, 6, 3};
     struct fixture *fixture = *state;
-    AUTO_FILE_NAMES struct file_names names = FILE_NAMES_INIT;
+    AUTO_NAMES struct names names = NAMES_INIT;
     struct error error = ERROR_INIT;
 
     for (size_t i = 0; i < COUNT(order); i++) {
@@ -212,7 +212,7 @@ static void lists_sorted_by_bytes(void **state)
         assert_string_equal(names.names[i], sorted[i]);
     }
     assert_int_equal(symlinkat("list", fixture->directory, "link"), 0);
-    file_names_release(&names);
+    names_release(&names);
     assert_int_equal(names.count, 0);
     assert_returns(0, file_list(fixture->directory, "link", &names, &error));
     assert_int_equal(names.count, 0);
@@ -221,8 +221,8 @@ static void lists_sorted_by_bytes(void **state)
 static void lists_empty_and_large_directories(void **state)
 {
     struct fixture *fixture = *state;
-    AUTO_FILE_NAMES struct file_names none = FILE_NAMES_INIT;
-    AUTO_FILE_NAMES struct file_names many = FILE_NAMES_INIT;
+    AUTO_NAMES struct names none = NAMES_INIT;
+    AUTO_NAMES struct names many = NAMES_INIT;
     struct error error = ERROR_INIT;
 
     assert_int_equal(mkdirat(fixture->directory, "empty", 0777), 0);
@@ -243,7 +243,7 @@ static void lists_empty_and_large_directories(void **state)
 static int without_permission(struct fixture *fixture)
 {
     AUTO_BUFFER struct buffer out = BUFFER_INIT;
-    struct file_names names = FILE_NAMES_INIT;
+    struct names names = NAMES_INIT;
     struct error error = ERROR_INIT;
 
     EXPECT(fchmodat(fixture->directory, "closed", 0555, 0) == 0);

@@ -226,13 +226,13 @@ static void knows_how_much_space_there_is(void **state)
 static void ids_are_uuids_and_differ(void **state)
 {
     static const char form[] = "xxxxxxxx-xxxx-4xxx-Vxxx-xxxxxxxxxxxx";
-    char last[STORE_ID_SIZE] = "";
+    char last[ID_SIZE] = "";
 
     (void)state;
     for (int i = 0; i < 1000; i++) {
-        char id[STORE_ID_SIZE];
+        char id[ID_SIZE];
 
-        store_make_id(id);
+        id_make(id);
         assert_int_equal(strlen(id), sizeof(form) - 1);
         for (size_t j = 0; form[j]; j++) {
             const char *allowed = form[j] == 'x'   ? "0123456789abcdef"

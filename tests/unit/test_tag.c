@@ -97,7 +97,7 @@ static void a_deleted_one_takes_its_history_along(void **state)
 static void a_garbled_one_is_none_and_can_be_set_again(void **state)
 {
     struct fixture *fixture = *state;
-    AUTO_FILE_NAMES struct file_names names = FILE_NAMES_INIT;
+    AUTO_NAMES struct names names = NAMES_INIT;
     AUTO_SYNC_SET struct sync_set syncs = SYNC_SET_INIT(fixture->store.root);
     struct page all = {NULL, 100};
     struct digest digest;
@@ -122,7 +122,7 @@ struct page_row {
 
 static void check_page(struct fixture *fixture, const struct page_row *row)
 {
-    AUTO_FILE_NAMES struct file_names names = FILE_NAMES_INIT;
+    AUTO_NAMES struct names names = NAMES_INIT;
     AUTO_BUFFER struct buffer listed = BUFFER_INIT;
     struct page page = {row->last, row->limit};
     struct error error = ERROR_INIT;

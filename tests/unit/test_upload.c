@@ -15,13 +15,13 @@
 #define NOBODY "00000000-0000-4000-8000-000000000000"
 
 /* A suspended session that has these bytes. */
-static void make_session(struct fixture *fixture, const char *content, char id[STORE_ID_SIZE])
+static void make_session(struct fixture *fixture, const char *content, char id[ID_SIZE])
 {
     struct upload upload = UPLOAD_INIT;
     struct error error = ERROR_INIT;
 
     assert_returns(0, upload_start(&upload, &fixture->repository, DIGEST_SHA256, &error));
-    memcpy(id, upload.id, STORE_ID_SIZE);
+    memcpy(id, upload.id, ID_SIZE);
     if (*content) {
         assert_returns(0, upload_write(&upload, content, strlen(content), &error));
     }
@@ -51,7 +51,7 @@ static void collects_bytes_and_becomes_a_blob(void **state)
     struct blob blob;
 
     assert_returns(0, upload_start(&upload, &fixture->repository, DIGEST_SHA256, &error));
-    assert_int_equal(strlen(upload.id), STORE_ID_SIZE - 1);
+    assert_int_equal(strlen(upload.id), ID_SIZE - 1);
     assert_int_equal(upload.size, 0);
     assert_returns(0, upload_write(&upload, "abc", 3, &error));
     assert_returns(0, upload_write(&upload, "", 0, &error));
@@ -67,7 +67,7 @@ static void collects_bytes_and_becomes_a_blob(void **state)
 static void an_empty_one_becomes_the_empty_blob(void **state)
 {
     struct fixture *fixture = *state;
-    char id[STORE_ID_SIZE];
+    char id[ID_SIZE];
 
     make_session(fixture, "", id);
     finish_in(fixture, id, "");
@@ -78,7 +78,7 @@ static void goes_on_in_another_request(void **state)
     struct fixture *fixture = *state;
     AUTO_UPLOAD struct upload upload = UPLOAD_INIT;
     struct error error = ERROR_INIT;
-    char id[STORE_ID_SIZE];
+    char id[ID_SIZE];
     uint64_t size = 0;
 
     make_session(fixture, "abc", id);
@@ -98,7 +98,7 @@ static void one_that_was_dropped_is_hashed_again(void **state)
     struct fixture *fixture = *state;
     AUTO_UPLOAD struct upload upload = UPLOAD_INIT;
     struct error error = ERROR_INIT;
-    char id[STORE_ID_SIZE];
+    char id[ID_SIZE];
 
     make_session(fixture, "abc", id);
     assert_returns(0, upload_open(&upload, &fixture->repository, id, &error));
@@ -120,7 +120,7 @@ static void another_digest_is_refused_and_the_session_stays(void **state)
     struct digest wrong = sha256("abX");
     struct digest right = sha256("abc");
     struct error error = ERROR_INIT;
-    char id[STORE_ID_SIZE];
+    char id[ID_SIZE];
     uint64_t size;
 
     make_session(fixture, "abc", id);
@@ -140,7 +140,7 @@ static void the_digest_may_be_of_another_algorithm(void **state)
     struct error error = ERROR_INIT;
     struct digest digest;
     struct blob blob;
-    char id[STORE_ID_SIZE];
+    char id[ID_SIZE];
 
     make_session(fixture, "abc", id);
     digest_of(DIGEST_SHA512, "abX", 3, &digest);
@@ -159,7 +159,7 @@ static void sha512_from_the_start(void **state)
     AUTO_UPLOAD struct upload upload = UPLOAD_INIT;
     struct error error = ERROR_INIT;
     struct digest digest;
-    char id[STORE_ID_SIZE];
+    char id[ID_SIZE];
 
     digest_of(DIGEST_SHA512, "abcdef", 6, &digest);
     assert_returns(0, upload_start(&upload, &fixture->repository, DIGEST_SHA512, &error));
@@ -179,7 +179,7 @@ static void belongs_to_one_repository(void **state)
     struct fixture *fixture = *state;
     AUTO_UPLOAD struct upload upload = UPLOAD_INIT;
     struct error error = ERROR_INIT;
-    char id[STORE_ID_SIZE];
+    char id[ID_SIZE];
     uint64_t size = 0;
 
     make_session(fixture, "abc", id);
@@ -238,7 +238,7 @@ static void a_session_under_another_name_is_none(void **state)
     for (size_t i = 0; i < COUNT(names); i++) {
         AUTO_UPLOAD struct upload upload = UPLOAD_INIT;
         struct error error = ERROR_INIT;
-        char id[STORE_ID_SIZE];
+        char id[ID_SIZE];
         uint64_t size;
 
         make_session(fixture, "abc", id);
@@ -275,7 +275,7 @@ static void a_cancelled_one_is_gone(void **state)
     struct fixture *fixture = *state;
     AUTO_UPLOAD struct upload upload = UPLOAD_INIT;
     struct error error = ERROR_INIT;
-    char id[STORE_ID_SIZE];
+    char id[ID_SIZE];
     uint64_t size;
 
     make_session(fixture, "abc", id);
@@ -292,7 +292,7 @@ static void rewinding_takes_back_what_came_since(void **state)
     struct fixture *fixture = *state;
     AUTO_UPLOAD struct upload upload = UPLOAD_INIT;
     struct error error = ERROR_INIT;
-    char id[STORE_ID_SIZE];
+    char id[ID_SIZE];
 
     make_session(fixture, "abc", id);
     assert_returns(0, upload_open(&upload, &fixture->repository, id, &error));
@@ -325,7 +325,7 @@ static void a_hash_of_bytes_that_were_rewound_is_forgotten(void **state)
     AUTO_UPLOAD struct upload upload = UPLOAD_INIT;
     struct digest old = sha256("AAAA");
     struct error error = ERROR_INIT;
-    char id[STORE_ID_SIZE];
+    char id[ID_SIZE];
 
     make_session(fixture, "AAAA", id);
     assert_returns(0, upload_open(&upload, &fixture->repository, id, &error));
@@ -343,7 +343,7 @@ static void bytes_that_are_missing_are_noticed(void **state)
     AUTO_UPLOAD struct upload upload = UPLOAD_INIT;
     struct digest digest = sha256("abcdef");
     struct error error = ERROR_INIT;
-    char id[STORE_ID_SIZE];
+    char id[ID_SIZE];
 
     make_session(fixture, "abcdef", id);
     put_file(fixture->store.temporary, layout_upload_data(id).text, "abc");

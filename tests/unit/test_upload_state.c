@@ -14,13 +14,13 @@
 #include "tests/unit/trace.h"
 
 /* A suspended session that has "abcdef". */
-static void make_session(struct fixture *fixture, char id[STORE_ID_SIZE])
+static void make_session(struct fixture *fixture, char id[ID_SIZE])
 {
     struct upload upload = UPLOAD_INIT;
     struct error error = ERROR_INIT;
 
     assert_returns(0, upload_start(&upload, &fixture->repository, DIGEST_SHA256, &error));
-    memcpy(id, upload.id, STORE_ID_SIZE);
+    memcpy(id, upload.id, ID_SIZE);
     assert_returns(0, upload_write(&upload, "abcdef", 6, &error));
     assert_returns(0, upload_suspend(&upload, &error));
 }
@@ -64,7 +64,7 @@ static void a_state_of_somebody_else_is_no_session(void **state)
     for (size_t i = 0; i < COUNT(rows); i++) {
         AUTO_UPLOAD struct upload upload = UPLOAD_INIT;
         struct error error = ERROR_INIT;
-        char id[STORE_ID_SIZE];
+        char id[ID_SIZE];
         uint64_t size;
 
         make_session(fixture, id);
@@ -100,7 +100,7 @@ static void a_hash_that_cannot_be_trusted_is_computed_again(void **state)
         AUTO_UPLOAD struct upload upload = UPLOAD_INIT;
         struct digest digest = sha256("abcdef");
         struct error error = ERROR_INIT;
-        char id[STORE_ID_SIZE];
+        char id[ID_SIZE];
 
         make_session(fixture, id);
         change_state(fixture, id, rows[i].line, rows[i].text);
@@ -117,7 +117,7 @@ static void a_session_without_lock_or_state_is_none(void **state)
     struct fixture *fixture = *state;
     AUTO_UPLOAD struct upload upload = UPLOAD_INIT;
     struct error error = ERROR_INIT;
-    char id[STORE_ID_SIZE];
+    char id[ID_SIZE];
 
     make_session(fixture, id);
     assert_int_equal(unlinkat(fixture->store.temporary, layout_upload_state(id).text, 0), 0);
@@ -177,7 +177,7 @@ static void a_second_body_is_appended(void **state)
     struct digest digest = sha256("onetwothree");
     struct error error = ERROR_INIT;
     char path[256];
-    char id[STORE_ID_SIZE];
+    char id[ID_SIZE];
 
     assert_returns(0, upload_start(&upload, &fixture->repository, DIGEST_SHA256, &error));
     memcpy(id, upload.id, sizeof(id));
@@ -258,7 +258,7 @@ static int write_too_much(struct fixture *fixture)
     AUTO_BUFFER struct buffer noise = BUFFER_INIT;
     struct digest digest = sha256("");
     struct error error = ERROR_INIT;
-    char id[STORE_ID_SIZE];
+    char id[ID_SIZE];
     uint64_t size;
 
     store_close(&fixture->store);
@@ -296,7 +296,7 @@ static int write_above_the_limit(struct fixture *fixture)
     AUTO_BUFFER struct buffer noise = BUFFER_INIT;
     struct digest digest;
     struct error error = ERROR_INIT;
-    char id[STORE_ID_SIZE];
+    char id[ID_SIZE];
 
     make_noise(&noise, 10000);
     digest_of(DIGEST_SHA256, noise.data, noise.length, &digest);
@@ -334,7 +334,7 @@ static void finishing_fails_as_a_whole(void **state)
             AUTO_UPLOAD struct upload upload = UPLOAD_INIT;
             struct error error = ERROR_INIT;
             struct blob blob;
-            char id[STORE_ID_SIZE];
+            char id[ID_SIZE];
             int result;
 
             make_session(fixture, id);

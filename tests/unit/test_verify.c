@@ -289,7 +289,7 @@ static void a_repaired_repository_without_manifests_is_not_listed(void **state)
 {
     struct fixture *fixture = *state;
     AUTO_BUFFER struct buffer problems = BUFFER_INIT;
-    AUTO_FILE_NAMES struct file_names names = FILE_NAMES_INIT;
+    AUTO_NAMES struct names names = NAMES_INIT;
     struct verify_report report = {.repair = true};
     struct page all = {NULL, 100};
     struct content content;

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/base/names.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/memory.h"
+
+static int names_compare(const void *left, const void *right)
+{
+    return strcmp(*(char *const *)left, *(char *const *)right);
+}
+
+void names_add(struct names *names, const char *name)
+{
+    if (names->count == names->capacity) {
+        names->capacity = names->capacity ? names->capacity * 2 : 16;
+        names->names = memory_resize(names->names, names->capacity, sizeof(*names->names));
+    }
+    names->names[names->count++] = memory_text(name);
+}
+
+void names_sort(struct names *names)
+{
+    if (names->count > 1) {
+        qsort(names->names, names->count, sizeof(*names->names), names_compare);
+    }
+}
+
+void names_release(struct names *names)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        free(names->names[i]);
+    }
+    free(names->names);
+    *names = (struct names)NAMES_INIT;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BASE_NAMES_H
+#define BASE_NAMES_H
+
+/* A list of texts that grows: the names in a directory, tags, descriptors. */
+
+#include <stddef.h>
+
+#include "lib/base/cleanup.h"
+
+struct names {
+    char **names;
+    size_t count;
+    size_t capacity;
+};
+
+#define NAMES_INIT                                                                                 \
+    {                                                                                              \
+        .names = NULL, .count = 0                                                                  \
+    }
+#define AUTO_NAMES AUTO(names_release)
+
+/* Adds a copy. */
+void names_add(struct names *names, const char *name);
+/* By their bytes. */
+void names_sort(struct names *names);
+void names_release(struct names *names);
+
+#endif

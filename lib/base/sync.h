@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BASE_SYNC_H
+#define BASE_SYNC_H
+
+/*
+ * Names that survive a power cut: a file is there again only if every directory on the way to it
+ * was synced after the name was made. See lib/base/file for the order of steps.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/error.h"
+
+/*
+ * Directories whose names, up to the root, this process has synced. A directory is known by its
+ * inode and its time of birth, so that one which was removed and made anew, by whomever, is another
+ * one; where the filesystem does not tell the time of birth, nothing is ever known.
+ */
+enum { SYNC_MEMORY_SIZE = 64 };
+struct sync_mark {
+    uint64_t device;
+    uint64_t inode;
+    int64_t born; /* nanoseconds since the epoch; 0: no mark */
+};
+struct sync_memory {
+    struct sync_mark marks[SYNC_MEMORY_SIZE];
+};
+
+/* Directories below `root` that are to be synced, each once. */
+struct sync_set {
+    int root;
+    size_t floor;               /* the topmost levels, which are known to be synced */
+    struct sync_memory *memory; /* or NULL */
+    char **paths;
+    size_t count;
+    size_t capacity;
+};
+
+#define SYNC_SET_INIT(root_directory)                                                              \
+    {                                                                                              \
+        .root = (root_directory), .paths = NULL, .count = 0, .capacity = 0                         \
+    }
+#define AUTO_SYNC_SET AUTO(sync_set_release)
+
+/* Adds every directory on the way from the root to `path`, but for those of the topmost `floor`
+ * levels; not `path` itself. */
+void sync_set_add(struct sync_set *set, const char *path);
+/* Syncs them, the deepest first, and empties the set. */
+int sync_set_flush(struct sync_set *set, struct error *error);
+void sync_set_release(struct sync_set *set);
+
+#endif
