@@ -57,112 +57,6 @@ void response_reset(struct response *response)
     *response = (struct response)RESPONSE_INIT;
 }
 
-/* Without `default` in these two: the compiler reports a code that is forgotten. */
-static int error_status(enum error_code code)
-{
-    switch (code) {
-    case ERROR_UPLOAD_INVALID:
-    case ERROR_DIGEST_INVALID:
-    case ERROR_MANIFEST_BLOB_UNKNOWN:
-    case ERROR_MANIFEST_INVALID:
-    case ERROR_SIZE_INVALID:
-    case ERROR_REQUEST_INVALID:
-    case ERROR_CLIENT_GONE:
-        return 400;
-    case ERROR_UNAUTHORIZED:
-        return 401;
-    case ERROR_DENIED:
-        return 403;
-    case ERROR_BLOB_UNKNOWN:
-    case ERROR_UPLOAD_UNKNOWN:
-    case ERROR_MANIFEST_UNKNOWN:
-    case ERROR_NAME_INVALID:
-    case ERROR_NAME_UNKNOWN:
-    case ERROR_NOT_FOUND:
-        return 404;
-    case ERROR_UNSUPPORTED:
-    case ERROR_READ_ONLY:
-        return 405;
-    case ERROR_UPLOAD_BUSY:
-        return 409;
-    case ERROR_PRECONDITION:
-        return 412;
-    case ERROR_MANIFEST_TOO_LARGE:
-        return 413;
-    case ERROR_UPLOAD_RANGE:
-    case ERROR_RANGE:
-        return 416;
-    case ERROR_TOO_MANY_REQUESTS:
-        return 429;
-    case ERROR_UPSTREAM:
-    case ERROR_UPSTREAM_REFUSED:
-    case ERROR_UPSTREAM_UNREACHABLE:
-        return 502;
-    case ERROR_UPSTREAM_TIMEOUT:
-        return 504;
-    case ERROR_NO_SPACE:
-        return 507;
-    case ERROR_NONE:
-    case ERROR_WOULD_WAIT:
-    case ERROR_INTERNAL:
-        break;
-    }
-    return 500;
-}
-
-/* One of the identifiers that the specification has; where none fits, UNSUPPORTED. */
-static const char *error_identifier(enum error_code code)
-{
-    switch (code) {
-    case ERROR_BLOB_UNKNOWN:
-        return "BLOB_UNKNOWN";
-    case ERROR_UPLOAD_INVALID:
-    case ERROR_UPLOAD_BUSY:
-    case ERROR_UPLOAD_RANGE:
-    case ERROR_CLIENT_GONE:
-        return "BLOB_UPLOAD_INVALID";
-    case ERROR_UPLOAD_UNKNOWN:
-        return "BLOB_UPLOAD_UNKNOWN";
-    case ERROR_DIGEST_INVALID:
-        return "DIGEST_INVALID";
-    case ERROR_MANIFEST_BLOB_UNKNOWN:
-        return "MANIFEST_BLOB_UNKNOWN";
-    case ERROR_MANIFEST_INVALID:
-    case ERROR_MANIFEST_TOO_LARGE:
-    case ERROR_PRECONDITION:
-        return "MANIFEST_INVALID";
-    case ERROR_MANIFEST_UNKNOWN:
-        return "MANIFEST_UNKNOWN";
-    case ERROR_NAME_INVALID:
-        return "NAME_INVALID";
-    case ERROR_NAME_UNKNOWN:
-        return "NAME_UNKNOWN";
-    case ERROR_SIZE_INVALID:
-        return "SIZE_INVALID";
-    case ERROR_UNAUTHORIZED:
-        return "UNAUTHORIZED";
-    case ERROR_DENIED:
-    case ERROR_NO_SPACE:
-    case ERROR_UPSTREAM_REFUSED:
-        return "DENIED";
-    case ERROR_TOO_MANY_REQUESTS:
-        return "TOOMANYREQUESTS";
-    case ERROR_UNSUPPORTED:
-    case ERROR_READ_ONLY:
-    case ERROR_RANGE:
-    case ERROR_REQUEST_INVALID:
-    case ERROR_NOT_FOUND:
-    case ERROR_UPSTREAM:
-    case ERROR_UPSTREAM_UNREACHABLE:
-    case ERROR_UPSTREAM_TIMEOUT:
-    case ERROR_NONE:
-    case ERROR_WOULD_WAIT:
-    case ERROR_INTERNAL:
-        break;
-    }
-    return "UNSUPPORTED";
-}
-
 /* `detail` is JSON, or NULL. */
 static void add_error(struct buffer *out, const char *code, const char *message, const char *detail)
 {
@@ -178,13 +72,13 @@ static void add_error(struct buffer *out, const char *code, const char *message,
 void response_error(struct response *response, const struct error *error,
                     const struct buffer *details)
 {
-    const char *identifier = error_identifier(error->code);
+    const char *identifier = status_identifier(error->code);
     const char *message = error->message;
     const char *cursor = details->data;
     const char *item;
     size_t length;
 
-    response->status = error_status(error->code);
+    response->status = status_of_error(error->code);
     if (response->status == 500) {
         message = "internal error: the operator finds the reason in the log";
     } else if (error->code == ERROR_NO_SPACE) {
@@ -209,44 +103,6 @@ void response_error(struct response *response, const struct error *error,
     }
     json_close_array(&response->bytes);
     json_close_object(&response->bytes);
-}
-
-static const char *reason_phrase(int status)
-{
-    static const struct {
-        int status;
-        const char *phrase;
-    } phrases[] = {
-        {200, "OK"},
-        {201, "Created"},
-        {202, "Accepted"},
-        {204, "No Content"},
-        {206, "Partial Content"},
-        {304, "Not Modified"},
-        {400, "Bad Request"},
-        {401, "Unauthorized"},
-        {403, "Forbidden"},
-        {404, "Not Found"},
-        {405, "Method Not Allowed"},
-        {409, "Conflict"},
-        {412, "Precondition Failed"},
-        {413, "Content Too Large"},
-        {414, "URI Too Long"},
-        {416, "Range Not Satisfiable"},
-        {429, "Too Many Requests"},
-        {500, "Internal Server Error"},
-        {502, "Bad Gateway"},
-        {503, "Service Unavailable"},
-        {504, "Gateway Timeout"},
-        {507, "Insufficient Storage"},
-    };
-
-    for (size_t i = 0; i < sizeof(phrases) / sizeof(*phrases); i++) {
-        if (phrases[i].status == status) {
-            return phrases[i].phrase;
-        }
-    }
-    return "Status";
 }
 
 static int write_all(struct request *request, const void *bytes, size_t length, struct error *error)
@@ -334,7 +190,7 @@ static int send_head(struct response *response, struct request *request, struct 
 {
     AUTO_BUFFER struct buffer head = BUFFER_INIT;
 
-    buffer_format(&head, "Status: %d %s\r\n", response->status, reason_phrase(response->status));
+    buffer_format(&head, "Status: %d %s\r\n", response->status, status_reason(response->status));
     buffer_add(&head, response->headers.data, response->headers.length);
     buffer_add(&head, response->content_headers.data, response->content_headers.length);
     buffer_format(&head,

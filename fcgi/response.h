@@ -9,9 +9,10 @@
  */
 
 #include "fcgi/request.h"
+#include "fcgi/status.h"
 #include "lib/base/buffer.h"
 #include "lib/base/error.h"
-#include "lib/proxy/stream.h"
+#include "lib/proxy/fill/stream.h"
 
 enum response_body {
     BODY_NONE,

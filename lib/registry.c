@@ -41,7 +41,8 @@ static int find_proxied(struct registry *registry, const struct proxy_lookup *th
         proxy_open(&registry->cache, &registry->options->proxy, error) < 0) {
         return -1;
     }
-    if (proxy_find(&out->proxied, &registry->cache, &registry->options->proxy, there, error) < 0) {
+    if (proxied_find(&out->proxied, &registry->cache, &registry->options->proxy, there, error) <
+        0) {
         return -1;
     }
     out->is_proxied = true;

@@ -363,7 +363,7 @@ static int fetch_image(struct prefetch *prefetch, const char *text)
     prefetch->report = (struct report)REPORT_INIT;
     result = parse_image(prefetch, text, &image, &error);
     if (result == 0) {
-        result = proxy_find(&prefetch->proxied, &prefetch->cache, options, &lookup, &error);
+        result = proxied_find(&prefetch->proxied, &prefetch->cache, options, &lookup, &error);
     }
     if (result == 0) {
         prefetch->proxied.may_wait = true;

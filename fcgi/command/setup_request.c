@@ -12,7 +12,7 @@
 #include "lib/base/owner.h"
 #include "lib/base/text.h"
 #include "lib/oci/document.h"
-#include "lib/proxy/memo.h"
+#include "lib/store/memo.h"
 
 enum {
     BODY_SIZE = 40000,        /* bytes of the request: more than web servers keep in memory */

@@ -3,10 +3,10 @@
 #include <unistd.h>
 
 #include "lib/proxy/flight.h"
-#include "lib/proxy/memo.h"
 #include "lib/proxy/proxy.h"
 #include "lib/proxy/sweep.h"
 #include "lib/store/link.h"
+#include "lib/store/memo.h"
 
 enum { SPACE_TO_FETCH = 1024 * 1024 }; /* bytes */
 

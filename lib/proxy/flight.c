@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "lib/proxy/memo.h"
+#include "lib/store/memo.h"
 
 enum { ABSENCE_SECONDS = 10 };
 

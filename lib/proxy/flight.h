@@ -8,7 +8,7 @@
  */
 
 #include "lib/base/lock.h"
-#include "lib/proxy/proxy.h"
+#include "lib/proxy/proxied.h"
 
 /* What is asked for, as a key: upstream, repository and the rest. */
 void flight_key(const struct proxied *proxied, const char *rest, struct digest *out_key);

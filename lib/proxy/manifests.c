@@ -7,8 +7,8 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/base/text.h"
+#include "lib/proxy/ask/health.h"
 #include "lib/proxy/flight.h"
-#include "lib/proxy/health.h"
 #include "lib/proxy/proxy.h"
 #include "lib/store/link.h"
 #include "lib/store/repository.h"

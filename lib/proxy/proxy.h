@@ -12,33 +12,13 @@
  * Whoever may not wait (`may_wait`) gets ERROR_WOULD_WAIT instead of a request to the upstream.
  */
 
-#include "lib/proxy/stream.h"
+#include "lib/proxy/fill/stream.h"
+#include "lib/proxy/proxied.h"
 #include "lib/store/revision.h"
 #include "lib/store/tag.h"
 
-struct proxied {
-    struct upstream upstream;
-    struct repository repository; /* of the cache */
-    char name[NAME_SIZE];         /* at the upstream */
-    bool may_wait;
-    struct report *report;
-};
-
 /* Opens the cache. `options` must outlive it. */
 int proxy_open(struct store *cache, const struct proxy_options *options, struct error *error);
-
-/* A client's request, as far as it concerns who is asked. */
-struct proxy_lookup {
-    const char *host; /* as the client calls the upstream */
-    const char *name; /* of the repository there */
-    const char *via;  /* the client's Via header, or NULL */
-    bool may_wait;
-};
-
-/* ERROR_DENIED, ERROR_NAME_INVALID; ERROR_UPSTREAM if the request comes from ourselves. */
-int proxy_find(struct proxied *out_proxied, struct store *cache,
-               const struct proxy_options *options, const struct proxy_lookup *lookup,
-               struct error *error);
 
 /*
  * `reference` is a tag or a digest, in text. With `head_only`, the content may be left out; its

@@ -8,8 +8,8 @@
 #include "lib/base/lock.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
-#include "lib/proxy/memo.h"
 #include "lib/store/expire.h"
+#include "lib/store/memo.h"
 
 enum {
     KEEP_SECONDS = 86400,

@@ -93,7 +93,7 @@ struct path layout_slot(const char *host, const char *upstream, unsigned number)
 #define LAYOUT_UPLOADS "uploads" /* sessions, see lib/store/upload */
 #define LAYOUT_PIECES "pieces"   /* files on their way to a final name */
 #define LAYOUT_BODIES "bodies"   /* request bodies that the web server has written */
-#define LAYOUT_PARTIAL "partial" /* blobs that are being fetched, see lib/proxy/fill */
+#define LAYOUT_PARTIAL "partial" /* blobs that are being fetched, see lib/proxy/fill/fill */
 #define LAYOUT_SWEPT "swept"     /* touched when abandoned uploads were last looked for */
 
 struct path layout_upload(const char *id);

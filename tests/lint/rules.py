@@ -15,6 +15,8 @@ FLOORS = [
     ["lib/base/"],
     ["lib/oci/", "lib/http/"],
     ["lib/store/", "lib/access/"],
+    ["lib/proxy/ask/"],
+    ["lib/proxy/fill/"],
     ["lib/proxy/"],
     ["lib/registry"],
     ["lib/configuration"],

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef PROXY_CREDENTIALS_H
-#define PROXY_CREDENTIALS_H
+#ifndef PROXY_ASK_CREDENTIALS_H
+#define PROXY_ASK_CREDENTIALS_H
 
 /*
  * The Authorization header for an upstream. Tokens are shared by all workers through the cache's
@@ -10,7 +10,7 @@
  * the one that is configured; nowhere else.
  */
 
-#include "lib/proxy/upstream.h"
+#include "lib/proxy/ask/upstream.h"
 
 /* What was good for this repository before, in `out`; nothing if that is unknown. 0, -1. */
 int credentials_cached(const struct upstream *upstream, const char *repository, struct buffer *out,

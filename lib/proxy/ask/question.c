@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/proxy/question.h"
+#include "lib/proxy/ask/question.h"
 
 #include <string.h>
 
 #include "lib/base/text.h"
 #include "lib/oci/document.h"
-#include "lib/proxy/credentials.h"
-#include "lib/proxy/health.h"
+#include "lib/proxy/ask/credentials.h"
+#include "lib/proxy/ask/health.h"
 
 enum {
     REDIRECT_LIMIT = 5,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/proxy/slot.h"
+#include "lib/proxy/fill/slot.h"
 
 #include <stdio.h>
 #include <unistd.h>

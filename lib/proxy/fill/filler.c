@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/proxy/filler.h"
+#include "lib/proxy/fill/filler.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -14,8 +14,8 @@
 #include "lib/base/log.h"
 #include "lib/base/text.h"
 #include "lib/http/range.h"
-#include "lib/proxy/memo.h"
 #include "lib/store/link.h"
+#include "lib/store/memo.h"
 
 enum {
     PIECE_SIZE = 256 * 1024,

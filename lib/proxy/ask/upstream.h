@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef PROXY_UPSTREAM_H
-#define PROXY_UPSTREAM_H
+#ifndef PROXY_ASK_UPSTREAM_H
+#define PROXY_ASK_UPSTREAM_H
 
 /* Another registry: whether it may be asked, how it is addressed, and whose account is used. */
 
 #include "lib/http/client.h"
 #include "lib/http/url.h"
-#include "lib/proxy/options.h"
+#include "lib/proxy/ask/options.h"
 
 struct upstream {
     const struct proxy_options *options;

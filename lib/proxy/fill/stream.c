@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/proxy/stream.h"
+#include "lib/proxy/fill/stream.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef PROXY_REPORT_H
-#define PROXY_REPORT_H
+#ifndef PROXY_ASK_REPORT_H
+#define PROXY_ASK_REPORT_H
 
 /* What a client is told about the upstream besides content or error. */
 

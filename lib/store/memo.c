@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/proxy/memo.h"
+#include "lib/store/memo.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/proxy/health.h"
+#include "lib/proxy/ask/health.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "lib/base/text.h"
-#include "lib/proxy/memo.h"
+#include "lib/store/memo.h"
 
 enum {
     DOWN_SECONDS = 10,        /* how long a failure is remembered */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef PROXY_FILLER_H
-#define PROXY_FILLER_H
+#ifndef PROXY_FILL_FILLER_H
+#define PROXY_FILL_FILLER_H
 
-/* The process that downloads one blob: see lib/proxy/fill for what it leaves where. */
+/* The process that downloads one blob: see lib/proxy/fill/fill for what it leaves where. */
 
-#include "lib/proxy/question.h"
+#include "lib/proxy/ask/question.h"
 #include "lib/store/blob.h"
 
 struct fill {

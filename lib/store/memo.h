@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef PROXY_MEMO_H
-#define PROXY_MEMO_H
+#ifndef STORE_MEMO_H
+#define STORE_MEMO_H
 
 /*
  * Small things that all workers, on all hosts, know together and that may be lost: tokens, an

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef PROXY_SLOT_H
-#define PROXY_SLOT_H
+#ifndef PROXY_FILL_SLOT_H
+#define PROXY_FILL_SLOT_H
 
 /*
  * How many processes may wait for upstreams at a time, on this host: each holds a lock, which ends

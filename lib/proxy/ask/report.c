@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/proxy/report.h"
+#include "lib/proxy/ask/report.h"
 
 #include "lib/base/json.h"
 

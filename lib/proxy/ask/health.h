@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef PROXY_HEALTH_H
-#define PROXY_HEALTH_H
+#ifndef PROXY_ASK_HEALTH_H
+#define PROXY_ASK_HEALTH_H
 
 /*
  * What all workers remember about an upstream, so that they do not queue on the time-outs of one
@@ -9,7 +9,7 @@
 
 #include "lib/base/lock.h"
 #include "lib/http/client.h"
-#include "lib/proxy/report.h"
+#include "lib/proxy/ask/report.h"
 #include "lib/store/store.h"
 
 /*

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef PROXY_OPTIONS_H
-#define PROXY_OPTIONS_H
+#ifndef PROXY_ASK_OPTIONS_H
+#define PROXY_ASK_OPTIONS_H
 
 /* What a configuration says about other registries. */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/proxy/fill.h"
+#include "lib/proxy/fill/fill.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -11,8 +11,8 @@
 #include "lib/base/lock.h"
 #include "lib/base/process.h"
 #include "lib/base/text.h"
-#include "lib/proxy/memo.h"
-#include "lib/proxy/slot.h"
+#include "lib/proxy/fill/slot.h"
+#include "lib/store/memo.h"
 
 enum {
     HELD_BACK = 64 * 1024, /* bytes at the end, until the digest is verified */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef PROXY_FILL_H
-#define PROXY_FILL_H
+#ifndef PROXY_FILL_FILL_H
+#define PROXY_FILL_FILL_H
 
 /*
  * One download of a blob, for everybody who waits for it. The filler is a process of its own,
@@ -20,7 +20,7 @@
  * then they hold back the last block: no response is complete before the digest is verified.
  */
 
-#include "lib/proxy/filler.h"
+#include "lib/proxy/fill/filler.h"
 
 /* A reader of a fetch. */
 struct fill_view {

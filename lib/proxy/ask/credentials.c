@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/proxy/credentials.h"
+#include "lib/proxy/ask/credentials.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -15,7 +15,7 @@
 #include "lib/http/challenge.h"
 #include "lib/http/url.h"
 #include "lib/oci/document.h"
-#include "lib/proxy/memo.h"
+#include "lib/store/memo.h"
 
 enum {
     PASSWORD_LIMIT = 64 * 1024,

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef PROXY_STREAM_H
-#define PROXY_STREAM_H
+#ifndef PROXY_FILL_STREAM_H
+#define PROXY_FILL_STREAM_H
 
 /*
  * A blob on its way from another registry, for one client: either the file that a filler is writing
- * (lib/proxy/fill), or the upstream's own answer, passed on without keeping it.
+ * (lib/proxy/fill/fill), or the upstream's own answer, passed on without keeping it.
  */
 
 #include <stdint.h>
@@ -12,7 +12,7 @@
 
 #include "lib/base/error.h"
 #include "lib/http/range.h"
-#include "lib/proxy/fill.h"
+#include "lib/proxy/fill/fill.h"
 
 struct stream;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef PROXY_QUESTION_H
-#define PROXY_QUESTION_H
+#ifndef PROXY_ASK_QUESTION_H
+#define PROXY_ASK_QUESTION_H
 
 /*
  * One question to another registry, with everything that takes: logging in, redirects, and the
@@ -8,8 +8,8 @@
  */
 
 #include "lib/base/lock.h"
-#include "lib/proxy/report.h"
-#include "lib/proxy/upstream.h"
+#include "lib/proxy/ask/report.h"
+#include "lib/proxy/ask/upstream.h"
 
 struct question {
     const char *method;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/proxy/upstream.h"
+#include "lib/proxy/ask/upstream.h"
 
 #include <stdio.h>
 #include <string.h>
