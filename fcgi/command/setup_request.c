@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "fcgi/command/command.h"
+#include "lib/base/directory.h"
 #include "lib/base/owner.h"
 #include "lib/base/text.h"
 #include "lib/oci/document.h"
@@ -367,7 +368,7 @@ static void remove_probes(const struct store *store)
     AUTO_NAMES struct names names = NAMES_INIT;
     struct error ignored;
 
-    if (file_list(store->root, "_berth", &names, &ignored) <= 0) {
+    if (directory_list(store->root, "_berth", &names, &ignored) <= 0) {
         return;
     }
     for (size_t i = 0; i < names.count; i++) {

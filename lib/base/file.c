@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/base/file.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -225,60 +224,5 @@ int file_remove(int directory, const char *path, struct error *error)
     if (unlinkat(directory, path, 0) < 0) {
         return file_is_gone(errno) ? 0 : error_errno(error, "remove '%s'", path);
     }
-    return 1;
-}
-
-int file_remove_tree(int directory, const char *path, struct error *error)
-{
-    AUTO_NAMES struct names names = NAMES_INIT;
-
-    if (unlinkat(directory, path, 0) == 0 || file_is_gone(errno)) {
-        return 0;
-    }
-    if (errno != EISDIR && errno != EPERM) {
-        return error_errno(error, "remove '%s'", path);
-    }
-    if (file_list(directory, path, &names, error) < 0) {
-        return -1;
-    }
-    for (size_t i = 0; i < names.count; i++) {
-        AUTO_BUFFER struct buffer child = BUFFER_INIT;
-
-        buffer_format(&child, "%s/%s", path, names.names[i]);
-        if (file_remove_tree(directory, child.data, error) < 0) {
-            return -1;
-        }
-    }
-    if (unlinkat(directory, path, AT_REMOVEDIR) < 0 && errno != ENOENT) {
-        return error_errno(error, "remove '%s'", path);
-    }
-    return 0;
-}
-
-int file_list(int directory, const char *path, struct names *out, struct error *error)
-{
-    AUTO_CLOSE_DIRECTORY DIR *stream = NULL;
-    AUTO_CLOSE int descriptor =
-        openat(directory, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    const struct dirent *entry;
-
-    if (descriptor < 0) {
-        return file_is_gone(errno) ? 0 : error_errno(error, "open '%s'", path);
-    }
-    stream = fdopendir(descriptor);
-    if (!stream) {
-        return error_errno(error, "open '%s'", path);
-    }
-    (void)steal_descriptor(&descriptor);
-    while (errno = 0, (entry = readdir(stream))) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) {
-            continue;
-        }
-        names_add(out, entry->d_name);
-    }
-    if (errno != 0) {
-        return error_errno(error, "list '%s'", path);
-    }
-    names_sort(out);
     return 1;
 }

@@ -24,7 +24,6 @@
 
 #include "lib/base/buffer.h"
 #include "lib/base/error.h"
-#include "lib/base/names.h"
 
 /*
  * Whether an error number says that there is no such file (any more): ENOENT, ENOTDIR, and the
@@ -74,11 +73,5 @@ int file_publish(struct file_place from, struct file_place to, struct error *err
 
 /* 1, 0 if there was nothing, -1. */
 int file_remove(int directory, const char *path, struct error *error);
-
-/* Removes a directory and what is in it, without following links. Absence is fine. */
-int file_remove_tree(int directory, const char *path, struct error *error);
-
-/* The names in a directory, sorted. 1; 0 if there is no such directory; -1. */
-int file_list(int directory, const char *path, struct names *out, struct error *error);
 
 #endif

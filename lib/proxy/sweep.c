@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "lib/base/directory.h"
 #include "lib/base/lock.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
@@ -69,7 +70,7 @@ static void sweep_directory(struct store *cache, const char *directory, drop *dr
     AUTO_NAMES struct names names = NAMES_INIT;
     struct error ignored;
 
-    if (file_list(cache->root, directory, &names, &ignored) <= 0) {
+    if (directory_list(cache->root, directory, &names, &ignored) <= 0) {
         return;
     }
     for (size_t i = 0; i < names.count; i++) {
@@ -86,7 +87,7 @@ static void sweep_each(struct store *cache, const char *parent, const char *belo
     AUTO_NAMES struct names names = NAMES_INIT;
     struct error ignored;
 
-    if (file_list(cache->root, parent, &names, &ignored) <= 0) {
+    if (directory_list(cache->root, parent, &names, &ignored) <= 0) {
         return;
     }
     for (size_t i = 0; i < names.count; i++) {

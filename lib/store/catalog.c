@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/directory.h"
 #include "lib/base/text.h"
 #include "lib/store/blob.h"
 
@@ -23,7 +24,7 @@ struct walk {
 static int has_entries(const struct walk *walk, const char *path, struct error *error)
 {
     AUTO_NAMES struct names names = NAMES_INIT;
-    int listed = file_list(walk->store->root, path, &names, error);
+    int listed = directory_list(walk->store->root, path, &names, error);
 
     return listed < 0 ? -1 : names.count > 0;
 }
@@ -117,7 +118,7 @@ static int visit_directory(struct walk *walk, const char *prefix, struct error *
 
     buffer_format(&path, LAYOUT_REPOSITORIES "/%s", prefix);
     path.data[path.length - 1] = '\0';
-    listed = file_list(walk->store->root, path.data, &children, error);
+    listed = directory_list(walk->store->root, path.data, &children, error);
     if (listed <= 0) {
         return listed;
     }

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/directory.h"
 #include "lib/base/lock.h"
 #include "lib/base/text.h"
 
@@ -36,7 +37,7 @@ static time_t last_change(const struct store *store, const char *path)
         return time(NULL); /* gone, or not to be looked at: not ours to remove */
     }
     latest = status.st_mtime;
-    if (S_ISDIR(status.st_mode) && file_list(store->temporary, path, &names, &ignored) > 0) {
+    if (S_ISDIR(status.st_mode) && directory_list(store->temporary, path, &names, &ignored) > 0) {
         for (size_t i = 0; i < names.count; i++) {
             AUTO_BUFFER struct buffer child = BUFFER_INIT;
             time_t change;
@@ -87,7 +88,7 @@ static int expire_in(struct store *store, const char *directory, time_t before, 
     AUTO_NAMES struct names names = NAMES_INIT;
     int failed = 0;
 
-    if (file_list(store->temporary, directory, &names, error) < 0) {
+    if (directory_list(store->temporary, directory, &names, error) < 0) {
         return -1;
     }
     for (size_t i = 0; i < names.count; i++) {
@@ -100,7 +101,7 @@ static int expire_in(struct store *store, const char *directory, time_t before, 
             continue;
         }
         result = has_locks(directory) ? expire_session(store, path.data, &reason)
-                                      : file_remove_tree(store->temporary, path.data, &reason);
+                                      : directory_remove(store->temporary, path.data, &reason);
         if (result < 0) {
             *error = reason;
             failed = -1;
@@ -114,7 +115,7 @@ static int expire_partial(struct store *store, time_t before, struct error *erro
     AUTO_NAMES struct names upstreams = NAMES_INIT;
     int failed = 0;
 
-    if (file_list(store->temporary, LAYOUT_PARTIAL, &upstreams, error) < 0) {
+    if (directory_list(store->temporary, LAYOUT_PARTIAL, &upstreams, error) < 0) {
         return -1;
     }
     for (size_t i = 0; i < upstreams.count; i++) {

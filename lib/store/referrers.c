@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/directory.h"
 #include "lib/store/link.h"
 #include "lib/store/revision.h"
 
@@ -136,7 +137,7 @@ static int find_candidates(const struct repository *repository, const struct dig
 {
     struct path directory = layout_referrers(repository->name, subject);
 
-    if (file_list(repository->store->root, directory.text, out, error) < 0 ||
+    if (directory_list(repository->store->root, directory.text, out, error) < 0 ||
         add_fallback(repository, subject, out, error) < 0) {
         return -1;
     }

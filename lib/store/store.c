@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/directory.h"
 #include "lib/base/text.h"
 
 static int open_directory(const char *path, struct error *error)
@@ -208,5 +209,5 @@ int store_discard(struct store *store, struct file_place place, struct error *er
     if (file_publish(place, (struct file_place){store->temporary, piece.text}, error) < 0) {
         return -1;
     }
-    return file_remove_tree(store->temporary, piece.text, error) < 0 ? -1 : 1;
+    return directory_remove(store->temporary, piece.text, error) < 0 ? -1 : 1;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/directory.h"
 #include "lib/store/link.h"
 
 int repository_lock(const struct repository *repository, struct lock *lock, struct error *error)
@@ -61,7 +62,7 @@ int tag_list(const struct repository *repository, const struct page *page, struc
     struct path path = layout_tags(repository->name);
     int more = 0;
 
-    if (file_list(repository->store->root, path.text, &all, error) < 0) {
+    if (directory_list(repository->store->root, path.text, &all, error) < 0) {
         return -1;
     }
     for (size_t i = 0; i < all.count && !more; i++) {

@@ -10,6 +10,7 @@
  */
 
 #include "lib/base/lock.h"
+#include "lib/base/names.h"
 #include "lib/store/store.h"
 
 /* Waits for the lock under which this repository's tags and manifests are changed. */

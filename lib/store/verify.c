@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/directory.h"
 #include "lib/store/blob.h"
 #include "lib/store/catalog.h"
 #include "lib/store/link.h"
@@ -88,7 +89,7 @@ static int verify_blobs(struct store *store, enum digest_algorithm algorithm,
     struct error ignored;
 
     buffer_format(&top, LAYOUT_BLOBS "/%s", digest_algorithm_name(algorithm));
-    if (file_list(store->root, top.data, &prefixes, error) < 0) {
+    if (directory_list(store->root, top.data, &prefixes, error) < 0) {
         return -1;
     }
     for (size_t i = 0; i < prefixes.count; i++) {
@@ -96,7 +97,7 @@ static int verify_blobs(struct store *store, enum digest_algorithm algorithm,
         AUTO_BUFFER struct buffer path = BUFFER_INIT;
 
         buffer_format(&path, "%s/%s", top.data, prefixes.names[i]);
-        if (file_list(store->root, path.data, &names, error) < 0) {
+        if (directory_list(store->root, path.data, &names, error) < 0) {
             return -1;
         }
         for (size_t j = 0; j < names.count; j++) {
@@ -203,7 +204,7 @@ static int verify_links(const struct repository *repository, enum link_kind kind
     AUTO_NAMES struct names names = NAMES_INIT;
     struct path directory = layout_links(repository->name, kind, algorithm);
 
-    if (file_list(repository->store->root, directory.text, &names, error) < 0) {
+    if (directory_list(repository->store->root, directory.text, &names, error) < 0) {
         return -1;
     }
     for (size_t i = 0; i < names.count; i++) {
@@ -230,7 +231,7 @@ static int verify_tags(const struct repository *repository, struct verify_report
     AUTO_NAMES struct names tags = NAMES_INIT;
     struct path directory = layout_tags(repository->name);
 
-    if (file_list(repository->store->root, directory.text, &tags, error) < 0) {
+    if (directory_list(repository->store->root, directory.text, &tags, error) < 0) {
         return -1;
     }
     for (size_t i = 0; i < tags.count; i++) {

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/directory.h"
 #include "lib/store/blob.h"
 #include "lib/store/upload.h"
 #include "lib/store/verify.h"
@@ -213,7 +214,7 @@ void set_age_of_all(int directory, const char *path, time_t seconds)
 {
     struct names names = NAMES_INIT;
 
-    assert_true(file_list(directory, path, &names, &error) >= 0);
+    assert_true(directory_list(directory, path, &names, &error) >= 0);
     for (size_t i = 0; i < names.count; i++) {
         char child[1024];
 

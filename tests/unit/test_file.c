@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/directory.h"
 #include "lib/base/file.h"
 
 static void reads_a_file_up_to_the_limit(void **state)
@@ -38,9 +39,9 @@ static void absence_is_no_error(void **state)
     assert_returns(0, file_read(fixture->directory, "file/x", 10, &out, &error));
     assert_returns(0, file_remove(fixture->directory, "none", &error));
     assert_returns(0, file_remove(fixture->directory, "file/x", &error));
-    assert_returns(0, file_remove_tree(fixture->directory, "none", &error));
-    assert_returns(0, file_list(fixture->directory, "none", &names, &error));
-    assert_returns(0, file_list(fixture->directory, "file", &names, &error));
+    assert_returns(0, directory_remove(fixture->directory, "none", &error));
+    assert_returns(0, directory_list(fixture->directory, "none", &names, &error));
+    assert_returns(0, directory_list(fixture->directory, "file", &names, &error));
     assert_int_equal(error.code, ERROR_NONE);
 }
 
@@ -181,13 +182,13 @@ static void removes_a_tree_and_follows_no_links(void **state)
     put_file(fixture->directory, "tree/file", "x");
     assert_int_equal(symlinkat("../outside", fixture->directory, "tree/link"), 0);
     assert_int_equal(symlinkat("tree", fixture->directory, "top"), 0);
-    assert_returns(0, file_remove_tree(fixture->directory, "top", &error));
+    assert_returns(0, directory_remove(fixture->directory, "top", &error));
     assert_false(is_there(fixture->directory, "top"));
     assert_true(is_there(fixture->directory, "tree/a/b/file"));
-    assert_returns(0, file_remove_tree(fixture->directory, "tree", &error));
+    assert_returns(0, directory_remove(fixture->directory, "tree", &error));
     assert_false(is_there(fixture->directory, "tree"));
     assert_file(fixture->directory, "outside/precious", "kept");
-    assert_returns(0, file_remove_tree(fixture->directory, "outside/precious", &error));
+    assert_returns(0, directory_remove(fixture->directory, "outside/precious", &error));
     assert_false(is_there(fixture->directory, "outside/precious"));
     assert_returns(0, file_remove(fixture->directory, "none", &error));
 }
@@ -206,7 +207,7 @@ static void lists_sorted_by_bytes(void **state)
         memcpy(path + 5, sorted[order[i]], strlen(sorted[order[i]]) + 1);
         put_file(fixture->directory, path, "");
     }
-    assert_returns(1, file_list(fixture->directory, "list", &names, &error));
+    assert_returns(1, directory_list(fixture->directory, "list", &names, &error));
     assert_int_equal(names.count, COUNT(sorted));
     for (size_t i = 0; i < COUNT(sorted); i++) {
         assert_string_equal(names.names[i], sorted[i]);
@@ -214,7 +215,7 @@ static void lists_sorted_by_bytes(void **state)
     assert_int_equal(symlinkat("list", fixture->directory, "link"), 0);
     names_release(&names);
     assert_int_equal(names.count, 0);
-    assert_returns(0, file_list(fixture->directory, "link", &names, &error));
+    assert_returns(0, directory_list(fixture->directory, "link", &names, &error));
     assert_int_equal(names.count, 0);
 }
 
@@ -226,7 +227,7 @@ static void lists_empty_and_large_directories(void **state)
     struct error error = ERROR_INIT;
 
     assert_int_equal(mkdirat(fixture->directory, "empty", 0777), 0);
-    assert_returns(1, file_list(fixture->directory, "empty", &none, &error));
+    assert_returns(1, directory_list(fixture->directory, "empty", &none, &error));
     assert_int_equal(none.count, 0);
     for (int i = 0; i < 1000; i++) {
         AUTO_BUFFER struct buffer path = BUFFER_INIT;
@@ -234,7 +235,7 @@ static void lists_empty_and_large_directories(void **state)
         buffer_format(&path, "many/%03d", (i * 389) % 1000);
         put_file(fixture->directory, path.data, "");
     }
-    assert_returns(1, file_list(fixture->directory, "many", &many, &error));
+    assert_returns(1, directory_list(fixture->directory, "many", &many, &error));
     assert_int_equal(many.count, 1000);
     assert_string_equal(many.names[0], "000");
     assert_string_equal(many.names[999], "999");
@@ -254,9 +255,9 @@ static int without_permission(struct fixture *fixture)
     EXPECT(error.code == ERROR_INTERNAL && strstr(error.message, "Permission denied"));
     EXPECT(file_make_parents(fixture->directory, "closed/a/b", &error) == -1);
     EXPECT(file_remove(fixture->directory, "closed/secret", &error) == -1);
-    EXPECT(file_remove_tree(fixture->directory, "closed", &error) == -1);
+    EXPECT(directory_remove(fixture->directory, "closed", &error) == -1);
     EXPECT(file_read(fixture->directory, "closed/secret", 10, &out, &error) == -1);
-    EXPECT(file_list(fixture->directory, "closed/dark", &names, &error) == -1);
+    EXPECT(directory_list(fixture->directory, "closed/dark", &names, &error) == -1);
     EXPECT(file_publish((struct file_place){fixture->directory, "closed/secret"},
                         (struct file_place){fixture->directory, "closed/moved"}, &error) == -1);
     return 0;

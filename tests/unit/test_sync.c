@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/directory.h"
 #include "lib/base/file.h"
 #include "tests/unit/trace.h"
 
@@ -325,7 +326,7 @@ static void does_not_take_a_directory_made_anew_for_the_old_one(void **state)
     struct error error = ERROR_INIT;
 
     flush_for(fixture, &memory, "a/b/c/1/file", &synced);
-    assert_returns(0, file_remove_tree(fixture->directory, "a/b", &error));
+    assert_returns(0, directory_remove(fixture->directory, "a/b", &error));
     flush_for(fixture, &memory, "a/b/c/1/file", &synced);
     assert_string_equal(synced.data, "a/b/c/1\na/b/c\na/b\na\n");
 }

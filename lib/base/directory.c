@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/base/directory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/file.h"
+
+int directory_open(struct directory *directory, int above, const char *path, struct error *error)
+{
+    AUTO_CLOSE int descriptor =
+        openat(above, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+    if (descriptor < 0 && file_is_gone(errno)) {
+        return 0;
+    }
+    directory->stream = descriptor < 0 ? NULL : fdopendir(descriptor);
+    if (!directory->stream) {
+        (void)error_errno(error, "open '%s'", path);
+        return -1; /* in so many words, for those who analyse the callers */
+    }
+    (void)steal_descriptor(&descriptor);
+    return 1;
+}
+
+int directory_next(struct directory *directory, const char **out_name, struct error *error)
+{
+    const struct dirent *entry;
+
+    do {
+        errno = 0;
+        entry = readdir(directory->stream);
+        if (!entry && errno != 0) {
+            (void)error_errno(error, "list a directory");
+            return -1;
+        }
+        if (!entry) {
+            return 0;
+        }
+    } while (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0);
+    *out_name = entry->d_name;
+    return 1;
+}
+
+int directory_descriptor(const struct directory *directory)
+{
+    return dirfd(directory->stream);
+}
+
+void directory_close(struct directory *directory)
+{
+    cleanup_close_directory(&directory->stream);
+    directory->stream = NULL;
+}
+
+int directory_list(int above, const char *path, struct names *out, struct error *error)
+{
+    AUTO_DIRECTORY struct directory directory = DIRECTORY_INIT;
+    const char *name;
+    int result = directory_open(&directory, above, path, error);
+
+    if (result <= 0) {
+        return result;
+    }
+    while ((result = directory_next(&directory, &name, error)) > 0) {
+        names_add(out, name);
+    }
+    if (result < 0) {
+        return error_errno(error, "list '%s'", path);
+    }
+    names_sort(out);
+    return 1;
+}
+
+int directory_remove(int above, const char *path, struct error *error)
+{
+    AUTO_NAMES struct names names = NAMES_INIT;
+
+    if (unlinkat(above, path, 0) == 0 || file_is_gone(errno)) {
+        return 0;
+    }
+    if (errno != EISDIR && errno != EPERM) {
+        return error_errno(error, "remove '%s'", path);
+    }
+    if (directory_list(above, path, &names, error) < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < names.count; i++) {
+        AUTO_BUFFER struct buffer child = BUFFER_INIT;
+
+        buffer_format(&child, "%s/%s", path, names.names[i]);
+        if (directory_remove(above, child.data, error) < 0) {
+            return -1;
+        }
+    }
+    if (unlinkat(above, path, AT_REMOVEDIR) < 0 && errno != ENOENT) {
+        return error_errno(error, "remove '%s'", path);
+    }
+    return 0;
+}
