@@ -115,12 +115,14 @@ int handle_catalog_get(struct exchange *exchange, struct error *error)
 {
     AUTO_NAMES struct names names = NAMES_INIT;
     AUTO_PAGING struct paging paging = PAGING_INIT;
+    struct catalog_query query = {.prefix = ""};
 
     if (read_paging(exchange, CATALOG_LIMIT, &paging, error) < 0) {
         return -1;
     }
+    query.page = paging.page;
     return answer_names(exchange, &paging, "repositories", &names,
-                        catalog_list(&exchange->registry->hosted, &paging.page, &names, error));
+                        catalog_list(&exchange->registry->hosted, &query, &names, error));
 }
 
 static void open_index(struct buffer *out)

@@ -172,7 +172,10 @@ static int mount(struct exchange *exchange, const struct digest *digest, struct 
     if (found) {
         (void)snprintf(from_repository.name, sizeof(from_repository.name), "%s", from.data);
     } else {
-        found = catalog_find_blob(from_repository.store, digest, from_repository.name, error);
+        struct catalog_search search = {
+            .near = exchange->source.repository.name, .prefix = "", .digest = *digest};
+
+        found = catalog_find_blob(from_repository.store, &search, from_repository.name, error);
     }
     if (found > 0) {
         found = blob_find(&from_repository, digest, &blob, error);

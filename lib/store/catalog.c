@@ -23,10 +23,11 @@ struct walk {
 
 static int has_entries(const struct walk *walk, const char *path, struct error *error)
 {
-    AUTO_NAMES struct names names = NAMES_INIT;
-    int listed = directory_list(walk->store->root, path, &names, error);
+    AUTO_DIRECTORY struct directory directory = DIRECTORY_INIT;
+    const char *first;
+    int found = directory_open(&directory, walk->store->root, path, error);
 
-    return listed < 0 ? -1 : names.count > 0;
+    return found > 0 ? directory_next(&directory, &first, error) : found;
 }
 
 static int has_directory(const struct walk *walk, const char *path, struct error *error)
@@ -140,9 +141,12 @@ static int visit_directory(struct walk *walk, const char *prefix, struct error *
     return 0;
 }
 
-static int walk_all(struct walk *walk, struct names *out, struct error *error)
+static int walk_all(struct walk *walk, const char *prefix, struct names *out, struct error *error)
 {
-    if (visit_directory(walk, "", error) < 0) {
+    AUTO_BUFFER struct buffer top = BUFFER_INIT;
+
+    buffer_format(&top, "%s%s", prefix, *prefix ? "/" : "");
+    if (visit_directory(walk, top.data, error) < 0) {
         names_release(&walk->found);
         return -1;
     }
@@ -150,12 +154,12 @@ static int walk_all(struct walk *walk, struct names *out, struct error *error)
     return walk->more;
 }
 
-int catalog_list(struct store *store, const struct page *page, struct names *out,
+int catalog_list(struct store *store, const struct catalog_query *query, struct names *out,
                  struct error *error)
 {
-    struct walk walk = {.store = store, .page = page, .found = NAMES_INIT};
+    struct walk walk = {.store = store, .page = &query->page, .found = NAMES_INIT};
 
-    return walk_all(&walk, out, error);
+    return walk_all(&walk, query->prefix, out, error);
 }
 
 int catalog_all(struct store *store, struct names *out, struct error *error)
@@ -163,32 +167,125 @@ int catalog_all(struct store *store, struct names *out, struct error *error)
     struct page all = {NULL, SIZE_MAX};
     struct walk walk = {.store = store, .page = &all, .with_empty = true, .found = NAMES_INIT};
 
-    return walk_all(&walk, out, error);
+    return walk_all(&walk, "", out, error);
 }
 
-int catalog_find_blob(struct store *store, const struct digest *digest, char out_name[NAME_SIZE],
-                      struct error *error)
+struct search {
+    struct repository candidate; /* the one that was looked at last */
+    const struct digest *digest;
+    unsigned looks; /* how many more there may be */
+};
+
+/* 1 if this one has it. */
+static int search_look(struct search *search, const char *name, struct error *error)
 {
-    AUTO_NAMES struct names names = NAMES_INIT;
-    uint64_t size;
-    int found = blob_is_stored(store, digest, &size, error);
+    struct blob blob;
 
-    if (found <= 0) {
-        return found;
+    if (search->looks == 0) {
+        return 0;
     }
-    if (catalog_all(store, &names, error) < 0) {
-        return -1;
-    }
-    for (size_t i = 0; i < names.count; i++) {
-        struct repository repository = {.store = store};
-        struct blob blob;
+    search->looks--;
+    (void)snprintf(search->candidate.name, sizeof(search->candidate.name), "%s", name);
+    return blob_find(&search->candidate, search->digest, &blob, error);
+}
 
-        (void)snprintf(repository.name, sizeof(repository.name), "%s", names.names[i]);
-        found = blob_find(&repository, digest, &blob, error);
-        if (found != 0) {
-            (void)snprintf(out_name, NAME_SIZE, "%s", names.names[i]);
-            return found;
+/* Looks at what is right below a name ("": at the top); `out_names` gets what was looked at. Each
+ * look is paid for as it comes, so that a directory of any size is read no further. */
+static int search_children(struct search *search, const char *parent, const char *done,
+                           struct names *out_names, struct error *error)
+{
+    AUTO_DIRECTORY struct directory directory = DIRECTORY_INIT;
+    struct path path = layout_repository(parent);
+    const char *child;
+    int result = directory_open(&directory, search->candidate.store->root, path.text, error);
+
+    while (result > 0 && search->looks > 0) {
+        AUTO_BUFFER struct buffer name = BUFFER_INIT;
+
+        result = directory_next(&directory, &child, error);
+        if (result <= 0) {
+            break;
         }
+        buffer_format(&name, "%s%s%s", parent, *parent ? "/" : "", child);
+        if (child[0] == '_' || !name_is_valid(name.data) || strcmp(name.data, done) == 0) {
+            continue;
+        }
+        result = search_look(search, name.data, error);
+        if (result != 0) {
+            return result;
+        }
+        names_add(out_names, name.data);
+        result = 1;
     }
-    return 0;
+    return result < 0 ? -1 : 0;
+}
+
+/* Everything below a name, the nearer levels first, but for `done` and what is below it. */
+static int search_below(struct search *search, const char *parent, const char *done,
+                        struct error *error)
+{
+    AUTO_NAMES struct names children = NAMES_INIT;
+    int result = search_children(search, parent, done, &children, error);
+
+    for (size_t i = 0; i < children.count && result == 0 && search->looks > 0; i++) {
+        result = search_below(search, children.names[i], "", error);
+    }
+    return result;
+}
+
+static bool is_below(const char *name, const char *prefix)
+{
+    size_t length = strlen(prefix);
+
+    return length == 0 || (text_begins(name, prefix) && name[length] == '/');
+}
+
+/* Cuts off the last part of a name; false at the prefix, which is as high as a search goes. */
+static bool search_climb(char name[NAME_SIZE], const char *prefix)
+{
+    char *slash = strrchr(name, '/');
+
+    if (strcmp(name, prefix) == 0) {
+        return false;
+    }
+    *(slash ? slash : name) = '\0';
+    return true;
+}
+
+/* From `near` upwards, each time without what has been searched already. */
+static int search_around(struct search *search, const char *near, const char *prefix,
+                         struct error *error)
+{
+    char level[NAME_SIZE];
+    char done[NAME_SIZE] = "";
+    int found = 0;
+
+    (void)snprintf(level, sizeof(level), "%s", is_below(near, prefix) ? near : prefix);
+    do {
+        if (strcmp(level, prefix) != 0) {
+            found = search_look(search, level, error);
+        }
+        if (found == 0) {
+            found = search_below(search, level, done, error);
+        }
+        (void)snprintf(done, sizeof(done), "%s", level);
+    } while (found == 0 && search->looks > 0 && search_climb(level, prefix));
+    return found;
+}
+
+int catalog_find_blob(struct store *store, const struct catalog_search *query,
+                      char out_name[NAME_SIZE], struct error *error)
+{
+    struct search search = {
+        .candidate = {.store = store}, .digest = &query->digest, .looks = CATALOG_SEARCH_LIMIT};
+    uint64_t size;
+    int found = blob_is_stored(store, &query->digest, &size, error);
+
+    if (found > 0) {
+        found = search_around(&search, query->near, query->prefix, error);
+    }
+    if (found > 0) {
+        (void)snprintf(out_name, NAME_SIZE, "%s", search.candidate.name);
+    }
+    return found;
 }

@@ -3,24 +3,43 @@
 #define STORE_CATALOG_H
 
 /*
- * The repositories of a store that have at least one manifest, in the order of their names' bytes.
- * The tree is walked each time and left as soon as the page is full.
+ * The repositories of a store. There is no list of them: the tree of their names is walked each
+ * time, no further than the answer needs.
  */
 
 #include "lib/store/tag.h"
 
-/* 1 if there are more behind the page; 0; -1. */
-int catalog_list(struct store *store, const struct page *page, struct names *out,
+struct catalog_query {
+    const char *prefix; /* "team": only those below it, not `team` itself; "": all */
+    struct page page;   /* of whole names, in the order of their bytes */
+};
+
+/*
+ * Those that have at least one manifest. 1 if there are more behind the page; 0; -1. The walk is
+ * left as soon as the page is full, and enters nothing that lies wholly before it.
+ */
+int catalog_list(struct store *store, const struct catalog_query *query, struct names *out,
                  struct error *error);
 
 /* Every repository, also those without manifests. */
 int catalog_all(struct store *store, struct names *out, struct error *error);
 
+/* For a mount that does not say from where. */
+struct catalog_search {
+    const char *near;   /* the repository that wants the blob */
+    const char *prefix; /* look only below it, as above */
+    struct digest digest;
+};
+
+/* How many names are looked at: a client's guess must not cost more in a store of a million. */
+enum { CATALOG_SEARCH_LIMIT = 100 };
+
 /*
- * A repository that has this blob, for a mount that does not say from where. 1, 0, -1. Looks into
- * one repository after the other: for rare use.
+ * A repository that has this blob: `near` itself, then those that share the longest leading path
+ * with it. 1, 0, -1. 0 also when nobody among the first CATALOG_SEARCH_LIMIT names has it: the
+ * client then uploads.
  */
-int catalog_find_blob(struct store *store, const struct digest *digest, char out_name[NAME_SIZE],
-                      struct error *error);
+int catalog_find_blob(struct store *store, const struct catalog_search *search,
+                      char out_name[NAME_SIZE], struct error *error);
 
 #endif

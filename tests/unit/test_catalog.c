@@ -11,6 +11,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/store/blob.h"
 #include "lib/store/catalog.h"
+#include "tests/unit/trace.h"
 
 static void join(const struct names *names, struct buffer *out)
 {
@@ -26,17 +27,24 @@ static void make_repository(struct fixture *fixture, const char *name)
     (void)push_manifest(&repository, "{\"schemaVersion\":2,\"manifests\":[]}", NULL);
 }
 
-static void check_page(struct fixture *fixture, const char *last, size_t limit,
-                       const char *expected, int more)
+static void check_below(struct fixture *fixture, const struct catalog_query *query,
+                        const char *expected, int more)
 {
     AUTO_NAMES struct names names = NAMES_INIT;
     AUTO_BUFFER struct buffer joined = BUFFER_INIT;
-    struct page page = {last, limit};
     struct error error = ERROR_INIT;
 
-    assert_returns(more, catalog_list(&fixture->store, &page, &names, &error));
+    assert_returns(more, catalog_list(&fixture->store, query, &names, &error));
     join(&names, &joined);
     assert_string_equal(joined.data, expected);
+}
+
+static void check_page(struct fixture *fixture, const char *last, size_t limit,
+                       const char *expected, int more)
+{
+    struct catalog_query query = {"", {last, limit}};
+
+    check_below(fixture, &query, expected, more);
 }
 
 static void an_empty_store_has_none(void **state)
@@ -104,10 +112,10 @@ static void pages_put_together_are_the_whole(void **state)
 
         while (more > 0) {
             AUTO_NAMES struct names page_names = NAMES_INIT;
-            struct page page = {last, limit};
+            struct catalog_query query = {"", {last, limit}};
             struct error error = ERROR_INIT;
 
-            more = catalog_list(&fixture->store, &page, &page_names, &error);
+            more = catalog_list(&fixture->store, &query, &page_names, &error);
             assert_true(more >= 0);
             assert_int_equal(more ? page_names.count : limit, limit);
             join(&page_names, &pages);
@@ -174,38 +182,151 @@ static void names_that_are_too_long_end_the_way_down(void **state)
     check_page(fixture, NULL, 100, expected.data, 0);
 }
 
-static void finds_who_has_a_blob(void **state)
+static void a_prefix_shows_only_what_is_below_it(void **state)
 {
+    static const char *const names[] = {"a",        "team",       "team-b/app",
+                                        "team/app", "team/app/x", "team/lib",
+                                        "team.c",   "team0",      "teams/app"};
     struct fixture *fixture = *state;
-    struct repository first = repository_named(fixture, "b");
-    struct repository second = repository_named(fixture, "c/d");
+
+    for (size_t i = 0; i < COUNT(names); i++) {
+        make_repository(fixture, names[i]);
+    }
+    check_below(fixture, &(struct catalog_query){"team", {NULL, 100}},
+                "team/app team/app/x team/lib ", 0);
+    check_below(fixture, &(struct catalog_query){"team", {NULL, 2}}, "team/app team/app/x ", 1);
+    check_below(fixture, &(struct catalog_query){"team", {"team/app/x", 2}}, "team/lib ", 0);
+    check_below(fixture, &(struct catalog_query){"team", {"a", 2}}, "team/app team/app/x ", 1);
+    check_below(fixture, &(struct catalog_query){"team", {"team/lib", 2}}, "", 0);
+    check_below(fixture, &(struct catalog_query){"team", {"z", 2}}, "", 0);
+    check_below(fixture, &(struct catalog_query){"team/app", {NULL, 2}}, "team/app/x ", 0);
+    check_below(fixture, &(struct catalog_query){"nobody", {NULL, 2}}, "", 0);
+}
+
+/* Whom a search near `near` and below `prefix` finds. */
+static void check_search(struct fixture *fixture, const char *near, const char *prefix,
+                         const char *expected)
+{
+    struct catalog_search search = {near, prefix, sha256("content")};
+    struct error error = ERROR_INIT;
+    char name[NAME_SIZE] = "";
+
+    assert_returns(*expected != '\0', catalog_find_blob(&fixture->store, &search, name, &error));
+    assert_string_equal(name, expected);
+}
+
+static void give_content(struct fixture *fixture, const char *name)
+{
+    struct repository repository = repository_named(fixture, name);
+
+    (void)push_blob(&repository, "content");
+}
+
+static void take_content(struct fixture *fixture, const char *name)
+{
+    struct repository repository = repository_named(fixture, name);
     struct digest digest = sha256("content");
     struct error error = ERROR_INIT;
-    char name[NAME_SIZE] = "untouched";
+
+    assert_returns(1, blob_unlink(&repository, &digest, &error));
+}
+
+static void finds_the_nearest_that_has_a_blob(void **state)
+{
+    static const char *const nearest_first[] = {"team/app/api", "team/app/api/v2", "team/app",
+                                                "team/app/web", "team/app/web/x",  "team/lib/x",
+                                                "other",        "other/deep/one"};
+    struct fixture *fixture = *state;
 
     (void)push_blob(&fixture->repository, "another");
-    assert_returns(0, catalog_find_blob(&fixture->store, &digest, name, &error));
-    assert_string_equal(name, "untouched");
-    (void)push_blob(&second, "content");
-    assert_returns(1, catalog_find_blob(&fixture->store, &digest, name, &error));
-    assert_string_equal(name, "c/d");
-    (void)push_blob(&first, "content");
-    assert_returns(1, catalog_find_blob(&fixture->store, &digest, name, &error));
-    assert_string_equal(name, "b");
-    assert_returns(1, blob_unlink(&first, &digest, &error));
-    assert_returns(1, blob_unlink(&second, &digest, &error));
-    assert_returns(0, catalog_find_blob(&fixture->store, &digest, name, &error));
+    check_search(fixture, "team/app/api", "", "");
+    for (size_t i = COUNT(nearest_first); i-- > 0;) {
+        give_content(fixture, nearest_first[i]);
+        check_search(fixture, "team/app/api", "", nearest_first[i]);
+    }
+    for (size_t i = 0; i < COUNT(nearest_first); i++) {
+        check_search(fixture, "team/app/api", "", nearest_first[i]);
+        take_content(fixture, nearest_first[i]);
+    }
+    check_search(fixture, "team/app/api", "", "");
+}
+
+static void a_search_stays_below_its_prefix(void **state)
+{
+    struct fixture *fixture = *state;
+
+    give_content(fixture, "team");
+    give_content(fixture, "team-b/app");
+    give_content(fixture, "other/app");
+    check_search(fixture, "team/app", "team", "");
+    check_search(fixture, "elsewhere", "team", "");
+    give_content(fixture, "team/lib/x");
+    check_search(fixture, "team/app", "team", "team/lib/x");
+    check_search(fixture, "team/app", "team/lib", "team/lib/x");
+    check_search(fixture, "team/app", "team/lib/x", "");
+    check_search(fixture, "elsewhere", "team", "team/lib/x");
+}
+
+static size_t count_lines(const char *prefix, const char *suffix)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; (i = trace_find(prefix, suffix, i)) != SIZE_MAX; i++) {
+        count++;
+    }
+    return count;
+}
+
+static void a_search_looks_at_a_hundred_names_at_most(void **state)
+{
+    struct fixture *fixture = *state;
+
+    give_content(fixture, "zone/z/one");
+    give_content(fixture, "near/app");
+    take_content(fixture, "near/app");
+    for (int i = 0; i < 3000; i++) {
+        char name[64];
+
+        (void)snprintf(name, sizeof(name), "%s/%02d/%03d/_layers/x", i % 2 ? "near" : "flat",
+                       i / 2 % 40, i);
+        put_file(fixture->store.root, layout_repository(name).text, "");
+    }
+    trace_begin();
+    trace_looks();
+    check_search(fixture, "near/app", "", "");
+    (void)trace_end();
+    assert_int_equal(count_lines("openat ", "/link"), CATALOG_SEARCH_LIMIT);
+    assert_true(trace_count() <= 2 * CATALOG_SEARCH_LIMIT + 8);
+    give_content(fixture, "near/app/beside");
+    trace_begin();
+    trace_looks();
+    check_search(fixture, "near/app", "", "near/app/beside");
+    (void)trace_end();
+    assert_true(trace_count() <= 10);
+}
+
+/* What nobody has is the usual case: one look. */
+static void a_blob_that_nobody_has_is_not_searched_for(void **state)
+{
+    struct fixture *fixture = *state;
+
+    make_repository(fixture, "a");
+    trace_begin();
+    trace_looks();
+    check_search(fixture, "team/app", "", "");
+    (void)trace_end();
+    assert_int_equal(trace_count(), 1);
 }
 
 static int list_without_permission(struct fixture *fixture)
 {
     AUTO_NAMES struct names names = NAMES_INIT;
-    struct page page = {NULL, 100};
+    struct catalog_query query = {"", {NULL, 100}};
     struct error error = ERROR_INIT;
 
     EXPECT(fchmodat(fixture->store.root, LAYOUT_REPOSITORIES "/secret", 0, 0) == 0);
     drop_privileges();
-    EXPECT(catalog_list(&fixture->store, &page, &names, &error) == -1);
+    EXPECT(catalog_list(&fixture->store, &query, &names, &error) == -1);
     EXPECT(error.code == ERROR_INTERNAL);
     EXPECT(names.count == 0);
     return 0;
@@ -230,7 +351,11 @@ int main(void)
         IN_STORE(only_those_with_manifests_are_listed_and_all_are_known),
         IN_STORE(what_is_no_repository_is_passed_over),
         IN_STORE(names_that_are_too_long_end_the_way_down),
-        IN_STORE(finds_who_has_a_blob),
+        IN_STORE(a_prefix_shows_only_what_is_below_it),
+        IN_STORE(finds_the_nearest_that_has_a_blob),
+        IN_STORE(a_search_stays_below_its_prefix),
+        IN_STORE(a_search_looks_at_a_hundred_names_at_most),
+        IN_STORE(a_blob_that_nobody_has_is_not_searched_for),
         IN_STORE(part_of_a_list_is_no_list),
     };
 

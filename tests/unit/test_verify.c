@@ -291,7 +291,7 @@ static void a_repaired_repository_without_manifests_is_not_listed(void **state)
     AUTO_BUFFER struct buffer problems = BUFFER_INIT;
     AUTO_NAMES struct names names = NAMES_INIT;
     struct verify_report report = {.repair = true};
-    struct page all = {NULL, 100};
+    struct catalog_query all = {"", {NULL, 100}};
     struct content content;
     struct error error = ERROR_INIT;
 

@@ -15,6 +15,7 @@ enum { LINE_COUNT = 4096, LINE_SIZE = 512 };
 
 static struct {
     bool on;
+    bool looks;
     bool has_fault;
     bool reached;
     size_t countdown;
@@ -29,6 +30,7 @@ static struct {
 void trace_begin(void)
 {
     trace.on = true;
+    trace.looks = false;
     trace.has_fault = false;
     trace.reached = false;
     trace.only = NULL;
@@ -47,6 +49,11 @@ void trace_begin_with_fault(size_t n, int number)
 void trace_fault_only(const char *name)
 {
     trace.only = name;
+}
+
+void trace_looks(void)
+{
+    trace.looks = true;
 }
 
 void trace_hook(void (*hook)(void *context, const char *line), void *context)
@@ -191,4 +198,26 @@ int ftruncate(int descriptor, off_t length)
         return -1;
     }
     return (int)syscall(SYS_ftruncate, descriptor, length);
+}
+
+int openat(int directory, const char *path, int flags, ...)
+{
+    va_list arguments;
+    mode_t mode;
+
+    va_start(arguments, flags);
+    mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(arguments, mode_t) : 0;
+    va_end(arguments);
+    if (trace.looks && fails("openat", "%s", path)) {
+        return -1;
+    }
+    return (int)syscall(SYS_openat, directory, path, flags, mode);
+}
+
+int fstatat(int directory, const char *restrict path, struct stat *restrict status, int flags)
+{
+    if (trace.looks && fails("fstatat", "%s", path)) {
+        return -1;
+    }
+    return (int)syscall(SYS_newfstatat, directory, path, status, flags);
 }

@@ -4,10 +4,10 @@
 
 /*
  * The calls by which a process changes a disk (fsync, renameat, linkat, mkdirat, unlinkat, pwrite,
- * ftruncate), seen on their way to the kernel: what they were, in which order, and what happens
- * when one of them fails or is the last that the process gets to. The calls are defined here in
- * place of the C library's, so that nothing in the library under test has to know. Between
- * trace_begin() and trace_end() they are recorded.
+ * ftruncate), and if asked those by which it looks (openat, fstatat), seen on their way to the
+ * kernel: what they were, in which order, and what happens when one of them fails or is the last
+ * that the process gets to. The calls are defined here in place of the C library's, so that nothing
+ * in the library under test has to know. Between trace_begin() and trace_end() they are recorded.
  */
 
 #include <stdbool.h>
@@ -19,6 +19,8 @@ void trace_begin(void);
 void trace_begin_with_fault(size_t n, int number);
 /* Only calls of this name count for the fault. */
 void trace_fault_only(const char *name);
+/* Records openat and fstatat as well, until the next trace_begin(). */
+void trace_looks(void);
 /* Called before each recorded call, with its line; what it does itself is not recorded. */
 void trace_hook(void (*hook)(void *context, const char *line), void *context);
 /* Lets the calls alone again. Returns whether the fault was reached. */
