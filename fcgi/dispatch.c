@@ -352,13 +352,10 @@ enum dispatch_result dispatch(struct service *service, struct request *request,
     return outcome;
 }
 
-void dispatch_refuse(struct request *request)
+void dispatch_refuse(struct request *request, struct error *reason)
 {
     struct exchange exchange = EXCHANGE_INIT(NULL, request);
-    struct error error;
-    int result = error_set(&error, ERROR_TOO_MANY_REQUESTS,
-                           "no process can be started to wait for another registry");
 
-    finish(&exchange, result, &error);
+    finish(&exchange, -1, reason);
     exchange_release(&exchange);
 }

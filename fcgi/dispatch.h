@@ -42,7 +42,7 @@ enum dispatch_patience {
 enum dispatch_result dispatch(struct service *service, struct request *request,
                               enum dispatch_patience patience, struct slot *out_slot);
 
-/* Answers that there is no process to wait in. */
-void dispatch_refuse(struct request *request);
+/* Answers with this error, whatever was asked for. */
+void dispatch_refuse(struct request *request, struct error *reason);
 
 #endif

@@ -64,24 +64,17 @@ static const char *configuration_file(const char *option)
     return variable && *variable ? variable : "configuration.ini";
 }
 
-static int read_configuration(struct configuration *out, const char *option)
-{
-    struct error error;
-
-    if (configuration_read(out, configuration_file(option), &error) < 0) {
-        log_error("%s", error.message);
-        return -1;
-    }
-    return 0;
-}
-
-static int serve(const char *option, int (*run)(struct service *service))
+static int serve(const char *option, int (*run)(struct service *service),
+                 void (*refuse)(struct error *reason))
 {
     struct service service = SERVICE_INIT;
+    struct error error;
     int status = EXIT_FAILED;
 
-    if (read_configuration(&service.configuration, option) == 0) {
+    if (configuration_read(&service.configuration, configuration_file(option), &error) == 0) {
         status = run(&service);
+    } else {
+        refuse(&error);
     }
     registry_close(&service.registry);
     configuration_release(&service.configuration);
@@ -91,10 +84,12 @@ static int serve(const char *option, int (*run)(struct service *service))
 static int run_command(const char *option, char **arguments)
 {
     AUTO_CONFIGURATION struct configuration configuration = CONFIGURATION_INIT;
+    struct error error;
 
     for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
         if (strcmp(commands[i].name, *arguments) == 0) {
-            if (read_configuration(&configuration, option) < 0) {
+            if (configuration_read(&configuration, configuration_file(option), &error) < 0) {
+                log_error("%s", error.message);
                 return EXIT_FAILED;
             }
             return commands[i].run(&configuration, arguments + 1);
@@ -110,7 +105,7 @@ int main(int count, char **arguments)
     /* A web server may pass the query of a CGI request as arguments (RFC 3875, 4.4): they are the
      * client's, so they are not looked at. */
     if (getenv("GATEWAY_INTERFACE") && getenv("REQUEST_METHOD")) {
-        return serve(NULL, worker_run_cgi);
+        return serve(NULL, worker_run_cgi, worker_refuse_cgi);
     }
     arguments++;
     if (count > 2 && strcmp(*arguments, "-c") == 0) {
@@ -118,7 +113,7 @@ int main(int count, char **arguments)
         arguments += 2;
     }
     if (!*arguments) {
-        return is_listener(0) ? serve(option, worker_run) : usage();
+        return is_listener(0) ? serve(option, worker_run, worker_refuse) : usage();
     }
     if (strcmp(*arguments, "version") == 0) {
         (void)printf("berth %s\n", BERTH_VERSION);

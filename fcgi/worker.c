@@ -99,8 +99,12 @@ static void serve_in_child(struct service *service, const struct listener *liste
     struct slot slot;
 
     if (child < 0) {
+        struct error reason;
+
         log_error("fork: %s", strerror(errno));
-        dispatch_refuse(request);
+        (void)error_set(&reason, ERROR_TOO_MANY_REQUESTS,
+                        "no process can be started to wait for another registry");
+        dispatch_refuse(request, &reason);
         FCGX_Finish_r(fastcgi);
         return;
     }
@@ -188,4 +192,35 @@ int worker_run_cgi(struct service *service)
     (void)dispatch(service, &request, PATIENCE_UNLIMITED, &slot);
     request_end(&request);
     return 0;
+}
+
+void worker_refuse(struct error *reason)
+{
+    struct listener listener;
+    sigset_t while_waiting;
+    FCGX_Request fastcgi;
+
+    log_error("%s", reason->message);
+    prepare_signals(&while_waiting);
+    if (listener_open(&listener) < 0 || FCGX_Init() != 0 || FCGX_InitRequest(&fastcgi, 0, 0) != 0) {
+        return;
+    }
+    while (FCGX_Accept_r(&fastcgi) == 0) {
+        struct request request;
+
+        request_begin(&request, &fastcgi);
+        dispatch_refuse(&request, reason);
+        end_request(&listener, &request);
+        request_end(&request);
+    }
+    FCGX_Free(&fastcgi, 1);
+}
+
+void worker_refuse_cgi(struct error *reason)
+{
+    struct request request;
+
+    request_begin(&request, NULL);
+    dispatch_refuse(&request, reason);
+    request_end(&request);
 }

@@ -13,4 +13,11 @@ int worker_run(struct service *service);
 /* Serves the single request of a CGI process. */
 int worker_run_cgi(struct service *service);
 
+/*
+ * For a program that cannot serve at all, and will end: answers those who are waiting already with
+ * the error, so that nobody hangs while one worker after the other fails to start. Logs the reason.
+ */
+void worker_refuse(struct error *reason);
+void worker_refuse_cgi(struct error *reason);
+
 #endif

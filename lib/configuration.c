@@ -23,6 +23,7 @@ enum {
 };
 
 enum value_kind {
+    VALUE_STORAGE, /* a path that has to be given */
     VALUE_PATH,
     VALUE_OPTIONAL_PATH, /* empty: none */
     VALUE_TEXT,
@@ -40,16 +41,17 @@ struct key {
     const char *section;
     const char *name;
     enum value_kind kind;
-    size_t offset; /* in struct configuration, or in struct upstream_options */
-    const char *standard;
+    size_t offset;        /* in struct configuration, or in struct upstream_options */
+    const char *standard; /* of a storage: what could be written */
 };
 
 #define MEMBER(member) offsetof(struct configuration, registry.member)
 
 static const struct key keys[] = {
-    {"", "registry_storage", VALUE_PATH, MEMBER(hosted.root), "storage/registry"},
-    {"", "temporary_registry_storage", VALUE_PATH, MEMBER(hosted.temporary), "storage/_tmp"},
-    {"", "proxy_storage", VALUE_PATH, MEMBER(proxy.store.root), "storage/proxy"},
+    {"", "registry_storage", VALUE_STORAGE, MEMBER(hosted.root), "/var/lib/berth/registry"},
+    {"", "temporary_registry_storage", VALUE_STORAGE, MEMBER(hosted.temporary),
+     "/var/lib/berth/_tmp"},
+    {"", "proxy_storage", VALUE_STORAGE, MEMBER(proxy.store.root), "/var/lib/berth/proxy"},
     {"hosted", "read_only", VALUE_BOOLEAN, MEMBER(read_only), "no"},
     {"hosted", "minimum_free_space", VALUE_BYTES, MEMBER(hosted.minimum_free_space), "1G"},
     {"hosted", "accept_sparse", VALUE_SPARSE, MEMBER(hosted.accept_sparse), "index"},
@@ -183,6 +185,7 @@ static bool set_boolean(bool *target, const char *value)
 static bool set_value(void *target, const struct key *key, const char *file, const char *value)
 {
     switch (key->kind) {
+    case VALUE_STORAGE:
     case VALUE_PATH:
         return *value && set_path(target, file, value);
     case VALUE_OPTIONAL_PATH:
@@ -210,6 +213,7 @@ static bool set_value(void *target, const struct key *key, const char *file, con
 static const char *expected(enum value_kind kind)
 {
     switch (kind) {
+    case VALUE_STORAGE:
     case VALUE_PATH:
     case VALUE_OPTIONAL_PATH:
         return "a path is expected, not";
@@ -405,9 +409,23 @@ static char *next_line(char *out, int size, void *stream)
 static int set_standards(struct configuration *configuration, struct error *error)
 {
     for (size_t i = 0; i < KEY_COUNT; i++) {
-        if (!set_value((char *)configuration + keys[i].offset, &keys[i], configuration->file,
+        if (keys[i].kind != VALUE_STORAGE &&
+            !set_value((char *)configuration + keys[i].offset, &keys[i], configuration->file,
                        keys[i].standard)) {
             return error_set(error, ERROR_INTERNAL, "the default of '%s' is bad", keys[i].name);
+        }
+    }
+    return 0;
+}
+
+/* An empty file, as a power cut leaves one, must never serve an empty registry. */
+static int check_storage(const struct parse *parse, struct error *error)
+{
+    for (size_t i = 0; i < KEY_COUNT; i++) {
+        if (keys[i].kind == VALUE_STORAGE && !parse->seen[i]) {
+            return error_set(error, ERROR_INTERNAL,
+                             "%s: %s is missing: write a line such as '%s = %s' at the top",
+                             parse->file, keys[i].name, keys[i].name, keys[i].standard);
         }
     }
     return 0;
@@ -459,6 +477,9 @@ int configuration_read(struct configuration *out_configuration, const char *file
         return error_set(error, ERROR_INTERNAL, "%s:%d: neither a [section] nor key = value",
                          read.file, result);
     }
+    if (check_storage(&parse, error) < 0) {
+        return -1;
+    }
     complete(&read);
     *out_configuration = read;
     read = (struct configuration)CONFIGURATION_INIT;
@@ -467,8 +488,8 @@ int configuration_read(struct configuration *out_configuration, const char *file
 
 static bool is_allocated(enum value_kind kind)
 {
-    return kind == VALUE_PATH || kind == VALUE_OPTIONAL_PATH || kind == VALUE_TEXT ||
-           kind == VALUE_URL;
+    return kind == VALUE_STORAGE || kind == VALUE_PATH || kind == VALUE_OPTIONAL_PATH ||
+           kind == VALUE_TEXT || kind == VALUE_URL;
 }
 
 static void release_values(void *values, const struct key *table, size_t count)
@@ -498,6 +519,7 @@ void configuration_release(struct configuration *configuration)
 static void print_value(const void *value, enum value_kind kind, struct buffer *out)
 {
     switch (kind) {
+    case VALUE_STORAGE:
     case VALUE_PATH:
     case VALUE_OPTIONAL_PATH:
     case VALUE_TEXT:

@@ -6,6 +6,9 @@
  * The INI file, turned into the options of the modules below, and the only place of the defaults.
  * Whatever is not understood is an error that names file and line: unknown sections and keys, bad
  * values, keys that come twice, and lines that the parser would silently cut.
+ *
+ * The three directories have no default: a file without one of them, such as the empty one that a
+ * power cut leaves, is an error, and nobody serves an empty registry in the place of a full one.
  */
 
 #include "lib/registry.h"
@@ -23,7 +26,8 @@ struct configuration {
 
 /*
  * Reads `file`; relative paths in it are relative to the directory that it is in. The message of a
- * failure is for the operator: "FILE:LINE: what is wrong".
+ * failure is for the operator: "FILE:LINE: what is wrong", or "FILE: what is missing, and what to
+ * write".
  */
 int configuration_read(struct configuration *out_configuration, const char *file,
                        struct error *error);

@@ -3,13 +3,14 @@ import json
 import contextlib
 import os
 import pathlib
+import subprocess
 
 import pytest
 
 from harness import content
 from harness.fastcgi import Worker
 from harness.mounts import SmallMemory
-from harness.server import ROOT, Server, berth
+from harness.server import BERTH, CONFIGURATION, ROOT, Server, berth
 
 pytestmark = pytest.mark.quick
 
@@ -33,13 +34,13 @@ def values(output):
 
 
 def test_the_example_says_exactly_what_the_defaults_are(file):
-    """Every key is in it, with its default; a file without any key means the same."""
-    assert effective(file, EXAMPLE.read_text()) == effective(file, "")
+    """Every key is in it, with its default; a file with the three stores only means the same."""
+    assert effective(file, EXAMPLE.read_text()) == effective(file, CONFIGURATION)
 
 
 def test_the_example_shows_every_key_of_its_sections(file):
     """And only what there is; a section appears in it when it works."""
-    shown, known = keys(EXAMPLE.read_text()), keys(effective(file, ""))
+    shown, known = keys(EXAMPLE.read_text()), keys(effective(file, CONFIGURATION))
     assert {section for section, _ in shown} >= {"", "[hosted]"}
     assert shown == {(section, key) for section, key in known if section in {each for each, _ in shown}}
 
@@ -56,7 +57,7 @@ def keys(text):
 
 
 def test_what_is_printed_can_be_read_again(file):
-    first = effective(file, "[hosted]\nread_only = yes\nminimum_free_space = 512M\naccept_sparse = all\n"
+    first = effective(file, CONFIGURATION + "[hosted]\nread_only = yes\nminimum_free_space = 512M\naccept_sparse = all\n"
                             "maximum_manifest_size = 123456\nupload_expiry = 90m\n")
     assert effective(file, first) == first
     assert values(first)["minimum_free_space"] in (str(512 << 20), "512M")
@@ -64,7 +65,8 @@ def test_what_is_printed_can_be_read_again(file):
 
 def test_relative_paths_are_relative_to_the_file(file, tmp_path, monkeypatch):
     monkeypatch.chdir("/")
-    printed = values(effective(file, "registry_storage = here/registry\ntemporary_registry_storage = /there/_tmp\n"))
+    printed = values(effective(file, "registry_storage = here/registry\ntemporary_registry_storage = /there/_tmp\n"
+                                     "proxy_storage = ../proxy\n"))
     assert printed["registry_storage"] == f"{tmp_path}/here/registry"
     assert printed["temporary_registry_storage"] == "/there/_tmp"
 
@@ -74,7 +76,7 @@ def test_the_file_is_found_in_three_ways(tmp_path, monkeypatch, how):
     """-c, BERTH_CONFIGURATION, the working directory: in that order."""
     for name in ("option", "environment", "directory"):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "configuration.ini").write_text("")
+        (tmp_path / name / "configuration.ini").write_text(CONFIGURATION)
     monkeypatch.chdir(tmp_path / "directory")
     environment = "" if how == "directory" else tmp_path / "environment/configuration.ini"
     option = ["-c", tmp_path / "option/configuration.ini"] if how == "option" else []
@@ -122,10 +124,90 @@ def test_a_mistake_is_told_with_file_and_line(file, line, text):
     assert done.stdout == ""
 
 
-@pytest.mark.parametrize("text", ["; " + "x" * 500 + "\n", "# comment\n", "\n\n", "[hosted]\n",
-                                  "registry_storage = a ; comment\n", "  registry_storage = a\n", "registry_storage=a\n", "[hosted]\r\nread_only = no\r\n"])
+@pytest.mark.parametrize("text", ["; " + "x" * 500 + "\n", "# comment\n", "\n\n", "registry_storage = a ; comment\n",
+                                  "  registry_storage = a\n", "registry_storage=a\n", "registry_storage: a\r\n"])
 def test_what_ini_files_look_like_is_accepted(file, text):
-    assert values(effective(file, text))
+    stores = without("registry_storage") if "registry_storage" in text else CONFIGURATION
+    assert values(effective(file, text + stores + "[hosted]\r\nread_only = no\r\n"))
+
+
+# The three stores, without which nothing starts: an empty file after a power cut must not serve an empty registry.
+
+STORES = ["registry_storage", "temporary_registry_storage", "proxy_storage"]
+LACKING = {"empty": ("", "registry_storage"), "nothing but a section": ("[hosted]\nread_only = no\n", "registry_storage"),
+           **{name: (None, name) for name in STORES}}
+
+
+def without(name):
+    """The harness's configuration, without one of its lines."""
+    return "".join(line for line in CONFIGURATION.splitlines(True) if not line.startswith(f"{name} "))
+
+
+@pytest.fixture(params=LACKING.values(), ids=LACKING)
+def lacking(request, file):
+    """The name of the store that the configuration lacks."""
+    text, name = request.param
+    file.write_text(without(name) if text is None else text)
+    return name
+
+
+@pytest.mark.parametrize("arguments", [["configuration"], ["check"], ["check", "--repair"], ["check", "--setup"],
+                                       ["prefetch", "docker.io/library/debian:12"]], ids=" ".join)
+def test_without_a_store_no_command_starts(file, lacking, arguments):
+    done = berth(file, *arguments)
+    assert done.returncode == 2 and done.stdout == "", done
+    assert f"{file}: {lacking} is missing" in done.stderr and f"'{lacking} = /var/lib/berth/" in done.stderr, done
+    assert list(file.parent.iterdir()) == [file]
+    assert berth(file, "version").returncode == 0
+
+
+def test_without_a_store_no_server_starts(tmp_path):
+    server = Server(tmp_path)
+    server.configuration.write_text(without("proxy_storage"))
+    with pytest.raises(AssertionError, match="proxy_storage is missing"):
+        server.start()
+    assert not server.storage.exists() or not list(server.storage.iterdir())
+
+
+def test_without_a_store_a_worker_answers_who_waits_and_ends(tmp_path, file, lacking):
+    """Nobody hangs while one worker after the other fails to start; the client is not told why, the log is."""
+    worker = Worker(tmp_path, expected_faults=True)
+    worker.configuration.write_text(file.read_text())
+    with worker.listening() as listener:
+        waiting = [worker.open("GET", "/v2/", length=0) for _ in range(3)]
+        for exchange in waiting:
+            exchange.end()
+        worker.start(listener)
+        for exchange in waiting:
+            answer = exchange.answer()
+            assert answer.status == 500 and answer["Content-Type"] == "application/json", answer
+            assert answer.codes() and str(tmp_path) not in answer.body.decode(), answer
+    assert worker.process.wait(10) == 2
+    assert f"{file}: {lacking} is missing" in worker.log()
+    worker.stop()
+
+
+def test_without_a_store_a_cgi_request_gets_an_error_in_json(file, lacking):
+    variables = {"GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": "GET", "REQUEST_URI": "/v2/", "SERVER_PROTOCOL": "HTTP/1.1",
+                 "BERTH_CONFIGURATION": str(file)}
+    done = subprocess.run([BERTH], env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    head, _, body = done.stdout.partition("\n\n")
+    assert head.startswith("Status: 500 ") and "Content-Type: application/json\n" in head, done
+    assert json.loads(body)["errors"][0]["code"] and str(file) not in body, done
+    assert f"{file}: {lacking} is missing" in done.stderr, done
+
+
+def test_without_a_store_the_web_servers_cgi_answers_in_json(start):
+    """Also when the configuration is lost while the web server runs."""
+    server = start("lighttpd", mode="cgi", expected_faults=True)
+    good = server.configuration.read_text()
+    server.configuration.write_text("")
+    for method, target in (("GET", "/v2/"), ("PUT", "/v2/me/app/manifests/latest"), ("POST", "/v2/me/app/blobs/uploads/")):
+        answer = server.client.request(method, target)
+        assert answer.status == 500 and answer["Content-Type"] == "application/json" and answer.codes(), answer
+    assert "registry_storage is missing" in server.log()
+    server.configuration.write_text(good)
+    assert server.client.get("/v2/").status == 200
 
 
 def test_a_missing_file_is_named(tmp_path):
@@ -142,7 +224,7 @@ def test_an_unreadable_configuration_starts_no_server(tmp_path):
 @pytest.mark.parametrize("arguments", [["nonsense"], ["check", "--nonsense"], ["configuration", "extra"], ["-c"],
                                        ["--help-me"]])
 def test_a_wrong_command_line_is_2_with_usage(file, arguments):
-    file.write_text("")
+    file.write_text(CONFIGURATION)
     done = berth(file, *arguments)
     assert done.returncode == 2 and done.stdout == "", done
     assert "usage" in done.stderr or arguments[-1] in done.stderr, done
@@ -160,7 +242,7 @@ def test_without_a_listener_it_tells_how_it_is_used(file):
 
 def test_check_without_a_store_says_so_in_its_exit_status(tmp_path, file):
     """0 fine, 1 found something, 2 could not run."""
-    file.write_text("registry_storage = /proc/nowhere\n")
+    file.write_text(without("registry_storage") + "registry_storage = /proc/nowhere\n")
     assert berth(file, "check").returncode == 2
 
 

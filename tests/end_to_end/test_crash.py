@@ -79,6 +79,16 @@ def test_a_power_cut_breaks_no_promise(start, mounted, web, new_directory):
         cut_power_amid_pushes(server, disk)
 
 
+def test_a_power_cut_behind_the_first_start_breaks_no_promise(start, mounted, new_directory):
+    """`make run` has written the configuration itself: it is there whole, or the registry would come up empty."""
+    directory = pathlib.Path(new_directory("first"))
+    disk = mounted(LoopDisk(directory / "disk", directory / "storage", 2048))
+    server = start(directory=directory, configured=False)
+    written = server.configuration.read_text()
+    cut_power_amid_pushes(server, disk)
+    assert server.configuration.read_text() == written
+
+
 @pytest.fixture(params=["nginx", "lighttpd"])
 def small(start, mounted, request, new_directory):
     """A server whose stores are 8 MiB of memory."""

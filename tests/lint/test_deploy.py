@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -221,6 +222,67 @@ def test_says_that_the_configuration_is_wrong(tmp_path):
     (tmp_path / "bad.ini").write_text("[hosted]\nno_such_key = 1\n")
     done = call(ROOT / "deploy/run", env=settings(tmp_path, CONFIGURATION=str(tmp_path / "bad.ini")))
     assert done.returncode == 1 and "no_such_key" in done.stdout, done.stdout
+
+
+# The configuration that deploy/run writes: once, whole, on disk before anything is stored.
+
+WRITTEN = "registry_storage = registry\ntemporary_registry_storage = _tmp\nproxy_storage = proxy\n"
+
+
+def own_configuration(directory):
+    return directory / "state/configuration.ini"
+
+
+def test_writes_its_configuration_and_keeps_it(run, tmp_path):
+    running = run()
+    assert own_configuration(tmp_path).read_text() == WRITTEN
+    own_configuration(tmp_path).write_text(WRITTEN + "[hosted]\nread_only = yes\n")
+    running.process.terminate()
+    running.end()
+    run()
+    assert own_configuration(tmp_path).read_text() == WRITTEN + "[hosted]\nread_only = yes\n"
+    assert not list((tmp_path / "state").glob(".configuration*"))
+
+
+@pytest.fixture
+def watched(tmp_path, monkeypatch):
+    """What deploy/run calls to make a file durable, each with whether the configuration is there by then."""
+    told = tmp_path / "told"
+    (tmp_path / "bin").mkdir()
+    for name in ("sync", "mv"):
+        tool = tmp_path / "bin" / name
+        tool.write_text("#!/bin/sh\n[ -e '%s' ] && there=there || there=absent\necho \"%s $there $*\" >>'%s'\nexec '%s' \"$@\"\n"
+                        % (own_configuration(tmp_path), name, told, shutil.which(name)))
+        tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    return lambda: [line.split(" ", 2) for line in told.read_text().splitlines()]
+
+
+def test_its_configuration_is_on_disk_before_it_has_its_name(run, watched, tmp_path):
+    """Synced under another name, renamed, the directory synced; the directories above as well, where they are new."""
+    run()
+    state, draft = tmp_path / "state", tmp_path / "state/.configuration.ini."
+    calls = watched()
+    assert [call[:2] for call in calls] == [["sync", "absent"], ["sync", "absent"], ["mv", "absent"], ["sync", "there"]], calls
+    arguments = [call[2] for call in calls]
+    assert arguments[0] == f"-- {state} {tmp_path}"
+    assert arguments[1].startswith(f"-- {draft}") and arguments[2].startswith(f"-nT -- {draft}"), arguments
+    assert arguments[3] == f"-- {state}"
+
+
+@pytest.mark.parametrize("text, missing", [("", "registry_storage"), ("registry_storage = registry\ntempor", ""),
+                                           ("registry_storage = registry\n", "temporary_registry_storage"),
+                                           (WRITTEN.rpartition("proxy_storage")[0], "proxy_storage")])
+def test_a_configuration_that_lost_its_content_is_an_error_and_stays(tmp_path, text, missing):
+    """Taking the defaults instead would bring up an empty registry; the remedy is told."""
+    own_configuration(tmp_path).parent.mkdir()
+    own_configuration(tmp_path).write_text(text)
+    done = call(ROOT / "deploy/run", env=settings(tmp_path))
+    assert done.returncode == 1 and f"correct '{own_configuration(tmp_path)}' first" in done.stdout, done.stdout
+    assert f"{missing} is missing" in done.stdout or not missing
+    assert WRITTEN in done.stdout
+    assert own_configuration(tmp_path).read_text() == text
+    assert [path.name for path in (tmp_path / "state").iterdir()] == ["configuration.ini"]
 
 
 def test_says_that_the_port_is_in_use(tmp_path):

@@ -11,6 +11,10 @@
 #include "lib/base/cleanup.h"
 #include "lib/configuration.h"
 
+#define TEMPORARY "temporary_registry_storage = storage/_tmp\n"
+#define CACHE "proxy_storage = storage/proxy\n"
+#define STORES "registry_storage = storage/registry\n" TEMPORARY CACHE
+
 static int read_text(struct fixture *fixture, const char *text, struct configuration *out,
                      struct error *error)
 {
@@ -21,7 +25,7 @@ static int read_text(struct fixture *fixture, const char *text, struct configura
     return configuration_read(out, path, error);
 }
 
-static void an_empty_file_means_the_defaults(void **state)
+static void the_stores_alone_mean_the_defaults(void **state)
 {
     struct fixture *fixture = *state;
     AUTO_CONFIGURATION struct configuration configuration = CONFIGURATION_INIT;
@@ -29,7 +33,7 @@ static void an_empty_file_means_the_defaults(void **state)
     struct error error = ERROR_INIT;
     char path[256];
 
-    assert_returns(0, read_text(fixture, "", &configuration, &error));
+    assert_returns(0, read_text(fixture, STORES, &configuration, &error));
     (void)snprintf(path, sizeof(path), "%s/configuration.ini", fixture->path);
     assert_string_equal(configuration.file, path);
     (void)snprintf(path, sizeof(path), "%s/storage/registry", fixture->path);
@@ -168,6 +172,41 @@ static void what_is_not_understood_is_told_with_its_line(void **state)
     }
 }
 
+/* What a power cut may leave, and what used to bring up an empty registry. */
+static void without_one_of_the_stores_nothing_starts(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct {
+        const char *text;
+        const char *told;
+    } incomplete[] = {
+        {"", "registry_storage is missing: write a line such as "
+             "'registry_storage = /var/lib/berth/registry' at the top"},
+        {"\n\n", "registry_storage is missing"},
+        {"; registry_storage = a\n" TEMPORARY CACHE, "registry_storage is missing"},
+        {TEMPORARY CACHE "[proxy]\nenabled = no\n", "registry_storage is missing"},
+        {"registry_storage = a\n" CACHE,
+         "temporary_registry_storage is missing: write a line such as "
+         "'temporary_registry_storage = /var/lib/berth/_tmp' at the top"},
+        {"registry_storage = a\n" TEMPORARY "[proxy]\nenabled = no\n",
+         "proxy_storage is missing: write a line such as "
+         "'proxy_storage = /var/lib/berth/proxy' at the top"},
+    };
+
+    for (size_t i = 0; i < COUNT(incomplete); i++) {
+        struct configuration configuration = {.file = fixture->path};
+        struct error error = ERROR_INIT;
+        char place[256];
+
+        assert_fails(ERROR_INTERNAL,
+                     read_text(fixture, incomplete[i].text, &configuration, &error));
+        (void)snprintf(place, sizeof(place), "%s/configuration.ini: ", fixture->path);
+        assert_ptr_equal(strstr(error.message, place), error.message);
+        assert_non_null(strstr(error.message, incomplete[i].told));
+        assert_ptr_equal(configuration.file, fixture->path);
+    }
+}
+
 /* inih would cut these without a word. */
 static void lines_and_names_end_where_they_would_be_cut(void **state)
 {
@@ -183,8 +222,8 @@ static void lines_and_names_end_where_they_would_be_cut(void **state)
         struct error error = ERROR_INIT;
         int result;
 
-        buffer_format(&text, "registry_storage = /%.*s\nproxy_storage = /p\n", length - 20,
-                      value.data);
+        buffer_format(&text, "registry_storage = /%.*s\nproxy_storage = /p\n" TEMPORARY,
+                      length - 20, value.data);
         result = read_text(fixture, text.data, &configuration, &error);
         assert_int_equal(result, length <= 198 ? 0 : -1);
         if (result == 0) {
@@ -221,7 +260,7 @@ static void comments_may_be_of_any_length(void **state)
     for (int i = 0; i < 1000; i++) {
         buffer_add_text(&text, "registry_storage = /x ");
     }
-    buffer_add_text(&text, "\n[hosted]\nread_only = yes\n");
+    buffer_add_text(&text, "\n" STORES "[hosted]\nread_only = yes\n");
     assert_returns(0, read_text(fixture, text.data, &configuration, &error));
     assert_true(configuration.registry.read_only);
     assert_null(strstr(configuration.registry.hosted.root, "/x"));
@@ -256,7 +295,7 @@ static void paths_are_relative_to_the_file_wherever_we_are(void **state)
     char path[256];
     int here = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-    put_file(fixture->directory, "etc/real.ini", "registry_storage = ../data\n");
+    put_file(fixture->directory, "etc/real.ini", "registry_storage = ../data\n" TEMPORARY CACHE);
     assert_int_equal(symlinkat("etc/real.ini", fixture->directory, "link.ini"), 0);
     assert_int_equal(fchdir(fixture->directory), 0);
     assert_returns(0, configuration_read(&configuration, "link.ini", &error));
@@ -277,12 +316,13 @@ static void what_is_printed_can_be_read_again(void **state)
     AUTO_BUFFER struct buffer again = BUFFER_INIT;
     struct error error = ERROR_INIT;
 
-    assert_returns(0, read_text(fixture,
-                                "registry_storage = /r\n[hosted]\nread_only = yes\n"
-                                "minimum_free_space = 3G\naccept_sparse = no\nupload_expiry = 2h\n"
-                                "[proxy]\nupstreams = docker.io, ghcr.io\n[upstream a.b]\n"
-                                "url = https://c:1\nusername = u\n[upstream d]\ntoken_host = e\n",
-                                &first, &error));
+    assert_returns(0,
+                   read_text(fixture,
+                             "registry_storage = /r\n" TEMPORARY CACHE "[hosted]\nread_only = yes\n"
+                             "minimum_free_space = 3G\naccept_sparse = no\nupload_expiry = 2h\n"
+                             "[proxy]\nupstreams = docker.io, ghcr.io\n[upstream a.b]\n"
+                             "url = https://c:1\nusername = u\n[upstream d]\ntoken_host = e\n",
+                             &first, &error));
     configuration_print(&first, &printed);
     assert_returns(0, read_text(fixture, printed.data, &second, &error));
     configuration_print(&second, &again);
@@ -300,7 +340,7 @@ static void a_password_is_not_printed(void **state)
     AUTO_BUFFER struct buffer printed = BUFFER_INIT;
     struct error error = ERROR_INIT;
 
-    assert_returns(0, read_text(fixture, "[upstream x]\nusername = u\npassword = hunter2\n",
+    assert_returns(0, read_text(fixture, STORES "[upstream x]\nusername = u\npassword = hunter2\n",
                                 &configuration, &error));
     assert_string_equal(configuration.registry.proxy.sections[0].password, "hunter2");
     configuration_print(&configuration, &printed);
@@ -310,7 +350,8 @@ static void a_password_is_not_printed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_DIRECTORY(an_empty_file_means_the_defaults),
+        IN_DIRECTORY(the_stores_alone_mean_the_defaults),
+        IN_DIRECTORY(without_one_of_the_stores_nothing_starts),
         IN_DIRECTORY(every_key_has_its_place),
         IN_DIRECTORY(what_is_not_understood_is_told_with_its_line),
         IN_DIRECTORY(lines_and_names_end_where_they_would_be_cut),

@@ -111,11 +111,16 @@ class Worker(Registry):
         self.log_path = self.directory / "worker.log"
         self.process = None
 
-    def start(self):
+    def listening(self):
+        """The socket, on which requests wait until there is a worker."""
         self.path.unlink(missing_ok=True)
-        with socket.socket(socket.AF_UNIX) as listener, open(self.log_path, "ab") as log:
-            listener.bind(str(self.path))
-            listener.listen(64)
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(self.path))
+        listener.listen(64)
+        return listener
+
+    def start(self, listener=None):
+        with listener or self.listening() as listener, open(self.log_path, "ab") as log:
             self.process = subprocess.Popen([*TIED_TO_US, BERTH], stdin=listener, stdout=log, stderr=log,
                                             start_new_session=True,
                                             env={**os.environ, "BERTH_CONFIGURATION": str(self.configuration)})

@@ -48,18 +48,21 @@ def berth(configuration, *arguments, **options):
 class Server:
     """A web server with its pool of workers.
 
-    `expected_faults` is for the tests that take the disk away; `storage` for a second server on the same stores.
+    `expected_faults` is for the tests that take the disk away; `storage` for a second server on the same stores. Without
+    `configured`, deploy/run writes the configuration.
     """
 
     running = []
 
     def __init__(self, directory, web="nginx", mode="fastcgi", workers=WORKERS, settings="", expected_faults=False,
-                 storage="storage"):
+                 storage="storage", configured=True):
         self.directory = pathlib.Path(directory)
+        self.configured = configured
         self.web, self.mode, self.worker_count = web, mode, workers
         self.expected_faults = expected_faults
-        self.configuration = self.directory / "configuration.ini"
-        self.configuration.write_text(configuration_in(storage) + settings)
+        self.configuration = self.directory / ("configuration.ini" if configured else f"{storage}/configuration.ini")
+        if configured:
+            self.configuration.write_text(configuration_in(storage) + settings)
         self.logs = self.directory / "logs"
         self.logs.mkdir(exist_ok=True)
         self.runtime = self.directory / "runtime"
@@ -82,7 +85,7 @@ class Server:
         name, value = self.mark.split("=")
         environment = {**os.environ, name: value, "PORT": str(self.port), "SERVER": self.web, "MODE": self.mode,
                        "WORKERS": str(self.worker_count), "STATE": str(self.storage), "BERTH": BERTH,
-                       "CONFIGURATION": str(self.configuration), "LOGS": str(self.logs), "RUNTIME": str(self.runtime),
+                       "CONFIGURATION": str(self.configuration) if self.configured else "", "LOGS": str(self.logs), "RUNTIME": str(self.runtime),
                        "ADDRESS": "127.0.0.1"}
         with open(self.output, "ab") as output:
             start = output.tell()
