@@ -212,7 +212,7 @@ static void check_locks(struct setup *setup, const struct store *store)
     AUTO_LOCK struct lock first = LOCK_INIT;
     AUTO_LOCK struct lock second = LOCK_INIT;
     struct error error = ERROR_INIT;
-    enum lock_result result = lock_take_or_create(&first, place, LOCK_WAIT, &error);
+    enum lock_result result = lock_take_or_make(&first, place, LOCK_WAIT, &error);
 
     if (result == LOCK_TAKEN) {
         result = lock_take(&second, place, LOCK_TRY, &error);

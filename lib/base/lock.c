@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { MAKE_TRIES = 1000 }; /* each needs somebody who removes what we have just made */
+
 /* Whether the name still stands for the file that is open: its directory may have been removed. */
 static bool still_there(int descriptor, struct file_place place)
 {
@@ -26,7 +28,7 @@ static enum lock_result lock_open(struct lock *lock, struct file_place place, in
         openat(place.directory, place.path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0666);
 
     if (descriptor < 0) {
-        if (errno == ESTALE || (errno == ENOENT && !(flags & O_CREAT))) {
+        if (errno == ESTALE || errno == ENOENT) { /* with O_CREAT: a directory is missing */
             return LOCK_ABSENT;
         }
         return (enum lock_result)error_errno(error, "open lock '%s'", place.path);
@@ -52,15 +54,21 @@ enum lock_result lock_take(struct lock *lock, struct file_place place, enum lock
     return lock_open(lock, place, 0, wait, error);
 }
 
-enum lock_result lock_take_or_create(struct lock *lock, struct file_place place,
-                                     enum lock_wait wait, struct error *error)
+enum lock_result lock_take_or_make(struct lock *lock, struct file_place place, enum lock_wait wait,
+                                   struct error *error)
 {
-    enum lock_result result;
+    for (int i = 0; i < MAKE_TRIES; i++) {
+        enum lock_result result = lock_open(lock, place, O_CREAT, wait, error);
 
-    do {
-        result = lock_open(lock, place, O_CREAT, wait, error);
-    } while (result == LOCK_ABSENT);
-    return result;
+        if (result != LOCK_ABSENT) {
+            return result;
+        }
+        if (file_make_parents(place.directory, place.path, error) < 0) {
+            return LOCK_FAILED;
+        }
+    }
+    return (enum lock_result)error_set(error, ERROR_INTERNAL,
+                                       "lock '%s': it is removed again and again", place.path);
 }
 
 void lock_release(struct lock *lock)

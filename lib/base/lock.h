@@ -40,9 +40,13 @@ enum lock_result {
 enum lock_result lock_take(struct lock *lock, struct file_place place, enum lock_wait wait,
                            struct error *error);
 
-/* Makes the file if needed, in an existing directory. Never LOCK_ABSENT. */
-enum lock_result lock_take_or_create(struct lock *lock, struct file_place place,
-                                     enum lock_wait wait, struct error *error);
+/*
+ * Makes the file, and the directories above it, if needed. Others may remove them at any moment, as
+ * who has finished with a directory does: then they are made again, and what is locked in the end
+ * is what the name stands for. Never LOCK_ABSENT.
+ */
+enum lock_result lock_take_or_make(struct lock *lock, struct file_place place, enum lock_wait wait,
+                                   struct error *error);
 
 void lock_release(struct lock *lock);
 

@@ -24,10 +24,7 @@ int flight_begin(const struct proxied *proxied, const struct digest *key, struct
     struct path path = layout_flight(key);
     struct file_place place = {proxied->upstream.store->root, path.text};
 
-    if (file_make_parents(place.directory, path.text, error) < 0) {
-        return -1;
-    }
-    return lock_take_or_create(lock, place, LOCK_WAIT, error) == LOCK_TAKEN ? 0 : -1;
+    return lock_take_or_make(lock, place, LOCK_WAIT, error) == LOCK_TAKEN ? 0 : -1;
 }
 
 int flight_recall(const struct proxied *proxied, const struct digest *key, struct buffer *out,

@@ -12,7 +12,7 @@ int repository_lock(const struct repository *repository, struct lock *lock, stru
     struct path path = layout_repository_lock(repository->name);
     struct file_place place = {repository->store->root, path.text};
 
-    return lock_take_or_create(lock, place, LOCK_WAIT, error) == LOCK_TAKEN ? 0 : -1;
+    return lock_take_or_make(lock, place, LOCK_WAIT, error) == LOCK_TAKEN ? 0 : -1;
 }
 
 int tag_get(const struct repository *repository, const char *tag, struct digest *out_digest,

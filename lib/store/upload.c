@@ -127,8 +127,8 @@ int upload_start(struct upload *upload, const struct repository *repository,
         return error_errno(error, "make directory '%s'", directory.text);
     }
     hash_begin(&started.hash, algorithm);
-    if (lock_take_or_create(&started.lock, (struct file_place){store->temporary, lock.text},
-                            LOCK_TRY, error) != LOCK_TAKEN ||
+    if (lock_take_or_make(&started.lock, (struct file_place){store->temporary, lock.text}, LOCK_TRY,
+                          error) != LOCK_TAKEN ||
         state_write(&started, error) < 0) {
         struct error ignored;
 

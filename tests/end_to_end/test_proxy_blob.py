@@ -3,6 +3,7 @@ import os
 import random
 import re
 import signal
+import threading
 import time
 
 import pytest
@@ -378,3 +379,26 @@ def test_the_access_lines_of_a_pull_are_those_of_a_hosted_one(nginx_site, upstre
     nginx_site.server.log()
     assert nginx_site.client.get(target).body == data
     wait_until(lambda: re.search(rf"GET {re.escape(target)} 200 1000 \d+ms - ", nginx_site.server.whole_log()), 5, "the access line")
+
+
+def test_many_clients_of_many_small_layers_get_them_all(site, upstream):
+    """Fills that end while others are just joining: no lock is lost with its directory."""
+    blobs = [offered(upstream, 1000) for _ in range(20)]
+    begun = threading.Barrier(32)
+    failed = []
+
+    def pull():
+        for data, digest in blobs:
+            begun.wait(60)
+            got = site.client.get(site.at(upstream).blob(digest))
+            if (got.status, got.body) != (200, data):
+                failed.append(got)
+    clients = [threading.Thread(target=pull) for _ in range(32)]
+    for each in clients:
+        each.start()
+    for each in clients:
+        each.join()
+    assert not failed, failed[:3]
+    assert len(upstream.asked("/blobs/", "GET")) == len(blobs)
+    wait_until(lambda: not site.children(), 20, "the end of all fills")
+    assert not [path for path in (site.cache / "_berth/temporary/partial").rglob("*") if path.is_file()]

@@ -81,6 +81,8 @@ RULES = [
     ("EVP_sha256: OpenSSL", "lib/oci/name.c", "return text", "EVP_sha256();\n    return text"),
     ("<openssl/: OpenSSL", "lib/base/text.c", "#include <string.h>", "#include <openssl/evp.h>\n#include <string.h>"),
     ("cJSON: cJSON", "lib/oci/name.c", "return text", "cJSON *json;\n    return text"),
+    ("flock(: flock", "fcgi/main.c", "return name", "flock(0, 2);\n    return name"),
+    ("file_make_parents: a directory made ahead", "fcgi/main.c", "return name", "file_make_parents(0, 0, 0);\n    return name"),
     ("first line is not", "lib/oci/name.c", HEAD, ""),
     ("name_long has 61 lines", "lib/oci/name.c", "return text_length(name) > 255;\n}\n",
      "return text_length(name) > 255;\n}\n" + function("name_long", 61)),

@@ -2,10 +2,32 @@
 #include "tests/unit/test.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "lib/base/directory.h"
 #include "lib/base/lock.h"
+#include "tests/unit/trace.h"
+
+/* Somebody who removes "directory" just before a lock in it is opened. */
+struct remover {
+    int directory;
+    unsigned times; /* still to come */
+    unsigned removed;
+};
+
+static void remove_directory(void *context, const char *line)
+{
+    struct remover *remover = context;
+
+    if (strcmp(line, "openat directory/lock") == 0 && remover->times > 0 &&
+        unlinkat(remover->directory, "directory", AT_REMOVEDIR) == 0) {
+        remover->times--;
+        remover->removed++;
+    }
+}
 
 /* A child that takes the lock that we have, waiting, and exits with the result. */
 static pid_t fork_waiter(struct lock *ours, struct file_place place, bool create)
@@ -17,7 +39,7 @@ static pid_t fork_waiter(struct lock *ours, struct file_place place, bool create
         struct error error;
 
         lock_release(ours);
-        _exit((int)(create ? lock_take_or_create(&lock, place, LOCK_WAIT, &error)
+        _exit((int)(create ? lock_take_or_make(&lock, place, LOCK_WAIT, &error)
                            : lock_take(&lock, place, LOCK_WAIT, &error)));
     }
     return child;
@@ -33,7 +55,7 @@ static void takes_an_existing_file_only(void **state)
     assert_returns(LOCK_ABSENT, lock_take(&lock, place, LOCK_TRY, &error));
     assert_int_equal(lock.descriptor, -1);
     assert_false(is_there(fixture->directory, "lock"));
-    assert_returns(LOCK_TAKEN, lock_take_or_create(&lock, place, LOCK_TRY, &error));
+    assert_returns(LOCK_TAKEN, lock_take_or_make(&lock, place, LOCK_TRY, &error));
     assert_true(is_there(fixture->directory, "lock"));
     lock_release(&lock);
     assert_int_equal(lock.descriptor, -1);
@@ -50,9 +72,9 @@ static void is_busy_while_somebody_has_it(void **state)
     AUTO_LOCK struct lock second = LOCK_INIT;
     struct error error = ERROR_INIT;
 
-    assert_returns(LOCK_TAKEN, lock_take_or_create(&first, place, LOCK_WAIT, &error));
+    assert_returns(LOCK_TAKEN, lock_take_or_make(&first, place, LOCK_WAIT, &error));
     assert_returns(LOCK_BUSY, lock_take(&second, place, LOCK_TRY, &error));
-    assert_returns(LOCK_BUSY, lock_take_or_create(&second, place, LOCK_TRY, &error));
+    assert_returns(LOCK_BUSY, lock_take_or_make(&second, place, LOCK_TRY, &error));
     assert_int_equal(second.descriptor, -1);
     lock_release(&first);
     lock_release(&first);
@@ -67,7 +89,7 @@ static void waits_until_it_is_free(void **state)
     struct error error = ERROR_INIT;
     pid_t waiter;
 
-    assert_returns(LOCK_TAKEN, lock_take_or_create(&lock, place, LOCK_WAIT, &error));
+    assert_returns(LOCK_TAKEN, lock_take_or_make(&lock, place, LOCK_WAIT, &error));
     waiter = fork_waiter(&lock, place, false);
     wait_until_blocked(waiter);
     lock_release(&lock);
@@ -82,7 +104,7 @@ static void is_absent_when_it_was_removed_while_waiting(void **state)
     struct error error = ERROR_INIT;
     pid_t waiter;
 
-    assert_returns(LOCK_TAKEN, lock_take_or_create(&lock, place, LOCK_WAIT, &error));
+    assert_returns(LOCK_TAKEN, lock_take_or_make(&lock, place, LOCK_WAIT, &error));
     waiter = fork_waiter(&lock, place, false);
     wait_until_blocked(waiter);
     assert_int_equal(unlinkat(fixture->directory, "lock", 0), 0);
@@ -98,7 +120,7 @@ static void is_absent_when_another_file_has_its_name(void **state)
     struct error error = ERROR_INIT;
     pid_t waiter;
 
-    assert_returns(LOCK_TAKEN, lock_take_or_create(&lock, place, LOCK_WAIT, &error));
+    assert_returns(LOCK_TAKEN, lock_take_or_make(&lock, place, LOCK_WAIT, &error));
     waiter = fork_waiter(&lock, place, false);
     wait_until_blocked(waiter);
     put_file(fixture->directory, "other", "");
@@ -115,7 +137,7 @@ static void is_made_anew_when_it_was_removed_while_waiting(void **state)
     struct error error = ERROR_INIT;
     pid_t waiter;
 
-    assert_returns(LOCK_TAKEN, lock_take_or_create(&lock, place, LOCK_WAIT, &error));
+    assert_returns(LOCK_TAKEN, lock_take_or_make(&lock, place, LOCK_WAIT, &error));
     waiter = fork_waiter(&lock, place, true);
     wait_until_blocked(waiter);
     assert_int_equal(unlinkat(fixture->directory, "lock", 0), 0);
@@ -132,7 +154,7 @@ static void a_child_shares_its_parents_lock(void **state)
     struct error error = ERROR_INIT;
     pid_t child;
 
-    assert_returns(LOCK_TAKEN, lock_take_or_create(&lock, place, LOCK_WAIT, &error));
+    assert_returns(LOCK_TAKEN, lock_take_or_make(&lock, place, LOCK_WAIT, &error));
     child = fork_child();
     if (child == 0) {
         (void)pause();
@@ -156,7 +178,7 @@ static void a_dead_holder_holds_nothing(void **state)
     assert_int_equal(pipe(ends), 0);
     holder = fork_child();
     if (holder == 0) {
-        (void)lock_take_or_create(&lock, place, LOCK_WAIT, &error);
+        (void)lock_take_or_make(&lock, place, LOCK_WAIT, &error);
         (void)!write(ends[1], "x", 1);
         (void)pause();
     }
@@ -168,7 +190,7 @@ static void a_dead_holder_holds_nothing(void **state)
     (void)close(ends[1]);
 }
 
-static void follows_no_links_and_makes_no_directories(void **state)
+static void follows_no_links(void **state)
 {
     struct fixture *fixture = *state;
     AUTO_LOCK struct lock lock = LOCK_INIT;
@@ -179,9 +201,79 @@ static void follows_no_links_and_makes_no_directories(void **state)
     assert_fails(ERROR_INTERNAL, lock_take(&lock, (struct file_place){fixture->directory, "link"},
                                            LOCK_TRY, &error));
     assert_fails(ERROR_INTERNAL,
-                 lock_take_or_create(&lock, (struct file_place){fixture->directory, "none/lock"},
-                                     LOCK_TRY, &error));
+                 lock_take_or_make(&lock, (struct file_place){fixture->directory, "link"}, LOCK_TRY,
+                                   &error));
     assert_int_equal(lock.descriptor, -1);
+}
+
+static void makes_the_directories_that_it_needs(void **state)
+{
+    struct fixture *fixture = *state;
+    struct file_place place = {fixture->directory, "some/directories/lock"};
+    AUTO_LOCK struct lock lock = LOCK_INIT;
+    AUTO_LOCK struct lock other = LOCK_INIT;
+    struct error error = ERROR_INIT;
+
+    assert_returns(LOCK_ABSENT, lock_take(&lock, place, LOCK_TRY, &error));
+    assert_false(is_there(fixture->directory, "some"));
+    assert_returns(LOCK_TAKEN, lock_take_or_make(&lock, place, LOCK_TRY, &error));
+    assert_returns(LOCK_BUSY, lock_take(&other, place, LOCK_TRY, &error));
+}
+
+static void makes_again_what_is_removed_before_it_is_open(void **state)
+{
+    struct fixture *fixture = *state;
+    struct file_place place = {fixture->directory, "directory/lock"};
+    AUTO_LOCK struct lock lock = LOCK_INIT;
+    AUTO_LOCK struct lock other = LOCK_INIT;
+    struct remover remover = {fixture->directory, 5, 0};
+    struct error error = ERROR_INIT;
+
+    trace_begin();
+    trace_looks();
+    trace_hook(remove_directory, &remover);
+    assert_returns(LOCK_TAKEN, lock_take_or_make(&lock, place, LOCK_TRY, &error));
+    (void)trace_end();
+    assert_int_equal(remover.removed, 5);
+    assert_returns(LOCK_BUSY, lock_take(&other, place, LOCK_TRY, &error));
+}
+
+static void gives_up_when_it_is_removed_for_ever(void **state)
+{
+    struct fixture *fixture = *state;
+    struct file_place place = {fixture->directory, "directory/lock"};
+    AUTO_LOCK struct lock lock = LOCK_INIT;
+    struct remover remover = {fixture->directory, UINT_MAX, 0};
+    struct error error = ERROR_INIT;
+
+    trace_begin();
+    trace_looks();
+    trace_hook(remove_directory, &remover);
+    assert_fails(ERROR_INTERNAL, lock_take_or_make(&lock, place, LOCK_TRY, &error));
+    (void)trace_end();
+    assert_true(remover.removed > 5);
+    assert_int_equal(lock.descriptor, -1);
+}
+
+/* As a filler does when it has finished: the directory goes with the lock that is held in it. */
+static void is_taken_although_another_removes_the_directory(void **state)
+{
+    enum { TIMES = 2000 };
+    struct fixture *fixture = *state;
+    struct file_place place = {fixture->directory, "directory/lock"};
+    struct error error = ERROR_INIT;
+    pid_t child = fork_child();
+
+    while (child == 0) {
+        (void)renameat(fixture->directory, "directory", fixture->directory, "away");
+        (void)directory_remove(fixture->directory, "away", &error);
+    }
+    for (int i = 0; i < TIMES; i++) {
+        AUTO_LOCK struct lock lock = LOCK_INIT;
+
+        assert_returns(LOCK_TAKEN, lock_take_or_make(&lock, place, LOCK_TRY, &error));
+    }
+    end_child(child);
 }
 
 /* Two processes count up a number in a file, one step per lock. */
@@ -201,7 +293,7 @@ static void excludes_the_other(void **state)
             AUTO_LOCK struct lock lock = LOCK_INIT;
             struct error error;
 
-            if (lock_take_or_create(&lock, place, LOCK_WAIT, &error) != LOCK_TAKEN) {
+            if (lock_take_or_make(&lock, place, LOCK_WAIT, &error) != LOCK_TAKEN) {
                 _exit(1);
             }
             file = openat(fixture->directory, "number", O_RDWR | O_CLOEXEC);
@@ -236,7 +328,11 @@ int main(void)
         IN_DIRECTORY(is_made_anew_when_it_was_removed_while_waiting),
         IN_DIRECTORY(a_child_shares_its_parents_lock),
         IN_DIRECTORY(a_dead_holder_holds_nothing),
-        IN_DIRECTORY(follows_no_links_and_makes_no_directories),
+        IN_DIRECTORY(follows_no_links),
+        IN_DIRECTORY(makes_the_directories_that_it_needs),
+        IN_DIRECTORY(makes_again_what_is_removed_before_it_is_open),
+        IN_DIRECTORY(gives_up_when_it_is_removed_for_ever),
+        IN_DIRECTORY(is_taken_although_another_removes_the_directory),
         IN_DIRECTORY(excludes_the_other),
     };
 

@@ -389,7 +389,7 @@ static void waits_for_the_lock(struct fixture *fixture, int (*function)(struct f
     pid_t child;
     int status;
 
-    assert_returns(LOCK_TAKEN, lock_take_or_create(&lock, place, LOCK_WAIT, &error));
+    assert_returns(LOCK_TAKEN, lock_take_or_make(&lock, place, LOCK_WAIT, &error));
     child = fork_child();
     if (child == 0) {
         lock_release(&lock);

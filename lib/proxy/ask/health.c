@@ -94,7 +94,7 @@ int health_check(struct store *store, const char *upstream, struct lock *probe,
 
     if (trouble_read(store, upstream, &trouble) > 0 &&
         (trouble.until > time(NULL) ||
-         lock_take_or_create(probe, place_of(store, &path), LOCK_TRY, &ignored) == LOCK_BUSY)) {
+         lock_take_or_make(probe, place_of(store, &path), LOCK_TRY, &ignored) == LOCK_BUSY)) {
         result = still_bad(&trouble, upstream, report, error);
     }
     buffer_release(&trouble.message);

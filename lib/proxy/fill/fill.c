@@ -83,14 +83,14 @@ static int ensure_filler(struct fill_view *view, struct error *error)
     enum lock_result result;
     int stored;
 
-    if (file_make_parents(store->temporary, path.text, error) < 0) {
-        return -1;
-    }
-    result = lock_take_or_create(&lock, place, LOCK_TRY, error);
+    result = lock_take_or_make(&lock, place, LOCK_TRY, error);
     if (result != LOCK_TAKEN) {
         return result == LOCK_BUSY ? 0 : -1;
     }
     stored = is_stored(fill, error); /* the last filler may have finished just now */
+    if (stored > 0) {
+        filler_discard(fill); /* it has removed its own: this is what taking the lock has made */
+    }
     if (stored != 0) {
         return stored;
     }

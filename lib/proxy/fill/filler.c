@@ -45,6 +45,16 @@ struct path filler_place(const struct fill *fill, const char *what)
     return layout_partial(fill->upstream->name, &fill->digest, what);
 }
 
+void filler_discard(const struct fill *fill)
+{
+    struct store *store = fill->upstream->store;
+    struct path directory = filler_place(fill, "");
+    struct error ignored;
+
+    directory.text[strlen(directory.text) - 1] = '\0';
+    (void)store_discard(store, (struct file_place){store->temporary, directory.text}, &ignored);
+}
+
 int fill_record_origin(const struct fill *fill, bool with_credentials, struct error *error)
 {
     struct store *store = fill->upstream->store;
@@ -402,11 +412,8 @@ static int publish(struct filler *filler, struct error *error)
 
 int filler_run(const struct fill *fill, struct error *error)
 {
-    struct store *store = fill->upstream->store;
-    struct path directory = filler_place(fill, "");
     struct filler filler = {.fill = fill, .report = REPORT_INIT, .data = -1};
     AUTO_FREE char *piece = malloc(PIECE_SIZE);
-    struct error ignored;
     int result = piece ? 0 : error_errno(error, "fetch a blob");
 
     filler.piece = piece;
@@ -421,8 +428,7 @@ int filler_run(const struct fill *fill, struct error *error)
         log_warning("fetching %s of %s from %s: %s", fill->digest.text, fill->name,
                     fill->upstream->name, error->message);
     } else {
-        directory.text[strlen(directory.text) - 1] = '\0';
-        (void)store_discard(store, (struct file_place){store->temporary, directory.text}, &ignored);
+        filler_discard(fill);
     }
     cleanup_close(&filler.data);
     report_release(&filler.report);

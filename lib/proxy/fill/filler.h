@@ -33,6 +33,9 @@ bool filler_failure(const struct fill *fill, struct report *report, struct error
 /* Whether a filler has found no room for this blob just now: then the next one need not look. */
 bool filler_lacked_space(const struct fill *fill);
 
+/* Removes the directory of a fetch. Only for who holds its lock. */
+void filler_discard(const struct fill *fill);
+
 struct path filler_place(const struct fill *fill, const char *what);
 
 #endif

@@ -26,10 +26,7 @@ static int take_one(struct lock *lock, struct store *store, const char *group, u
         struct path path = layout_slot(host, group, (unsigned)i);
         struct file_place place = {store->root, path.text};
 
-        if (i == 0 && file_make_parents(store->root, path.text, error) < 0) {
-            return -1;
-        }
-        switch (lock_take_or_create(lock, place, LOCK_TRY, error)) {
+        switch (lock_take_or_make(lock, place, LOCK_TRY, error)) {
         case LOCK_TAKEN:
             return 1;
         case LOCK_FAILED:
