@@ -1,173 +1,50 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/store/catalog.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "lib/base/cleanup.h"
-#include "lib/base/directory.h"
 #include "lib/base/text.h"
 #include "lib/store/blob.h"
+#include "lib/store/walk.h"
 
-struct walk {
-    struct store *store;
-    const struct page *page;
-    bool with_empty; /* also repositories without a manifest */
-    struct names found;
-    bool more;
-};
-
-static int has_entries(const struct walk *walk, const char *path, struct error *error)
+static int catalog_has_manifests(const struct repository *repository, struct error *error)
 {
-    AUTO_DIRECTORY struct directory directory = DIRECTORY_INIT;
-    const char *first;
-    int found = directory_open(&directory, walk->store->root, path, error);
+    AUTO_LINK_WALK struct link_walk walk = link_walk_begin(repository, LINK_REVISION);
+    struct digest digest;
+    enum walk_result found;
 
-    return found > 0 ? directory_next(&directory, &first, error) : found;
-}
-
-static int has_directory(const struct walk *walk, const char *path, struct error *error)
-{
-    struct stat status;
-
-    if (fstatat(walk->store->root, path, &status, AT_SYMLINK_NOFOLLOW) == 0) {
-        return S_ISDIR(status.st_mode);
-    }
-    return file_is_gone(errno) ? 0 : error_errno(error, "stat '%s'", path);
-}
-
-/* Whether the directory of this name is a repository to list. */
-static int is_listed(const struct walk *walk, const char *name, struct error *error)
-{
-    struct path path = layout_repository(name);
-
-    if (walk->with_empty) {
-        AUTO_BUFFER struct buffer layers = BUFFER_INIT;
-
-        buffer_format(&layers, "%s/_layers", path.text);
-        return has_directory(walk, layers.data, error);
-    }
-    for (int i = 0; i < DIGEST_ALGORITHM_COUNT; i++) {
-        int has;
-
-        path = layout_links(name, LINK_REVISION, (enum digest_algorithm)i);
-        has = has_entries(walk, path.text, error);
-        if (has != 0) {
-            return has;
-        }
-    }
-    return 0;
-}
-
-static bool is_behind(const struct page *page, const char *name)
-{
-    return page->last && strcmp(name, page->last) <= 0;
-}
-
-static int visit_repository(struct walk *walk, const char *name, struct error *error)
-{
-    int listed = is_behind(walk->page, name) ? 0 : is_listed(walk, name, error);
-
-    if (listed <= 0) {
-        return listed;
-    }
-    if (walk->found.count == walk->page->limit) {
-        walk->more = true;
-        return 0;
-    }
-    names_add(&walk->found, name);
-    return 0;
-}
-
-/* Whether all names below `prefix` (which ends in '/') come before the page. */
-static bool is_subtree_behind(const struct page *page, const char *prefix)
-{
-    return page->last && strcmp(prefix, page->last) < 0 && !text_begins(page->last, prefix);
-}
-
-/*
- * What is in a directory, as steps in the order of full names: a child "a" is visited as itself
- * and, for what is below it, as "a/". Between the two comes "a-b", because '-' sorts before '/'.
- */
-static void list_steps(const struct names *children, const char *prefix, struct names *out)
-{
-    for (size_t i = 0; i < children->count; i++) {
-        AUTO_BUFFER struct buffer name = BUFFER_INIT;
-
-        buffer_format(&name, "%s%s", prefix, children->names[i]);
-        if (children->names[i][0] == '_' || !name_is_valid(name.data)) {
-            continue;
-        }
-        names_add(out, name.data);
-        buffer_add_text(&name, "/");
-        names_add(out, name.data);
-    }
-    names_sort(out);
-}
-
-/* `prefix` is empty or ends in '/'. */
-static int visit_directory(struct walk *walk, const char *prefix, struct error *error)
-{
-    AUTO_NAMES struct names children = NAMES_INIT;
-    AUTO_NAMES struct names steps = NAMES_INIT;
-    AUTO_BUFFER struct buffer path = BUFFER_INIT;
-    int listed;
-
-    buffer_format(&path, LAYOUT_REPOSITORIES "/%s", prefix);
-    path.data[path.length - 1] = '\0';
-    listed = directory_list(walk->store->root, path.data, &children, error);
-    if (listed <= 0) {
-        return listed;
-    }
-    list_steps(&children, prefix, &steps);
-    for (size_t i = 0; i < steps.count && !walk->more; i++) {
-        const char *step = steps.names[i];
-        bool is_subtree = step[strlen(step) - 1] == '/';
-        int result = 0;
-
-        if (!is_subtree) {
-            result = visit_repository(walk, step, error);
-        } else if (!is_subtree_behind(walk->page, step)) {
-            result = visit_directory(walk, step, error);
-        }
-        if (result < 0) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-static int walk_all(struct walk *walk, const char *prefix, struct names *out, struct error *error)
-{
-    AUTO_BUFFER struct buffer top = BUFFER_INIT;
-
-    buffer_format(&top, "%s%s", prefix, *prefix ? "/" : "");
-    if (visit_directory(walk, top.data, error) < 0) {
-        names_release(&walk->found);
-        return -1;
-    }
-    *out = walk->found;
-    return walk->more;
+    do {
+        found = link_walk_next(&walk, &digest, error);
+    } while (found == WALK_STRAY);
+    return found == WALK_FAILED ? -1 : found == WALK_FOUND;
 }
 
 int catalog_list(struct store *store, const struct catalog_query *query, struct names *out,
                  struct error *error)
 {
-    struct walk walk = {.store = store, .page = &query->page, .found = NAMES_INIT};
+    AUTO_REPOSITORY_WALK struct repository_walk walk =
+        repository_walk_begin(store, query->prefix, query->page.last);
+    AUTO_NAMES struct names names = NAMES_INIT;
+    struct repository repository;
+    enum walk_result found;
+    int more = 0;
 
-    return walk_all(&walk, query->prefix, out, error);
-}
+    while (!more && (found = repository_walk_next(&walk, &repository, error)) != WALK_END) {
+        int listed = found == WALK_FOUND ? catalog_has_manifests(&repository, error) : 0;
 
-int catalog_all(struct store *store, struct names *out, struct error *error)
-{
-    struct page all = {NULL, SIZE_MAX};
-    struct walk walk = {.store = store, .page = &all, .with_empty = true, .found = NAMES_INIT};
-
-    return walk_all(&walk, "", out, error);
+        if (found == WALK_FAILED || listed < 0) {
+            return -1;
+        }
+        if (listed && names.count == query->page.limit) {
+            more = 1;
+        } else if (listed) {
+            names_add(&names, repository.name);
+        }
+    }
+    *out = names;
+    names = (struct names)NAMES_INIT;
+    return more;
 }
 
 struct search {
@@ -196,25 +73,24 @@ static int search_children(struct search *search, const char *parent, const char
 {
     AUTO_DIRECTORY struct directory directory = DIRECTORY_INIT;
     struct path path = layout_repository(parent);
-    const char *child;
+    const char *entry;
     int result = directory_open(&directory, search->candidate.store->root, path.text, error);
 
     while (result > 0 && search->looks > 0) {
-        AUTO_BUFFER struct buffer name = BUFFER_INIT;
+        char name[NAME_SIZE];
 
-        result = directory_next(&directory, &child, error);
+        result = directory_next(&directory, &entry, error);
         if (result <= 0) {
             break;
         }
-        buffer_format(&name, "%s%s%s", parent, *parent ? "/" : "", child);
-        if (child[0] == '_' || !name_is_valid(name.data) || strcmp(name.data, done) == 0) {
+        if (!walk_child_name(parent, entry, name) || strcmp(name, done) == 0) {
             continue;
         }
-        result = search_look(search, name.data, error);
+        result = search_look(search, name, error);
         if (result != 0) {
             return result;
         }
-        names_add(out_names, name.data);
+        names_add(out_names, name);
         result = 1;
     }
     return result < 0 ? -1 : 0;

@@ -3,8 +3,9 @@
 #define STORE_CATALOG_H
 
 /*
- * The repositories of a store. There is no list of them: the tree of their names is walked each
- * time, no further than the answer needs.
+ * What clients see of the repositories of a store. There is no list of them: the tree of their
+ * names is walked each time, no further than the answer needs. For every last one see
+ * lib/store/walk.
  */
 
 #include "lib/store/tag.h"
@@ -20,9 +21,6 @@ struct catalog_query {
  */
 int catalog_list(struct store *store, const struct catalog_query *query, struct names *out,
                  struct error *error);
-
-/* Every repository, also those without manifests. */
-int catalog_all(struct store *store, struct names *out, struct error *error);
 
 /* For a mount that does not say from where. */
 struct catalog_search {

@@ -23,6 +23,16 @@ static const char *link_directory(enum link_kind kind)
     return kind == LINK_LAYER ? "_layers" : "_manifests/revisions";
 }
 
+struct path layout_below(const char *directory, const char *entry)
+{
+    return path_format("%s/%s", directory, entry);
+}
+
+struct path layout_blobs(enum digest_algorithm algorithm)
+{
+    return path_format(LAYOUT_BLOBS "/%s", digest_algorithm_name(algorithm));
+}
+
 struct path layout_blob(const struct digest *digest)
 {
     const char *hex = digest_hex(digest);
@@ -40,6 +50,16 @@ struct path layout_damaged(const struct digest *digest)
 struct path layout_repository(const char *name)
 {
     return path_format(LAYOUT_REPOSITORIES "/%s", name);
+}
+
+struct path layout_layers(const char *name)
+{
+    return path_format(LAYOUT_REPOSITORIES "/%s/_layers", name);
+}
+
+struct path layout_manifests(const char *name)
+{
+    return path_format(LAYOUT_REPOSITORIES "/%s/_manifests", name);
 }
 
 struct path layout_links(const char *name, enum link_kind kind, enum digest_algorithm algorithm)

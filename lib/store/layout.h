@@ -17,6 +17,9 @@ struct path {
     char text[1024];
 };
 
+/* An entry of a directory, of which nothing has been parsed but that it is one. */
+struct path layout_below(const char *directory, const char *entry);
+
 /* Below the root of the store. */
 
 #define LAYOUT_BLOBS "docker/registry/v2/blobs"
@@ -30,9 +33,14 @@ enum link_kind {
     LINK_REVISION, /* the repository has this manifest */
 };
 
+/* Where the blobs of an algorithm are, each below the first two of its digits. */
+struct path layout_blobs(enum digest_algorithm algorithm);
 struct path layout_blob(const struct digest *digest);
 struct path layout_damaged(const struct digest *digest);
 struct path layout_repository(const char *name);
+/* A repository is what has one of these two. */
+struct path layout_layers(const char *name);
+struct path layout_manifests(const char *name);
 
 /* Where the links of a kind are, and the link of one digest. */
 struct path layout_links(const char *name, enum link_kind kind, enum digest_algorithm algorithm);

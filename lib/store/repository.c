@@ -8,13 +8,13 @@
 #include "lib/base/cleanup.h"
 #include "lib/store/blob.h"
 #include "lib/store/referrers.h"
+#include "lib/store/walk.h"
 
 int repository_exists(const struct repository *repository, struct error *error)
 {
-    struct path directory = layout_links(repository->name, LINK_LAYER, DIGEST_SHA256);
+    struct path directory = layout_layers(repository->name);
     struct stat status;
 
-    *strrchr(directory.text, '/') = '\0'; /* `_layers`: every repository has it */
     if (fstatat(repository->store->root, directory.text, &status, 0) == 0) {
         return 1;
     }
@@ -169,24 +169,22 @@ int repository_put_manifest(const struct repository *repository, const struct ma
 static int delete_tags_of(const struct repository *repository, const struct digest *digest,
                           struct sync_set *syncs, struct error *error)
 {
-    AUTO_NAMES struct names tags = NAMES_INIT;
-    struct page all = {NULL, SIZE_MAX};
+    AUTO_TAG_WALK struct tag_walk walk = tag_walk_begin(repository, NULL);
+    const char *tag;
+    enum walk_result result;
 
-    if (tag_list(repository, &all, &tags, error) < 0) {
-        return -1;
-    }
-    for (size_t i = 0; i < tags.count; i++) {
+    while ((result = tag_walk_next(&walk, &tag, error)) > 0) {
         struct digest current;
-        int found = tag_get(repository, tags.names[i], &current, error);
+        int found = result == WALK_STRAY ? 0 : tag_get(repository, tag, &current, error);
 
         if (found > 0 && digest_equal(&current, digest)) {
-            found = tag_delete(repository, tags.names[i], syncs, error);
+            found = tag_delete(repository, tag, syncs, error);
         }
         if (found < 0) {
             return -1;
         }
     }
-    return 0;
+    return (int)result;
 }
 
 static int forget_referrer(const struct repository *repository,

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/store/tag.h"
 
-#include <string.h>
-
-#include "lib/base/cleanup.h"
-#include "lib/base/directory.h"
 #include "lib/store/link.h"
+#include "lib/store/walk.h"
 
 int repository_lock(const struct repository *repository, struct lock *lock, struct error *error)
 {
@@ -57,29 +54,23 @@ int tag_delete(const struct repository *repository, const char *tag, struct sync
 int tag_list(const struct repository *repository, const struct page *page, struct names *out,
              struct error *error)
 {
-    AUTO_NAMES struct names all = NAMES_INIT;
+    AUTO_TAG_WALK struct tag_walk walk = tag_walk_begin(repository, page->last);
     AUTO_NAMES struct names tags = NAMES_INIT;
-    struct path path = layout_tags(repository->name);
+    const char *tag;
+    enum walk_result result;
     int more = 0;
 
-    if (directory_list(repository->store->root, path.text, &all, error) < 0) {
-        return -1;
-    }
-    for (size_t i = 0; i < all.count && !more; i++) {
+    while (!more && (result = tag_walk_next(&walk, &tag, error)) != WALK_END) {
         struct digest digest;
-        int found;
+        int found = result == WALK_FOUND ? tag_get(repository, tag, &digest, error) : 0;
 
-        if (!tag_is_valid(all.names[i]) || (page->last && strcmp(all.names[i], page->last) <= 0)) {
-            continue;
-        }
-        found = tag_get(repository, all.names[i], &digest, error);
-        if (found < 0) {
+        if (result == WALK_FAILED || found < 0) {
             return -1;
         }
         if (found && tags.count == page->limit) {
             more = 1;
         } else if (found) {
-            names_add(&tags, all.names[i]);
+            names_add(&tags, tag);
         }
     }
     *out = tags;

@@ -10,11 +10,10 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/base/directory.h"
 #include "lib/store/blob.h"
-#include "lib/store/catalog.h"
 #include "lib/store/link.h"
 #include "lib/store/repository.h"
+#include "lib/store/walk.h"
 
 enum { READ_SIZE = 1024 * 1024 };
 
@@ -80,40 +79,20 @@ static int verify_blob(struct store *store, const struct digest *digest,
                         (struct file_place){store->root, layout_damaged(digest).text}, error);
 }
 
-static int verify_blobs(struct store *store, enum digest_algorithm algorithm,
-                        struct verify_report *report, struct error *error)
+static int verify_blobs(struct store *store, struct verify_report *report, struct error *error)
 {
-    AUTO_NAMES struct names prefixes = NAMES_INIT;
-    AUTO_BUFFER struct buffer top = BUFFER_INIT;
+    AUTO_BLOB_WALK struct blob_walk walk = blob_walk_begin(store);
     struct digest digest;
-    struct error ignored;
+    enum walk_result found;
 
-    buffer_format(&top, LAYOUT_BLOBS "/%s", digest_algorithm_name(algorithm));
-    if (directory_list(store->root, top.data, &prefixes, error) < 0) {
-        return -1;
-    }
-    for (size_t i = 0; i < prefixes.count; i++) {
-        AUTO_NAMES struct names names = NAMES_INIT;
-        AUTO_BUFFER struct buffer path = BUFFER_INIT;
-
-        buffer_format(&path, "%s/%s", top.data, prefixes.names[i]);
-        if (directory_list(store->root, path.data, &names, error) < 0) {
+    while ((found = blob_walk_next(&walk, &digest, error)) > 0) {
+        if (found == WALK_STRAY) {
+            tell(report, walk.stray.text, "this does not belong here");
+        } else if (verify_blob(store, &digest, report, error) < 0) {
             return -1;
         }
-        for (size_t j = 0; j < names.count; j++) {
-            AUTO_BUFFER struct buffer text = BUFFER_INIT;
-
-            buffer_format(&text, "%s:%s", digest_algorithm_name(algorithm), names.names[j]);
-            if (digest_parse(&digest, text.data, &ignored) < 0) {
-                buffer_clear(&text);
-                buffer_format(&text, "%s/%s", path.data, names.names[j]);
-                tell(report, text.data, "this does not belong here");
-            } else if (verify_blob(store, &digest, report, error) < 0) {
-                return -1;
-            }
-        }
     }
-    return 0;
+    return (int)found;
 }
 
 /* A link that leads nowhere. */
@@ -198,100 +177,80 @@ static int verify_manifest(const struct repository *repository, const struct dig
 }
 
 static int verify_links(const struct repository *repository, enum link_kind kind,
-                        enum digest_algorithm algorithm, struct verify_report *report,
-                        struct error *error)
+                        struct verify_report *report, struct error *error)
 {
-    AUTO_NAMES struct names names = NAMES_INIT;
-    struct path directory = layout_links(repository->name, kind, algorithm);
+    AUTO_LINK_WALK struct link_walk walk = link_walk_begin(repository, kind);
+    struct digest digest;
+    enum walk_result found;
 
-    if (directory_list(repository->store->root, directory.text, &names, error) < 0) {
-        return -1;
-    }
-    for (size_t i = 0; i < names.count; i++) {
-        AUTO_BUFFER struct buffer text = BUFFER_INIT;
-        struct digest digest;
-        struct error ignored;
-
-        buffer_format(&text, "%s:%s", digest_algorithm_name(algorithm), names.names[i]);
-        if (digest_parse(&digest, text.data, &ignored) < 0) {
-            tell(report, directory.text, "something here has no digest as its name");
-            continue;
-        }
-        if (verify_link(repository, kind, &digest, report, error) < 0 ||
-            (kind == LINK_REVISION && verify_manifest(repository, &digest, report, error) < 0)) {
+    while ((found = link_walk_next(&walk, &digest, error)) > 0) {
+        if (found == WALK_STRAY) {
+            tell(report, walk.stray.text, "this has no digest as its name");
+        } else if (verify_link(repository, kind, &digest, report, error) < 0 ||
+                   (kind == LINK_REVISION &&
+                    verify_manifest(repository, &digest, report, error) < 0)) {
             return -1;
         }
     }
-    return 0;
+    return (int)found;
+}
+
+static int verify_tag(const struct repository *repository, const char *tag,
+                      struct verify_report *report, struct error *error)
+{
+    struct path path = layout_tag_current(repository->name, tag);
+    struct digest digest;
+    struct stat status;
+    int found;
+
+    if (fstatat(repository->store->root, path.text, &status, 0) < 0) {
+        return 0; /* a tag that is just coming or going */
+    }
+    report->tags++;
+    found = tag_get(repository, tag, &digest, error);
+    if (found > 0) {
+        found = revision_exists(repository, &digest, error);
+    }
+    if (found == 0) {
+        (void)tell_link(repository, path.text, "a tag whose manifest is not there", report);
+    }
+    return found < 0 ? -1 : 0;
 }
 
 static int verify_tags(const struct repository *repository, struct verify_report *report,
                        struct error *error)
 {
-    AUTO_NAMES struct names tags = NAMES_INIT;
-    struct path directory = layout_tags(repository->name);
+    AUTO_TAG_WALK struct tag_walk walk = tag_walk_begin(repository, NULL);
+    const char *tag;
+    enum walk_result found;
 
-    if (directory_list(repository->store->root, directory.text, &tags, error) < 0) {
-        return -1;
-    }
-    for (size_t i = 0; i < tags.count; i++) {
-        struct path path = layout_tag_current(repository->name, tags.names[i]);
-        struct digest digest;
-        struct stat status;
-        int found;
-
-        if (!tag_is_valid(tags.names[i]) ||
-            fstatat(repository->store->root, path.text, &status, 0) < 0) {
-            continue; /* a tag that is just coming or going */
-        }
-        report->tags++;
-        found = tag_get(repository, tags.names[i], &digest, error);
-        if (found > 0) {
-            found = revision_exists(repository, &digest, error);
-        }
-        if (found < 0) {
-            return -1;
-        }
-        if (!found) {
-            (void)tell_link(repository, path.text, "a tag whose manifest is not there", report);
-        }
-    }
-    return 0;
-}
-
-static int verify_repository(const struct repository *repository, struct verify_report *report,
-                             struct error *error)
-{
-    for (int i = 0; i < DIGEST_ALGORITHM_COUNT; i++) {
-        enum digest_algorithm algorithm = (enum digest_algorithm)i;
-
-        if (verify_links(repository, LINK_LAYER, algorithm, report, error) < 0 ||
-            verify_links(repository, LINK_REVISION, algorithm, report, error) < 0) {
+    while ((found = tag_walk_next(&walk, &tag, error)) > 0) {
+        if (found == WALK_STRAY) {
+            tell(report, walk.stray.text, "this can be no tag");
+        } else if (verify_tag(repository, tag, report, error) < 0) {
             return -1;
         }
     }
-    return verify_tags(repository, report, error);
+    return (int)found;
 }
 
 int verify_store(struct store *store, struct verify_report *report, struct error *error)
 {
-    AUTO_NAMES struct names names = NAMES_INIT;
+    AUTO_REPOSITORY_WALK struct repository_walk walk = repository_walk_begin(store, "", NULL);
+    struct repository repository;
+    enum walk_result found;
 
-    for (int i = 0; i < DIGEST_ALGORITHM_COUNT; i++) {
-        if (verify_blobs(store, (enum digest_algorithm)i, report, error) < 0) {
-            return -1;
-        }
-    }
-    if (catalog_all(store, &names, error) < 0) {
+    if (verify_blobs(store, report, error) < 0) {
         return -1;
     }
-    for (size_t i = 0; i < names.count; i++) {
-        struct repository repository = {.store = store};
-
-        (void)snprintf(repository.name, sizeof(repository.name), "%s", names.names[i]);
-        if (verify_repository(&repository, report, error) < 0) {
+    while ((found = repository_walk_next(&walk, &repository, error)) > 0) {
+        if (found == WALK_STRAY) {
+            tell(report, walk.stray.text, "this can be no repository");
+        } else if (verify_links(&repository, LINK_LAYER, report, error) < 0 ||
+                   verify_links(&repository, LINK_REVISION, report, error) < 0 ||
+                   verify_tags(&repository, report, error) < 0) {
             return -1;
         }
     }
-    return 0;
+    return (int)found;
 }

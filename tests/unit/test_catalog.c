@@ -127,12 +127,10 @@ static void pages_put_together_are_the_whole(void **state)
     }
 }
 
-static void only_those_with_manifests_are_listed_and_all_are_known(void **state)
+static void only_those_with_manifests_are_listed(void **state)
 {
     struct fixture *fixture = *state;
     struct repository blobs = repository_named(fixture, "only/blobs");
-    AUTO_NAMES struct names all = NAMES_INIT;
-    AUTO_BUFFER struct buffer joined = BUFFER_INIT;
     struct error error = ERROR_INIT;
     struct digest digest = sha256("{\"schemaVersion\":2,\"manifests\":[]}");
 
@@ -142,9 +140,6 @@ static void only_those_with_manifests_are_listed_and_all_are_known(void **state)
     blobs = repository_named(fixture, "team/old");
     assert_returns(1, repository_delete_manifest(&blobs, &digest, &error));
     check_page(fixture, NULL, 100, "team/app ", 0);
-    assert_returns(0, catalog_all(&fixture->store, &all, &error));
-    join(&all, &joined);
-    assert_string_equal(joined.data, "only/blobs team/app team/old ");
 }
 
 static void what_is_no_repository_is_passed_over(void **state)
@@ -161,6 +156,7 @@ static void what_is_no_repository_is_passed_over(void **state)
     put_file(fixture->store.root, LAYOUT_REPOSITORIES "/file", "");
     put_file(fixture->store.root, LAYOUT_REPOSITORIES "/lost+found/x", "");
     assert_int_equal(symlinkat("..", fixture->store.root, LAYOUT_REPOSITORIES "/loop"), 0);
+    fixture->damaged = true; /* as check says of what is no repository */
     check_page(fixture, NULL, 100, "a ", 0);
 }
 
@@ -179,6 +175,7 @@ static void names_that_are_too_long_end_the_way_down(void **state)
     buffer_format(&path, LAYOUT_REPOSITORIES "/%s/d/_manifests/revisions/sha256/x/link", name.data);
     put_file(fixture->store.root, path.data, "");
     buffer_format(&expected, "%s ", name.data);
+    fixture->damaged = true; /* as check says of what is no repository */
     check_page(fixture, NULL, 100, expected.data, 0);
 }
 
@@ -348,7 +345,7 @@ int main(void)
         IN_STORE(an_empty_store_has_none),
         IN_STORE(lists_in_the_order_of_bytes_across_directories),
         IN_STORE(pages_put_together_are_the_whole),
-        IN_STORE(only_those_with_manifests_are_listed_and_all_are_known),
+        IN_STORE(only_those_with_manifests_are_listed),
         IN_STORE(what_is_no_repository_is_passed_over),
         IN_STORE(names_that_are_too_long_end_the_way_down),
         IN_STORE(a_prefix_shows_only_what_is_below_it),

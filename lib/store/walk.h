@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef STORE_WALK_H
+#define STORE_WALK_H
+
+/*
+ * What a store holds, one after the other, while others change it: for whoever looks at everything
+ * (check, the catalog, a collector). Of blobs and links nothing is kept in memory, of tags and
+ * repositories a directory at a time; what comes or goes meanwhile may be seen or not.
+ *
+ *   AUTO_BLOB_WALK struct blob_walk walk = blob_walk_begin(store);
+ *
+ *   while ((found = blob_walk_next(&walk, &digest, error)) > 0) {
+ *       if (found == WALK_STRAY) … walk.stray.text …
+ *   }
+ *   if (found < 0) …
+ *
+ * What is found is a name only: that there is a blob, a good link, a tag behind it is the caller's
+ * to see. Something may be removed as soon as it was found.
+ */
+
+#include "lib/base/directory.h"
+#include "lib/store/store.h"
+
+enum walk_result {
+    WALK_FAILED = -1,
+    WALK_END,
+    WALK_FOUND,
+    WALK_STRAY, /* something that does not belong where it is: `stray` is its path */
+};
+
+/* The entries of a directory for each algorithm. */
+struct digest_walk {
+    struct path paths[DIGEST_ALGORITHM_COUNT];
+    unsigned algorithm; /* whose directory it is; the next one's while none is open */
+    struct directory directory;
+};
+
+/* Blobs, in no order. */
+struct blob_walk {
+    const struct store *store;
+    struct digest_walk prefixes; /* the directories of the first two digits */
+    struct directory directory;  /* one of them */
+    char prefix[3];
+    struct path stray;
+};
+
+#define AUTO_BLOB_WALK AUTO(blob_walk_release)
+struct blob_walk blob_walk_begin(const struct store *store);
+enum walk_result blob_walk_next(struct blob_walk *walk, struct digest *out_digest,
+                                struct error *error);
+void blob_walk_release(struct blob_walk *walk);
+
+/* A repository's links of one kind, in no order. */
+struct link_walk {
+    const struct repository *repository;
+    struct digest_walk links;
+    struct path stray;
+};
+
+#define AUTO_LINK_WALK AUTO(link_walk_release)
+struct link_walk link_walk_begin(const struct repository *repository, enum link_kind kind);
+enum walk_result link_walk_next(struct link_walk *walk, struct digest *out_digest,
+                                struct error *error);
+void link_walk_release(struct link_walk *walk);
+
+/* A repository's tags, in the order of their bytes. */
+struct tag_walk {
+    const struct repository *repository;
+    const char *after;
+    bool is_begun;
+    struct names tags;
+    size_t next;
+    struct path stray;
+};
+
+#define AUTO_TAG_WALK AUTO(tag_walk_release)
+/* `after`: begin behind this one; NULL or "": from the start. */
+struct tag_walk tag_walk_begin(const struct repository *repository, const char *after);
+/* The tag is good until the walk is released. */
+enum walk_result tag_walk_next(struct tag_walk *walk, const char **out_tag, struct error *error);
+void tag_walk_release(struct tag_walk *walk);
+
+/* Repositories, in the order of their names' bytes: names that have layers or manifests. */
+struct repository_walk {
+    struct store *store;
+    const char *prefix;
+    const char *after;
+    bool is_begun;
+    struct walk_level *levels; /* one for each directory on the way down */
+    size_t depth;
+    size_t capacity;
+    struct path stray;
+};
+
+#define AUTO_REPOSITORY_WALK AUTO(repository_walk_release)
+/*
+ * `prefix`: "team" for those below it, without `team` itself; "" for all. `after`: as for tags;
+ * nothing is entered that lies wholly before it. Both must outlive the walk.
+ */
+struct repository_walk repository_walk_begin(struct store *store, const char *prefix,
+                                             const char *after);
+enum walk_result repository_walk_next(struct repository_walk *walk,
+                                      struct repository *out_repository, struct error *error);
+void repository_walk_release(struct repository_walk *walk);
+
+/*
+ * The repository name that an entry in the directory of the name `parent` ("": at the top) stands
+ * for. False for what belongs to `parent` itself and for what can be no name.
+ */
+bool walk_child_name(const char *parent, const char *entry, char out_name[NAME_SIZE]);
+
+#endif
