@@ -438,7 +438,7 @@ static void complete(struct configuration *configuration)
     struct store_options *cache = &configuration->registry.proxy.store;
     AUTO_BUFFER struct buffer temporary = BUFFER_INIT;
 
-    buffer_format(&temporary, "%s/_berth/temporary", cache->root);
+    layout_absolute(cache->root, LAYOUT_CACHE_TEMPORARY, &temporary);
     cache->temporary = memory_text(temporary.data);
     cache->minimum_free_space = hosted->minimum_free_space;
     cache->upload_expiry = hosted->upload_expiry;

@@ -368,15 +368,14 @@ static void remove_probes(const struct store *store)
     AUTO_NAMES struct names names = NAMES_INIT;
     struct error ignored;
 
-    if (directory_list(store->root, "_berth", &names, &ignored) <= 0) {
+    if (directory_list(store->root, LAYOUT_OWN, &names, &ignored) <= 0) {
         return;
     }
     for (size_t i = 0; i < names.count; i++) {
-        AUTO_BUFFER struct buffer path = BUFFER_INIT;
-
         if (text_begins(names.names[i], LAYOUT_SETUP_PROBE)) {
-            buffer_format(&path, "_berth/%s", names.names[i]);
-            (void)unlinkat(store->root, path.data, 0);
+            struct path path = layout_below(LAYOUT_OWN, names.names[i]);
+
+            (void)unlinkat(store->root, path.text, 0);
         }
     }
 }

@@ -45,8 +45,7 @@ static bool is_welcome(const struct exchange *exchange)
     if (!given) {
         return false;
     }
-    buffer_format(&path, "%s/%s", exchange->configuration->registry.hosted.root,
-                  LAYOUT_SETUP_TOKEN);
+    layout_absolute(exchange->configuration->registry.hosted.root, LAYOUT_SETUP_TOKEN, &path);
     return file_read(AT_FDCWD, path.data, TOKEN_LIMIT, &token, &ignored) > 0 && token.length > 0 &&
            is_equal(given, &token);
 }
@@ -93,7 +92,7 @@ static void try_link(const struct exchange *exchange, struct buffer *out)
     struct stat status;
 
     id_make(id);
-    buffer_format(&target, "%s/%s", temporary, layout_piece(id).text);
+    layout_absolute(temporary, layout_piece(id).text, &target);
     if (link(file, target.data) == 0) {
         (void)unlink(target.data);
         json_text(out, "body_linked", "yes");

@@ -120,7 +120,7 @@ void sweep_cache(struct store *cache)
         log_warning("what is abandoned in the cache cannot be removed: %s", error.message);
     }
     if (is_due(cache)) {
-        sweep_each(cache, LAYOUT_UPSTREAMS, "/tokens", drop_token);
+        sweep_each(cache, LAYOUT_UPSTREAMS, LAYOUT_TOKENS, drop_token);
         sweep_each(cache, LAYOUT_MEMOS, "", drop_memo);
         sweep_each(cache, LAYOUT_FLIGHTS, "", drop_lock);
     }

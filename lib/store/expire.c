@@ -9,7 +9,6 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/directory.h"
 #include "lib/base/lock.h"
-#include "lib/base/text.h"
 
 /* Sets the file's time to now, creating it, and returns that time: the filesystem's own. */
 static int touch(struct store *store, const char *path, time_t *out_now, struct error *error)
@@ -61,11 +60,10 @@ static bool is_directory(const struct store *store, const char *path)
 static int expire_session(struct store *store, const char *directory, struct error *error)
 {
     AUTO_LOCK struct lock lock = LOCK_INIT;
-    AUTO_BUFFER struct buffer path = BUFFER_INIT;
-    enum lock_result result;
+    struct path path = layout_session_lock(directory);
+    enum lock_result result =
+        lock_take(&lock, (struct file_place){store->temporary, path.text}, LOCK_TRY, error);
 
-    buffer_format(&path, "%s/lock", directory);
-    result = lock_take(&lock, (struct file_place){store->temporary, path.data}, LOCK_TRY, error);
     if (result == LOCK_BUSY) {
         return 0;
     }
@@ -79,7 +77,8 @@ static int expire_session(struct store *store, const char *directory, struct err
 /* Upload sessions, and the fetches of an upstream's blobs, have a lock each. */
 static bool has_locks(const char *directory)
 {
-    return strcmp(directory, LAYOUT_UPLOADS) == 0 || text_begins(directory, LAYOUT_PARTIAL "/");
+    return strcmp(directory, LAYOUT_UPLOADS) == 0 ||
+           strcmp(layout_above(directory).text, LAYOUT_PARTIAL) == 0;
 }
 
 /* One entry that cannot be removed does not keep the others. */
@@ -92,16 +91,15 @@ static int expire_in(struct store *store, const char *directory, time_t before, 
         return -1;
     }
     for (size_t i = 0; i < names.count; i++) {
-        AUTO_BUFFER struct buffer path = BUFFER_INIT;
+        struct path path = layout_below(directory, names.names[i]);
         struct error reason;
         int result;
 
-        buffer_format(&path, "%s/%s", directory, names.names[i]);
-        if (last_change(store, path.data) >= before) {
+        if (last_change(store, path.text) >= before) {
             continue;
         }
-        result = has_locks(directory) ? expire_session(store, path.data, &reason)
-                                      : directory_remove(store->temporary, path.data, &reason);
+        result = has_locks(directory) ? expire_session(store, path.text, &reason)
+                                      : directory_remove(store->temporary, path.text, &reason);
         if (result < 0) {
             *error = reason;
             failed = -1;
@@ -119,10 +117,9 @@ static int expire_partial(struct store *store, time_t before, struct error *erro
         return -1;
     }
     for (size_t i = 0; i < upstreams.count; i++) {
-        AUTO_BUFFER struct buffer path = BUFFER_INIT;
+        struct path path = layout_below(LAYOUT_PARTIAL, upstreams.names[i]);
 
-        buffer_format(&path, LAYOUT_PARTIAL "/%s", upstreams.names[i]);
-        if (expire_in(store, path.data, before, error) < 0) {
+        if (expire_in(store, path.text, before, error) < 0) {
             failed = -1;
         }
     }

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 __attribute__((format(printf, 1, 2))) static struct path path_format(const char *format, ...)
 {
@@ -26,6 +27,18 @@ static const char *link_directory(enum link_kind kind)
 struct path layout_below(const char *directory, const char *entry)
 {
     return path_format("%s/%s", directory, entry);
+}
+
+struct path layout_above(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return path_format("%.*s", slash ? (int)(slash - path) : 0, path);
+}
+
+void layout_absolute(const char *root, const char *path, struct buffer *out)
+{
+    buffer_format(out, "%s/%s", root, path);
 }
 
 struct path layout_blobs(enum digest_algorithm algorithm)
@@ -155,15 +168,26 @@ struct path layout_piece(const char *id)
     return path_format(LAYOUT_PIECES "/%s", id);
 }
 
+struct path layout_session_lock(const char *directory)
+{
+    return path_format("%s/lock", directory);
+}
+
+struct path layout_trial(const char *id)
+{
+    return path_format(LAYOUT_OWN "/trial-%s", id);
+}
+
 struct path layout_setup_probe(const struct digest *token)
 {
-    return path_format("_berth/" LAYOUT_SETUP_PROBE "%s", digest_hex(token));
+    return path_format(LAYOUT_OWN "/" LAYOUT_SETUP_PROBE "%s", digest_hex(token));
 }
 
 struct path layout_origin(const struct digest *digest, const char *upstream)
 {
-    return path_format("_berth/origins/%s/%.2s/%s/%s", digest_algorithm_name(digest->algorithm),
-                       digest_hex(digest), digest_hex(digest), upstream);
+    return path_format(LAYOUT_OWN "/origins/%s/%.2s/%s/%s",
+                       digest_algorithm_name(digest->algorithm), digest_hex(digest),
+                       digest_hex(digest), upstream);
 }
 
 struct path layout_upstream(const char *upstream, const char *what)
@@ -173,7 +197,7 @@ struct path layout_upstream(const char *upstream, const char *what)
 
 struct path layout_token(const char *upstream, const struct digest *key)
 {
-    return path_format(LAYOUT_UPSTREAMS "/%s/tokens/%s", upstream, digest_hex(key));
+    return path_format(LAYOUT_UPSTREAMS "/%s" LAYOUT_TOKENS "/%s", upstream, digest_hex(key));
 }
 
 struct path layout_flight(const struct digest *key)
@@ -188,7 +212,7 @@ struct path layout_memo(const struct digest *key)
 
 struct path layout_slot(const char *host, const char *upstream, unsigned number)
 {
-    return path_format("_berth/slots/%s/%s/%u", host, upstream, number);
+    return path_format(LAYOUT_OWN "/slots/%s/%s/%u", host, upstream, number);
 }
 
 struct path layout_partial(const char *upstream, const struct digest *digest, const char *what)

@@ -19,12 +19,17 @@ struct path {
 
 /* An entry of a directory, of which nothing has been parsed but that it is one. */
 struct path layout_below(const char *directory, const char *entry);
+/* The directory that a path is in. */
+struct path layout_above(const char *path);
+/* A path below a store's root or temporary directory, for those who have neither open. */
+void layout_absolute(const char *root, const char *path, struct buffer *out);
 
 /* Below the root of the store. */
 
 #define LAYOUT_BLOBS "docker/registry/v2/blobs"
 #define LAYOUT_REPOSITORIES "docker/registry/v2/repositories"
 enum { LAYOUT_FIXED_LEVELS = 3 }; /* above these two */
+#define LAYOUT_OWN "_berth"
 #define LAYOUT_LOCKS "_berth/locks"
 #define LAYOUT_DAMAGED "_berth/damaged"
 
@@ -65,6 +70,9 @@ struct path layout_repository_lock(const char *name);
 enum { LAYOUT_LOCK_COUNT = 256 };
 struct path layout_lock(unsigned number);
 
+/* A file by which it is tried whether files can be moved here from the temporary directory. */
+struct path layout_trial(const char *id);
+
 /* For `berth check --setup`: what it shows a worker, a file for the web server to send, and the
  * lock that it tries. */
 #define LAYOUT_SETUP_TOKEN "_berth/setup-token"
@@ -82,8 +90,10 @@ struct path layout_origin(const struct digest *digest, const char *upstream);
 #define LAYOUT_FLIGHTS "_berth/flights"
 #define LAYOUT_MEMOS "_berth/memos"
 #define LAYOUT_CACHE_SWEPT "_berth/swept"
+#define LAYOUT_CACHE_TEMPORARY "_berth/temporary" /* its temporary storage */
 
 /* What all workers know of an upstream: its trouble, its rate limit, its tokens. */
+#define LAYOUT_TOKENS "/tokens" /* below an upstream's directory */
 struct path layout_upstream(const char *upstream, const char *what);
 struct path layout_token(const char *upstream, const struct digest *key);
 
@@ -108,6 +118,8 @@ struct path layout_upload(const char *id);
 struct path layout_upload_data(const char *id);
 struct path layout_upload_state(const char *id);
 struct path layout_upload_lock(const char *id);
+/* The lock in the directory of an upload or of a fetch, whosever it is. */
+struct path layout_session_lock(const char *directory);
 struct path layout_piece(const char *id);
 
 /* `what` is a file in the directory of one fetch, or "" for the directory. */

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -63,17 +62,12 @@ int link_write(struct store *store, const char *path, const struct digest *targe
 
 int link_remove(struct store *store, const char *path, struct sync_set *syncs, struct error *error)
 {
-    struct path directory;
     int removed = file_remove(store->root, path, error);
-    char *slash;
 
     if (removed <= 0) {
         return removed;
     }
     sync_set_add(syncs, path);
-    (void)snprintf(directory.text, sizeof(directory.text), "%s", path);
-    slash = strrchr(directory.text, '/');
-    *slash = '\0';
-    (void)unlinkat(store->root, directory.text, AT_REMOVEDIR);
+    (void)unlinkat(store->root, layout_above(path).text, AT_REMOVEDIR);
     return 1;
 }

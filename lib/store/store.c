@@ -52,7 +52,7 @@ static int try_together(struct store *store, struct error *error)
 
     id_make(id);
     piece = layout_piece(id);
-    (void)snprintf(trial.text, sizeof(trial.text), "_berth/trial-%s", id);
+    trial = layout_trial(id);
     descriptor = file_create(store->temporary, piece.text, error);
     if (descriptor < 0) {
         return -1;
@@ -97,8 +97,8 @@ static int make_skeleton(struct store *store, struct error *error)
         try_together(store, error) < 0) {
         return -1;
     }
-    sync_set_add(&syncs, LAYOUT_BLOBS "/");
-    sync_set_add(&syncs, LAYOUT_REPOSITORIES "/");
+    sync_set_add(&syncs, layout_blobs(DIGEST_SHA256).text);
+    sync_set_add(&syncs, layout_repository("").text);
     if (sync_set_flush(&syncs, error) < 0) {
         return -1;
     }

@@ -61,10 +61,24 @@ TEST_SOURCE = re.compile(r"^tests/.*\.[ch]$")
 SCRIPT = re.compile(r"^(deploy|tests|\.ci)/")
 
 
+# Where things are on disk is known in one place. A URL's "/_berth/" is something else.
+LAYOUT = "lib/store/layout."
+PATH_PARTS = re.compile(r'(^|%s/|[^/\w])_berth\b|docker/registry|\b(_manifests|_layers|_uploads|_referrers|_media_types)\b')
+PATH_MACRO = re.compile(r'\bLAYOUT_\w+\s*"|"\s*LAYOUT_\w+')
+
+TOKEN = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
+
+
+def literals(text):
+    """The string literals with their line numbers, but for those of includes."""
+    for match in TOKEN.finditer(text):
+        number = text.count("\n", 0, match.start()) + 1
+        if match.group(0)[0] == '"' and not re.match(r"\s*#\s*include\b", text.split("\n")[number - 1]):
+            yield number, match.group(0)[1:-1]
+
+
 def code_only(text):
     """The text without comments and without what is inside of string and character literals; lines stay lines."""
-    token = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
-
     def blank(match):
         found = match.group(0)
         if found[0] == "/":
@@ -73,7 +87,7 @@ def code_only(text):
     lines = text.split("\n")
     includes = {n: line for n, line in enumerate(lines) if re.match(r"\s*#\s*include\b", line)}
     # Includes are code, their quotes hold a path; they get out of the way while literals are blanked.
-    stripped = token.sub(blank, "\n".join("#include" if n in includes else line for n, line in enumerate(lines)))
+    stripped = TOKEN.sub(blank, "\n".join("#include" if n in includes else line for n, line in enumerate(lines)))
     result = stripped.split("\n")
     for n, line in includes.items():
         if result[n] == "#include":
@@ -140,11 +154,19 @@ class Lint:
         if len(lines) > FILE_LINES:
             self.fault(path, FILE_LINES, f"{len(lines)} lines; a file has {FILE_LINES} at most")
         self.check_functions(path, code)
+        if SOURCE.match(path) and not path.startswith(LAYOUT):
+            self.check_paths(path, text, code)
         for number, line in enumerate(code, 1):
             self.check_banned(path, number, line)
             if SOURCE.match(path):
                 self.check_include(path, number, line)
                 self.check_rooms(path, number, line)
+
+    def check_paths(self, path, text, code):
+        found = [number for number, literal in literals(text) if PATH_PARTS.search(literal)]
+        found += [number for number, line in enumerate(code, 1) if PATH_MACRO.search(line)]
+        for number in sorted(set(found)):
+            self.fault(path, number, "a path of the store is made here; only lib/store/layout makes paths")
 
     def check_include(self, path, number, line):
         match = re.match(r'\s*#\s*include\s*"([^"]+)"', line)

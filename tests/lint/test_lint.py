@@ -83,6 +83,16 @@ RULES = [
     ("cJSON: cJSON", "lib/oci/name.c", "return text", "cJSON *json;\n    return text"),
     ("flock(: flock", "fcgi/main.c", "return name", "flock(0, 2);\n    return name"),
     ("file_make_parents: a directory made ahead", "fcgi/main.c", "return name", "file_make_parents(0, 0, 0);\n    return name"),
+    ("only lib/store/layout makes paths", "lib/oci/name.c", "return text", "text_length(\"_berth/x\");\n    return text"),
+    ("only lib/store/layout makes paths", "lib/oci/name.c", "return text",
+     "text_length(\"%s/_berth/temporary\");\n    return text"),
+    ("only lib/store/layout makes paths", "fcgi/main.c", "return name",
+     "name_check(\"docker/registry/v2\");\n    return name"),
+    ("only lib/store/layout makes paths", "fcgi/main.c", "return name", "name_check(\"x/_layers\");\n    return name"),
+    ("only lib/store/layout makes paths", "fcgi/main.c", "return name",
+     "name_check(\"%s/_manifests/%s\");\n    return name"),
+    ("only lib/store/layout makes paths", "fcgi/main.c", "return name",
+     "name_check(LAYOUT_BLOBS \"/sha256\");\n    return name"),
     ("first line is not", "lib/oci/name.c", HEAD, ""),
     ("name_long has 61 lines", "lib/oci/name.c", "return text_length(name) > 255;\n}\n",
      "return text_length(name) > 255;\n}\n" + function("name_long", 61)),
@@ -108,6 +118,13 @@ def test_accepts_what_is_at_the_limit(tree):
     replace(tree, "lib/oci/name.c", "return text_length(name) > 255;\n}\n",
             "return text_length(name) > 255;\n}\n" + function("name_long", 60) +
             function("name_many", 5, "int count, int b, int (*c)(int, int), int d, int e"))
+    checked = rules(tree)
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_paths_may_stand_where_they_belong_and_in_comments_and_urls(tree):
+    write(tree, "lib/store/layout.c", HEAD + "const char *root = \"docker/registry/v2/_layers\";\n")
+    replace(tree, "lib/oci/name.c", "return text", "text_length(\"/v2/_berth/setup\"); /* \"_berth/x\" */\n    return text")
     checked = rules(tree)
     assert checked.returncode == 0, checked.stdout
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/base/buffer.h"
 #include "lib/store/layout.h"
 
 #define HEX "ab3456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0"
@@ -20,7 +21,10 @@ static void is_the_layout_of_distribution(void **state)
     (void)state;
     assert_string_equal(layout_blob(&small).text, ROOT "blobs/sha256/ab/" HEX "/data");
     assert_string_equal(layout_blob(&large).text, ROOT "blobs/sha512/ab/" LONG "/data");
+    assert_string_equal(layout_blobs(DIGEST_SHA512).text, ROOT "blobs/sha512");
     assert_string_equal(layout_repository("team/app").text, ROOT "repositories/team/app");
+    assert_string_equal(layout_layers("team/app").text, APP "_layers");
+    assert_string_equal(layout_manifests("team/app").text, APP "_manifests");
     assert_string_equal(layout_links("team/app", LINK_LAYER, DIGEST_SHA256).text,
                         APP "_layers/sha256");
     assert_string_equal(layout_links("team/app", LINK_REVISION, DIGEST_SHA512).text,
@@ -58,6 +62,19 @@ static void uploads_are_in_the_temporary_directory(void **state)
     assert_string_equal(layout_upload_state("id").text, "uploads/id/state");
     assert_string_equal(layout_upload_lock("id").text, "uploads/id/lock");
     assert_string_equal(layout_piece("id").text, "pieces/id");
+}
+
+static void paths_are_taken_apart_and_put_together(void **state)
+{
+    AUTO_BUFFER struct buffer absolute = BUFFER_INIT;
+
+    (void)state;
+    assert_string_equal(layout_above("a/b/c").text, "a/b");
+    assert_string_equal(layout_above("a").text, "");
+    assert_string_equal(layout_below("a/b", "c").text, "a/b/c");
+    assert_string_equal(layout_session_lock("uploads/id").text, "uploads/id/lock");
+    layout_absolute("/srv/registry", layout_trial("id").text, &absolute);
+    assert_string_equal(absolute.data, "/srv/registry/_berth/trial-id");
 }
 
 static void the_longest_names_fit(void **state)
@@ -106,6 +123,7 @@ int main(void)
         cmocka_unit_test(is_the_layout_of_distribution),
         cmocka_unit_test(what_is_ours_begins_with_an_underscore),
         cmocka_unit_test(uploads_are_in_the_temporary_directory),
+        cmocka_unit_test(paths_are_taken_apart_and_put_together),
         cmocka_unit_test(the_longest_names_fit),
         cmocka_unit_test(repositories_spread_over_the_locks),
     };
