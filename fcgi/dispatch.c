@@ -80,8 +80,9 @@ static int find_repository(struct exchange *exchange, bool may_wait, struct erro
 {
     const struct request *request = exchange->request;
     AUTO_BUFFER struct buffer name = BUFFER_INIT;
-    AUTO_BUFFER struct buffer namespace = BUFFER_INIT;
-    struct lookup lookup = {.via = request_parameter(request, "HTTP_VIA"),
+    const char *namespace = request_query(request, "ns");
+    struct lookup lookup = {.namespace = namespace,
+                            .via = request_parameter(request, "HTTP_VIA"),
                             .own_host = request_parameter(request, "HTTP_HOST"),
                             .is_push = is_push(exchange),
                             .may_wait = may_wait};
@@ -89,17 +90,13 @@ static int find_repository(struct exchange *exchange, bool may_wait, struct erro
     if (exchange->route.kind == ROUTE_BASE || exchange->route.kind == ROUTE_CATALOG) {
         return 0;
     }
-    if (request_query(request, "ns", 0, &namespace, error) < 0) {
-        return -1;
-    }
     add_namespace(request, exchange->route.name, &name);
     lookup.name = name.data;
-    lookup.namespace = namespace.data;
     if (registry_find(exchange->registry, &lookup, &exchange->source, error) < 0) {
         return -1;
     }
-    if (exchange->source.is_proxied && namespace.length > 0) {
-        response_header(&exchange->response, "OCI-Namespace", "%s", namespace.data);
+    if (exchange->source.is_proxied && namespace && *namespace) {
+        response_header(&exchange->response, "OCI-Namespace", "%s", namespace);
     }
     return 0;
 }
@@ -108,6 +105,9 @@ static int handle(struct exchange *exchange, bool may_wait, struct error *error)
 {
     const char *method = exchange->request->method;
 
+    if (exchange->request->is_malformed) {
+        return error_set(error, ERROR_REQUEST_INVALID, "an escape in the request is malformed");
+    }
     if (!route_parse(exchange->request->path.data, &exchange->route)) {
         return error_set(error, ERROR_NOT_FOUND, "there is no such endpoint");
     }

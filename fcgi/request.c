@@ -33,22 +33,29 @@ const char *request_target(const struct request *request)
     return target ? target : "-";
 }
 
-/* The path, decoded once. REQUEST_URI is what the client sent; what web servers make of it for
- * PATH_INFO differs from one to the next. */
-static void read_path(struct request *request)
+/* REQUEST_URI's path and query are taken from nowhere else, also where it has no query. */
+static void read_target(struct request *request)
 {
     const char *target = request_parameter(request, "REQUEST_URI");
     const char *name = request_parameter(request, "SCRIPT_NAME");
     const char *info = request_parameter(request, "PATH_INFO");
+    const char *query = request_parameter(request, "QUERY_STRING");
+    bool is_good = true;
 
     if (target) {
-        if (!text_percent_decode(target, strcspn(target, "?"), &request->path)) {
-            buffer_clear(&request->path);
-        }
-        return;
+        size_t length = strcspn(target, "?");
+
+        is_good = text_percent_decode(target, length, &request->path);
+        query = target[length] == '?' ? target + length + 1 : NULL;
+    } else {
+        buffer_add_text(&request->path, name ? name : "");
+        buffer_add_text(&request->path, info ? info : "");
     }
-    buffer_add_text(&request->path, name ? name : "");
-    buffer_add_text(&request->path, info ? info : "");
+    if (!query_parse(&request->query, query ? query : "") || !is_good) {
+        request->is_malformed = true;
+        buffer_clear(&request->path);
+        query_release(&request->query);
+    }
 }
 
 static void read_id(struct request *request)
@@ -87,15 +94,13 @@ static void read_length(struct request *request)
 void request_begin(struct request *request, struct FCGX_Request *fastcgi)
 {
     const char *method;
-    const char *query;
 
-    *request = (struct request){.fastcgi = fastcgi, .path = BUFFER_INIT, .body_descriptor = -1};
+    *request = (struct request){
+        .fastcgi = fastcgi, .path = BUFFER_INIT, .query = QUERY_INIT, .body_descriptor = -1};
     (void)clock_gettime(CLOCK_MONOTONIC, &request->arrived);
     method = request_parameter(request, "REQUEST_METHOD");
-    query = request_parameter(request, "QUERY_STRING");
     request->method = method ? method : "-";
-    request->query = query ? query : "";
-    read_path(request);
+    read_target(request);
     read_id(request);
     read_length(request);
 }
@@ -105,31 +110,12 @@ void request_end(struct request *request)
     cleanup_close(&request->body_descriptor);
     request->body_descriptor = -1;
     buffer_release(&request->path);
+    query_release(&request->query);
 }
 
-int request_query(const struct request *request, const char *name, unsigned n, struct buffer *out,
-                  struct error *error)
+const char *request_query(const struct request *request, const char *name)
 {
-    const char *cursor = request->query;
-    size_t name_length = strlen(name);
-
-    while (*cursor) {
-        size_t length = strcspn(cursor, "&");
-        const char *value = cursor + name_length + 1;
-
-        if (length > name_length && strncmp(cursor, name, name_length) == 0 &&
-            cursor[name_length] == '=' && n-- == 0) {
-            buffer_clear(out);
-            if (!text_percent_decode(value, length - name_length - 1, out)) {
-                return error_set(error, ERROR_REQUEST_INVALID, "the parameter '%s' is malformed",
-                                 name);
-            }
-            return 1;
-        }
-        cursor += length;
-        cursor += *cursor == '&';
-    }
-    return 0;
+    return query_value(&request->query, name, 0);
 }
 
 static ssize_t read_body_file(struct request *request, void *bytes, size_t size,

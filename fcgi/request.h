@@ -6,6 +6,11 @@
  * One HTTP request, as a web server hands it over: through FastCGI, or through the environment and
  * standard input of a plain CGI process.
  *
+ * What is asked for stands in REQUEST_URI, path and query, as the client sent it. It is taken apart
+ * once, when the request begins. What web servers make of it besides (PATH_INFO, QUERY_STRING)
+ * differs from one to the next and from one pass to the next (nginx empties QUERY_STRING when it
+ * makes another request of a request): that is read only where there is no REQUEST_URI at all.
+ *
  * The body comes through the connection, or lies in a file that the web server has written before
  * (BERTH_BODY_FILE). Its length is known in advance unless it is streamed in chunks.
  */
@@ -17,15 +22,17 @@
 
 #include "lib/base/buffer.h"
 #include "lib/base/error.h"
+#include "lib/http/query.h"
 
 struct FCGX_Request;
 
 struct request {
     struct FCGX_Request *fastcgi; /* NULL: plain CGI */
     const char *method;
-    struct buffer path; /* decoded; "" if it was malformed */
-    const char *query;  /* as it came */
-    char id[64];        /* for the log and the answer */
+    struct buffer path; /* decoded */
+    struct query query;
+    bool is_malformed; /* an escape of path or query is broken: both are empty */
+    char id[64];       /* for the log and the answer */
     struct timespec arrived;
     bool has_length;
     uint64_t length;       /* bytes of the body, if known */
@@ -44,12 +51,8 @@ const char *request_parameter(const struct request *request, const char *name);
 /* The path as the client sent it, for the log. */
 const char *request_target(const struct request *request);
 
-/*
- * The decoded value of a query parameter; the n-th one of that name, from 0. 1; 0 if there is none;
- * -1, ERROR_REQUEST_INVALID, for a broken escape.
- */
-int request_query(const struct request *request, const char *name, unsigned n, struct buffer *out,
-                  struct error *error);
+/* The value of a query parameter, decoded: the first one of that name. NULL if there is none. */
+const char *request_query(const struct request *request, const char *name);
 
 /*
  * Reads some of the body. More than 0 bytes; 0 only when all of it has come; -1, with

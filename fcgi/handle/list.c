@@ -15,55 +15,43 @@ enum {
     REFERRERS_LIMIT = 1000,
 };
 
-/* The query parameters that a list is paged by. */
-struct paging {
-    struct page page;
-    struct buffer last;
-};
-
-static void paging_release(struct paging *paging)
-{
-    buffer_release(&paging->last);
-}
-
-#define PAGING_INIT                                                                                \
-    {                                                                                              \
-        .last = BUFFER_INIT                                                                        \
-    }
-#define AUTO_PAGING AUTO(paging_release)
-
 /* `n` and `last`; `limit` is both the standard and the maximum of `n`. */
-static int read_paging(const struct exchange *exchange, size_t limit, struct paging *out,
-                       struct error *error)
+static int read_page(const struct exchange *exchange, size_t limit, struct page *out,
+                     struct error *error)
 {
-    AUTO_BUFFER struct buffer count = BUFFER_INIT;
+    const char *count = request_query(exchange->request, "n");
+    const char *last = request_query(exchange->request, "last");
     uint64_t number = limit;
-    int given = request_query(exchange->request, "n", 0, &count, error);
 
-    if (given < 0) {
-        return -1;
-    }
-    if (given && !text_number(count.data, count.length, &number)) {
+    if (count && !text_number(count, strlen(count), &number)) {
         return error_set(error, ERROR_REQUEST_INVALID, "n is not a number");
     }
-    if (request_query(exchange->request, "last", 0, &out->last, error) < 0) {
-        return -1;
-    }
-    out->page.last = out->last.data;
-    out->page.limit = number < limit ? (size_t)number : limit;
+    out->last = last ? last : "";
+    out->limit = number < limit ? (size_t)number : limit;
     return 0;
 }
 
-/* RFC 8288: where the next page is. `path` begins with a slash; `more` are further parameters. */
-static void link_header(struct exchange *exchange, const struct paging *paging, const char *last,
-                        const char *more)
+/* A parameter of this request that is true of the next page, too. */
+static void keep_parameter(const struct exchange *exchange, const char *name, struct buffer *target)
+{
+    const char *value = request_query(exchange->request, name);
+
+    if (value) {
+        buffer_format(target, "&%s=", name);
+        text_percent_encode(value, target);
+    }
+}
+
+/* RFC 8288: where the next page of the same list is. */
+static void link_header(struct exchange *exchange, const struct page *page, const char *last)
 {
     AUTO_BUFFER struct buffer target = BUFFER_INIT;
 
-    buffer_add_text(&target, exchange->request->path.data);
-    buffer_format(&target, "?n=%zu&last=", paging->page.limit);
+    text_percent_encode(exchange->request->path.data, &target);
+    buffer_format(&target, "?n=%zu&last=", page->limit);
     text_percent_encode(last, &target);
-    buffer_add_text(&target, more);
+    keep_parameter(exchange, "ns", &target);
+    keep_parameter(exchange, "artifactType", &target);
     response_header(&exchange->response, "Link", "<%s>; rel=\"next\"", target.data);
 }
 
@@ -77,7 +65,7 @@ static void add_names(struct buffer *out, const char *key, const struct names *n
 }
 
 /* What tag list and catalog have in common. `more`: 1, 0, or -1 for a failure to pass on. */
-static int answer_names(struct exchange *exchange, const struct paging *paging, const char *key,
+static int answer_names(struct exchange *exchange, const struct page *page, const char *key,
                         const struct names *names, int more)
 {
     struct response *response = &exchange->response;
@@ -94,7 +82,7 @@ static int answer_names(struct exchange *exchange, const struct paging *paging, 
     add_names(&response->bytes, key, names);
     json_close_object(&response->bytes);
     if (more && names->count > 0) {
-        link_header(exchange, paging, names->names[names->count - 1], "");
+        link_header(exchange, page, names->names[names->count - 1]);
     }
     return 0;
 }
@@ -102,26 +90,24 @@ static int answer_names(struct exchange *exchange, const struct paging *paging, 
 int handle_tags_get(struct exchange *exchange, struct error *error)
 {
     AUTO_NAMES struct names names = NAMES_INIT;
-    AUTO_PAGING struct paging paging = PAGING_INIT;
+    struct page page = {.last = NULL};
 
-    if (read_paging(exchange, TAGS_LIMIT, &paging, error) < 0) {
+    if (read_page(exchange, TAGS_LIMIT, &page, error) < 0) {
         return -1;
     }
-    return answer_names(exchange, &paging, "tags", &names,
-                        source_list_tags(&exchange->source, &paging.page, &names, error));
+    return answer_names(exchange, &page, "tags", &names,
+                        source_list_tags(&exchange->source, &page, &names, error));
 }
 
 int handle_catalog_get(struct exchange *exchange, struct error *error)
 {
     AUTO_NAMES struct names names = NAMES_INIT;
-    AUTO_PAGING struct paging paging = PAGING_INIT;
     struct catalog_query query = {.prefix = ""};
 
-    if (read_paging(exchange, CATALOG_LIMIT, &paging, error) < 0) {
+    if (read_page(exchange, CATALOG_LIMIT, &query.page, error) < 0) {
         return -1;
     }
-    query.page = paging.page;
-    return answer_names(exchange, &paging, "repositories", &names,
+    return answer_names(exchange, &query.page, "repositories", &names,
                         catalog_list(&exchange->registry->hosted, &query, &names, error));
 }
 
@@ -135,31 +121,20 @@ static void open_index(struct buffer *out)
 
 int handle_referrers_get(struct exchange *exchange, struct error *error)
 {
-    AUTO_BUFFER struct buffer type = BUFFER_INIT;
     AUTO_BUFFER struct buffer list = BUFFER_INIT;
-    AUTO_BUFFER struct buffer parameters = BUFFER_INIT;
-    AUTO_PAGING struct paging paging = PAGING_INIT;
     struct response *response = &exchange->response;
-    struct referrers_query query = {.artifact_type = NULL};
+    struct referrers_query query = {.artifact_type =
+                                        request_query(exchange->request, "artifactType")};
     struct digest last;
-    int filtered;
     int more;
 
     if (digest_parse(&query.subject, exchange->route.last, error) < 0 ||
-        read_paging(exchange, REFERRERS_LIMIT, &paging, error) < 0) {
+        read_page(exchange, REFERRERS_LIMIT, &query.page, error) < 0) {
         return -1;
     }
-    filtered = request_query(exchange->request, "artifactType", 0, &type, error);
-    if (filtered < 0) {
-        return -1;
-    }
-    if (filtered) {
-        query.artifact_type = type.data;
-        buffer_add_text(&parameters, "&artifactType=");
-        text_percent_encode(type.data, &parameters);
+    if (query.artifact_type) {
         response_header(response, "OCI-Filters-Applied", "artifactType");
     }
-    query.page = paging.page;
     more = source_list_referrers(&exchange->source, &query, &list, &last, error);
     if (more < 0) {
         return -1;
@@ -171,7 +146,7 @@ int handle_referrers_get(struct exchange *exchange, struct error *error)
     response->body = BODY_BYTES;
     response_content_header(response, "Content-Type", MEDIA_TYPE_OCI_INDEX);
     if (more) {
-        link_header(exchange, &paging, last.text, parameters.data);
+        link_header(exchange, &query.page, last.text);
     }
     return 0;
 }

@@ -81,19 +81,17 @@ static int add_tag(struct tags *tags, const char *name, struct error *error)
 
 static int read_tags(const struct exchange *exchange, struct tags *out, struct error *error)
 {
-    AUTO_BUFFER struct buffer value = BUFFER_INIT;
-    int given;
+    const char *tag;
 
     if (!is_digest(exchange->route.last) && add_tag(out, exchange->route.last, error) < 0) {
         return -1;
     }
-    for (unsigned i = 0; (given = request_query(exchange->request, "tag", i, &value, error)) > 0;
-         i++) {
-        if (add_tag(out, value.data, error) < 0) {
+    for (unsigned i = 0; (tag = query_value(&exchange->request->query, "tag", i)); i++) {
+        if (add_tag(out, tag, error) < 0) {
             return -1;
         }
     }
-    return given;
+    return 0;
 }
 
 /* The digest that the bytes are stored under; checked if the client named it. */

@@ -126,19 +126,15 @@ static void add_body(const struct exchange *exchange, struct buffer *out)
 }
 
 /* A file for the web server to send by itself, as it sends blobs. */
-static int send_probe(struct exchange *exchange, struct error *error)
+static void send_probe(struct exchange *exchange)
 {
     const struct registry_options *options = &exchange->configuration->registry;
     struct response *response = &exchange->response;
     const char *token = request_parameter(exchange->request, "HTTP_BERTH_SETUP");
-    AUTO_BUFFER struct buffer store = BUFFER_INIT;
+    const char *store = request_query(exchange->request, "store");
+    bool is_cache = store && strcmp(store, "proxy") == 0;
     struct digest digest;
-    bool is_cache;
 
-    if (request_query(exchange->request, "store", 0, &store, error) < 0) {
-        return -1;
-    }
-    is_cache = strcmp(store.data, "proxy") == 0;
     response->body = BODY_FILE;
     response->store = is_cache ? "proxy" : "registry";
     response->root = is_cache ? options->proxy.store.root : options->hosted.root;
@@ -146,7 +142,6 @@ static int send_probe(struct exchange *exchange, struct error *error)
     buffer_add_text(&response->target, layout_setup_probe(&digest).text);
     response_content_header(response, "Content-Type", "application/octet-stream");
     response_content_header(response, "Cache-Control", "no-store");
-    return 0;
 }
 
 static void describe(struct exchange *exchange)
@@ -174,7 +169,8 @@ int handle_setup(struct exchange *exchange, struct error *error)
     }
     if (strcmp(method, "GET") == 0 && !exchange->obstacle &&
         response_can_hand_over(exchange->request) && is_welcome(exchange)) {
-        return send_probe(exchange, error);
+        send_probe(exchange);
+        return 0;
     }
     return error_set(error, ERROR_NOT_FOUND, "there is no such endpoint");
 }

@@ -41,13 +41,9 @@ static int created(struct exchange *exchange, const struct digest *digest)
 static int query_digest(const struct exchange *exchange, const char *name, struct digest *out,
                         struct error *error)
 {
-    AUTO_BUFFER struct buffer value = BUFFER_INIT;
-    int given = request_query(exchange->request, name, 0, &value, error);
+    const char *value = request_query(exchange->request, name);
 
-    if (given <= 0) {
-        return given;
-    }
-    return digest_parse(out, value.data, error) < 0 ? -1 : 1;
+    return !value ? 0 : digest_parse(out, value, error) < 0 ? -1 : 1;
 }
 
 /* What a body will take of the disk: one that the web server has written is there already. */
@@ -158,19 +154,16 @@ static int take_body(struct exchange *exchange, struct upload *upload, struct er
 /* Mounts from the repository that the client names, or from any that has the blob. 1, 0, -1. */
 static int mount(struct exchange *exchange, const struct digest *digest, struct error *error)
 {
-    AUTO_BUFFER struct buffer from = BUFFER_INIT;
+    const char *from = request_query(exchange->request, "from");
     struct repository from_repository = {.store = exchange->source.repository.store};
     struct blob blob;
-    int found = request_query(exchange->request, "from", 0, &from, error);
+    int found = 1;
 
-    if (found < 0) {
-        return -1;
-    }
-    if (found && !name_is_valid(from.data)) {
+    if (from && !name_is_valid(from)) {
         return 0;
     }
-    if (found) {
-        (void)snprintf(from_repository.name, sizeof(from_repository.name), "%s", from.data);
+    if (from) {
+        (void)snprintf(from_repository.name, sizeof(from_repository.name), "%s", from);
     } else {
         struct catalog_search search = {
             .near = exchange->source.repository.name, .prefix = "", .digest = *digest};
@@ -185,15 +178,11 @@ static int mount(struct exchange *exchange, const struct digest *digest, struct 
 
 static int start_session(struct exchange *exchange, struct upload *upload, struct error *error)
 {
-    AUTO_BUFFER struct buffer name = BUFFER_INIT;
+    const char *name = request_query(exchange->request, "digest-algorithm");
     enum digest_algorithm algorithm = DIGEST_SHA256;
     struct error expiry;
-    int given = request_query(exchange->request, "digest-algorithm", 0, &name, error);
 
-    if (given < 0) {
-        return -1;
-    }
-    if (given && !digest_algorithm_parse(name.data, &algorithm)) {
+    if (name && !digest_algorithm_parse(name, &algorithm)) {
         return error_set(error, ERROR_DIGEST_INVALID,
                          "the digest algorithm is not supported: use sha256 or sha512");
     }

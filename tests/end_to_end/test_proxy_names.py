@@ -87,6 +87,37 @@ def test_containerd_names_the_registry_by_ns(hub):
     assert len(docker.asked("/manifests/")) == 1, "one cache"
 
 
+def test_what_takes_long_comes_by_ns_too(site, upstream):
+    """nginx sends what is growing in a second pass, for which it empties QUERY_STRING."""
+    layer = content.noise(2_000_000)
+    upstream.add_image("slow/app", "1", [layer])
+    upstream.when(lambda reply, _: setattr(reply, "rate", 1_000_000), path="/blobs/", method="GET")
+    answer = site.client.get(f"/v2/slow/app/blobs/{content.digest(layer)}?ns={upstream.alias}")
+    assert (answer.status, answer["Content-Length"]) == (200, str(len(layer))), answer
+    assert answer.body == layer
+    assert answer["OCI-Namespace"] == upstream.alias
+
+
+@pytest.mark.parametrize("parameter", ["ns=up0", "ns=%75p0&x=1"])
+def test_the_next_page_of_tags_is_of_the_same_registry(site, parameter):
+    upstream = site.upstreams[0]
+    for tag in ("a", "b", "c"):
+        upstream.add_image("paged/app", tag)
+    target, seen = f"/v2/paged/app/tags/list?n=1&{parameter}", []
+    while target:
+        answer = site.client.get(target)
+        assert answer.status == 200, answer
+        seen += answer.json()["tags"]
+        target = answer.link()
+    assert seen == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("target", ["/v2/app/tags/list?n=%zz", "/v2/app/tags/list?%00=1", "/v2/app/manifests/1?ns=%4", "/v2/%", "/v2/a%0/tags/list"])
+def test_a_broken_escape_is_a_bad_request(site, target):
+    answer = site.client.get(target)
+    assert answer.status == 400 and answer.codes(), answer
+
+
 def test_ns_may_be_an_alias_or_the_address_of_one(hub):
     site, _ = hub
     upstream = site.take()

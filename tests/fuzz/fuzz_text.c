@@ -3,7 +3,6 @@
 
 #include <errno.h>
 
-#include "fcgi/request.h"
 #include "lib/base/text.h"
 
 static bool has_control(const char *text, size_t length)
@@ -87,27 +86,6 @@ static void check_hex(const uint8_t *data, size_t size)
     free(hex);
 }
 
-static void check_query(const char *query)
-{
-    static const char *const names[] = {"n", "last", "digest", "artifactType", "tag"};
-    struct request request = {.query = query};
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-        AUTO_BUFFER struct buffer value = BUFFER_INIT;
-        struct error error = ERROR_INIT;
-        int result = 1;
-
-        for (unsigned n = 0; result > 0; n++) {
-            result = request_query(&request, names[i], n, &value, &error);
-            CHECK(result >= -1 && result <= 1);
-            CHECK(result <= 0 || !has_control(value.data, value.length));
-            CHECK(result <= 0 || strstr(query, names[i]));
-            CHECK(result >= 0 || error.code == ERROR_REQUEST_INVALID);
-            CHECK(n <= strlen(query));
-        }
-    }
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char *text;
@@ -119,7 +97,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_percent(text);
     check_items(text);
     check_numbers(text);
-    check_query(text);
     if (size > 0) {
         check_hex(data, size);
     }
