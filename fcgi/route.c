@@ -2,19 +2,9 @@
 #include "fcgi/route.h"
 
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "lib/base/text.h"
-
-/* Copies a part of the path; what does not fit cannot be valid either and becomes "". */
-static void copy_part(char *out, size_t size, const char *begin, size_t length)
-{
-    if (length >= size) {
-        length = 0;
-    }
-    (void)snprintf(out, size, "%.*s", (int)length, begin);
-}
 
 /* The name is everything in front; it may itself contain words such as "blobs". */
 static const struct {
@@ -48,8 +38,8 @@ static bool parse_repository_path(const char *rest, struct route *out)
             continue;
         }
         out->kind = endpoints[i].kind;
-        copy_part(out->name, sizeof(out->name), rest, (size_t)(last - rest) - strlen(marker));
-        copy_part(out->last, sizeof(out->last), last, strlen(last));
+        (void)text_copy(out->name, sizeof(out->name), rest, (size_t)(last - rest) - strlen(marker));
+        (void)text_copy(out->reference, sizeof(out->reference), last, strlen(last));
         if (out->kind == ROUTE_UPLOAD && !*last) {
             out->kind = ROUTE_UPLOADS;
         }
@@ -86,8 +76,8 @@ bool route_parse(const char *path, struct route *out_route)
     /* Some clients post to ".../blobs/uploads". */
     if (ends_with(path + 1, path + strlen(path), "/blobs/uploads")) {
         route.kind = ROUTE_UPLOADS;
-        copy_part(route.name, sizeof(route.name), path + 1,
-                  strlen(path + 1) - strlen("/blobs/uploads"));
+        (void)text_copy(route.name, sizeof(route.name), path + 1,
+                        strlen(path + 1) - strlen("/blobs/uploads"));
         *out_route = route;
         return true;
     }

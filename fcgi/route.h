@@ -22,8 +22,8 @@ enum route_kind {
 
 struct route {
     enum route_kind kind;
-    char name[NAME_SIZE]; /* as it came, not checked; empty when it was too long for a name */
-    char last[192];       /* digest, tag or id, not checked; empty when it was too long for one */
+    char name[NAME_SIZE]; /* as it came, not checked; empty when there is none or it is too long */
+    char reference[192];  /* digest, tag or id, not checked; empty when it was too long for one */
 };
 
 /* `path` is decoded. False if no endpoint looks like this. */

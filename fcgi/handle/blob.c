@@ -38,7 +38,7 @@ int handle_blob_get(struct exchange *exchange, struct error *error)
     struct proxy_blob blob;
     int found;
 
-    if (digest_parse(&request.digest, exchange->route.last, error) < 0) {
+    if (digest_parse(&request.digest, exchange->route.reference, error) < 0) {
         return -1;
     }
     found = source_get_blob(&exchange->source, &request, &blob, error);
@@ -68,7 +68,7 @@ int handle_blob_delete(struct exchange *exchange, struct error *error)
     struct digest digest;
     int removed;
 
-    if (digest_parse(&digest, exchange->route.last, error) < 0) {
+    if (digest_parse(&digest, exchange->route.reference, error) < 0) {
         return -1;
     }
     removed = blob_unlink(&exchange->source.repository, &digest, error);

@@ -128,7 +128,7 @@ int handle_referrers_get(struct exchange *exchange, struct error *error)
     struct digest last;
     int more;
 
-    if (digest_parse(&query.subject, exchange->route.last, error) < 0 ||
+    if (digest_parse(&query.subject, exchange->route.reference, error) < 0 ||
         read_page(exchange, REFERRERS_LIMIT, &query.page, error) < 0) {
         return -1;
     }

@@ -24,7 +24,7 @@ int handle_manifest_get(struct exchange *exchange, struct error *error)
     AUTO_STORED_MANIFEST struct stored_manifest manifest = STORED_MANIFEST_INIT;
     struct response *response = &exchange->response;
     int found =
-        source_get_manifest(&exchange->source, exchange->route.last,
+        source_get_manifest(&exchange->source, exchange->route.reference,
                             strcmp(exchange->request->method, "HEAD") == 0, &manifest, error);
 
     if (found <= 0) {
@@ -35,8 +35,8 @@ int handle_manifest_get(struct exchange *exchange, struct error *error)
     }
     handle_digest_headers(exchange, &manifest.digest);
     response_content_header(response, "Cache-Control", "%s",
-                            is_digest(exchange->route.last) ? "max-age=31536000, immutable"
-                                                            : "no-cache");
+                            is_digest(exchange->route.reference) ? "max-age=31536000, immutable"
+                                                                 : "no-cache");
     if (handle_not_modified(exchange, &manifest.digest)) {
         return 0;
     }
@@ -83,7 +83,8 @@ static int read_tags(const struct exchange *exchange, struct tags *out, struct e
 {
     const char *tag;
 
-    if (!is_digest(exchange->route.last) && add_tag(out, exchange->route.last, error) < 0) {
+    if (!is_digest(exchange->route.reference) &&
+        add_tag(out, exchange->route.reference, error) < 0) {
         return -1;
     }
     for (unsigned i = 0; (tag = query_value(&exchange->request->query, "tag", i)); i++) {
@@ -100,7 +101,8 @@ static int find_digest(const struct exchange *exchange, const struct buffer *bod
 {
     struct digest named = {.algorithm = DIGEST_SHA256};
 
-    if (is_digest(exchange->route.last) && digest_parse(&named, exchange->route.last, error) < 0) {
+    if (is_digest(exchange->route.reference) &&
+        digest_parse(&named, exchange->route.reference, error) < 0) {
         return -1;
     }
     digest_of(named.algorithm, body->data, body->length, out);
@@ -167,7 +169,7 @@ int handle_manifest_put(struct exchange *exchange, struct error *error)
 
 int handle_manifest_delete(struct exchange *exchange, struct error *error)
 {
-    const char *reference = exchange->route.last;
+    const char *reference = exchange->route.reference;
     struct digest digest;
     int removed;
 

@@ -261,11 +261,11 @@ int handle_upload_get(struct exchange *exchange, struct error *error)
 {
     uint64_t size;
 
-    if (upload_status(&exchange->source.repository, exchange->route.last, &size, error) < 0) {
+    if (upload_status(&exchange->source.repository, exchange->route.reference, &size, error) < 0) {
         return -1;
     }
     exchange->response.status = 204;
-    session_headers(exchange, exchange->route.last, size);
+    session_headers(exchange, exchange->route.reference, size);
     return 0;
 }
 
@@ -275,7 +275,7 @@ int handle_upload_patch(struct exchange *exchange, struct error *error)
     uint64_t size;
 
     if (source_check_writable(&exchange->source, 0, error) < 0 ||
-        upload_open(&upload, &exchange->source.repository, exchange->route.last, error) < 0 ||
+        upload_open(&upload, &exchange->source.repository, exchange->route.reference, error) < 0 ||
         take_body(exchange, &upload, error) < 0) {
         return -1;
     }
@@ -284,7 +284,7 @@ int handle_upload_patch(struct exchange *exchange, struct error *error)
         return -1;
     }
     exchange->response.status = 202;
-    session_headers(exchange, exchange->route.last, size);
+    session_headers(exchange, exchange->route.reference, size);
     return 0;
 }
 
@@ -300,7 +300,7 @@ int handle_upload_put(struct exchange *exchange, struct error *error)
                                      "the closing request needs a digest parameter");
     }
     if (source_check_writable(&exchange->source, 0, error) < 0 ||
-        upload_open(&upload, &exchange->source.repository, exchange->route.last, error) < 0) {
+        upload_open(&upload, &exchange->source.repository, exchange->route.reference, error) < 0) {
         return -1;
     }
     if (has_body(exchange->request) && take_body(exchange, &upload, error) < 0) {
@@ -312,7 +312,7 @@ int handle_upload_put(struct exchange *exchange, struct error *error)
         if (error->code == ERROR_NO_SPACE) {
             (void)upload_cancel(&upload, &ignored);
         } else if (error->code == ERROR_DIGEST_INVALID) {
-            session_headers(exchange, exchange->route.last, upload.size);
+            session_headers(exchange, exchange->route.reference, upload.size);
         }
         return -1;
     }
@@ -323,7 +323,7 @@ int handle_upload_delete(struct exchange *exchange, struct error *error)
 {
     AUTO_UPLOAD struct upload upload = UPLOAD_INIT;
 
-    if (upload_open(&upload, &exchange->source.repository, exchange->route.last, error) < 0 ||
+    if (upload_open(&upload, &exchange->source.repository, exchange->route.reference, error) < 0 ||
         upload_cancel(&upload, error) < 0) {
         return -1;
     }

@@ -35,6 +35,16 @@ static int hex_value(char character)
     return character >= 'a' && character <= 'f' ? character - 'a' + 10 : -1;
 }
 
+bool text_copy(char *out, size_t size, const char *part, size_t length)
+{
+    if (length >= size) {
+        return false;
+    }
+    memmove(out, part, length);
+    out[length] = '\0';
+    return true;
+}
+
 bool text_is_hex(const char *text, size_t length)
 {
     for (size_t i = 0; i < length; i++) {

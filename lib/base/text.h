@@ -18,6 +18,9 @@ bool text_number(const char *text, size_t length, uint64_t *out_number);
 
 bool text_begins(const char *text, const char *prefix);
 
+/* Copies a part of a text into `size` bytes. False, with `out` untouched, if it does not fit. */
+bool text_copy(char *out, size_t size, const char *part, size_t length);
+
 /* The letters are lower case only, as digests want them. */
 bool text_is_hex(const char *text, size_t length);
 /* `out` takes 2 * length characters and a NUL. */

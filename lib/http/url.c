@@ -4,25 +4,21 @@
 #include <ctype.h>
 #include <curl/curl.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "lib/base/text.h"
 
-static bool copy_part(CURLU *handle, CURLUPart part, char *out, size_t size)
+static bool url_copy_part(CURLU *handle, CURLUPart part, char *out, size_t size)
 {
     char *value = NULL;
-    bool fits =
-        curl_url_get(handle, part, &value, CURLU_DEFAULT_PORT) == CURLUE_OK && strlen(value) < size;
+    bool fits = curl_url_get(handle, part, &value, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+                text_copy(out, size, value, strlen(value));
 
-    if (fits) {
-        (void)snprintf(out, size, "%s", value);
-    }
     curl_free(value);
     return fits;
 }
 
-static bool has_part(CURLU *handle, CURLUPart part)
+static bool url_has_part(CURLU *handle, CURLUPart part)
 {
     char *value = NULL;
     bool has = curl_url_get(handle, part, &value, 0) == CURLUE_OK;
@@ -37,12 +33,12 @@ bool url_parse(const char *text, struct url *out)
     char port[8];
     uint64_t number;
     bool good = handle && curl_url_set(handle, CURLUPART_URL, text, 0) == CURLUE_OK &&
-                copy_part(handle, CURLUPART_SCHEME, out->scheme, sizeof(out->scheme)) &&
-                copy_part(handle, CURLUPART_HOST, out->host, sizeof(out->host)) &&
-                copy_part(handle, CURLUPART_PORT, port, sizeof(port)) &&
+                url_copy_part(handle, CURLUPART_SCHEME, out->scheme, sizeof(out->scheme)) &&
+                url_copy_part(handle, CURLUPART_HOST, out->host, sizeof(out->host)) &&
+                url_copy_part(handle, CURLUPART_PORT, port, sizeof(port)) &&
                 text_number(port, strlen(port), &number) &&
                 (strcmp(out->scheme, "http") == 0 || strcmp(out->scheme, "https") == 0) &&
-                !has_part(handle, CURLUPART_USER) && !has_part(handle, CURLUPART_ZONEID);
+                !url_has_part(handle, CURLUPART_USER) && !url_has_part(handle, CURLUPART_ZONEID);
 
     if (good) {
         out->port = (unsigned)number;

@@ -4,21 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/base/text.h"
+
 static bool looks_like_host(const char *text, size_t length)
 {
     static const char local[] = "localhost";
 
     return memchr(text, '.', length) || memchr(text, ':', length) ||
            (length == strlen(local) && memcmp(text, local, length) == 0);
-}
-
-static bool copy_part(char *out, size_t size, const char *begin, size_t length)
-{
-    if (length >= size) {
-        return false;
-    }
-    (void)snprintf(out, size, "%.*s", (int)length, begin);
-    return true;
 }
 
 /* The tag, and the length of what is in front of it. */
@@ -30,9 +23,9 @@ static bool split_tag(const char *text, size_t *length, char out_tag[DIGEST_TEXT
         colon--;
     }
     if (colon == 0 || text[colon - 1] != ':') {
-        return copy_part(out_tag, DIGEST_TEXT_SIZE, "latest", strlen("latest"));
+        return text_copy(out_tag, DIGEST_TEXT_SIZE, "latest", strlen("latest"));
     }
-    if (!copy_part(out_tag, DIGEST_TEXT_SIZE, text + colon, *length - colon)) {
+    if (!text_copy(out_tag, DIGEST_TEXT_SIZE, text + colon, *length - colon)) {
         return false;
     }
     *length = colon - 1;
@@ -49,7 +42,7 @@ int image_parse(struct image *out_image, const char *text, bool has_host, struct
 
     (void)snprintf(image.host, sizeof(image.host), "docker.io");
     if (host < length && (has_host || looks_like_host(text, host))) {
-        if (host == 0 || !copy_part(image.host, sizeof(image.host), text, host)) {
+        if (host == 0 || !text_copy(image.host, sizeof(image.host), text, host)) {
             return error_set(error, ERROR_NAME_INVALID, "this is not the name of a host");
         }
         text += host + 1;
@@ -66,7 +59,7 @@ int image_parse(struct image *out_image, const char *text, bool has_host, struct
     if (given) {
         (void)snprintf(image.reference, sizeof(image.reference), "%s", digest.text);
     }
-    if (!copy_part(image.name, sizeof(image.name), text, length) || !name_is_valid(image.name)) {
+    if (!text_copy(image.name, sizeof(image.name), text, length) || !name_is_valid(image.name)) {
         return error_set(error, ERROR_NAME_INVALID, "this is not the name of an image");
     }
     *out_image = image;

@@ -6,14 +6,11 @@
 #include <string.h>
 
 #include "lib/base/memory.h"
+#include "lib/base/text.h"
 
-static bool copy_part(char *out, size_t size, const char *begin, size_t length)
+static bool platform_copy_part(char *out, size_t size, const char *part, size_t length)
 {
-    if (length == 0 || length >= size) {
-        return false;
-    }
-    (void)snprintf(out, size, "%.*s", (int)length, begin);
-    return true;
+    return length > 0 && text_copy(out, size, part, length);
 }
 
 bool platform_parse(struct platform *out_platform, const char *text)
@@ -26,14 +23,15 @@ bool platform_parse(struct platform *out_platform, const char *text)
         return false;
     }
     architecture++;
-    if (!copy_part(platform.os, sizeof(platform.os), text, (size_t)(architecture - 1 - text)) ||
-        !copy_part(platform.architecture, sizeof(platform.architecture), architecture,
-                   strcspn(architecture, "/"))) {
+    if (!platform_copy_part(platform.os, sizeof(platform.os), text,
+                            (size_t)(architecture - 1 - text)) ||
+        !platform_copy_part(platform.architecture, sizeof(platform.architecture), architecture,
+                            strcspn(architecture, "/"))) {
         return false;
     }
     if (variant &&
-        (strchr(variant + 1, '/') || !copy_part(platform.variant, sizeof(platform.variant),
-                                                variant + 1, strlen(variant + 1)))) {
+        (strchr(variant + 1, '/') || !platform_copy_part(platform.variant, sizeof(platform.variant),
+                                                         variant + 1, strlen(variant + 1)))) {
         return false;
     }
     *out_platform = platform;
@@ -69,7 +67,7 @@ static void read_member(const struct document *document, const char *name, char 
     AUTO_BUFFER struct buffer text = BUFFER_INIT;
 
     if (document_text_member(document, name, &text)) {
-        (void)copy_part(out, size, text.data, text.length);
+        (void)platform_copy_part(out, size, text.data, text.length);
     }
 }
 

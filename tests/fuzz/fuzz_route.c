@@ -17,20 +17,20 @@ static void build_path(const struct route *route, char *out, size_t size)
         (void)snprintf(out, size, "/v2/_berth/setup");
         return;
     case ROUTE_BLOB:
-        (void)snprintf(out, size, "/v2/%s/blobs/%s", route->name, route->last);
+        (void)snprintf(out, size, "/v2/%s/blobs/%s", route->name, route->reference);
         return;
     case ROUTE_UPLOADS:
     case ROUTE_UPLOAD:
-        (void)snprintf(out, size, "/v2/%s/blobs/uploads/%s", route->name, route->last);
+        (void)snprintf(out, size, "/v2/%s/blobs/uploads/%s", route->name, route->reference);
         return;
     case ROUTE_MANIFEST:
-        (void)snprintf(out, size, "/v2/%s/manifests/%s", route->name, route->last);
+        (void)snprintf(out, size, "/v2/%s/manifests/%s", route->name, route->reference);
         return;
     case ROUTE_TAGS:
-        (void)snprintf(out, size, "/v2/%s/tags/%s", route->name, route->last);
+        (void)snprintf(out, size, "/v2/%s/tags/%s", route->name, route->reference);
         return;
     case ROUTE_REFERRERS:
-        (void)snprintf(out, size, "/v2/%s/referrers/%s", route->name, route->last);
+        (void)snprintf(out, size, "/v2/%s/referrers/%s", route->name, route->reference);
         return;
     }
     abort(); /* a kind that there is not */
@@ -44,20 +44,20 @@ static void check_route(const char *path, const struct route *route)
 
     CHECK(strncmp(path, "/v2", 3) == 0);
     CHECK(strnlen(route->name, sizeof(route->name)) < sizeof(route->name));
-    CHECK(strnlen(route->last, sizeof(route->last)) < sizeof(route->last));
-    CHECK(!strchr(route->last, '/'));
+    CHECK(strnlen(route->reference, sizeof(route->reference)) < sizeof(route->reference));
+    CHECK(!strchr(route->reference, '/'));
     build_path(route, built, sizeof(built));
     if (route->kind >= ROUTE_BLOB && !has_name) {
         CHECK(strlen(path) > NAME_SIZE); /* the only reason for a name to be empty */
         return;
     }
-    if (route->kind >= ROUTE_BLOB && route->kind != ROUTE_UPLOADS && !*route->last &&
+    if (route->kind >= ROUTE_BLOB && route->kind != ROUTE_UPLOADS && !*route->reference &&
         path[strlen(path) - 1] != '/') {
-        CHECK(strlen(path) > sizeof(route->last)); /* as with the name */
+        CHECK(strlen(path) > sizeof(route->reference)); /* as with the name */
         return;
     }
     /* What was too long for one of the two is empty and can be no name, digest or tag. */
-    if (strlen(path) < sizeof(route->last)) {
+    if (strlen(path) < sizeof(route->reference)) {
         bool short_form = strcmp(path, "/v2") == 0 ||
                           (route->kind == ROUTE_UPLOADS && path[strlen(path) - 1] != '/');
 
@@ -65,7 +65,7 @@ static void check_route(const char *path, const struct route *route)
     }
     CHECK(route_parse(built, &again));
     CHECK(again.kind == route->kind && strcmp(again.name, route->name) == 0 &&
-          strcmp(again.last, route->last) == 0);
+          strcmp(again.reference, route->reference) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

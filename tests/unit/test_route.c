@@ -44,15 +44,15 @@ static void finds_the_endpoint(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT(endpoints); i++) {
-        struct route route = {.kind = ROUTE_SETUP, .name = "untouched", .last = "untouched"};
+        struct route route = {.kind = ROUTE_SETUP, .name = "untouched", .reference = "untouched"};
 
         if (!route_parse(endpoints[i].path, &route)) {
             fail_msg("'%s' is no endpoint", endpoints[i].path);
         }
         if (route.kind != endpoints[i].kind || strcmp(route.name, endpoints[i].name) != 0 ||
-            strcmp(route.last, endpoints[i].last) != 0) {
+            strcmp(route.reference, endpoints[i].last) != 0) {
             fail_msg("'%s' is %d, '%s', '%s'", endpoints[i].path, (int)route.kind, route.name,
-                     route.last);
+                     route.reference);
         }
     }
 }
@@ -102,7 +102,8 @@ static void everything_else_is_none(void **state)
         struct route route = {.kind = ROUTE_SETUP, .name = "untouched"};
 
         if (route_parse(paths[i], &route)) {
-            fail_msg("'%s' is %d, '%s', '%s'", paths[i], (int)route.kind, route.name, route.last);
+            fail_msg("'%s' is %d, '%s', '%s'", paths[i], (int)route.kind, route.name,
+                     route.reference);
         }
         assert_string_equal(route.name, "untouched");
         assert_int_equal(route.kind, ROUTE_SETUP);
@@ -126,7 +127,7 @@ static void parts_that_are_too_long_are_empty(void **state)
                       last);
         assert_true(route_parse(path.data, &route));
         assert_int_equal(strlen(route.name), length < NAME_SIZE ? length : 0);
-        assert_int_equal(strlen(route.last), length / 2 + 62 < 192 ? length / 2 + 62 : 0);
+        assert_int_equal(strlen(route.reference), length / 2 + 62 < 192 ? length / 2 + 62 : 0);
         buffer_clear(&path);
         buffer_format(&path, "/v2/%.*s/blobs/uploads", (int)length, name);
         assert_true(route_parse(path.data, &route));

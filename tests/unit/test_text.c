@@ -53,6 +53,21 @@ static void reads_a_number_of_the_given_length_only(void **state)
     assert_int_equal(number, 12);
 }
 
+static void a_part_is_copied_only_if_it_fits(void **state)
+{
+    char out[4] = "old";
+
+    (void)state;
+    assert_false(text_copy(out, sizeof(out), "abcdef", 4));
+    assert_string_equal(out, "old");
+    assert_true(text_copy(out, sizeof(out), "abcdef", 3));
+    assert_string_equal(out, "abc");
+    assert_true(text_copy(out, sizeof(out), out + 1, 2));
+    assert_string_equal(out, "bc");
+    assert_true(text_copy(out, sizeof(out), "abcdef", 0));
+    assert_string_equal(out, "");
+}
+
 static void knows_how_a_text_begins(void **state)
 {
     (void)state;
@@ -285,6 +300,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_numbers_up_to_the_largest_signed_one),
         cmocka_unit_test(reads_a_number_of_the_given_length_only),
+        cmocka_unit_test(a_part_is_copied_only_if_it_fits),
         cmocka_unit_test(knows_how_a_text_begins),
         cmocka_unit_test(takes_lower_case_hex_only),
         cmocka_unit_test(hex_and_back_is_the_same),
