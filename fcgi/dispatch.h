@@ -12,7 +12,7 @@
  */
 
 #include "fcgi/request.h"
-#include "lib/configuration.h"
+#include "lib/configuration/configuration.h"
 #include "lib/proxy/fill/slot.h"
 
 /* What a worker keeps from one request to the next. */

@@ -7,7 +7,7 @@
  * status: 0 fine, 1 found something, 2 could not run.
  */
 
-#include "lib/configuration.h"
+#include "lib/configuration/configuration.h"
 
 enum exit_status {
     EXIT_FINE = 0,

@@ -9,7 +9,7 @@
  */
 
 #include "fcgi/command/findings.h"
-#include "lib/configuration.h"
+#include "lib/configuration/configuration.h"
 
 /* Whether this is the URL of a server. */
 bool setup_url_is_valid(const char *url);

@@ -15,7 +15,7 @@
 #include "fcgi/handle/exchange.h"
 #include "lib/base/json.h"
 #include "lib/base/owner.h"
-#include "lib/configuration.h"
+#include "lib/configuration/configuration.h"
 
 enum {
     TOKEN_LIMIT = 128,       /* bytes */

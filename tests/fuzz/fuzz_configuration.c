@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "lib/base/text.h"
-#include "lib/configuration.h"
+#include "lib/configuration/configuration.h"
 
 static char directory[] = "/dev/shm/berth-fuzz-XXXXXX";
 static char file[sizeof(directory) + 8];

@@ -19,7 +19,7 @@ FLOORS = [
     ["lib/proxy/fill/"],
     ["lib/proxy/"],
     ["lib/registry"],
-    ["lib/configuration"],
+    ["lib/configuration/"],
     ["fcgi/request", "fcgi/response", "fcgi/route", "fcgi/status"],
     ["fcgi/handle/", "fcgi/command/"],
     ["fcgi/"],
@@ -31,7 +31,7 @@ ROOMS = [
     (r"\bcurl_\w+|\bCURL\w*|<curl/", "libcurl", ["lib/http/client.", "lib/http/url."]),
     (r"\b(EVP|SHA\d+|HMAC|RAND|OPENSSL|CRYPTO|ERR)_\w+|<openssl/", "OpenSSL", ["lib/oci/digest.", "lib/access/"]),
     (r"\bcJSON\w*|<cjson/", "cJSON", ["lib/oci/document.", "lib/oci/manifest.", "lib/base/json."]),
-    (r"<ini\.h>|\bini_parse\w*", "inih", ["lib/configuration."]),
+    (r"<ini\.h>|\bini_parse\w*", "inih", ["lib/configuration/"]),
     (r"\bcrypt(_r)?\s*\(|<crypt\.h>", "crypt", ["lib/access/"]),
     (r"<psl\w*\.h>|<libpsl\.h>|\bpsl_\w+", "libpsl", ["lib/proxy/"]),
     # Whoever makes a directory for something and then puts it there, races with who removes empty ones.

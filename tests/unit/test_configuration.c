@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/configuration.h"
+#include "lib/configuration/configuration.h"
 
 #define TEMPORARY "temporary_registry_storage = storage/_tmp\n"
 #define CACHE "proxy_storage = storage/proxy\n"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/configuration.h"
+#include "lib/configuration/configuration.h"
 
 #include <fcntl.h>
 #include <ini.h>
