@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef CONFIGURATION_H
-#define CONFIGURATION_H
+#ifndef CONFIGURATION_CONFIGURATION_H
+#define CONFIGURATION_CONFIGURATION_H
 
 /*
- * The INI file, turned into the options of the modules below, and the only place of the defaults.
- * Whatever is not understood is an error that names file and line: unknown sections and keys, bad
- * values, keys that come twice, and lines that the parser would silently cut.
+ * The INI file, turned into the options of the modules below, and the only place of the defaults:
+ * the tables in configuration.c, of which section.h tells how they grow. Whatever is not understood
+ * is an error that names file and line: unknown sections and keys, bad values, keys that come
+ * twice, and lines that the parser would silently cut.
  *
  * The three directories have no default: a file without one of them, such as the empty one that a
  * power cut leaves, is an error, and nobody serves an empty registry in the place of a full one.
@@ -35,5 +36,9 @@ void configuration_release(struct configuration *configuration);
 
 /* Adds all keys with their effective values, in the form of the file. */
 void configuration_print(const struct configuration *configuration, struct buffer *out);
+
+/* Adds a JSON array: all sections with their keys and defaults, for what describes them to people.
+ */
+void configuration_describe(const char *key, struct buffer *out);
 
 #endif

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/configuration/section.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/json.h"
+#include "lib/base/memory.h"
+#include "lib/base/text.h"
+#include "lib/configuration/ini.h"
+
+enum { KEY_LIMIT = 64 }; /* keys of a section: the bits of `seen` */
+
+/* A section that the file has begun, or a plain one that it need not begin. */
+struct section {
+    const struct section_kind *kind;
+    size_t element; /* of a named one: its place in the array */
+    uint64_t seen;  /* a bit for each key */
+};
+
+struct sections {
+    const struct section_kind *kinds;
+    char *values;
+    const char *file;
+    struct section *sections;
+    size_t count;
+    size_t current; /* the one that keys belong to */
+};
+
+static bool kind_is_named(const struct section_kind *kind)
+{
+    return kind->element_size > 0;
+}
+
+/* The pointer to the elements may be of any type, so it is copied instead of read as another. */
+static char *kind_elements(const struct section_kind *kind, const char *values)
+{
+    char *elements;
+
+    memcpy(&elements, values + kind->array, sizeof(elements));
+    return elements;
+}
+
+static size_t kind_count(const struct section_kind *kind, const char *values)
+{
+    size_t count;
+
+    memcpy(&count, values + kind->count, sizeof(count));
+    return count;
+}
+
+static char *element_name(const char *element)
+{
+    char *name;
+
+    memcpy(&name, element, sizeof(name));
+    return name;
+}
+
+/* Adds a zeroed element of that name to the kind's array. */
+static char *kind_grow(const struct section_kind *kind, char *values, const char *name)
+{
+    size_t count = kind_count(kind, values);
+    char *elements = memory_resize(kind_elements(kind, values), count + 1, kind->element_size);
+    char *element = elements + count * kind->element_size;
+    char *own_name = memory_text(name);
+
+    count++;
+    memset(element, 0, kind->element_size);
+    memcpy(element, &own_name, sizeof(own_name));
+    memcpy(values + kind->array, &elements, sizeof(elements));
+    memcpy(values + kind->count, &count, sizeof(count));
+    return element;
+}
+
+/* Where a section's keys are. */
+static char *section_values(const struct sections *all, const struct section *section)
+{
+    return kind_is_named(section->kind) ? kind_elements(section->kind, all->values) +
+                                              section->element * section->kind->element_size
+                                        : all->values;
+}
+
+static int section_set_standards(const struct sections *all, const struct section *section,
+                                 struct error *error)
+{
+    char *values = section_values(all, section);
+
+    for (const struct key *key = section->kind->keys; key->name; key++) {
+        if (key - section->kind->keys >= KEY_LIMIT) {
+            return error_set(error, ERROR_INTERNAL, "there is no bit for the key '%s'", key->name);
+        }
+        if (key->standard &&
+            !value_set(values + key->offset, &key->form, all->file, key->standard)) {
+            return error_set(error, ERROR_INTERNAL, "the default of '%s' is bad", key->name);
+        }
+    }
+    return 0;
+}
+
+/* The name of a section of this kind, if that is what the heading begins; else NULL. */
+static const char *heading_name(const struct section_kind *kind, const char *heading)
+{
+    size_t length = strlen(kind->name);
+
+    if (!kind_is_named(kind)) {
+        return strcmp(heading, kind->name) == 0 ? heading + length : NULL;
+    }
+    return text_begins(heading, kind->name) && heading[length] == ' ' ? heading + length + 1 : NULL;
+}
+
+static bool section_is(const struct sections *all, const struct section *section,
+                       const struct section_kind *kind, const char *name)
+{
+    return section->kind == kind &&
+           (!kind_is_named(kind) || strcmp(element_name(section_values(all, section)), name) == 0);
+}
+
+static void sections_add(struct sections *all, const struct section_kind *kind, const char *name)
+{
+    struct section added = {.kind = kind};
+
+    if (kind_is_named(kind)) {
+        added.element = kind_count(kind, all->values);
+        (void)kind_grow(kind, all->values, name);
+    }
+    all->sections = memory_resize(all->sections, all->count + 1, sizeof(*all->sections));
+    all->current = all->count;
+    all->sections[all->count++] = added;
+}
+
+/* What a complaint says in front of the text that it is about. */
+static int section_complain(struct ini_reading *reading, const char *what, const char *whose,
+                            const char *with)
+{
+    AUTO_BUFFER struct buffer message = BUFFER_INIT;
+
+    buffer_format(&message, "%s %s:", what, whose);
+    return ini_complain(reading, message.data, with);
+}
+
+static int section_begin_named(struct sections *all, struct ini_reading *reading,
+                               const struct section_kind *kind, const char *name)
+{
+    struct error error;
+
+    if (!kind->name_is_valid(name)) {
+        return section_complain(reading, "this cannot be the name of", kind->one, name);
+    }
+    if (kind_count(kind, all->values) == kind->limit) {
+        return section_complain(reading, "there are too many", kind->many, name);
+    }
+    sections_add(all, kind, name);
+    if (section_set_standards(all, &all->sections[all->current], &error) < 0) {
+        return ini_complain(reading, error.message, name);
+    }
+    return 0;
+}
+
+static int sections_begin(void *context, struct ini_reading *reading, const char *heading)
+{
+    struct sections *all = context;
+
+    for (const struct section_kind *kind = all->kinds; kind->name; kind++) {
+        const char *name = *heading ? heading_name(kind, heading) : NULL;
+
+        for (size_t i = 0; name && i < all->count; i++) {
+            if (section_is(all, &all->sections[i], kind, name)) {
+                all->current = i;
+                return 0;
+            }
+        }
+        if (name) {
+            return section_begin_named(all, reading, kind, name);
+        }
+    }
+    return ini_complain(reading, "unknown section", heading);
+}
+
+static int sections_take(void *context, struct ini_reading *reading, const char *name,
+                         const char *text)
+{
+    struct sections *all = context;
+    struct section *section = &all->sections[all->current];
+    const struct key *keys = section->kind->keys;
+
+    for (size_t i = 0; keys[i].name; i++) {
+        uint64_t bit = (uint64_t)1 << i;
+        AUTO_BUFFER struct buffer expected = BUFFER_INIT;
+
+        if (strcmp(keys[i].name, name) != 0) {
+            continue;
+        }
+        if (section->seen & bit) {
+            return ini_complain(reading, "set twice, or followed by an indented line:", name);
+        }
+        section->seen |= bit;
+        if (value_set(section_values(all, section) + keys[i].offset, &keys[i].form, all->file,
+                      text)) {
+            return 0;
+        }
+        value_expect(&keys[i].form, &expected);
+        return ini_complain(reading, expected.data, text);
+    }
+    return ini_complain(reading, "unknown key", name);
+}
+
+/* An empty file, as a power cut leaves one, must never serve an empty registry. */
+static int section_check(const struct sections *all, const struct section *section,
+                         struct error *error)
+{
+    const struct section_kind *kind = section->kind;
+    const char *name = kind_is_named(kind) ? element_name(section_values(all, section)) : "";
+
+    for (size_t i = 0; kind->keys[i].name; i++) {
+        const struct key *key = &kind->keys[i];
+
+        if (!key->example || section->seen & (uint64_t)1 << i) {
+            continue;
+        }
+        return *kind->name
+                   ? error_set(error, ERROR_INTERNAL,
+                               "%s: %s is missing: write a line such as '%s = %s' below [%s%s%s]",
+                               all->file, key->name, key->name, key->example, kind->name,
+                               *name ? " " : "", name)
+                   : error_set(error, ERROR_INTERNAL,
+                               "%s: %s is missing: write a line such as '%s = %s' at the top",
+                               all->file, key->name, key->name, key->example);
+    }
+    return 0;
+}
+
+/* The plain sections, which a file need not have to mean something. The top is the first one. */
+static int sections_begin_plain(struct sections *all, struct error *error)
+{
+    for (const struct section_kind *kind = all->kinds; kind->name; kind++) {
+        if (!kind_is_named(kind)) {
+            sections_add(all, kind, "");
+            if (section_set_standards(all, &all->sections[all->current], error) < 0) {
+                return -1;
+            }
+        }
+    }
+    all->current = 0;
+    return 0;
+}
+
+int sections_read(const struct section_kind *kinds, void *values, const char *file,
+                  const struct buffer *text, struct error *error)
+{
+    struct sections all = {.kinds = kinds, .values = values, .file = file};
+    struct ini_handler handler = {
+        .begin_section = sections_begin, .take_value = sections_take, .context = &all};
+    int result = sections_begin_plain(&all, error);
+
+    if (result == 0) {
+        result = ini_read(file, text, &handler, error);
+    }
+    for (size_t i = 0; result == 0 && i < all.count; i++) {
+        result = section_check(&all, &all.sections[i], error);
+    }
+    free(all.sections);
+    return result;
+}
+
+static void section_print(const struct section_kind *kind, const char *values, struct buffer *out)
+{
+    for (const struct key *key = kind->keys; key->name; key++) {
+        if (!value_is_set(values + key->offset, &key->form)) {
+            continue;
+        }
+        buffer_format(out, "%s = ", key->name);
+        if (key->is_secret) {
+            buffer_add_text(out, "(not shown)");
+        } else {
+            value_print(values + key->offset, &key->form, out);
+        }
+        buffer_add_text(out, "\n");
+    }
+}
+
+void sections_print(const struct section_kind *kinds, const void *values, struct buffer *out)
+{
+    for (const struct section_kind *kind = kinds; kind->name; kind++) {
+        if (!kind_is_named(kind)) {
+            if (*kind->name) {
+                buffer_format(out, "\n[%s]\n", kind->name);
+            }
+            section_print(kind, values, out);
+            continue;
+        }
+        for (size_t i = 0; i < kind_count(kind, values); i++) {
+            const char *element = kind_elements(kind, values) + i * kind->element_size;
+
+            buffer_format(out, "\n[%s %s]\n", kind->name, element_name(element));
+            section_print(kind, element, out);
+        }
+    }
+}
+
+void sections_describe(const struct section_kind *kinds, const char *key, struct buffer *out)
+{
+    json_open_array(out, key);
+    for (const struct section_kind *kind = kinds; kind->name; kind++) {
+        json_open_object(out, NULL);
+        json_text(out, "section", kind->name);
+        json_raw(out, "named", kind_is_named(kind) ? "true" : "false");
+        json_open_array(out, "keys");
+        for (const struct key *each = kind->keys; each->name; each++) {
+            json_open_object(out, NULL);
+            json_text(out, "name", each->name);
+            if (each->standard) {
+                json_text(out, "default", each->standard);
+            }
+            json_raw(out, "required", each->example ? "true" : "false");
+            json_close_object(out);
+        }
+        json_close_array(out);
+        json_close_object(out);
+    }
+    json_close_array(out);
+}
+
+static void section_release(const struct section_kind *kind, char *values)
+{
+    for (const struct key *key = kind->keys; key->name; key++) {
+        value_release(values + key->offset, &key->form);
+    }
+}
+
+void sections_release(const struct section_kind *kinds, void *values)
+{
+    for (const struct section_kind *kind = kinds; kind->name; kind++) {
+        char *elements;
+        size_t none = 0;
+
+        if (!kind_is_named(kind)) {
+            section_release(kind, values);
+            continue;
+        }
+        elements = kind_elements(kind, values);
+        for (size_t i = 0; i < kind_count(kind, values); i++) {
+            char *element = elements + i * kind->element_size;
+
+            section_release(kind, element);
+            free(element_name(element));
+        }
+        free(elements);
+        elements = NULL;
+        memcpy((char *)values + kind->array, &elements, sizeof(elements));
+        memcpy((char *)values + kind->count, &none, sizeof(none));
+    }
+}

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/configuration/value.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/memory.h"
+#include "lib/base/text.h"
+
+static bool value_set_text(char **target, const char *text)
+{
+    free(*target);
+    *target = memory_text(text);
+    return true;
+}
+
+static bool value_set_path(char **target, const char *file, const char *text)
+{
+    AUTO_BUFFER struct buffer path = BUFFER_INIT;
+
+    if (*text != '/') {
+        buffer_add(&path, file, (size_t)(strrchr(file, '/') - file) + 1);
+    }
+    buffer_add_text(&path, text);
+    while (path.length > 1 && path.data[path.length - 1] == '/') {
+        path.data[--path.length] = '\0';
+    }
+    return value_set_text(target, path.data);
+}
+
+static bool value_set_url(char **target, const char *text)
+{
+    const char *rest = text_begins(text, "https://")  ? text + 8
+                       : text_begins(text, "http://") ? text + 7
+                                                      : "";
+    AUTO_BUFFER struct buffer url = BUFFER_INIT;
+
+    buffer_add_text(&url, text);
+    if (!*rest) {
+        return false;
+    }
+    while (url.length > 0 && url.data[url.length - 1] == '/') {
+        url.data[--url.length] = '\0';
+    }
+    rest = url.data + (rest - text);
+    return *rest && *rest != ':' && !strpbrk(rest, "/@?# ") && value_set_text(target, url.data);
+}
+
+static bool value_set_list(struct names *target, const char *text)
+{
+    const char *item;
+    size_t length;
+
+    names_release(target);
+    while (text_next_item(&text, ',', &item, &length)) {
+        AUTO_BUFFER struct buffer name = BUFFER_INIT;
+
+        buffer_add(&name, item, length);
+        names_add(target, name.data);
+    }
+    return true;
+}
+
+static bool value_set_boolean(bool *target, const char *text)
+{
+    bool is_yes = strcmp(text, "yes") == 0;
+
+    if (!is_yes && strcmp(text, "no") != 0) {
+        return false;
+    }
+    *target = is_yes;
+    return true;
+}
+
+static bool value_set_choice(unsigned *target, const char *const *choices, const char *text)
+{
+    for (unsigned i = 0; choices[i]; i++) {
+        if (strcmp(text, choices[i]) == 0) {
+            *target = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool value_set_amount(uint64_t *target, const struct value_form *form, const char *text)
+{
+    uint64_t amount = 0;
+    bool is_amount = form->kind == VALUE_BYTES     ? text_bytes(text, &amount)
+                     : form->kind == VALUE_SECONDS ? text_seconds(text, &amount)
+                                                   : text_number(text, strlen(text), &amount);
+
+    if (!is_amount || amount < form->minimum || (form->maximum > 0 && amount > form->maximum)) {
+        return false;
+    }
+    *target = amount;
+    return true;
+}
+
+bool value_set(void *target, const struct value_form *form, const char *file, const char *text)
+{
+    switch (form->kind) {
+    case VALUE_TEXT:
+        return value_set_text(target, text);
+    case VALUE_PATH:
+        return *text && value_set_path(target, file, text);
+    case VALUE_OPTIONAL_PATH:
+        return *text ? value_set_path(target, file, text) : value_set_text(target, "");
+    case VALUE_URL:
+        return value_set_url(target, text);
+    case VALUE_LIST:
+        return value_set_list(target, text);
+    case VALUE_BOOLEAN:
+        return value_set_boolean(target, text);
+    case VALUE_NUMBER:
+    case VALUE_BYTES:
+    case VALUE_SECONDS:
+        return value_set_amount(target, form, text);
+    case VALUE_CHOICE:
+        return value_set_choice(target, form->choices, text);
+    }
+    return false;
+}
+
+static void value_add_amount(uint64_t amount, enum value_kind kind, struct buffer *out)
+{
+    static const char *const units[] = {"", "K", "M", "G", "T"};
+    size_t unit = 0;
+
+    if (kind == VALUE_SECONDS) {
+        bool is_days = amount > 0 && amount % 86400 == 0;
+
+        buffer_format(out, "%" PRIu64 "%s", is_days ? amount / 86400 : amount, is_days ? "d" : "s");
+        return;
+    }
+    while (kind == VALUE_BYTES && amount > 0 && amount % 1024 == 0 && unit < 4) {
+        amount /= 1024;
+        unit++;
+    }
+    buffer_format(out, "%" PRIu64 "%s", amount, units[unit]);
+}
+
+/* ", and 64M at most," */
+static void value_add_limits(const struct value_form *form, struct buffer *out)
+{
+    if (form->minimum > 0) {
+        buffer_add_text(out, ", and ");
+        value_add_amount(form->minimum, form->kind, out);
+        buffer_add_text(out, " at least");
+    }
+    if (form->maximum > 0) {
+        buffer_add_text(out, ", and ");
+        value_add_amount(form->maximum, form->kind, out);
+        buffer_add_text(out, " at most");
+    }
+    if (form->minimum > 0 || form->maximum > 0) {
+        buffer_add_text(out, ",");
+    }
+}
+
+static void value_add_choices(const char *const *choices, struct buffer *out)
+{
+    for (size_t i = 0; choices[i]; i++) {
+        buffer_format(out, "%s%s", i == 0 ? "" : choices[i + 1] ? ", " : " or ", choices[i]);
+    }
+}
+
+void value_expect(const struct value_form *form, struct buffer *out)
+{
+    switch (form->kind) {
+    case VALUE_TEXT:
+    case VALUE_LIST:
+        buffer_add_text(out, "another text");
+        break;
+    case VALUE_PATH:
+    case VALUE_OPTIONAL_PATH:
+        buffer_add_text(out, "a path");
+        break;
+    case VALUE_URL:
+        buffer_add_text(out, "an address such as https://registry.example.org:5000");
+        break;
+    case VALUE_BOOLEAN:
+        buffer_add_text(out, "yes or no");
+        break;
+    case VALUE_NUMBER:
+        buffer_add_text(out, "a number");
+        value_add_limits(form, out);
+        break;
+    case VALUE_BYTES:
+        buffer_format(out, "a number of bytes such as 512, 64K, 4M%s",
+                      form->maximum > 0 ? "" : ", 1G");
+        value_add_limits(form, out);
+        break;
+    case VALUE_SECONDS:
+        buffer_add_text(out, "a time such as 60s, 15m, 12h, 7d");
+        value_add_limits(form, out);
+        break;
+    case VALUE_CHOICE:
+        value_add_choices(form->choices, out);
+        break;
+    }
+    buffer_add_text(out, " is expected, not");
+}
+
+static bool value_is_text(const struct value_form *form)
+{
+    return form->kind == VALUE_TEXT || form->kind == VALUE_PATH ||
+           form->kind == VALUE_OPTIONAL_PATH || form->kind == VALUE_URL;
+}
+
+bool value_is_set(const void *value, const struct value_form *form)
+{
+    return !value_is_text(form) || *(char *const *)value;
+}
+
+void value_print(const void *value, const struct value_form *form, struct buffer *out)
+{
+    const struct names *list = value;
+
+    switch (form->kind) {
+    case VALUE_TEXT:
+    case VALUE_PATH:
+    case VALUE_OPTIONAL_PATH:
+    case VALUE_URL:
+        buffer_add_text(out, *(char *const *)value ? *(char *const *)value : "");
+        break;
+    case VALUE_LIST:
+        for (size_t i = 0; i < list->count; i++) {
+            buffer_format(out, "%s%s", i == 0 ? "" : ", ", list->names[i]);
+        }
+        break;
+    case VALUE_BOOLEAN:
+        buffer_add_text(out, *(const bool *)value ? "yes" : "no");
+        break;
+    case VALUE_NUMBER:
+    case VALUE_BYTES:
+        buffer_format(out, "%" PRIu64, *(const uint64_t *)value);
+        break;
+    case VALUE_SECONDS:
+        buffer_format(out, "%" PRIu64 "s", *(const uint64_t *)value);
+        break;
+    case VALUE_CHOICE:
+        buffer_add_text(out, form->choices[*(const unsigned *)value]);
+        break;
+    }
+}
+
+void value_release(void *value, const struct value_form *form)
+{
+    if (value_is_text(form)) {
+        free(*(char **)value);
+        *(char **)value = NULL;
+    } else if (form->kind == VALUE_LIST) {
+        names_release(value);
+    }
+}
