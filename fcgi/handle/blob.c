@@ -19,7 +19,7 @@ static int use_stored(struct exchange *exchange, const struct blob *blob, struct
     response->body = BODY_FILE;
     response->root = repository->store->options->root;
     response->store = exchange->source.is_proxied ? "proxy" : "registry";
-    buffer_add_text(&response->target, layout_blob(&blob->target).text);
+    buffer_add_text(&response->target, blob_path(blob).text);
     if (strcmp(exchange->request->method, "HEAD") == 0 ||
         response_can_hand_over(exchange->request)) {
         return 0;

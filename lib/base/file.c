@@ -76,8 +76,7 @@ static int open_once(int directory, const char *path, struct stat *out_status)
     return steal_descriptor(&descriptor);
 }
 
-/* Waits before a try that is not the first; false when there were enough. */
-static bool try_again(int tries)
+bool file_is_worth_another_try(int tries)
 {
     static const struct timespec pause = {0, 1000000};
 
@@ -85,6 +84,20 @@ static bool try_again(int tries)
         return false;
     }
     return nanosleep(&pause, NULL) == 0 || errno == EINTR;
+}
+
+int file_open(int directory, const char *path, struct stat *out_status, struct error *error)
+{
+    int tries = 0;
+
+    do {
+        int descriptor = open_once(directory, path, out_status);
+
+        if (descriptor >= 0) {
+            return descriptor;
+        }
+    } while (file_is_worth_another_try(++tries));
+    return file_is_gone(errno) ? FILE_GONE : error_errno(error, "open '%s'", path);
 }
 
 /* One try of file_read_head(); sets errno for a failure. */
@@ -111,7 +124,7 @@ ssize_t file_read_head(int directory, const char *path, void *bytes, size_t size
         if (got >= 0) {
             return got;
         }
-        if (!try_again(tries)) {
+        if (!file_is_worth_another_try(tries)) {
             break;
         }
     }
@@ -157,7 +170,7 @@ int file_read(int directory, const char *path, size_t limit, struct buffer *out,
         if (read_once(directory, path, limit, out, &reason) == 0) {
             return 1;
         }
-    } while (try_again(++tries));
+    } while (file_is_worth_another_try(++tries));
     if (file_is_gone(errno)) {
         return 0;
     }
@@ -217,6 +230,16 @@ int file_publish(struct file_place from, struct file_place to, struct error *err
         }
     }
     return error_errno(error, "rename '%s' to '%s'", from.path, to.path);
+}
+
+bool file_is_same(int descriptor, struct file_place place)
+{
+    struct stat held;
+    struct stat named;
+
+    return fstat(descriptor, &held) == 0 &&
+           fstatat(place.directory, place.path, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+           held.st_ino == named.st_ino && held.st_dev == named.st_dev;
 }
 
 int file_remove(int directory, const char *path, struct error *error)

@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "lib/base/buffer.h"
@@ -32,12 +33,24 @@
 bool file_is_gone(int number);
 
 /*
+ * What another host replaces at the same moment can turn out to be stale at any call (errno is
+ * ESTALE): whether to open it again by its name. Waits a little; false when `tries` were enough.
+ */
+bool file_is_worth_another_try(int tries);
+
+/*
  * Reads the first bytes of a file, `size` at most. How many, -1, or FILE_GONE. A file that another
  * host replaces at the same moment is read again.
  */
 enum { FILE_GONE = -2 };
 ssize_t file_read_head(int directory, const char *path, void *bytes, size_t size,
                        struct error *error);
+
+/*
+ * Opens a file for reading whose name is looked up anew if another host has just replaced it. A
+ * descriptor, -1, or FILE_GONE.
+ */
+int file_open(int directory, const char *path, struct stat *out_status, struct error *error);
 
 /* Reads a file of at most `limit` bytes. 1; 0 if it is not there; -1, also when it is longer. */
 int file_read(int directory, const char *path, size_t limit, struct buffer *out,
@@ -64,6 +77,9 @@ struct file_place {
     int directory;
     const char *path;
 };
+
+/* Whether an open file is what has this name now. */
+bool file_is_same(int descriptor, struct file_place place);
 
 /*
  * Renames `from` to `to`, replacing what is there, and makes the directories that `to` needs; goes

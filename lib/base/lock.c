@@ -4,21 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { MAKE_TRIES = 1000 }; /* each needs somebody who removes what we have just made */
-
-/* Whether the name still stands for the file that is open: its directory may have been removed. */
-static bool still_there(int descriptor, struct file_place place)
-{
-    struct stat held;
-    struct stat named;
-
-    return fstat(descriptor, &held) == 0 &&
-           fstatat(place.directory, place.path, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-           held.st_ino == named.st_ino && held.st_dev == named.st_dev;
-}
 
 static enum lock_result lock_open(struct lock *lock, struct file_place place, int flags,
                                   enum lock_wait wait, struct error *error)
@@ -41,8 +29,8 @@ static enum lock_result lock_open(struct lock *lock, struct file_place place, in
             return (enum lock_result)error_errno(error, "lock '%s'", place.path);
         }
     }
-    if (!still_there(descriptor, place)) {
-        return LOCK_ABSENT;
+    if (!file_is_same(descriptor, place)) {
+        return LOCK_ABSENT; /* its directory was removed while we waited */
     }
     lock->descriptor = steal_descriptor(&descriptor);
     return LOCK_TAKEN;

@@ -10,6 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/base/cleanup.h"
+#include "lib/base/file.h"
+#include "lib/base/memory.h"
 #include "lib/base/text.h"
 
 static const struct {
@@ -133,6 +136,19 @@ void hash_finish(struct hash *hash, struct digest *out_digest)
     out_digest->algorithm = hash->algorithm;
     (void)snprintf(out_digest->text, sizeof(out_digest->text), "%s:", name);
     text_hex(bytes, algorithms[hash->algorithm].bytes, out_digest->text + prefix);
+}
+
+int hash_update_from(struct hash *hash, int descriptor, uint64_t *offset, struct error *error)
+{
+    enum { PIECE_SIZE = 256 * 1024 };
+    AUTO_FREE char *piece = memory_allocate(1, PIECE_SIZE);
+    ssize_t got;
+
+    while ((got = file_read_at(descriptor, *offset, piece, PIECE_SIZE, error)) > 0) {
+        hash_update(hash, piece, (size_t)got);
+        *offset += (uint64_t)got;
+    }
+    return (int)got;
 }
 
 void hash_save(const struct hash *hash, struct buffer *out)

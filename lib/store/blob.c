@@ -9,17 +9,39 @@
 #include "lib/base/cleanup.h"
 #include "lib/store/link.h"
 
+/*
+ * The one way to a blob: who misses it here misses it everywhere. Opens it, or only looks where
+ * `out_descriptor` is NULL. 1, 0, -1.
+ */
+static int blob_locate(const struct store *store, const struct digest *digest, int *out_descriptor,
+                       struct stat *out_status, struct error *error)
+{
+    struct path path = layout_blob(digest);
+
+    if (out_descriptor) {
+        int descriptor = file_open(store->root, path.text, out_status, error);
+
+        if (descriptor < 0) {
+            return descriptor == FILE_GONE ? 0 : -1;
+        }
+        *out_descriptor = descriptor;
+    } else if (fstatat(store->root, path.text, out_status, 0) < 0) {
+        return file_is_gone(errno) ? 0 : error_errno(error, "stat '%s'", path.text);
+    }
+    return 1;
+}
+
 int blob_is_stored(const struct store *store, const struct digest *digest, uint64_t *out_size,
                    struct error *error)
 {
-    struct path path = layout_blob(digest);
     struct stat status;
+    int found = blob_locate(store, digest, NULL, &status, error);
 
-    if (fstatat(store->root, path.text, &status, 0) < 0) {
-        return file_is_gone(errno) ? 0 : error_errno(error, "stat '%s'", path.text);
+    if (found > 0) {
+        *out_size = (uint64_t)status.st_size;
+        return S_ISREG(status.st_mode);
     }
-    *out_size = (uint64_t)status.st_size;
-    return S_ISREG(status.st_mode);
+    return found;
 }
 
 int blob_find(const struct repository *repository, const struct digest *digest,
@@ -39,13 +61,121 @@ int blob_find(const struct repository *repository, const struct digest *digest,
 
 int blob_open(const struct repository *repository, const struct blob *blob, struct error *error)
 {
-    struct path path = layout_blob(&blob->target);
-    int descriptor = openat(repository->store->root, path.text, O_RDONLY | O_CLOEXEC);
+    struct stat status;
+    int descriptor;
+    int found = blob_locate(repository->store, &blob->target, &descriptor, &status, error);
 
-    if (descriptor < 0 && file_is_gone(errno)) {
+    if (found == 0) {
         return error_set(error, ERROR_BLOB_UNKNOWN, "blob unknown to the repository");
     }
-    return descriptor < 0 ? error_errno(error, "open '%s'", path.text) : descriptor;
+    return found < 0 ? -1 : descriptor;
+}
+
+struct path blob_path(const struct blob *blob)
+{
+    return layout_blob(&blob->target);
+}
+
+int blob_open_stored(const struct store *store, const struct digest *digest,
+                     struct blob_file *out_file, struct error *error)
+{
+    struct stat status;
+    int found = blob_locate(store, digest, &out_file->descriptor, &status, error);
+
+    if (found > 0) {
+        out_file->size = (uint64_t)status.st_size;
+    }
+    return found;
+}
+
+void blob_file_close(struct blob_file *file)
+{
+    cleanup_close(&file->descriptor);
+    file->descriptor = -1;
+}
+
+/* One try of blob_read(); sets errno for a failure, to 0 if it is for good. */
+static int blob_read_once(const struct store *store, const struct digest *digest, size_t limit,
+                          struct buffer *out, struct error *error)
+{
+    AUTO_BLOB_FILE struct blob_file file = BLOB_FILE_INIT;
+    int found = blob_open_stored(store, digest, &file, error);
+    ssize_t got;
+
+    if (found <= 0) {
+        return found;
+    }
+    if (file.size > limit) {
+        errno = 0;
+        return error_set(error, ERROR_INTERNAL, "the blob %s has more than %zu bytes", digest->text,
+                         limit);
+    }
+    got = file_read_at(file.descriptor, 0, buffer_reserve(out, (size_t)file.size),
+                       (size_t)file.size, error);
+    if (got < 0) {
+        return -1;
+    }
+    buffer_added(out, (size_t)got);
+    return 1;
+}
+
+int blob_read(const struct store *store, const struct digest *digest, size_t limit,
+              struct buffer *out, struct error *error)
+{
+    int tries = 0;
+    int found;
+
+    do {
+        found = blob_read_once(store, digest, limit, out, error);
+    } while (found < 0 && file_is_worth_another_try(++tries));
+    return found;
+}
+
+int blob_check(const struct blob_file *file, const struct digest *digest, struct error *error)
+{
+    struct digest actual;
+    struct hash hash;
+    uint64_t offset = 0;
+
+    hash_begin(&hash, digest->algorithm);
+    if (hash_update_from(&hash, file->descriptor, &offset, error) < 0) {
+        return errno == EIO ? 0 : -1;
+    }
+    hash_finish(&hash, &actual);
+    return digest_equal(&actual, digest);
+}
+
+int blob_set_aside(struct store *store, const struct digest *digest, const struct blob_file *file,
+                   struct error *error)
+{
+    struct path path = layout_blob(digest);
+
+    (void)file;
+    return file_publish((struct file_place){store->root, path.text},
+                        (struct file_place){store->root, layout_damaged(digest).text}, error) < 0
+               ? -1
+               : 1;
+}
+
+enum blob_match blob_match(const struct store *store, const struct digest *digest, int descriptor,
+                           struct error *error)
+{
+    struct stat stored;
+    struct stat held;
+    int found = blob_locate(store, digest, NULL, &stored, error);
+
+    if (found <= 0) {
+        return found < 0 ? BLOB_MATCH_FAILED : BLOB_ABSENT;
+    }
+    return fstat(descriptor, &held) == 0 && held.st_ino == stored.st_ino &&
+                   held.st_dev == stored.st_dev
+               ? BLOB_SAME
+               : BLOB_OTHER;
+}
+
+void blob_add_to_syncs(const struct digest *digest, struct sync_set *syncs)
+{
+    sync_set_add(syncs, layout_blob(digest).text);
 }
 
 int blob_publish(const struct repository *repository, const struct digest *digest,
@@ -99,7 +229,7 @@ int blob_mount(const struct repository *repository, const struct blob *blob, str
         }
     }
     sync_set_add(&syncs, link.text);
-    sync_set_add(&syncs, layout_blob(&blob->target).text);
+    blob_add_to_syncs(&blob->target, &syncs);
     return sync_set_flush(&syncs, error) < 0 ? -1 : 1;
 }
 

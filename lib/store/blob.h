@@ -4,6 +4,14 @@
 
 /*
  * Blobs are stored once, whoever has them; a repository sees one only through its own link.
+ *
+ * This is the only door to their bytes: whoever wants to open, read, compare, publish or remove
+ * them, or hand them to the web server, does it here, so that there is one place that knows where
+ * they are. Two levels:
+ *   - what a repository has: blob_find(), then blob_open() or blob_path(); blob_publish(),
+ *     blob_mount(), blob_unlink();
+ *   - what is stored for anybody: blob_is_stored(), blob_open_stored(), blob_read(), … These answer
+ *     no client by themselves: a digest is no permission.
  */
 
 #include "lib/store/store.h"
@@ -21,6 +29,9 @@ int blob_find(const struct repository *repository, const struct digest *digest,
 /* A descriptor for reading, or -1: ERROR_BLOB_UNKNOWN if it has just vanished. */
 int blob_open(const struct repository *repository, const struct blob *blob, struct error *error);
 
+/* Where it is below the store's root, for the web server to send. */
+struct path blob_path(const struct blob *blob);
+
 /*
  * Makes a complete file, open as `descriptor`, the blob `digest` of the repository. The caller has
  * verified the digest. The bytes are synced, then get their name, then the link follows, then the
@@ -31,10 +42,6 @@ int blob_open(const struct repository *repository, const struct blob *blob, stru
 int blob_publish(const struct repository *repository, const struct digest *digest,
                  struct file_place file, int descriptor, struct error *error);
 
-/* The same for a small one in memory, without a link; durable once `syncs` is flushed. */
-int blob_write(struct store *store, const struct digest *digest, const struct buffer *content,
-               struct sync_set *syncs, struct error *error);
-
 /* Gives the repository a blob that another one has. Durable on return. 1, 0 if it has gone, -1. */
 int blob_mount(const struct repository *repository, const struct blob *blob, struct error *error);
 
@@ -42,8 +49,56 @@ int blob_mount(const struct repository *repository, const struct blob *blob, str
 int blob_unlink(const struct repository *repository, const struct digest *digest,
                 struct error *error);
 
-/* Whether somebody's bytes of this digest are stored. 1, 0, -1. */
+/* Somebody's bytes, whoever has a link to them. */
+
+/* Whether there are any. 1, 0, -1. */
 int blob_is_stored(const struct store *store, const struct digest *digest, uint64_t *out_size,
                    struct error *error);
+
+/* Adds all of them to `out`. 1; 0 if there are none; -1, also if they are more than `limit`. */
+int blob_read(const struct store *store, const struct digest *digest, size_t limit,
+              struct buffer *out, struct error *error);
+
+/* A small blob from memory, without a link; durable once `syncs` is flushed. */
+int blob_write(struct store *store, const struct digest *digest, const struct buffer *content,
+               struct sync_set *syncs, struct error *error);
+
+/* Its name, too, will be durable once `syncs` is flushed, whoever has made it. */
+void blob_add_to_syncs(const struct digest *digest, struct sync_set *syncs);
+
+/* An open blob: these very bytes, also when others take their place. */
+struct blob_file {
+    int descriptor;
+    uint64_t size; /* bytes */
+};
+
+#define BLOB_FILE_INIT                                                                             \
+    {                                                                                              \
+        .descriptor = -1                                                                           \
+    }
+#define AUTO_BLOB_FILE AUTO(blob_file_close)
+
+/* 1, 0, -1. */
+int blob_open_stored(const struct store *store, const struct digest *digest,
+                     struct blob_file *out_file, struct error *error);
+void blob_file_close(struct blob_file *file);
+
+/* Reads it all. 1 if it has its digest; 0 if not, or if the disk does not give it back; -1. */
+int blob_check(const struct blob_file *file, const struct digest *digest, struct error *error);
+
+/* Moves these very bytes out of the way, to where damaged ones are kept. 1; 0 if others have taken
+ * their place meanwhile; -1. */
+int blob_set_aside(struct store *store, const struct digest *digest, const struct blob_file *file,
+                   struct error *error);
+
+/* Whether a file that somebody has open has become the blob. */
+enum blob_match {
+    BLOB_MATCH_FAILED = -1,
+    BLOB_ABSENT,
+    BLOB_SAME,
+    BLOB_OTHER, /* the blob is there, but made of another file */
+};
+enum blob_match blob_match(const struct store *store, const struct digest *digest, int descriptor,
+                           struct error *error);
 
 #endif

@@ -58,7 +58,7 @@ static int find_reference(const struct repository *repository, const struct refe
     }
     if (found > 0) {
         sync_set_add(syncs, layout_link(repository->name, kind, &reference->digest).text);
-        sync_set_add(syncs, layout_blob(&blob.target).text);
+        blob_add_to_syncs(&blob.target, syncs);
     }
     return found;
 }

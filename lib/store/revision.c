@@ -85,8 +85,8 @@ int revision_read(const struct repository *repository, const struct digest *dige
     int found = link_follow(repository, LINK_REVISION, digest, &target, error);
 
     if (found > 0) {
-        found = file_read(repository->store->root, layout_blob(&target).text, MANIFEST_SIZE_LIMIT,
-                          &out_manifest->content, error);
+        found = blob_read(repository->store, &target, MANIFEST_SIZE_LIMIT, &out_manifest->content,
+                          error);
     }
     if (found <= 0) {
         return found;

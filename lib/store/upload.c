@@ -250,25 +250,13 @@ int upload_write(struct upload *upload, const void *bytes, size_t length, struct
 /* Brings the hash up to the end of the data, reading what it has not seen. */
 static int hash_catch_up(struct upload *upload, struct error *error)
 {
-    AUTO_FREE char *piece = NULL;
-
-    if (upload->hashed == upload->size) {
-        return 0;
+    if (upload->hashed < upload->size &&
+        hash_update_from(&upload->hash, upload->data, &upload->hashed, error) < 0) {
+        return -1;
     }
-    piece = malloc(COPY_SIZE);
-    if (!piece) {
-        return error_errno(error, "hash an upload");
-    }
-    while (upload->hashed < upload->size) {
-        ssize_t got = file_read_at(upload->data, upload->hashed, piece, COPY_SIZE, error);
-
-        if (got <= 0) {
-            return got < 0 ? -1 : error_set(error, ERROR_INTERNAL, "an upload shrank");
-        }
-        hash_update(&upload->hash, piece, (size_t)got);
-        upload->hashed += (size_t)got;
-    }
-    return 0;
+    return upload->hashed == upload->size
+               ? 0
+               : error_set(error, ERROR_INTERNAL, "an upload shrank, or grew");
 }
 
 static int copy_file(struct upload *upload, const char *path, struct error *error)

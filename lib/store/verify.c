@@ -15,68 +15,34 @@
 #include "lib/store/repository.h"
 #include "lib/store/walk.h"
 
-enum { READ_SIZE = 1024 * 1024 };
-
 static void tell(struct verify_report *report, const char *path, const char *what)
 {
     report->problems++;
     report->problem(report->context, path, what);
 }
 
-/* Hashes an open blob. 1 if it has its digest, 0 if not, -1. */
-static int has_digest(int descriptor, const struct digest *digest, struct error *error)
-{
-    AUTO_FREE char *piece = malloc(READ_SIZE);
-    struct digest actual;
-    struct hash hash;
-    uint64_t offset = 0;
-    ssize_t got;
-
-    if (!piece) {
-        return error_errno(error, "read a blob");
-    }
-    hash_begin(&hash, digest->algorithm);
-    while ((got = file_read_at(descriptor, offset, piece, READ_SIZE, error)) > 0) {
-        hash_update(&hash, piece, (size_t)got);
-        offset += (uint64_t)got;
-    }
-    if (got < 0) {
-        return -1;
-    }
-    hash_finish(&hash, &actual);
-    return digest_equal(&actual, digest);
-}
-
 static int verify_blob(struct store *store, const struct digest *digest,
                        struct verify_report *report, struct error *error)
 {
-    struct path path = layout_blob(digest);
-    AUTO_CLOSE int descriptor = openat(store->root, path.text, O_RDONLY | O_CLOEXEC);
-    struct stat status;
-    int good;
+    AUTO_BLOB_FILE struct blob_file file = BLOB_FILE_INIT;
+    struct blob blob = {.target = *digest};
+    int good = blob_open_stored(store, digest, &file, error);
 
-    if (descriptor < 0 && file_is_gone(errno)) {
-        return 0; /* a directory whose blob is just coming or going */
-    }
-    if (descriptor < 0 || fstat(descriptor, &status) < 0) {
-        return error_errno(error, "open '%s'", path.text);
+    if (good <= 0) {
+        return good; /* 0: a directory whose blob is just coming or going */
     }
     report->blobs++;
-    report->bytes += (uint64_t)status.st_size;
-    good = report->skip_content ? 1 : has_digest(descriptor, digest, error);
-    if (good > 0) {
-        return 0;
+    report->bytes += file.size;
+    good = report->skip_content ? 1 : blob_check(&file, digest, error);
+    if (good != 0) {
+        return good < 0 ? -1 : 0;
     }
-    if (good < 0 && errno != EIO) {
-        return -1;
-    }
-    tell(report, path.text, "the bytes have another digest, or cannot be read");
+    tell(report, blob_path(&blob).text, "the bytes have another digest, or cannot be read");
     if (!report->repair) {
         return 0;
     }
     /* Out of the way, so that the next push, or the next pull through a proxy, brings it back. */
-    return file_publish((struct file_place){store->root, path.text},
-                        (struct file_place){store->root, layout_damaged(digest).text}, error);
+    return blob_set_aside(store, digest, &file, error) < 0 ? -1 : 0;
 }
 
 static int verify_blobs(struct store *store, struct verify_report *report, struct error *error)

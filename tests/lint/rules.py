@@ -33,6 +33,7 @@ ROOMS = [
     (r"\bcJSON\w*|<cjson/", "cJSON", ["lib/oci/document.", "lib/oci/manifest.", "lib/base/json."]),
     (r"<ini\.h>|\bini_parse\w*", "inih", ["lib/configuration/"]),
     (r"\bcrypt(_r)?\s*\(|<crypt\.h>", "crypt", ["lib/access/"]),
+    (r"\blayout_(blob|damaged)\b", "the path of a blob", ["lib/store/blob.", "lib/store/layout."]),
     (r"<psl\w*\.h>|<libpsl\.h>|\bpsl_\w+", "libpsl", ["lib/proxy/"]),
     # Whoever makes a directory for something and then puts it there, races with who removes empty ones.
     (r"\bflock\s*\(|<sys/file\.h>", "flock, which is lock_take…(),", ["lib/base/lock."]),

@@ -93,6 +93,8 @@ RULES = [
      "name_check(\"%s/_manifests/%s\");\n    return name"),
     ("only lib/store/layout makes paths", "fcgi/main.c", "return name",
      "name_check(LAYOUT_BLOBS \"/sha256\");\n    return name"),
+    ("layout_blob: the path of a blob", "fcgi/main.c", "return name", "layout_blob(0);\n    return name"),
+    ("layout_damaged: the path of a blob", "lib/oci/name.c", "return text", "layout_damaged(0);\n    return text"),
     ("first line is not", "lib/oci/name.c", HEAD, ""),
     ("name_long has 61 lines", "lib/oci/name.c", "return text_length(name) > 255;\n}\n",
      "return text_length(name) > 255;\n}\n" + function("name_long", 61)),

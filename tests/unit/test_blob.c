@@ -275,6 +275,55 @@ static void small_ones_are_written_from_memory(void **state)
     assert_returns(0, blob_find(&fixture->repository, &digest, &blob, &error));
 }
 
+static void is_read_as_a_whole_up_to_a_limit(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_BUFFER struct buffer out = BUFFER_INIT;
+    struct digest digest = push_blob(&fixture->repository, "content");
+    struct digest absent = sha256("absent");
+    struct error error = ERROR_INIT;
+
+    buffer_add_text(&out, ">");
+    assert_returns(1, blob_read(&fixture->store, &digest, 7, &out, &error));
+    assert_string_equal(out.data, ">content");
+    assert_fails(ERROR_INTERNAL, blob_read(&fixture->store, &digest, 6, &out, &error));
+    assert_returns(0, blob_read(&fixture->store, &absent, 6, &out, &error));
+    assert_string_equal(out.data, ">content");
+}
+
+static void a_file_that_becomes_the_blob_is_told_from_another(void **state)
+{
+    struct fixture *fixture = *state;
+    struct digest digest = sha256("content");
+    struct file_place place = {fixture->store.temporary, "pieces/piece"};
+    AUTO_CLOSE int first = make_piece(fixture, "content");
+    struct error error = ERROR_INIT;
+
+    assert_returns(BLOB_ABSENT, blob_match(&fixture->store, &digest, first, &error));
+    assert_returns(0, blob_publish(&fixture->repository, &digest, place, first, &error));
+    assert_returns(BLOB_SAME, blob_match(&fixture->store, &digest, first, &error));
+    (void)push_blob(&fixture->repository, "content");
+    assert_returns(BLOB_OTHER, blob_match(&fixture->store, &digest, first, &error));
+}
+
+static void its_content_is_checked(void **state)
+{
+    struct fixture *fixture = *state;
+    struct digest digest = push_blob(&fixture->repository, "content");
+    struct digest absent = sha256("absent");
+    AUTO_BLOB_FILE struct blob_file file = BLOB_FILE_INIT;
+    struct error error = ERROR_INIT;
+
+    assert_returns(0, blob_open_stored(&fixture->store, &absent, &file, &error));
+    assert_returns(1, blob_open_stored(&fixture->store, &digest, &file, &error));
+    assert_int_equal(file.size, 7);
+    assert_returns(1, blob_check(&file, &digest, &error));
+    assert_returns(0, blob_check(&file, &absent, &error));
+    put_file(fixture->store.root, layout_blob(&digest).text, "c");
+    fixture->damaged = true;
+    assert_returns(0, blob_check(&file, &digest, &error));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -290,6 +339,9 @@ int main(void)
         IN_STORE(a_mount_whose_sync_failed_is_not_acknowledged),
         IN_STORE(unlinking_takes_it_from_one_repository_only),
         IN_STORE(small_ones_are_written_from_memory),
+        IN_STORE(is_read_as_a_whole_up_to_a_limit),
+        IN_STORE(a_file_that_becomes_the_blob_is_told_from_another),
+        IN_STORE(its_content_is_checked),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

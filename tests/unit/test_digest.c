@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/test.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/oci/digest.h"
 
@@ -321,6 +323,30 @@ static void a_copy_of_a_hash_is_a_hash_of_its_own(void **state)
     assert_string_equal(digest.text, ABC512);
 }
 
+static void hashes_what_an_open_file_has_behind_an_offset(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_BUFFER struct buffer noise = BUFFER_INIT;
+    struct error error = ERROR_INIT;
+    struct digest expected;
+    struct digest actual;
+    struct hash hash;
+    uint64_t offset = 1000;
+    AUTO_CLOSE int descriptor = -1;
+
+    make_noise(&noise, 700000); /* more than is read at once */
+    digest_of(DIGEST_SHA256, noise.data, noise.length, &expected);
+    put_bytes(fixture->directory, "file", noise.data, noise.length);
+    descriptor = openat(fixture->directory, "file", O_RDONLY | O_CLOEXEC);
+    hash_begin(&hash, DIGEST_SHA256);
+    hash_update(&hash, noise.data, 1000);
+    assert_returns(0, hash_update_from(&hash, descriptor, &offset, &error));
+    assert_int_equal(offset, noise.length);
+    hash_finish(&hash, &actual);
+    assert_string_equal(actual.text, expected.text);
+    assert_fails(ERROR_INTERNAL, hash_update_from(&hash, fixture->directory, &offset, &error));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -337,6 +363,7 @@ int main(void)
         cmocka_unit_test(refuses_a_state_of_another_offset_and_begins_anew),
         cmocka_unit_test(refuses_a_state_with_any_other_bookkeeping),
         cmocka_unit_test(a_copy_of_a_hash_is_a_hash_of_its_own),
+        IN_DIRECTORY(hashes_what_an_open_file_has_behind_an_offset),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

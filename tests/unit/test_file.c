@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -193,6 +194,28 @@ static void removes_a_tree_and_follows_no_links(void **state)
     assert_returns(0, file_remove(fixture->directory, "none", &error));
 }
 
+static void an_open_file_is_told_from_one_that_took_its_name(void **state)
+{
+    struct fixture *fixture = *state;
+    struct file_place place = {fixture->directory, "file"};
+    struct error error = ERROR_INIT;
+    struct stat status;
+    int descriptor;
+
+    put_file(fixture->directory, "file", "one");
+    put_file(fixture->directory, "other", "two");
+    descriptor = file_open(fixture->directory, "file", &status, &error);
+    assert_true(descriptor >= 0);
+    assert_int_equal(status.st_size, 3);
+    assert_true(file_is_same(descriptor, place));
+    assert_int_equal(renameat(fixture->directory, "other", fixture->directory, "file"), 0);
+    assert_false(file_is_same(descriptor, place));
+    assert_int_equal(unlinkat(fixture->directory, "file", 0), 0);
+    assert_false(file_is_same(descriptor, place));
+    assert_returns(FILE_GONE, file_open(fixture->directory, "file", &status, &error));
+    assert_int_equal(close(descriptor), 0);
+}
+
 static void lists_sorted_by_bytes(void **state)
 {
     static const char *const sorted[] = {"-", ".hidden", "A", "a", "a-b", "a.b", "a0", "b", "\xc3"};
@@ -334,6 +357,7 @@ int main(void)
         IN_DIRECTORY(gives_up_publishing_what_is_not_there),
         IN_DIRECTORY(two_may_publish_the_same_name),
         IN_DIRECTORY(removes_a_tree_and_follows_no_links),
+        IN_DIRECTORY(an_open_file_is_told_from_one_that_took_its_name),
         IN_DIRECTORY(lists_sorted_by_bytes),
         IN_DIRECTORY(lists_empty_and_large_directories),
         IN_DIRECTORY(a_directory_without_permission_is_an_error),

@@ -12,6 +12,7 @@
 #include "lib/base/process.h"
 #include "lib/base/text.h"
 #include "lib/proxy/fill/slot.h"
+#include "lib/store/blob.h"
 #include "lib/store/memo.h"
 
 enum {
@@ -162,30 +163,23 @@ uint64_t fill_available(const struct fill_view *view)
     return fstat(view->descriptor, &status) == 0 ? (uint64_t)status.st_size : 0;
 }
 
-static bool is_same_file(int descriptor, struct file_place place)
-{
-    struct stat open_status;
-    struct stat named;
-
-    return fstat(descriptor, &open_status) == 0 &&
-           fstatat(place.directory, place.path, &named, 0) == 0 &&
-           open_status.st_ino == named.st_ino && open_status.st_dev == named.st_dev;
-}
-
 /* Whether the blob is there, made of the file that we are reading. */
 static int check_complete(struct fill_view *view, struct error *error)
 {
     struct store *store = view->fill.upstream->store;
-    struct path blob = layout_blob(&view->fill.digest);
-    int stored = is_stored(&view->fill, error);
 
-    if (stored > 0) {
-        if (!is_same_file(view->descriptor, (struct file_place){store->root, blob.text})) {
-            return error_set(error, ERROR_UPSTREAM, "another fetch of the blob came first");
-        }
+    switch (blob_match(store, &view->fill.digest, view->descriptor, error)) {
+    case BLOB_MATCH_FAILED:
+        return -1;
+    case BLOB_ABSENT:
+        return 0;
+    case BLOB_SAME:
         view->complete = true;
+        return 0;
+    case BLOB_OTHER:
+        break;
     }
-    return stored < 0 ? -1 : 0;
+    return error_set(error, ERROR_UPSTREAM, "another fetch of the blob came first");
 }
 
 /* Whether it makes sense to wait on. */
@@ -209,7 +203,7 @@ static int check_filler(struct fill_view *view, struct error *error)
         return -1;
     }
     if (!view->complete &&
-        !is_same_file(view->descriptor, (struct file_place){store->temporary, data.text}) &&
+        !file_is_same(view->descriptor, (struct file_place){store->temporary, data.text}) &&
         check_complete(view, error) == 0 && !view->complete) {
         return error_set(error, ERROR_UPSTREAM, "the fetch of the blob had to start over");
     }
