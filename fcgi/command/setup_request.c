@@ -18,8 +18,8 @@
 enum {
     BODY_SIZE = 40000,        /* bytes of the request: more than web servers keep in memory */
     ANSWER_LIMIT = 64 * 1024, /* bytes */
-    CONNECT_TIMEOUT = 10,     /* seconds */
-    STALL_TIMEOUT = 30,
+    CONNECT_TIMEOUT = 10000,  /* milliseconds */
+    STALL_TIMEOUT = 30000,
 };
 
 struct visit {
@@ -60,14 +60,13 @@ static void prepare_request(const struct visit *visit, struct http_request *requ
     request->url = visit->address.data;
     request->proxy = "";
     request->ca_file = visit->configuration->registry.proxy.ca_file;
-    request->connect_timeout = CONNECT_TIMEOUT;
-    request->stall_timeout = STALL_TIMEOUT;
+    request->connect_milliseconds = CONNECT_TIMEOUT;
+    request->stall_milliseconds = STALL_TIMEOUT;
     request->allow_private_address = true;
     request->allow_http = true;
     buffer_format(&request->headers, "Berth-Setup: %s\nContent-Type: application/octet-stream\n",
                   visit->token);
-    /* Neither wait for "100 Continue" nor be compressed. */
-    buffer_add_text(&request->headers, "Expect:\nAccept-Encoding: identity\n");
+    buffer_add_text(&request->headers, "Expect:\n"); /* do not wait for "100 Continue" */
 }
 
 static void no_answer(const struct visit *visit, const struct error *error)

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/http/client.h"
 
-#include <ctype.h>
 #include <curl/curl.h>
-#include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,62 +11,66 @@
 #include "lib/base/clock.h"
 #include "lib/base/text.h"
 #include "lib/http/address.h"
+#include "lib/http/failure.h"
 
 enum {
-    HEADER_LIMIT = 64 * 1024,  /* bytes of all headers of a response */
-    RECEIVE_SIZE = 256 * 1024, /* bytes that libcurl reads at a time */
+    RECEIVE_SIZE = 64 * 1024,    /* bytes that libcurl reads at a time */
+    PENDING_LIMIT = 1024 * 1024, /* bytes of body that wait for the caller */
     POLL_MILLISECONDS = 250,
 };
 
-static size_t take_header(char *bytes, size_t size, size_t count, void *user)
+/* For callbacks: what they return instead of what they took ends the transfer. */
+static size_t client_refuse(struct http_transfer *transfer, const struct error *why)
 {
-    struct http_transfer *transfer = user;
-    size_t length = size * count;
-    size_t end = length;
-    const char *colon = memchr(bytes, ':', length);
-
-    transfer->waiting_since = clock_milliseconds();
-    while (end > 0 && (bytes[end - 1] == '\r' || bytes[end - 1] == '\n')) {
-        end--;
-    }
-    if (end > 5 && strncmp(bytes, "HTTP/", 5) == 0) { /* also after an interim response */
-        buffer_clear(&transfer->headers);
-        return length;
-    }
-    if (end == 0) {
-        long status = 0;
-
-        (void)curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
-        transfer->status = (int)status;
-        transfer->headers_complete = status >= 200;
-        return length;
-    }
-    if (transfer->headers.length + end > HEADER_LIMIT) {
-        return 0;
-    }
-    for (size_t i = 0; i < end; i++) {
-        bool in_name = colon && bytes + i < colon;
-        char c = in_name ? (char)tolower((unsigned char)bytes[i]) : bytes[i];
-
-        buffer_add(&transfer->headers, &c, 1);
-    }
-    buffer_add_text(&transfer->headers, "\n");
-    return length;
+    transfer->failure = *why;
+    return 0;
 }
 
-static size_t take_body(char *bytes, size_t size, size_t count, void *user)
+static size_t client_take_header(char *bytes, size_t size, size_t count, void *user)
 {
     struct http_transfer *transfer = user;
+    bool was_complete = transfer->head.complete;
+    struct error error;
 
-    transfer->waiting_since = clock_milliseconds();
+    if (http_head_add(&transfer->head, bytes, size * count, &error) < 0) {
+        return client_refuse(transfer, &error);
+    }
+    if (transfer->head.complete && !was_complete) {
+        transfer->waiting_since = clock_milliseconds();
+        transfer->status = transfer->head.status;
+        transfer->has_length = transfer->head.has_length;
+        transfer->length = transfer->head.length;
+    }
+    return size * count;
+}
+
+static size_t client_take_body(char *bytes, size_t size, size_t count, void *user)
+{
+    struct http_transfer *transfer = user;
+    int64_t now = clock_milliseconds();
+    struct error error;
+
+    if (!transfer->head.complete) {
+        (void)error_set(&error, ERROR_UPSTREAM, "the upstream does not speak HTTP as it should");
+        return client_refuse(transfer, &error);
+    }
+    if (transfer->pending.length >= PENDING_LIMIT) {
+        transfer->is_paused = true;
+        return CURL_WRITEFUNC_PAUSE;
+    }
+    transfer->window_waited += now - transfer->waiting_since;
+    transfer->window_bytes += size * count;
+    transfer->waiting_since = now;
     buffer_add(&transfer->pending, bytes, size * count);
     return size * count;
 }
 
 /* Called for every new connection, with the address that the name was resolved to. */
-static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address)
+static curl_socket_t client_open_socket(void *user, curlsocktype purpose,
+                                        struct curl_sockaddr *address)
 {
     struct http_transfer *transfer = user;
+    int descriptor;
 
     (void)purpose;
     if (!transfer->request->allow_private_address && !*transfer->request->proxy &&
@@ -75,12 +78,17 @@ static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_s
         transfer->refused_address = true;
         return CURL_SOCKET_BAD;
     }
-    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    descriptor = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    if (descriptor < 0 &&
+        (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)) {
+        transfer->own_errno = errno;
+    }
+    return descriptor;
 }
 
-static void set_headers(struct http_transfer *transfer)
+static void client_set_headers(struct http_transfer *transfer)
 {
-    struct curl_slist *list = NULL;
+    struct curl_slist *list = curl_slist_append(NULL, "Accept-Encoding: identity");
     const char *cursor = transfer->request->headers.data;
     const char *item;
     size_t length;
@@ -95,12 +103,26 @@ static void set_headers(struct http_transfer *transfer)
     (void)curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, list);
 }
 
-static void set_options(struct http_transfer *transfer)
+static void client_set_callbacks(struct http_transfer *transfer)
+{
+    CURL *easy = transfer->easy;
+
+    (void)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, client_take_header);
+    (void)curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
+    (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, client_take_body);
+    (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+    (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, client_open_socket);
+    (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
+    (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->details);
+}
+
+static void client_set_options(struct http_transfer *transfer)
 {
     const struct http_request *request = transfer->request;
     CURL *easy = transfer->easy;
 
-    set_headers(transfer);
+    client_set_headers(transfer);
+    client_set_callbacks(transfer);
     (void)curl_easy_setopt(easy, CURLOPT_URL, request->url);
     (void)curl_easy_setopt(easy, CURLOPT_NOBODY, (long)(strcmp(request->method, "HEAD") == 0));
     if (request->body) {
@@ -109,133 +131,204 @@ static void set_options(struct http_transfer *transfer)
         (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)request->body->length);
     }
     (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* do not wait for a resolver's thread */
     (void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     (void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR,
                            request->allow_http ? "http,https" : "https");
     (void)curl_easy_setopt(easy, CURLOPT_PROXY, request->proxy);
+    (void)curl_easy_setopt(easy, CURLOPT_NOPROXY, ""); /* the environment's otherwise */
+    (void)curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     (void)curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-    (void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, (long)request->connect_timeout);
+    (void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)request->connect_milliseconds);
     (void)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_SIZE);
     (void)curl_easy_setopt(easy, CURLOPT_USERAGENT, "berth/" BERTH_VERSION);
-    (void)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
-    (void)curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
-    (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
-    (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
-    (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-    (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
     if (*request->ca_file) {
         (void)curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file);
     }
 }
 
-static int explain(const struct http_transfer *transfer, struct error *error)
+static int client_explain(const struct http_transfer *transfer, struct error *error)
 {
-    const char *what = curl_easy_strerror((CURLcode)transfer->result);
+    struct http_failure failure = {.result = transfer->result,
+                                   .details = transfer->details,
+                                   .has_proxy = *transfer->request->proxy != '\0',
+                                   .has_ca_file = *transfer->request->ca_file != '\0',
+                                   .is_connected = transfer->connected > 0};
 
-    if (transfer->refused_address) {
+    if (transfer->failure.code != ERROR_NONE) {
+        *error = transfer->failure;
+        return -1;
+    }
+    if (!failure.is_connected && transfer->own_errno) {
+        errno = transfer->own_errno;
+        return error_errno(error, "ask an upstream");
+    }
+    if (!failure.is_connected && transfer->refused_address) {
         return error_set(error, ERROR_DENIED,
-                         "the upstream's address is not one of the public internet");
+                         "the upstream has an address that is not one of the public internet "
+                         "(allow_private_address = yes in its section allows that)");
     }
-    switch ((CURLcode)transfer->result) {
-    case CURLE_OPERATION_TIMEDOUT:
-        return error_set(error, ERROR_UPSTREAM_TIMEOUT, "the upstream does not answer in time");
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY:
-    case CURLE_COULDNT_CONNECT:
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CACERT_BADFILE:
-        return error_set(error, ERROR_UPSTREAM_UNREACHABLE, "the upstream cannot be reached: %s",
-                         what);
-    default:
-        return error_set(error, ERROR_UPSTREAM, "the upstream broke off: %s", what);
-    }
+    (void)curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &failure.os_errno);
+    (void)curl_easy_getinfo(transfer->easy, CURLINFO_SSL_VERIFYRESULT, &failure.verify_result);
+    (void)curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_CONNECTCODE, &failure.proxy_status);
+    return http_failure_explain(&failure, error);
 }
 
-/* libcurl's own limit looks at averages of several seconds. Connecting has a limit of its own. */
-static void check_stall(struct http_transfer *transfer)
+/* What is waited for now, and until when it has to be there. */
+static int64_t client_limit(const struct http_transfer *transfer, const char **out_failure)
+{
+    const struct http_request *request = transfer->request;
+    int64_t stall = (int64_t)request->stall_milliseconds;
+    int64_t limit = transfer->waiting_since + stall;
+
+    *out_failure = "has stopped sending";
+    if (transfer->connected == 0) {
+        *out_failure = "cannot be connected to in time";
+        limit = transfer->opened + (int64_t)request->connect_milliseconds;
+    } else if (!transfer->head.complete) {
+        *out_failure = "does not answer in time";
+        limit = transfer->connected + stall;
+    }
+    if ((!transfer->head.complete || transfer->is_document) && request->deadline > 0 &&
+        request->deadline < limit) {
+        *out_failure = "takes too long for its answer";
+        limit = request->deadline;
+    }
+    return limit;
+}
+
+/* How long the body's rate need not be judged yet. */
+static int64_t client_rate_left(const struct http_transfer *transfer, int64_t now)
+{
+    return (int64_t)transfer->request->stall_milliseconds -
+           (transfer->window_waited + now - transfer->waiting_since);
+}
+
+/* Judges the rate of the last window, and begins another. */
+static bool client_is_too_slow(struct http_transfer *transfer, int64_t now)
+{
+    uint64_t milliseconds = (uint64_t)(transfer->window_waited + now - transfer->waiting_since) + 1;
+    bool slow = transfer->window_bytes * 1000 / milliseconds < transfer->request->minimum_rate;
+
+    transfer->window_bytes = 0;
+    transfer->window_waited = transfer->waiting_since - now; /* what is waited already is judged */
+    return slow;
+}
+
+static void client_give_up(struct http_transfer *transfer, const char *why)
+{
+    transfer->finished = true;
+    (void)error_set(&transfer->failure, ERROR_UPSTREAM_TIMEOUT, "the upstream %s", why);
+}
+
+static void client_note_connection(struct http_transfer *transfer)
 {
     curl_off_t connected = 0;
 
     (void)curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &connected);
-    if (!transfer->is_connected && connected > 0) {
-        transfer->is_connected = true;
-        transfer->waiting_since = clock_milliseconds();
-    }
-    if (transfer->is_connected && !transfer->finished &&
-        clock_milliseconds() - transfer->waiting_since >
-            (int64_t)(transfer->request->stall_timeout * 1000)) {
-        transfer->finished = true;
-        transfer->result = CURLE_OPERATION_TIMEDOUT;
+    if (transfer->connected == 0 && connected > 0) {
+        transfer->connected = clock_milliseconds();
     }
 }
 
-/* Lets libcurl work once, waiting for the network if there is nothing to do. */
-static int step(struct http_transfer *transfer, struct error *error)
+/* Ends the transfer if its time is over; else tells for how many milliseconds it may wait. */
+static int client_look_at_clock(struct http_transfer *transfer)
+{
+    int64_t now = clock_milliseconds();
+    int64_t left = POLL_MILLISECONDS;
+    const char *why;
+    int64_t limit = client_limit(transfer, &why);
+
+    if (limit <= now) {
+        client_give_up(transfer, why);
+        return 0;
+    }
+    left = limit - now < left ? limit - now : left;
+    if (transfer->head.complete && transfer->request->minimum_rate > 0) {
+        int64_t rate_left = client_rate_left(transfer, now);
+
+        if (rate_left <= 0 && client_is_too_slow(transfer, now)) {
+            client_give_up(transfer, "sends less than the minimum rate");
+            return 0;
+        }
+        left = rate_left > 0 && rate_left < left ? rate_left : left;
+    }
+    return (int)left;
+}
+
+/* Lets libcurl work once; then waits for the network unless there is what the caller wants: the
+ * headers, or bytes of the body. */
+static int client_step(struct http_transfer *transfer, bool wants_body, struct error *error)
 {
     int running = 0;
     int queued = 0;
     CURLMcode code = curl_multi_perform(transfer->multi, &running);
     const CURLMsg *message;
 
+    client_note_connection(transfer);
     while ((message = curl_multi_info_read(transfer->multi, &queued))) {
         if (message->msg == CURLMSG_DONE) {
             transfer->finished = true;
             transfer->result = (int)message->data.result;
         }
     }
-    if (code == CURLM_OK && !transfer->finished && transfer->pending.length == 0) {
-        code = curl_multi_poll(transfer->multi, NULL, 0, POLL_MILLISECONDS, NULL);
-        check_stall(transfer);
+    if (code == CURLM_OK && !transfer->finished) {
+        int wait = client_look_at_clock(transfer);
+        bool has = wants_body ? transfer->pending.length > 0 : transfer->head.complete;
+
+        if (!transfer->finished && !has) {
+            code = curl_multi_poll(transfer->multi, NULL, 0, wait, NULL);
+        }
     }
     return code == CURLM_OK
                ? 0
                : error_set(error, ERROR_INTERNAL, "libcurl: %s", curl_multi_strerror(code));
 }
 
-static void read_length(struct http_transfer *transfer)
-{
-    AUTO_BUFFER struct buffer value = BUFFER_INIT;
-
-    transfer->has_length = http_header(transfer, "content-length", 0, &value) &&
-                           text_number(value.data, value.length, &transfer->length);
-}
-
 int http_open(struct http_transfer *transfer, const struct http_request *request,
               struct error *error)
 {
     transfer->request = request;
+    transfer->opened = clock_milliseconds();
     transfer->multi = curl_multi_init();
     transfer->easy = curl_easy_init();
     if (!transfer->multi || !transfer->easy) {
         return error_set(error, ERROR_INTERNAL, "libcurl cannot be used");
     }
-    set_options(transfer);
+    client_set_options(transfer);
     (void)curl_multi_add_handle(transfer->multi, transfer->easy);
-    while (!transfer->headers_complete && !transfer->finished) {
-        if (step(transfer, error) < 0) {
+    while (!transfer->head.complete && !transfer->finished) {
+        if (client_step(transfer, false, error) < 0) {
             return -1;
         }
     }
-    if (!transfer->headers_complete) {
-        return explain(transfer, error);
+    return transfer->head.complete ? 0 : client_explain(transfer, error);
+}
+
+/* The time that the caller took is not the upstream's. */
+static void client_begin_to_wait(struct http_transfer *transfer)
+{
+    transfer->waiting_since = clock_milliseconds();
+    if (transfer->is_paused) {
+        transfer->is_paused = false;
+        (void)curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
     }
-    read_length(transfer);
-    return 0;
 }
 
 ssize_t http_read(struct http_transfer *transfer, void *bytes, size_t size, struct error *error)
 {
     size_t available;
 
-    if (transfer->pending.length == 0) { /* the time that the caller took is not the upstream's */
-        transfer->waiting_since = clock_milliseconds();
+    if (transfer->pending.length == 0) {
+        client_begin_to_wait(transfer);
     }
     while (transfer->pending.length == 0) {
         if (transfer->finished) {
-            return transfer->result == CURLE_OK ? 0 : explain(transfer, error);
+            return transfer->result == CURLE_OK && transfer->failure.code == ERROR_NONE
+                       ? 0
+                       : client_explain(transfer, error);
         }
-        if (step(transfer, error) < 0) {
+        if (client_step(transfer, true, error) < 0) {
             return -1;
         }
     }
@@ -255,6 +348,7 @@ int http_read_all(struct http_transfer *transfer, size_t limit, struct buffer *o
 {
     enum { PIECE = 16 * 1024 };
 
+    transfer->is_document = true;
     for (;;) {
         ssize_t got = http_read(transfer, buffer_reserve(out, PIECE), PIECE, error);
 
@@ -271,26 +365,7 @@ int http_read_all(struct http_transfer *transfer, size_t limit, struct buffer *o
 bool http_header(const struct http_transfer *transfer, const char *name, unsigned n,
                  struct buffer *out)
 {
-    const char *cursor = transfer->headers.data;
-    const char *line;
-    size_t length;
-    size_t name_length = strlen(name);
-
-    while (text_next_item(&cursor, '\n', &line, &length)) {
-        const char *value = line + name_length + 1;
-
-        if (length <= name_length || line[name_length] != ':' ||
-            strncmp(line, name, name_length) != 0 || n-- > 0) {
-            continue;
-        }
-        while (value < line + length && (*value == ' ' || *value == '\t')) {
-            value++;
-        }
-        buffer_clear(out);
-        buffer_add(out, value, (size_t)(line + length - value));
-        return true;
-    }
-    return false;
+    return http_head_find(&transfer->head, name, n, out);
 }
 
 void http_close(struct http_transfer *transfer)
@@ -301,7 +376,7 @@ void http_close(struct http_transfer *transfer)
     curl_easy_cleanup(transfer->easy);
     (void)curl_multi_cleanup(transfer->multi);
     curl_slist_free_all(transfer->header_list);
-    buffer_release(&transfer->headers);
+    http_head_release(&transfer->head);
     buffer_release(&transfer->pending);
     *transfer = (struct http_transfer)HTTP_TRANSFER_INIT;
 }

@@ -9,6 +9,12 @@
  *
  * Calling sequence: http_open() returns when the status and headers are there; http_read() until it
  * returns 0 or -1; http_close() in any case.
+ *
+ * Nobody at the other end is trusted with our time or memory. Each step has a limit, looked at also
+ * while bytes keep coming: connecting (name, connection and TLS together), the headers from then
+ * on, a silence in the body, and the body's rate on average over as long as a silence may last.
+ * What the caller takes between two reads does not count against the other side. What comes before
+ * it is asked for is left in the connection.
  */
 
 #include <stdbool.h>
@@ -18,16 +24,20 @@
 
 #include "lib/base/buffer.h"
 #include "lib/base/error.h"
+#include "lib/http/head.h"
 
 struct http_request {
     const char *method; /* GET, HEAD or POST */
     const char *url;
-    struct buffer headers;     /* "Name: value\n" each */
-    const struct buffer *body; /* for POST; chunked if a header says so */
-    const char *proxy;         /* "" for none */
-    const char *ca_file;       /* "" for the system's */
-    uint64_t connect_timeout;
-    uint64_t stall_timeout; /* seconds without a byte */
+    struct buffer headers;         /* "Name: value\n" each */
+    const struct buffer *body;     /* for POST; chunked if a header says so */
+    const char *proxy;             /* "" for none */
+    const char *ca_file;           /* "" for the system's */
+    uint64_t connect_milliseconds; /* until a connection stands */
+    uint64_t stall_milliseconds;   /* from then to the end of the headers; without a byte of body */
+    uint64_t minimum_rate;         /* bytes of body per second; 0: any */
+    int64_t deadline;              /* of clock_milliseconds(), for the headers and for
+                                      http_read_all(); 0: none */
     bool allow_private_address;
     bool allow_http; /* else https only */
 };
@@ -37,37 +47,45 @@ struct http_transfer {
     void *easy;
     void *header_list;
     const struct http_request *request;
-    int status; /* 0 until it is known */
-    bool headers_complete;
-    bool is_connected;
-    bool refused_address; /* the policy forbade the connection */
-    bool has_length;
-    uint64_t length;       /* bytes of the body, if the server told */
-    struct buffer headers; /* "name: value\n" each, names in lower case */
+    int status;      /* 0 until the headers are complete */
+    bool has_length; /* the server has told how long the body is */
+    uint64_t length; /* bytes */
+    struct http_head head;
     struct buffer pending; /* body that has come and was not read yet */
     size_t consumed;       /* bytes of it that were */
-    int64_t waiting_since; /* milliseconds: the last byte, or when we began to wait for the next */
+    bool is_paused;        /* libcurl holds more of the body back */
+    bool is_document;      /* the request's deadline is for the body, too */
+    int64_t opened;        /* milliseconds, as all times here */
+    int64_t connected;     /* 0: not yet */
+    int64_t waiting_since; /* the last byte of body, or when we began to wait for the next */
+    int64_t window_waited; /* how long we waited until then, since the rate was last judged */
+    uint64_t window_bytes; /* and what came */
     bool finished;
-    int result; /* of libcurl, when finished */
+    int result;           /* of libcurl, when finished */
+    struct error failure; /* why we ended it ourselves */
+    bool refused_address; /* the policy forbade a connection */
+    int own_errno;        /* of a socket that we could not have */
+    char details[256];    /* libcurl's words */
 };
 
 #define HTTP_TRANSFER_INIT                                                                         \
     {                                                                                              \
-        .headers = BUFFER_INIT, .pending = BUFFER_INIT                                             \
+        .head = HTTP_HEAD_INIT, .pending = BUFFER_INIT                                             \
     }
 #define AUTO_HTTP_TRANSFER AUTO(http_close)
 
 /*
  * ERROR_UPSTREAM_UNREACHABLE (resolving, connecting, TLS), ERROR_UPSTREAM_TIMEOUT, ERROR_DENIED (a
- * private address), ERROR_UPSTREAM for what is no HTTP. `request` must outlive the transfer.
+ * private address), ERROR_UPSTREAM for what is no HTTP; ERROR_INTERNAL when it is we who have no
+ * descriptors or memory. `request` must outlive the transfer.
  */
 int http_open(struct http_transfer *transfer, const struct http_request *request,
               struct error *error);
 
-/* More than 0 bytes; 0 when the body is complete; -1 if it broke off or stalled. */
+/* More than 0 bytes; 0 when the body is complete; -1 if it broke off, stalled or dripped. */
 ssize_t http_read(struct http_transfer *transfer, void *bytes, size_t size, struct error *error);
 
-/* 1 and the whole body; 0 if it has more than `limit` bytes; -1. */
+/* 1 and the whole body; 0 if it has more than `limit` bytes; -1, also at the request's deadline. */
 int http_read_all(struct http_transfer *transfer, size_t limit, struct buffer *out,
                   struct error *error);
 

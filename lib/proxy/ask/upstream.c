@@ -145,12 +145,20 @@ bool upstream_may_follow(const struct upstream *upstream, const struct url *url)
            (url_parse(upstream->url, &own) && url->port == own.port);
 }
 
+/* A limit of days is none that anybody waits for; it shall not overflow. */
+static uint64_t upstream_milliseconds(uint64_t seconds)
+{
+    enum { LONGEST = 7 * 86400 };
+
+    return (seconds < LONGEST ? seconds : LONGEST) * 1000;
+}
+
 void upstream_prepare(const struct upstream *upstream, struct http_request *request)
 {
     request->proxy = upstream->options->http_proxy;
     request->ca_file = upstream->options->ca_file;
-    request->connect_timeout = upstream->options->connect_timeout;
-    request->stall_timeout = upstream->options->stall_timeout;
+    request->connect_milliseconds = upstream_milliseconds(upstream->options->connect_timeout);
+    request->stall_milliseconds = upstream_milliseconds(upstream->options->stall_timeout);
     request->allow_private_address = upstream->allow_private_address;
     request->allow_http = upstream->allow_http;
 }
