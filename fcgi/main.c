@@ -72,6 +72,7 @@ static int serve(const char *option, int (*run)(struct service *service),
     int status = EXIT_FAILED;
 
     if (configuration_read(&service.configuration, configuration_file(option), &error) == 0) {
+        log_set_level(service.configuration.log_level);
         status = run(&service);
     } else {
         refuse(&error);
@@ -92,6 +93,7 @@ static int run_command(const char *option, char **arguments)
                 log_error("%s", error.message);
                 return EXIT_FAILED;
             }
+            log_set_level(configuration.log_level);
             return commands[i].run(&configuration, arguments + 1);
         }
     }

@@ -115,8 +115,10 @@ static void serve_in_child(struct service *service, const struct listener *liste
         (void)open("/dev/null", O_RDWR);
         (void)dispatch(service, request, PATIENCE_UNLIMITED, &slot);
         FCGX_Finish_r(fastcgi);
+        log_debug("ends with request %s", request->id);
         _exit(0);
     }
+    log_debug("request %s goes on in process %ld", request->id, (long)child);
     (void)close(fastcgi->ipcFd);
     fastcgi->ipcFd = -1;
     FCGX_Free(fastcgi, 0);
@@ -128,6 +130,7 @@ static void serve(struct service *service, const struct listener *listener, FCGX
     struct slot slot = SLOT_INIT;
 
     request_begin(&request, fastcgi);
+    log_debug("accepts request %s", request.id);
     if (dispatch(service, &request, PATIENCE_NONE, &slot) == DISPATCH_MUST_WAIT) {
         serve_in_child(service, listener, &request);
         slot_release(&slot);

@@ -3,10 +3,36 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+
 enum { MAKE_TRIES = 1000 }; /* each needs somebody who removes what we have just made */
+
+/* flock(), and a word about the time that it took, if it had to wait. */
+static int lock_file(int descriptor, struct file_place place, enum lock_wait wait)
+{
+    int64_t began;
+    int result;
+
+    if (wait == LOCK_TRY) {
+        return flock(descriptor, LOCK_EX | LOCK_NB);
+    }
+    if (!log_has_level(LOG_LEVEL_DEBUG)) {
+        return flock(descriptor, LOCK_EX);
+    }
+    if (flock(descriptor, LOCK_EX | LOCK_NB) == 0) {
+        return 0;
+    }
+    log_debug("waits for the lock '%s'", place.path);
+    began = clock_milliseconds();
+    result = flock(descriptor, LOCK_EX);
+    log_debug("waited %" PRId64 " ms for the lock '%s'", clock_milliseconds() - began, place.path);
+    return result;
+}
 
 static enum lock_result lock_open(struct lock *lock, struct file_place place, int flags,
                                   enum lock_wait wait, struct error *error)
@@ -21,7 +47,7 @@ static enum lock_result lock_open(struct lock *lock, struct file_place place, in
         }
         return (enum lock_result)error_errno(error, "open lock '%s'", place.path);
     }
-    while (flock(descriptor, LOCK_EX | (wait == LOCK_TRY ? LOCK_NB : 0)) < 0) {
+    while (lock_file(descriptor, place, wait) < 0) {
         if (errno == EWOULDBLOCK) {
             return LOCK_BUSY;
         }

@@ -10,7 +10,19 @@
 
 enum { LINE_LIMIT = 4096 };
 
-static void replace_controls(char *text)
+static enum log_level log_level = LOG_LEVEL_INFO;
+
+void log_set_level(enum log_level level)
+{
+    log_level = level;
+}
+
+bool log_has_level(enum log_level level)
+{
+    return level <= log_level;
+}
+
+static void log_replace_controls(char *text)
 {
     for (; *text; text++) {
         unsigned char byte = (unsigned char)*text;
@@ -35,7 +47,7 @@ __attribute__((format(printf, 3, 0))) static void log_line(int priority, const c
     length += snprintf(line + length, sizeof(line) - (size_t)length, "berth: %s", word);
     /* One byte stays free for the end of the line. */
     added = vsnprintf(line + length, sizeof(line) - (size_t)length - 1, format, arguments);
-    replace_controls(line + length);
+    log_replace_controls(line + length);
     length += added;
     if (added < 0 || length > LINE_LIMIT - 2) {
         length = LINE_LIMIT - 2;
@@ -60,6 +72,9 @@ void log_warning(const char *format, ...)
 {
     va_list arguments;
 
+    if (!log_has_level(LOG_LEVEL_WARNING)) {
+        return;
+    }
     va_start(arguments, format);
     log_line(LOG_WARNING, "warning: ", format, arguments);
     va_end(arguments);
@@ -69,7 +84,21 @@ void log_info(const char *format, ...)
 {
     va_list arguments;
 
+    if (!log_has_level(LOG_LEVEL_INFO)) {
+        return;
+    }
     va_start(arguments, format);
     log_line(LOG_INFO, "", format, arguments);
+    va_end(arguments);
+}
+
+void log_debug_line(const char *format, ...)
+{
+    char word[32];
+    va_list arguments;
+
+    (void)snprintf(word, sizeof(word), "debug: [%ld] ", (long)getpid());
+    va_start(arguments, format);
+    log_line(LOG_DEBUG, word, format, arguments);
     va_end(arguments);
 }

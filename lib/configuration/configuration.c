@@ -15,6 +15,14 @@ enum {
     UPSTREAM_LIMIT = 256,     /* sections */
 };
 
+static const char *const log_level_words[] = {
+    [LOG_LEVEL_ERROR] = "error",
+    [LOG_LEVEL_WARNING] = "warning",
+    [LOG_LEVEL_INFO] = "info",
+    [LOG_LEVEL_DEBUG] = "debug",
+    NULL,
+};
+
 static const char *const sparse_words[] = {
     [SPARSE_NO] = "no",
     [SPARSE_INDEX] = "index",
@@ -31,6 +39,9 @@ static const struct key top_keys[] = {
      REGISTRY(PATH, hosted.temporary),
      .example = "/var/lib/berth/_tmp"},
     {.name = "proxy_storage", REGISTRY(PATH, proxy.store.root), .example = "/var/lib/berth/proxy"},
+    {.name = "log_level",
+     VALUE_OF_CHOICE(struct configuration, log_level, log_level_words),
+     .standard = "info"},
     {.name = NULL},
 };
 

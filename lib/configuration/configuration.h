@@ -12,10 +12,12 @@
  * power cut leaves, is an error, and nobody serves an empty registry in the place of a full one.
  */
 
+#include "lib/base/log.h"
 #include "lib/registry.h"
 
 struct configuration {
     char *file; /* absolute path */
+    enum log_level log_level;
     struct registry_options registry;
 };
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/log.h"
 #include "lib/base/text.h"
 #include "lib/http/address.h"
 #include "lib/http/failure.h"
@@ -285,6 +286,15 @@ static int client_step(struct http_transfer *transfer, bool wants_body, struct e
                : error_set(error, ERROR_INTERNAL, "libcurl: %s", curl_multi_strerror(code));
 }
 
+/* Without the query, which may be a signature; nor are headers anybody's business. */
+static void client_log(const struct http_transfer *transfer, const char *failure)
+{
+    const struct http_request *request = transfer->request;
+
+    log_debug("%s %.*s: %d%s%s", request->method, (int)strcspn(request->url, "?#"), request->url,
+              transfer->status, *failure ? " " : "", failure);
+}
+
 int http_open(struct http_transfer *transfer, const struct http_request *request,
               struct error *error)
 {
@@ -302,7 +312,13 @@ int http_open(struct http_transfer *transfer, const struct http_request *request
             return -1;
         }
     }
-    return transfer->head.complete ? 0 : client_explain(transfer, error);
+    if (!transfer->head.complete) {
+        (void)client_explain(transfer, error);
+        client_log(transfer, error->message);
+        return -1;
+    }
+    client_log(transfer, "");
+    return 0;
 }
 
 /* The time that the caller took is not the upstream's. */

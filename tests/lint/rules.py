@@ -35,6 +35,9 @@ ROOMS = [
     (r"\bcrypt(_r)?\s*\(|<crypt\.h>", "crypt", ["lib/access/"]),
     (r"\blayout_(blob|damaged)\b", "the path of a blob", ["lib/store/blob.", "lib/store/layout."]),
     (r"<psl\w*\.h>|<libpsl\.h>|\bpsl_\w+", "libpsl", ["lib/proxy/"]),
+    # A failed request is logged once, by the worker. These have nobody left to return an error to.
+    (r"\blog_(error|warning|info)\b", "the operator's log", ["fcgi/", "lib/base/log.", "lib/base/memory.", "lib/proxy/fill/filler.",
+                                                            "lib/proxy/sweep."]),
     # Whoever makes a directory for something and then puts it there, races with who removes empty ones.
     (r"\bflock\s*\(|<sys/file\.h>", "flock, which is lock_take…(),", ["lib/base/lock."]),
     (r"\bfile_make_parents\b", "a directory made ahead of what it is for", ["lib/base/", "lib/store/"]),

@@ -80,6 +80,7 @@ RULES = [
     ("curl_easy_init: libcurl", "fcgi/main.c", "return name", "curl_easy_init();\n    return name"),
     ("EVP_sha256: OpenSSL", "lib/oci/name.c", "return text", "EVP_sha256();\n    return text"),
     ("<openssl/: OpenSSL", "lib/base/text.c", "#include <string.h>", "#include <openssl/evp.h>\n#include <string.h>"),
+    ("log_warning: the operator's log", "lib/oci/name.c", "return text", "log_warning(name);\n    return text"),
     ("cJSON: cJSON", "lib/oci/name.c", "return text", "cJSON *json;\n    return text"),
     ("flock(: flock", "fcgi/main.c", "return name", "flock(0, 2);\n    return name"),
     ("file_make_parents: a directory made ahead", "fcgi/main.c", "return name", "file_make_parents(0, 0, 0);\n    return name"),

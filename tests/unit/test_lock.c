@@ -9,6 +9,7 @@
 
 #include "lib/base/directory.h"
 #include "lib/base/lock.h"
+#include "lib/base/log.h"
 #include "tests/unit/trace.h"
 
 /* Somebody who removes "directory" just before a lock in it is opened. */
@@ -317,6 +318,46 @@ static void excludes_the_other(void **state)
     assert_int_equal(number, STEPS * PROCESSES);
 }
 
+/* For whoever debugs: which lock it is that holds somebody up. */
+static void a_wait_is_told_while_it_lasts(void **state)
+{
+    struct fixture *fixture = *state;
+    struct file_place place = {fixture->directory, "lock"};
+    AUTO_LOCK struct lock lock = LOCK_INIT;
+    struct error error = ERROR_INIT;
+    int told[2];
+    char text[1024] = "";
+    size_t length = 0;
+    pid_t child;
+
+    assert_int_equal(pipe2(told, O_CLOEXEC), 0);
+    assert_returns(LOCK_TAKEN, lock_take_or_make(&lock, place, LOCK_TRY, &error));
+    child = fork_child();
+    if (child == 0) {
+        struct lock theirs = LOCK_INIT;
+
+        lock_release(&lock);
+        (void)dup2(told[1], STDERR_FILENO);
+        log_set_level(LOG_LEVEL_DEBUG);
+        _exit((int)lock_take(&theirs, place, LOCK_WAIT, &error));
+    }
+    (void)close(told[1]);
+    while (length < sizeof(text) - 1) {
+        ssize_t got = read(told[0], text + length, sizeof(text) - 1 - length);
+
+        if (got <= 0) {
+            break;
+        }
+        length += (size_t)got;
+        if (strstr(text, "] waits for the lock 'lock'\n")) {
+            lock_release(&lock);
+        }
+    }
+    (void)close(told[0]);
+    assert_int_equal(wait_for_child(child), LOCK_TAKEN);
+    assert_non_null(strstr(text, " ms for the lock 'lock'\n"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,6 +375,7 @@ int main(void)
         IN_DIRECTORY(gives_up_when_it_is_removed_for_ever),
         IN_DIRECTORY(is_taken_although_another_removes_the_directory),
         IN_DIRECTORY(excludes_the_other),
+        IN_DIRECTORY(a_wait_is_told_while_it_lasts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

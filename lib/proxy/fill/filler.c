@@ -416,6 +416,7 @@ int filler_run(const struct fill *fill, struct error *error)
     AUTO_FREE char *piece = malloc(PIECE_SIZE);
     int result = piece ? 0 : error_errno(error, "fetch a blob");
 
+    log_debug("fills %s of %s from %s", fill->digest.text, fill->name, fill->upstream->name);
     filler.piece = piece;
     if (result == 0) {
         result = fetch_verified(&filler, error);
@@ -430,6 +431,7 @@ int filler_run(const struct fill *fill, struct error *error)
     } else {
         filler_discard(fill);
     }
+    log_debug("has %s %s", result < 0 ? "given up" : "filled", fill->digest.text);
     cleanup_close(&filler.data);
     report_release(&filler.report);
     return result;
