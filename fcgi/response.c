@@ -196,6 +196,7 @@ static int send_head(struct response *response, struct request *request, struct 
     buffer_format(&head,
                   "Docker-Distribution-API-Version: registry/2.0\r\n"
                   "X-Content-Type-Options: nosniff\r\n"
+                  "Content-Security-Policy: default-src 'none'; sandbox\r\n"
                   "X-Request-Id: %s\r\n\r\n",
                   request->id);
     return write_all(request, head.data, head.length, error);
@@ -282,6 +283,17 @@ static bool is_handed_over(const struct response *response)
     return response->body == BODY_FILE && response->descriptor < 0;
 }
 
+/*
+ * A range that we ignore, lighttpd would not: it cuts small answers and files, or refuses them,
+ * without asking, unless the answer says that there is nothing to cut.
+ */
+static void ignore_range(struct response *response, const struct request *request)
+{
+    if (response->status == 200 && request_parameter(request, "HTTP_RANGE")) {
+        response_header(response, "Accept-Ranges", "none");
+    }
+}
+
 /* Adds the headers that belong to the body, and decides how that leaves. */
 static enum departure prepare(struct response *response, const struct request *request,
                               struct range *out_range)
@@ -290,6 +302,7 @@ static enum departure prepare(struct response *response, const struct request *r
     enum range_answer answer;
 
     if (response->body == BODY_NONE || response->body == BODY_BYTES) {
+        ignore_range(response, request);
         return LEAVE_AS_BYTES;
     }
     if (strcmp(request->method, "HEAD") == 0) {
@@ -310,7 +323,13 @@ static enum departure prepare(struct response *response, const struct request *r
     }
     if (is_handed_over(response)) {
         hand_over(response, way);
-        return text_begins(way, REDIRECT_PREFIX) ? LEAVE_BY_REDIRECT : LEAVE_BY_SENDFILE;
+        if (text_begins(way, REDIRECT_PREFIX)) {
+            return LEAVE_BY_REDIRECT;
+        }
+        if (answer == RANGE_WHOLE) {
+            ignore_range(response, request);
+        }
+        return LEAVE_BY_SENDFILE;
     }
     range_headers(response, out_range, answer == RANGE_PART);
     return LEAVE_COPIED;

@@ -120,8 +120,9 @@ static int decide_type(const cJSON *root, const char *content_type, char out_typ
         return error_set(error, ERROR_MANIFEST_INVALID,
                          "neither Content-Type nor mediaType tell what this manifest is");
     }
-    if (!media_type_is_valid(type)) {
-        return error_set(error, ERROR_MANIFEST_INVALID, "the media type is malformed");
+    if (!manifest_type_is_valid(type)) {
+        return error_set(error, ERROR_MANIFEST_INVALID,
+                         "a manifest's media type is application/ and a name");
     }
     if (type != out_type) {
         (void)snprintf(out_type, MEDIA_TYPE_SIZE, "%s", type);
@@ -361,7 +362,7 @@ enum type_source manifest_media_type(const struct document *document,
     const char *stated = root ? text_member(root, "mediaType") : NULL;
     const char *type = root && !stated ? implied_type(root) : stated;
 
-    if (!type || !media_type_is_valid(type)) {
+    if (!type || !manifest_type_is_valid(type)) {
         return TYPE_UNKNOWN;
     }
     (void)snprintf(out_type, MEDIA_TYPE_SIZE, "%s", type);

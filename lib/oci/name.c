@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 #include <string.h>
+#include <strings.h>
 
 static bool is_lower_or_digit(char c)
 {
@@ -60,22 +61,23 @@ bool tag_is_valid(const char *text)
     return true;
 }
 
-bool media_type_is_valid(const char *text)
+bool manifest_type_is_valid(const char *text)
 {
-    const char *slash = NULL;
+    static const char tree[] = "application/";
+    const char *subtype;
 
-    if (strnlen(text, MEDIA_TYPE_SIZE) >= MEDIA_TYPE_SIZE || !is_letter_or_digit(*text)) {
+    if (strnlen(text, MEDIA_TYPE_SIZE) >= MEDIA_TYPE_SIZE ||
+        strncasecmp(text, tree, sizeof(tree) - 1) != 0) {
         return false;
     }
-    for (const char *c = text; *c; c++) {
-        if (*c == '/') {
-            if (slash || !is_letter_or_digit(c[1])) {
-                return false;
-            }
-            slash = c;
-        } else if (!is_letter_or_digit(*c) && !strchr("!#$&-^_.+", *c)) {
+    subtype = text + sizeof(tree) - 1;
+    if (!is_letter_or_digit(*subtype)) {
+        return false;
+    }
+    for (; *subtype; subtype++) {
+        if (!is_letter_or_digit(*subtype) && !strchr("!#$&-^_.+", *subtype)) {
             return false;
         }
     }
-    return slash != NULL;
+    return true;
 }

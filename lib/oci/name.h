@@ -18,8 +18,12 @@ enum {
 bool name_is_valid(const char *text);
 bool tag_is_valid(const char *text);
 
-/* Type and subtype of RFC 6838 without parameters, of less than MEDIA_TYPE_SIZE bytes. */
+/*
+ * What a manifest may be called: "application/" and a subtype of RFC 6838, without parameters, of
+ * less than MEDIA_TYPE_SIZE bytes. Whoever pushes chooses the bytes too: as text/html they would be
+ * a page of the registry's host.
+ */
 enum { MEDIA_TYPE_SIZE = 256 };
-bool media_type_is_valid(const char *text);
+bool manifest_type_is_valid(const char *text);
 
 #endif

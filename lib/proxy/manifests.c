@@ -260,7 +260,7 @@ static bool fill_from_headers(struct wish *wish, const struct answer *answer,
         return false;
     }
     type.data[strcspn(type.data, "; ")] = '\0';
-    if (!media_type_is_valid(type.data)) {
+    if (!manifest_type_is_valid(type.data) || media_type_is_generic(type.data)) {
         return false;
     }
     stored_manifest_release(wish->out);

@@ -72,7 +72,7 @@ static int find_media_type(const struct repository *repository, struct stored_ma
     if (file_read(repository->store->root, path.text, MEDIA_TYPE_SIZE, &stored, error) < 0) {
         return -1;
     }
-    if (media_type_is_valid(stored.data)) {
+    if (manifest_type_is_valid(stored.data)) {
         (void)snprintf(manifest->media_type, sizeof(manifest->media_type), "%s", stored.data);
     }
     return 0;

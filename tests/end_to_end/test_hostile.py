@@ -85,7 +85,7 @@ def test_no_odd_request_line_gets_out_of_the_registry(server, client, line):
 
 
 @pytest.mark.parametrize("path", ["/_berth/registry/docker/registry/v2/repositories/me/app/_manifests/tags/latest/current/link",
-                                  "/_berth/stream", "/v2/_berth/stream", "/_berth/malformed", "/docker/registry/v2/",
+                                  "/_berth/stream", "/v2/_berth/stream", "/_berth/error", "/docker/registry/v2/",
                                   "/storage/",
                                   "/configuration.ini", "/_berth/", "/v2/_berth/", "/.git/config"])
 def test_what_is_internal_cannot_be_asked_for(client, path):

@@ -176,7 +176,7 @@ def test_the_bytes_are_kept_exactly(client, repository, data):
     assert_served(client, repository, "exact", data, content.digest(data), content.INDEX)
 
 
-TYPES = ["application/vnd.example.thing.v7+json", "application/json", "text/x-odd", content.DOCKER_IMAGE, content.DOCKER_LIST,
+TYPES = ["application/vnd.example.thing.v7+json", "application/json", "application/x-odd", content.DOCKER_IMAGE, content.DOCKER_LIST,
          "application/vnd.oci.artifact.manifest.v1+json"]
 
 

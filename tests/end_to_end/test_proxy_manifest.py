@@ -85,6 +85,19 @@ def test_a_manifest_with_another_digest_is_not_given_out(site, upstream):
     assert answer.json()["errors"][0]["detail"]["upstream"] == upstream.alias
 
 
+@pytest.mark.parametrize("media_type, document", [
+    ("text/html", {"schemaVersion": 2, "config": {}}), ("text/plain", {"schemaVersion": 2, "config": {}}),
+    ("image/svg+xml", {"manifests": []}), ("application/json", {"mediaType": "text/html"}), ("text/html", {"mediaType": "text/html"}),
+    ("application/x/y", {"manifests": []})])
+def test_what_calls_itself_a_page_is_no_manifest(site, upstream, media_type, document):
+    """image-spec, media types: application/…; anything else would be what a browser makes of it."""
+    data, digest = upstream.add_manifest("app", content.encode({**document, "x": "<script>alert(1)</script>"}), "1", media_type)
+    for reference in ("1", digest):
+        for method in METHODS:
+            answer = site.client.request(method, site.at(upstream).manifest(reference))
+            assert answer.status == 502, (data, answer)
+
+
 # --- freshness
 
 def test_a_warm_pull_asks_nobody(site, upstream):

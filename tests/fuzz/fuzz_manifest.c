@@ -38,7 +38,7 @@ static void check_manifest(const struct manifest *manifest, const struct documen
     struct error error = ERROR_INIT;
 
     CHECK(document_is_strict(document));
-    CHECK(media_type_is_valid(manifest->media_type));
+    CHECK(manifest_type_is_valid(manifest->media_type));
     for (size_t i = 0; i < manifest->reference_count; i++) {
         const struct reference *reference = &manifest->references[i];
 

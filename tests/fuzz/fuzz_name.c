@@ -11,7 +11,7 @@
 #define NAME "^" PART "(/" PART ")*$"
 #define TAG "^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$"
 #define TOKEN "[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*"
-#define TYPE "^" TOKEN "/" TOKEN "$"
+#define TYPE "^[Aa][Pp][Pp][Ll][Ii][Cc][Aa][Tt][Ii][Oo][Nn]/" TOKEN "$"
 
 struct grammar {
     const char *expression;
@@ -23,7 +23,7 @@ struct grammar {
 static struct grammar grammars[] = {
     {.expression = NAME, .limit = NAME_SIZE, .is_valid = name_is_valid},
     {.expression = TAG, .limit = TAG_SIZE, .is_valid = tag_is_valid},
-    {.expression = TYPE, .limit = MEDIA_TYPE_SIZE, .is_valid = media_type_is_valid},
+    {.expression = TYPE, .limit = MEDIA_TYPE_SIZE, .is_valid = manifest_type_is_valid},
 };
 
 static void compile(void)
@@ -77,7 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (tag_is_valid(text)) {
         check_path(layout_tag_current("a", text).text, layout_tags("a").text);
     }
-    if (media_type_is_valid(text)) {
+    if (manifest_type_is_valid(text)) {
         CHECK(!strpbrk(text, "\r\n \t;,\"<>"));
     }
     free(text);

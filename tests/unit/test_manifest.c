@@ -64,7 +64,7 @@ static void an_image_refers_to_its_layers_and_its_config(void **state)
         struct error error = ERROR_INIT;
 
         assert_returns(0, parse("{'schemaVersion':2,'config':{'mediaType':'a/config','digest':'" A
-                                "','size':2},'layers':[{'mediaType':'a/b','digest':'" B
+                                "','size':2},'layers':[{'mediaType':'application/b','digest':'" B
                                 "','size':9007199254740992},{'digest':'" C
                                 "','size':0}],'blobs':null}",
                                 types[i], &manifest, &error));
@@ -161,11 +161,16 @@ static void the_type_comes_from_header_or_document(void **state)
         {"{" INDEX, NULL, MEDIA_TYPE_OCI_INDEX},
         {"{'layers':[]," IMAGE, NULL, MEDIA_TYPE_OCI_MANIFEST},
         {"{'a':1}", "application/vnd.example+json", "application/vnd.example+json"},
-        {"{'a':1}", "text/x;y", "text/x"},
+        {"{'a':1}", "application/x;y", "application/x"},
+        {"{'a':1}", "text/x", NULL},
+        {"{'a':1}", "text/plain", NULL},
+        {"{'mediaType':'text/html'}", NULL, NULL},
+        {"{'mediaType':'text/html'}", "text/html", NULL},
+        {"{'mediaType':'image/svg+xml'}", "application/json", NULL},
         {"{'a':1}", "text", NULL},
-        {"{'a':1}", "a/b/c", NULL},
+        {"{'a':1}", "application/b/c", NULL},
         {"{'a':1}", NULL, NULL},
-        {"{'mediaType':'a/b\\r\\nX: y'}", NULL, NULL},
+        {"{'mediaType':'application/b\\r\\nX: y'}", NULL, NULL},
         {"{'mediaType':'nonsense'}", NULL, NULL},
         {"{'mediaType':''," INDEX, NULL, MEDIA_TYPE_OCI_INDEX},
         {"{'mediaType':5," INDEX, NULL, NULL},
@@ -203,9 +208,9 @@ static const struct {
     {"{'schemaVersion':3,'config':{'digest':'" A "','size':2}}", MEDIA_TYPE_OCI_MANIFEST},
     {"{'schemaVersion':'2','config':{'digest':'" A "','size':2}}", MEDIA_TYPE_OCI_MANIFEST},
     {"{'config':{'digest':'" A "','size':2}}", MEDIA_TYPE_OCI_MANIFEST},
-    {"{'schemaVersion':1}", "a/b"},
-    {"{'schemaVersion':1,'fsLayers':[]}", "a/b"},
-    {"{'fsLayers':[],'schemaVersion':2}", "a/b"},
+    {"{'schemaVersion':1}", "application/b"},
+    {"{'schemaVersion':1,'fsLayers':[]}", "application/b"},
+    {"{'fsLayers':[],'schemaVersion':2}", "application/b"},
     {"{'schemaVersion':2,'config':null}", MEDIA_TYPE_OCI_MANIFEST},
     {"{'schemaVersion':2,'config':'" A "'}", MEDIA_TYPE_OCI_MANIFEST},
     {"{'manifests':[]," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
@@ -235,8 +240,8 @@ static const struct {
     {"{'annotations':{'a':1}," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
     {"{'artifactType':5," IMAGE, MEDIA_TYPE_OCI_MANIFEST},
     {"{'blobs':5}", ARTIFACT},
-    {"{'manifests':[{'digest':'" A "'}]}", "a/b"},
-    {"{'a':'\\u0000'}", "a/b"},
+    {"{'manifests':[{'digest':'" A "'}]}", "application/b"},
+    {"{'a':'\\u0000'}", "application/b"},
 };
 
 static void refuses_what_is_no_manifest(void **state)
@@ -268,7 +273,7 @@ static void a_member_that_appears_twice_is_refused(void **state)
         struct error error = ERROR_INIT;
 
         buffer_format(&json, "{'%s':null,'other':1,'%s':null}", names[i], names[i]);
-        assert_fails(ERROR_MANIFEST_INVALID, parse(json.data, "a/b", &manifest, &error));
+        assert_fails(ERROR_MANIFEST_INVALID, parse(json.data, "application/b", &manifest, &error));
         assert_non_null(strstr(error.message, "twice"));
     }
 }
@@ -289,7 +294,7 @@ static void nor_may_a_member_of_a_descriptor(void **state)
     static const char *const descriptors[] = {
         "'digest':'" A "','size':2,'digest':'" B "'",
         "'digest':'" A "','size':2,'size':3",
-        "'digest':'" A "','size':2,'mediaType':'a/b','mediaType':'a/b'",
+        "'digest':'" A "','size':2,'mediaType':'application/b','mediaType':'application/b'",
         "'digest':'" A "','size':2,'urls':[],'urls':['x']",
     };
     static const char *const places[] = {
@@ -326,7 +331,7 @@ static void deep_nesting_is_refused(void **state)
     for (int i = 0; i < 100000; i++) {
         buffer_add_text(&json, "[");
     }
-    assert_fails(ERROR_MANIFEST_INVALID, parse(json.data, "a/b", &manifest, &error));
+    assert_fails(ERROR_MANIFEST_INVALID, parse(json.data, "application/b", &manifest, &error));
 }
 
 static void documents_tell_their_type_or_imply_it(void **state)
@@ -336,13 +341,14 @@ static void documents_tell_their_type_or_imply_it(void **state)
         enum type_source source;
         const char *type;
     } rows[] = {
-        {"{'mediaType':'a/b'}", TYPE_STATED, "a/b"},
-        {"{'mediaType':'a/b','manifests':[]}", TYPE_STATED, "a/b"},
+        {"{'mediaType':'application/b'}", TYPE_STATED, "application/b"},
+        {"{'mediaType':'application/b','manifests':[]}", TYPE_STATED, "application/b"},
         {"{'manifests':[]}", TYPE_IMPLIED, MEDIA_TYPE_OCI_INDEX},
         {"{'config':{},'layers':[]}", TYPE_IMPLIED, MEDIA_TYPE_OCI_MANIFEST},
         {"{'config':{}}", TYPE_UNKNOWN, "untouched"},
         {"{'mediaType':'x'}", TYPE_UNKNOWN, "untouched"},
-        {"{'mediaType':'a/b\\n'}", TYPE_UNKNOWN, "untouched"},
+        {"{'mediaType':'text/html'}", TYPE_UNKNOWN, "untouched"},
+        {"{'mediaType':'application/b\\n'}", TYPE_UNKNOWN, "untouched"},
         {"{}", TYPE_UNKNOWN, "untouched"},
         {"[]", TYPE_UNKNOWN, "untouched"},
         {"", TYPE_UNKNOWN, "untouched"},

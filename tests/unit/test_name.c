@@ -101,41 +101,43 @@ static void tags_follow_the_grammar(void **state)
     check(tag_is_valid, rows, COUNT(rows));
 }
 
-static void media_types_follow_the_grammar(void **state)
+static void manifest_types_follow_the_grammar(void **state)
 {
     static const struct row rows[] = {
         {"application/json", true},
         {"application/vnd.oci.image.manifest.v1+json", true},
-        {"a/b", true},
-        {"A/B", true},
-        {"0/0", true},
-        {"a!#$&-^_.+/b!#$&-^_.+", true},
+        {"APPLICATION/x", true},
+        {"application/0", true},
+        {"application/b!#$&-^_.+", true},
         {"", false},
-        {"a", false},
-        {"/", false},
-        {"a/", false},
-        {"/b", false},
-        {"a/b/c", false},
-        {"a//b", false},
-        {"a/.b", false},
-        {".a/b", false},
-        {"a/+b", false},
-        {"a/b;q=1", false},
-        {"a/b ", false},
-        {" a/b", false},
-        {"a /b", false},
+        {"application", false},
+        {"application/", false},
+        {"/json", false},
+        {"a/b", false},
+        {"text/html", false},
+        {"text/plain", false},
+        {"image/svg+xml", false},
+        {"xapplication/json", false},
+        {" application/json", false},
+        {"application/b/c", false},
+        {"application//b", false},
+        {"application/.b", false},
+        {"application/+b", false},
+        {"application/b;q=1", false},
+        {"application/b ", false},
+        {"application /b", false},
         {"*/*", false},
-        {"a/*", false},
-        {"a/b\r\nX: y", false},
-        {"a/b\n", false},
-        {"a/b\t", false},
-        {"a/b\"", false},
-        {"a/b,c/d", false},
-        {"a/\xc3\xa4", false},
+        {"application/*", false},
+        {"application/b\r\nX: y", false},
+        {"application/b\n", false},
+        {"application/b\t", false},
+        {"application/b\"", false},
+        {"application/b,c/d", false},
+        {"application/\xc3\xa4", false},
     };
 
     (void)state;
-    check(media_type_is_valid, rows, COUNT(rows));
+    check(manifest_type_is_valid, rows, COUNT(rows));
 }
 
 static void lengths_end_where_the_headers_say(void **state)
@@ -156,13 +158,13 @@ static void lengths_end_where_the_headers_say(void **state)
     text[TAG_SIZE] = '\0';
     assert_false(tag_is_valid(text));
 
-    text[1] = '/';
+    memcpy(text, "application/", 12);
     text[TAG_SIZE] = 'a';
     text[MEDIA_TYPE_SIZE - 1] = '\0';
-    assert_true(media_type_is_valid(text));
+    assert_true(manifest_type_is_valid(text));
     text[MEDIA_TYPE_SIZE - 1] = 'a';
     text[MEDIA_TYPE_SIZE] = '\0';
-    assert_false(media_type_is_valid(text));
+    assert_false(manifest_type_is_valid(text));
 }
 
 static void every_other_byte_is_refused(void **state)
@@ -173,11 +175,12 @@ static void every_other_byte_is_refused(void **state)
     (void)state;
     for (int c = 1; c < 256; c++) {
         char text[] = {'a', (char)c, 'a', '\0'};
-        char type[] = {'a', '/', (char)c, '\0'};
+        char type[] = "application/?";
 
+        type[sizeof(type) - 2] = (char)c;
         if (name_is_valid(text) != (strchr(in_names, c) || strchr("._-/", c)) ||
             tag_is_valid(text) != (strchr(in_tags, c) || strchr("._-", c)) ||
-            media_type_is_valid(type) != (strchr(in_tags, c) != NULL)) {
+            manifest_type_is_valid(type) != (strchr(in_tags, c) != NULL)) {
             fail_msg("the byte 0x%02x", (unsigned)c);
         }
     }
@@ -188,7 +191,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_follow_the_grammar),
         cmocka_unit_test(tags_follow_the_grammar),
-        cmocka_unit_test(media_types_follow_the_grammar),
+        cmocka_unit_test(manifest_types_follow_the_grammar),
         cmocka_unit_test(lengths_end_where_the_headers_say),
         cmocka_unit_test(every_other_byte_is_refused),
     };

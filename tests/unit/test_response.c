@@ -193,6 +193,8 @@ static void bytes_leave_with_their_length(void **state)
     assert_non_null(strstr(out.data, "Content-Length: 3\r\n"));
     assert_non_null(strstr(out.data, "X-Request-Id: 0-1\r\n"));
     assert_non_null(strstr(out.data, "Docker-Distribution-API-Version: registry/2.0\r\n"));
+    assert_non_null(strstr(out.data, "X-Content-Type-Options: nosniff\r\n"));
+    assert_non_null(strstr(out.data, "Content-Security-Policy: default-src 'none'; sandbox\r\n"));
     assert_memory_equal(out.data + out.length - 7, "\r\n\r\na\0b", 7);
     assert_int_equal(response.sent, 3);
     response_reset(&response);
@@ -331,6 +333,45 @@ static void a_file_is_handed_over_as_the_web_server_wants(void **state)
     }
 }
 
+/* lighttpd would apply a range by itself, or refuse it with headers of its own. */
+static void a_range_that_is_ignored_is_ignored_by_the_web_server_too(void **state)
+{
+    static const struct {
+        const char *way;
+        enum response_body body;
+        const char *range;
+        bool is_told;
+    } rows[] = {
+        {"x-sendfile", BODY_BYTES, NULL, false},
+        {"x-sendfile", BODY_BYTES, "bytes=1-2", true},
+        {"x-sendfile", BODY_FILE, NULL, false},
+        {"x-sendfile", BODY_FILE, "bytes=1-2", false},
+        {"x-sendfile", BODY_FILE, "bytes=1-2,4-5", true},
+        {"x-sendfile", BODY_FILE, "bytes=5-3", true},
+        {"x-accel-redirect:/_berth/", BODY_FILE, "bytes=5-3", false},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct response response = RESPONSE_INIT;
+        AUTO_BUFFER struct buffer out = BUFFER_INIT;
+
+        (void)forget_parameters(state);
+        assert_int_equal(setenv("BERTH_SENDFILE", rows[i].way, 1), 0);
+        if (rows[i].range) {
+            assert_int_equal(setenv("HTTP_RANGE", rows[i].range, 1), 0);
+        }
+        response.body = rows[i].body;
+        response.size = 7;
+        response.root = "/srv/registry";
+        response.store = "registry";
+        buffer_add_text(&response.bytes, "content");
+        assert_int_equal(send_captured(*state, &response, "GET", &out), 0);
+        assert_memory_equal(out.data, "Status: 200 OK\r\n", 16);
+        assert_int_equal(strstr(out.data, "Accept-Ranges: none\r\n") != NULL, rows[i].is_told);
+        response_reset(&response);
+    }
+}
+
 static void long_values_are_not_cut(void **state)
 {
     struct response response = RESPONSE_INIT;
@@ -386,6 +427,7 @@ int main(void)
         IN_ENVIRONMENT(a_file_is_copied_in_the_part_that_was_asked_for),
         IN_ENVIRONMENT(an_empty_file_is_copied_as_nothing),
         IN_ENVIRONMENT(a_file_is_handed_over_as_the_web_server_wants),
+        IN_ENVIRONMENT(a_range_that_is_ignored_is_ignored_by_the_web_server_too),
         cmocka_unit_test(long_values_are_not_cut),
         IN_ENVIRONMENT(a_body_that_breaks_off_is_no_success),
     };

@@ -26,18 +26,18 @@ static struct digest write_manifest(struct fixture *fixture, const char *json, c
 
 static void keeps_the_bytes_as_they_are(void **state)
 {
-    static const char json[] = " {\"mediaType\" : \"a/b\", \"x\":1.0e0}\n\n";
+    static const char json[] = " {\"mediaType\" : \"application/b\", \"x\":1.0e0}\n\n";
     struct fixture *fixture = *state;
     AUTO_STORED_MANIFEST struct stored_manifest read = STORED_MANIFEST_INIT;
     struct error error = ERROR_INIT;
-    struct digest digest = write_manifest(fixture, json, "a/b");
+    struct digest digest = write_manifest(fixture, json, "application/b");
 
     assert_returns(1, revision_exists(&fixture->repository, &digest, &error));
     assert_returns(1, revision_read(&fixture->repository, &digest, &read, &error));
     assert_string_equal(read.content.data, json);
     assert_int_equal(read.content.length, sizeof(json) - 1);
     assert_string_equal(read.digest.text, digest.text);
-    assert_string_equal(read.media_type, "a/b");
+    assert_string_equal(read.media_type, "application/b");
 }
 
 static void belongs_to_one_repository(void **state)
@@ -46,7 +46,7 @@ static void belongs_to_one_repository(void **state)
     AUTO_STORED_MANIFEST struct stored_manifest read = STORED_MANIFEST_INIT;
     struct repository other = repository_named(fixture, "other");
     struct error error = ERROR_INIT;
-    struct digest digest = write_manifest(fixture, "{}", "a/b");
+    struct digest digest = write_manifest(fixture, "{}", "application/b");
     struct blob blob;
 
     assert_returns(0, revision_exists(&other, &digest, &error));
@@ -62,11 +62,11 @@ static void tells_the_type_that_it_was_pushed_with(void **state)
         const char *type;
         bool kept_beside; /* the document does not tell it */
     } rows[] = {
-        {"{\"mediaType\":\"a/b\"}", "a/b", false},
+        {"{\"mediaType\":\"application/b\"}", "application/b", false},
         {"{\"manifests\":[]}", MEDIA_TYPE_OCI_INDEX, false},
         {"{\"manifests\":[] }", MEDIA_TYPE_DOCKER_LIST, true},
         {"{\"config\":{},\"layers\":[]}", MEDIA_TYPE_OCI_MANIFEST, false},
-        {"{\"a\":1}", "x/y+json", true},
+        {"{\"a\":1}", "application/y+json", true},
     };
     struct fixture *fixture = *state;
 
@@ -84,7 +84,8 @@ static void tells_the_type_that_it_was_pushed_with(void **state)
 
 static void the_type_may_change_when_it_is_pushed_again(void **state)
 {
-    static const char *const types[] = {MEDIA_TYPE_DOCKER_LIST, MEDIA_TYPE_OCI_INDEX, "x/y"};
+    static const char *const types[] = {MEDIA_TYPE_DOCKER_LIST, MEDIA_TYPE_OCI_INDEX,
+                                        "application/y"};
     struct fixture *fixture = *state;
 
     for (size_t i = 0; i < COUNT(types); i++) {
@@ -99,9 +100,10 @@ static void the_type_may_change_when_it_is_pushed_again(void **state)
 
 static void a_type_that_is_garbled_is_not_passed_on(void **state)
 {
-    static const char *const types[] = {"", "x", "a/b\r\nX: y", "a/b\n"};
+    static const char *const types[] = {"", "x", "text/html", "application/b\r\nX: y",
+                                        "application/b\n"};
     struct fixture *fixture = *state;
-    struct digest digest = write_manifest(fixture, "{\"a\":1}", "x/y");
+    struct digest digest = write_manifest(fixture, "{\"a\":1}", "application/y");
 
     for (size_t i = 0; i < COUNT(types); i++) {
         AUTO_STORED_MANIFEST struct stored_manifest read = STORED_MANIFEST_INIT;
@@ -119,7 +121,7 @@ static void makes_layers_even_if_there_are_none(void **state)
     struct fixture *fixture = *state;
 
     trace_begin();
-    (void)write_manifest(fixture, "{}", "a/b");
+    (void)write_manifest(fixture, "{}", "application/b");
     (void)trace_end();
     assert_true(is_there(fixture->store.root, "docker/registry/v2/repositories/team/app/_layers"));
     assert_true(trace_find("fsync ", "/team/app/_layers", 0) != SIZE_MAX);
@@ -134,7 +136,7 @@ static void the_link_comes_after_the_bytes_and_the_type(void **state)
     size_t linked;
 
     trace_begin();
-    digest = write_manifest(fixture, "{\"a\":1}", "x/y");
+    digest = write_manifest(fixture, "{\"a\":1}", "application/y");
     (void)trace_end();
     bytes = trace_find("renameat ", layout_blob(&digest).text, 0);
     type = trace_find("renameat ", layout_media_type("team/app", &digest).text, bytes);
@@ -151,7 +153,7 @@ static void a_removed_one_is_gone_and_its_bytes_stay(void **state)
     AUTO_SYNC_SET struct sync_set syncs = SYNC_SET_INIT(fixture->store.root);
     AUTO_STORED_MANIFEST struct stored_manifest read = STORED_MANIFEST_INIT;
     struct error error = ERROR_INIT;
-    struct digest digest = write_manifest(fixture, "{\"a\":1}", "x/y");
+    struct digest digest = write_manifest(fixture, "{\"a\":1}", "application/y");
 
     assert_returns(1, revision_remove(&fixture->repository, &digest, &syncs, &error));
     assert_returns(0, revision_remove(&fixture->repository, &digest, &syncs, &error));
@@ -166,7 +168,7 @@ static void one_whose_bytes_have_gone_is_none(void **state)
     struct fixture *fixture = *state;
     AUTO_STORED_MANIFEST struct stored_manifest read = STORED_MANIFEST_INIT;
     struct error error = ERROR_INIT;
-    struct digest digest = write_manifest(fixture, "{}", "a/b");
+    struct digest digest = write_manifest(fixture, "{}", "application/b");
 
     fixture->damaged = true;
     assert_int_equal(unlinkat(fixture->store.root, layout_blob(&digest).text, 0), 0);
@@ -178,7 +180,7 @@ static void one_whose_bytes_have_gone_is_none(void **state)
 /* What a damaged document told is not believed once it is whole again. */
 static void the_type_is_right_again_after_a_repair(void **state)
 {
-    static const char json[] = "{\"mediaType\":\"a/b\",\"n\":\"repair\"}";
+    static const char json[] = "{\"mediaType\":\"application/b\",\"n\":\"repair\"}";
     struct fixture *fixture = *state;
     struct repository other = repository_named(fixture, "other");
     AUTO_STORED_MANIFEST struct stored_manifest damaged = STORED_MANIFEST_INIT;
@@ -191,7 +193,7 @@ static void the_type_is_right_again_after_a_repair(void **state)
     assert_returns(1, revision_read(&other, &digest, &damaged, &error));
     put_file(fixture->store.root, layout_blob(&digest).text, json);
     assert_returns(1, revision_read(&other, &digest, &whole, &error));
-    assert_string_equal(whole.media_type, "a/b");
+    assert_string_equal(whole.media_type, "application/b");
 }
 
 static void an_alias_of_distribution_leads_to_the_bytes(void **state)
@@ -199,7 +201,7 @@ static void an_alias_of_distribution_leads_to_the_bytes(void **state)
     struct fixture *fixture = *state;
     AUTO_STORED_MANIFEST struct stored_manifest read = STORED_MANIFEST_INIT;
     struct error error = ERROR_INIT;
-    struct digest digest = write_manifest(fixture, "{}", "a/b");
+    struct digest digest = write_manifest(fixture, "{}", "application/b");
     struct digest alias;
     struct digest target;
 
