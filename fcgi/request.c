@@ -86,8 +86,8 @@ static void read_length(struct request *request)
         }
     } else if (length) {
         request->has_length = text_number(length, strlen(length), &request->length);
-    } else if (!request->fastcgi) {
-        request->has_length = true; /* CGI has no other way to say that a body ends */
+    } else if (!request->fastcgi && !request_parameter(request, "HTTP_TRANSFER_ENCODING")) {
+        request->has_length = true; /* RFC 3875, 4.1.2: then there is none */
     }
 }
 
@@ -187,6 +187,20 @@ bool request_is_consumed(const struct request *request)
     }
     /* The record that ends the body may still be on its way, also that of an empty one. */
     return FCGX_GetChar(request->fastcgi->in) == EOF && FCGX_GetError(request->fastcgi->in) == 0;
+}
+
+void request_read_rest(struct request *request)
+{
+    char rest[16 * 1024];
+    struct error gone;
+    struct stat status;
+
+    if (request->fastcgi || request->body_file || fstat(STDIN_FILENO, &status) < 0 ||
+        !S_ISSOCK(status.st_mode)) {
+        return;
+    }
+    while (request_read(request, rest, sizeof(rest), &gone) > 0) {
+    }
 }
 
 int request_read_all(struct request *request, size_t limit, struct buffer *out, struct error *error)

@@ -12,7 +12,9 @@
  * makes another request of a request): that is read only where there is no REQUEST_URI at all.
  *
  * The body comes through the connection, or lies in a file that the web server has written before
- * (BERTH_BODY_FILE). Its length is known in advance unless it is streamed in chunks.
+ * (BERTH_BODY_FILE). Its length is known in advance unless it is streamed in chunks, which most
+ * servers collect for a CGI process; Apache does not, and closes standard input behind the last
+ * one.
  */
 
 #include <stdbool.h>
@@ -62,6 +64,13 @@ ssize_t request_read(struct request *request, void *bytes, size_t size, struct e
 
 /* Whether nothing of the body is left to come through the connection. */
 bool request_is_consumed(const struct request *request);
+
+/*
+ * For a CGI process, once the answer is sent: takes what is left of the body. Apache sends it on
+ * the very socket that it reads the answer from; bytes that lie there when it is closed would reset
+ * it, answer and all.
+ */
+void request_read_rest(struct request *request);
 
 /* The whole body, if it has at most `limit` bytes. 1; 0 if it is longer; -1. */
 int request_read_all(struct request *request, size_t limit, struct buffer *out,

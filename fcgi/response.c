@@ -236,6 +236,7 @@ static void hand_over(struct response *response, const char *way)
         buffer_add_text(&path, "/");
         text_percent_encode(response->target.data, &path);
         response_header(response, "X-Sendfile", "%s", path.data);
+        response_header(response, "Accept-Ranges", "bytes"); /* which Apache does not add */
     }
     response->sent = response->size;
 }

@@ -193,6 +193,7 @@ int worker_run_cgi(struct service *service)
     (void)sigaction(SIGPIPE, &ignore, NULL);
     request_begin(&request, NULL);
     (void)dispatch(service, &request, PATIENCE_UNLIMITED, &slot);
+    request_read_rest(&request);
     request_end(&request);
     return 0;
 }
@@ -225,5 +226,6 @@ void worker_refuse_cgi(struct error *reason)
 
     request_begin(&request, NULL);
     dispatch_refuse(&request, reason);
+    request_read_rest(&request);
     request_end(&request);
 }

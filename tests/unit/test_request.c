@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "fcgi/request.h"
@@ -13,9 +14,10 @@
 /* Requests come as plain CGI here: parameters are the environment. */
 static void clear_parameters(void)
 {
-    static const char *const names[] = {"REQUEST_METHOD", "REQUEST_URI",    "SCRIPT_NAME",
-                                        "PATH_INFO",      "QUERY_STRING",   "CONTENT_LENGTH",
-                                        "REQUEST_ID",     "BERTH_BODY_FILE"};
+    static const char *const names[] = {
+        "REQUEST_METHOD", "REQUEST_URI",     "SCRIPT_NAME",
+        "PATH_INFO",      "QUERY_STRING",    "CONTENT_LENGTH",
+        "REQUEST_ID",     "BERTH_BODY_FILE", "HTTP_TRANSFER_ENCODING"};
 
     for (size_t i = 0; i < COUNT(names); i++) {
         assert_int_equal(unsetenv(names[i]), 0);
@@ -258,6 +260,52 @@ static void a_body_is_as_long_as_it_says(void **state)
     }
 }
 
+static void a_body_in_chunks_ends_with_the_input(void **state)
+{
+    AUTO_BUFFER struct buffer out = BUFFER_INIT;
+    struct error error = ERROR_INIT;
+    struct request request;
+    int saved = replace_input(*state, "abcdef");
+
+    set("HTTP_TRANSFER_ENCODING", "chunked");
+    request_begin(&request, NULL);
+    assert_false(request.has_length);
+    assert_returns(1, request_read_all(&request, 100, &out, &error));
+    assert_string_equal(out.data, "abcdef");
+    request_end(&request);
+    restore_input(saved);
+}
+
+static void a_body_that_nobody_wants_resets_no_answer(void **state)
+{
+    static const char *const lengths[] = {"6", NULL};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(lengths); i++) {
+        struct request request;
+        int saved = dup(STDIN_FILENO);
+        int pair[2];
+        char answer[8];
+
+        clear_parameters();
+        set(lengths[i] ? "CONTENT_LENGTH" : "HTTP_TRANSFER_ENCODING",
+            lengths[i] ? lengths[i] : "x");
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+        assert_int_equal(dup2(pair[1], STDIN_FILENO), STDIN_FILENO);
+        assert_int_equal(write(pair[0], "abcdef", 6), 6);
+        assert_int_equal(shutdown(pair[0], SHUT_WR), 0);
+        request_begin(&request, NULL);
+        assert_int_equal(write(pair[1], "no", 2), 2);
+        request_read_rest(&request);
+        request_end(&request);
+        restore_input(saved);
+        assert_int_equal(close(pair[1]), 0);
+        assert_int_equal(read(pair[0], answer, sizeof(answer)), 2);
+        assert_int_equal(read(pair[0], answer, sizeof(answer)), 0);
+        assert_int_equal(close(pair[0]), 0);
+    }
+}
+
 static void a_body_file_takes_the_place_of_the_input(void **state)
 {
     struct fixture *fixture = *state;
@@ -318,6 +366,8 @@ int main(void)
         IN_ENVIRONMENT(path_and_query_are_what_the_client_sent),
         IN_ENVIRONMENT(a_broken_escape_makes_the_request_malformed),
         IN_ENVIRONMENT(a_body_is_as_long_as_it_says),
+        IN_ENVIRONMENT(a_body_in_chunks_ends_with_the_input),
+        IN_ENVIRONMENT(a_body_that_nobody_wants_resets_no_answer),
         IN_ENVIRONMENT(a_body_file_takes_the_place_of_the_input),
         IN_ENVIRONMENT(a_body_file_that_shrinks_is_a_broken_body),
     };
