@@ -2,7 +2,8 @@
 #
 #   make                  build/berth
 #   make run              registry behind nginx in the foreground; Ctrl-C ends it
-#                         (PORT=5000 SERVER=nginx|lighttpd WORKERS=8 STATE=./storage CONFIGURATION=file)
+#                         (PORT=5000 SERVER=nginx|lighttpd|apache MODE=fastcgi|cgi WORKERS=8 STATE=./storage
+#                         CONFIGURATION=file)
 #   make test             everything below that takes minutes; installs what it needs
 #   make test-unit        the modules, one program per file in tests/unit
 #   make test-end-to-end  the servers in deploy/ with real clients (ARGUMENTS='-k push' goes to pytest)
@@ -12,7 +13,7 @@
 #   make bench            speed and memory beside docker-registry
 #   make fuzz             each fuzz target for FUZZ_SECONDS=60
 #   make install          DESTDIR= PREFIX=/usr/local SYSCONFDIR=/etc
-#   make deps, deps-test  the distribution's packages for building and running; for the tests
+#   make deps, deps-test  the distribution's packages for building, and running behind SERVER=nginx; for the tests
 #   make format, clean
 #
 # Packagers: CC, CPPFLAGS, CFLAGS, LDFLAGS are yours; WERROR= turns warnings back into warnings.
@@ -99,14 +100,14 @@ $(BUILD)/%.o: %.c Makefile
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
 deps:
-	@deploy/dependencies run
+	@deploy/dependencies run $(SERVER)
 deps-test:
 	@deploy/dependencies test
 
 # What needs a package first and a compiler after is a make of its own: pkg-config is asked anew.
 run: deps
 	@$(build) all
-	@PORT='$(PORT)' SERVER='$(SERVER)' WORKERS='$(WORKERS)' STATE='$(STATE)' \
+	@PORT='$(PORT)' SERVER='$(SERVER)' MODE='$(MODE)' WORKERS='$(WORKERS)' STATE='$(STATE)' \
 	 CONFIGURATION='$(CONFIGURATION)' BERTH='$(BUILD)/berth' exec deploy/run
 
 # All parts, also when one fails.

@@ -149,8 +149,8 @@ def test_an_error_to_head_has_no_body(client, method, target, status):
     assert (answer.status, answer.body) == (status, b""), answer
 
 
-def test_a_second_request_on_a_connection_is_answered_after_an_error(client):
-    """HEAD errors and 405s leave a kept connection in order."""
+def test_a_second_request_on_a_connection_is_answered_after_an_error(server, client):
+    """HEAD errors and 405s leave a kept connection in order. Behind CGI none is kept: its end is what tells of a broken answer."""
     first = client.head("HEAD", f"/v2/no/such/blobs/{D}", {"Connection": "keep-alive"})
     second = client.head("DELETE", "/v2/", {"Connection": "keep-alive"})
     with client.connect() as connection:
@@ -158,7 +158,8 @@ def test_a_second_request_on_a_connection_is_answered_after_an_error(client):
         data = b""
         while block := connection.recv(65536):
             data += block
-    assert re.findall(rb"HTTP/1.1 (\d+) ", data) == [b"404", b"405", b"200"], data
+    answered = [b"404"] if server.mode == "cgi" else [b"404", b"405", b"200"]
+    assert re.findall(rb"HTTP/1.1 (\d+) ", data) == answered, data
 
 
 def test_the_web_servers_own_errors_are_json_too(client, repository):

@@ -146,7 +146,7 @@ def run(tmp_path):
             running.process.communicate(timeout=30)
 
 
-SERVERS = [("nginx", "fastcgi"), ("lighttpd", "fastcgi"), ("lighttpd", "cgi")]
+SERVERS = [("nginx", "fastcgi"), ("lighttpd", "fastcgi"), ("lighttpd", "cgi"), ("apache", "fastcgi"), ("apache", "cgi")]
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
@@ -161,7 +161,8 @@ def test_ends_cleanly(run, server, mode, how):
 
 @pytest.mark.parametrize("server, part, said", [("nginx", "web", "nginx ended with status 137"),
                                                 ("nginx", "workers", "the pool of workers ended with status 137"),
-                                                ("lighttpd", "web", "lighttpd ended with status 137")])
+                                                ("lighttpd", "web", "lighttpd ended with status 137"),
+                                                ("apache", "web", "apache ended with status 137")])
 def test_ends_when_a_part_ends(run, server, part, said):
     running = run(SERVER=server)
     os.kill(running.master(part), signal.SIGKILL)
@@ -191,9 +192,9 @@ def test_leaves_nothing_when_it_is_killed_itself(run):
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("server", ["nginx", "lighttpd"])
-def test_works_in_directories_with_blanks(tmp_path, server):
-    running = Running(tmp_path / "a directory", SERVER=server)
+@pytest.mark.parametrize("server, mode", SERVERS)
+def test_works_in_directories_with_blanks(tmp_path, server, mode):
+    running = Running(tmp_path / "a directory", SERVER=server, MODE=mode)
     running.process.terminate()
     assert running.end()[1:] == (0, [])
 
@@ -201,15 +202,16 @@ def test_works_in_directories_with_blanks(tmp_path, server):
 @pytest.mark.parametrize("server, mode", SERVERS)
 def test_replaces_every_path_of_the_installed_system(run, server, mode):
     running = run(SERVER=server, MODE=mode)
-    for path in (running.directory / "runtime").glob("*.conf"):
+    runtime = running.directory / "runtime"
+    for path in [*runtime.glob("*.conf"), *runtime.glob("public/*"), *runtime.glob("public/.ht*")]:
         for line in path.read_text().split("\n"):
             if not line.lstrip().startswith("#"):
                 assert not re.search(r"/var/lib|/var/log|/run/|/usr/local|/etc/berth", line), f"{path.name}: {line}"
 
 
 @pytest.mark.parametrize("more, said", [
-    ({"SERVER": "apache"}, "SERVER is nginx or lighttpd"),
-    ({"SERVER": "nginx", "MODE": "cgi"}, "SERVER is nginx or lighttpd"),
+    ({"SERVER": "caddy"}, "SERVER is nginx, lighttpd or apache"),
+    ({"SERVER": "nginx", "MODE": "cgi"}, "SERVER is nginx, lighttpd or apache"),
     ({"BERTH": "/nonexistent/berth"}, "'/nonexistent/berth' is not there"),
     ({"CONFIGURATION": "/nonexistent.ini"}, "/nonexistent.ini"),
 ], ids=["server", "mode", "program", "configuration"])
@@ -293,7 +295,7 @@ def test_says_that_the_port_is_in_use(tmp_path):
     assert done.returncode == 1 and "is in use" in done.stdout, done.stdout
 
 
-@pytest.fixture(scope="module", params=["nginx", "lighttpd"])
+@pytest.fixture(scope="module", params=["nginx", "lighttpd", "apache"])
 def web(request, tmp_path_factory):
     running = Running(tmp_path_factory.mktemp(request.param), SERVER=request.param)
     yield running
@@ -339,7 +341,7 @@ def test_a_request_line_with_a_hundred_tags_reaches_the_workers(web):
 
 
 def test_without_workers_the_answer_is_json(run):
-    for server in ["nginx", "lighttpd"]:
+    for server in ["nginx", "lighttpd", "apache"]:
         running = run(SERVER=server)
         (running.directory / "runtime/berth.sock").unlink()
         for method in ["GET", "HEAD", "PUT"]:

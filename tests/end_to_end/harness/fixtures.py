@@ -14,6 +14,7 @@ from harness.images import Layout
 from harness.server import Server
 
 NUMBERS = itertools.count()
+APACHE = ("apache", "apache-cgi")
 
 
 def pytest_configure(config):
@@ -21,6 +22,17 @@ def pytest_configure(config):
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     config.addinivalue_line("markers", "long: takes minutes; lives in tests/long")
     config.addinivalue_line("markers", "quick: seconds, and worth running under the sanitizers too")
+    config.addinivalue_line("markers", "every_front: runs behind Apache too, as what depends on the web server has to")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Behind Apache only what is marked every_front, unless BERTH_EVERY_FRONT is set: the rest takes minutes."""
+    def wanted(item):
+        front = getattr(item, "callspec", None) and item.callspec.params.get("server")
+        return front not in APACHE or item.get_closest_marker("every_front") or os.environ.get("BERTH_EVERY_FRONT")
+    left_out = [item for item in items if not wanted(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if wanted(item)]
 
 
 def make_directory(parent, name):
@@ -56,7 +68,7 @@ def layout(new_directory):
     return made
 
 
-@pytest.fixture(scope="module", params=["nginx", "lighttpd"])
+@pytest.fixture(scope="module", params=["nginx", "lighttpd", *APACHE])
 def server(request, new_directory):
     """One server per module and web server; tests in a module use repositories of their own."""
     with Server(new_directory(request.param), request.param) as running:

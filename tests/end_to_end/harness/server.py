@@ -46,7 +46,7 @@ def berth(configuration, *arguments, **options):
 
 
 class Server:
-    """A web server with its pool of workers.
+    """A web server with its pool of workers. "apache-cgi" is `web` and `mode` in one word.
 
     `expected_faults` is for the tests that take the disk away; `storage` for a second server on the same stores. Without
     `configured`, deploy/run writes the configuration.
@@ -58,7 +58,8 @@ class Server:
                  storage="storage", configured=True):
         self.directory = pathlib.Path(directory)
         self.configured = configured
-        self.web, self.mode, self.worker_count = web, mode, workers
+        self.web, _, mode_of_web = web.partition("-")
+        self.mode, self.worker_count = mode_of_web or mode, workers
         self.expected_faults = expected_faults
         self.configuration = self.directory / ("configuration.ini" if configured else f"{storage}/configuration.ini")
         if configured:
