@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fcgi/command/open.h"
 #include "lib/base/json.h"
 #include "lib/store/verify.h"
 
@@ -92,7 +93,7 @@ static bool is_about_setup(char **arguments)
 int command_check(const struct configuration *configuration, char **arguments)
 {
     struct check check = {.json = false};
-    struct registry registry = REGISTRY_INIT;
+    struct store store = STORE_INIT;
     struct error error;
     int result;
 
@@ -104,12 +105,13 @@ int command_check(const struct configuration *configuration, char **arguments)
     }
     check.report.problem = print_problem;
     check.report.context = &check;
-    if (registry_open(&registry, &configuration->registry, &error) < 0) {
+    if (command_open_hosted(&store, configuration,
+                            check.report.repair ? OPEN_TO_CHANGE : OPEN_TO_LOOK, &error) < 0) {
         (void)fprintf(stderr, "berth check: %s\n", error.message);
         return EXIT_FAILED;
     }
-    result = verify_store(&registry.hosted, &check.report, &error);
-    registry_close(&registry);
+    result = verify_store(&store, &check.report, &error);
+    store_close(&store);
     if (result < 0) {
         (void)fprintf(stderr, "berth check: %s\n", error.message);
         return EXIT_FAILED;

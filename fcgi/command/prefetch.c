@@ -2,13 +2,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "fcgi/command/command.h"
+#include "fcgi/command/open.h"
 #include "fcgi/command/progress.h"
 #include "lib/base/json.h"
 #include "lib/base/memory.h"
-#include "lib/base/owner.h"
 #include "lib/base/text.h"
 #include "lib/oci/image.h"
 #include "lib/oci/index.h"
@@ -415,20 +414,6 @@ static bool parse_arguments(struct prefetch *prefetch, char ***arguments)
     return true;
 }
 
-static int open_cache(struct prefetch *prefetch, struct error *error)
-{
-    const struct registry_options *options = &prefetch->configuration->registry;
-    const char *root = options->proxy.store.root;
-
-    if (!options->proxy.enabled) {
-        return error_set(error, ERROR_UNSUPPORTED, "the configuration says [proxy] enabled = no");
-    }
-    if (owner_become(access(root, F_OK) == 0 ? root : options->hosted.root, error) < 0) {
-        return -1;
-    }
-    return proxy_open(&prefetch->cache, &options->proxy, error);
-}
-
 int command_prefetch(const struct configuration *configuration, char **arguments)
 {
     struct prefetch prefetch = {.configuration = configuration, .cache = STORE_INIT};
@@ -438,7 +423,7 @@ int command_prefetch(const struct configuration *configuration, char **arguments
     if (!parse_arguments(&prefetch, &arguments)) {
         return EXIT_FAILED;
     }
-    if (open_cache(&prefetch, &error) < 0) {
+    if (command_open_cache(&prefetch.cache, configuration, OPEN_TO_MAKE, &error) < 0) {
         (void)fprintf(stderr, "berth prefetch: %s\n", error.message);
         return EXIT_FAILED;
     }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "fcgi/command/command.h"
+#include "fcgi/command/open.h"
 #include "fcgi/command/setup_request.h"
 #include "lib/base/lock.h"
 #include "lib/base/memory.h"
@@ -136,7 +137,7 @@ static void check_user(struct setup *setup)
     }
 }
 
-/* A directory that is not there: whether it can be made. Root does not try, see fcgi/owner. */
+/* A directory that is not there: whether it can be made. Root does not try, lest it be root's. */
 static bool check_absent(struct setup *setup, const char *path)
 {
     struct owner_name user = owner_user(geteuid());
@@ -266,9 +267,12 @@ static void check_space(struct setup *setup, const struct store *store)
 static bool check_store(struct setup *setup, struct store *store,
                         const struct store_options *options)
 {
+    bool is_hosted = options == &setup->configuration->registry.hosted;
     struct error error;
+    int result = (is_hosted ? command_open_hosted : command_open_cache)(store, setup->configuration,
+                                                                        OPEN_TO_MAKE, &error);
 
-    if (store_open(store, options, &error) < 0) {
+    if (result < 0) {
         findings_problem(&setup->findings, options->root,
                          "%s" FINDINGS_DO
                          "both directories have to be below one mount point, and writable",
@@ -322,7 +326,7 @@ int command_setup(const struct configuration *configuration, char **arguments)
     if (setup.url && !setup_url_is_valid(setup.url)) {
         return usage(setup.url);
     }
-    if (owner_become(configuration->registry.hosted.root, &error) < 0) {
+    if (command_become_owner(configuration, &error) < 0) {
         (void)fprintf(stderr, "berth check --setup: %s\n", error.message);
         return EXIT_FAILED;
     }

@@ -1,11 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/base/owner.h"
 
+#include <errno.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/memory.h"
+
+/* Of the directory, or of the nearest one above it that is there. `directory` is absolute. */
+static int owner_stat(const char *directory, struct stat *out_status)
+{
+    AUTO_FREE char *path = memory_text(directory);
+
+    while (stat(path, out_status) < 0) {
+        char *slash = strrchr(path, '/');
+
+        if (errno != ENOENT || !slash || strcmp(path, "/") == 0) {
+            return -1;
+        }
+        slash[slash == path] = '\0';
+    }
+    return 0;
+}
 
 int owner_become(const char *directory, struct error *error)
 {
@@ -13,7 +34,7 @@ int owner_become(const char *directory, struct error *error)
     const struct passwd *user;
     int grouped;
 
-    if (geteuid() != 0 || stat(directory, &status) < 0 || status.st_uid == 0) {
+    if (geteuid() != 0 || owner_stat(directory, &status) < 0 || status.st_uid == 0) {
         return 0;
     }
     user = getpwuid(status.st_uid);

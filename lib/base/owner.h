@@ -11,7 +11,10 @@
 
 #include "lib/base/error.h"
 
-/* If we are root and the directory is there and somebody else's, becomes that user for good. */
+/*
+ * If we are root and the directory is somebody else's, becomes that user for good. If it is not
+ * there, the nearest directory above it that is tells whose it is going to be.
+ */
 int owner_become(const char *directory, struct error *error);
 
 /* The names of a user and of a group; the number if there is none. */

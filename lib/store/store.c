@@ -127,6 +127,19 @@ int store_open(struct store *store, const struct store_options *options, struct 
     return 0;
 }
 
+int store_look(struct store *store, const struct store_options *options, struct error *error)
+{
+    struct store opened = {.options = options, .root = -1, .temporary = -1};
+
+    opened.root = open(options->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (opened.root < 0) {
+        return error_errno(error, "there is no store in '%s'", options->root);
+    }
+    opened.temporary = open(options->temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    *store = opened;
+    return 0;
+}
+
 void store_close(struct store *store)
 {
     cleanup_close(&store->root);

@@ -57,6 +57,12 @@ struct store {
  * device numbers prove nothing (bind mounts). `options` must outlive the store.
  */
 int store_open(struct store *store, const struct store_options *options, struct error *error);
+
+/*
+ * The same for who only looks: nothing is made and nothing is tried; -1 if there is no root. The
+ * temporary directory may be missing, so that nothing can be written.
+ */
+int store_look(struct store *store, const struct store_options *options, struct error *error);
 void store_close(struct store *store);
 
 /* ERROR_NO_SPACE if less than minimum_free_space would be left after `bytes` more. */

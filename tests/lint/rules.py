@@ -38,6 +38,9 @@ ROOMS = [
     # A failed request is logged once, by the worker. These have nobody left to return an error to.
     (r"\blog_(error|warning|info)\b", "the operator's log", ["fcgi/", "lib/base/log.", "lib/base/memory.", "lib/proxy/fill/filler.",
                                                             "lib/proxy/sweep."]),
+    # A command that only looks makes nothing, and root leaves nothing of its own in a store.
+    (r"\b(store_open|store_look|proxy_open|registry_open|owner_become)\b", "a way to a store, which for commands is command_open_…(),",
+     ["fcgi/command/open.", "fcgi/dispatch.", "lib/base/owner.", "lib/proxy/proxy.", "lib/registry", "lib/store/store."]),
     # Whoever makes a directory for something and then puts it there, races with who removes empty ones.
     (r"\bflock\s*\(|<sys/file\.h>", "flock, which is lock_take…(),", ["lib/base/lock."]),
     (r"\bfile_make_parents\b", "a directory made ahead of what it is for", ["lib/base/", "lib/store/"]),

@@ -46,6 +46,31 @@ static void opens_a_store_that_is_there_already(void **state)
     store_close(&again);
 }
 
+static void looking_makes_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store store = STORE_INIT;
+    struct store_options options = fixture->options;
+    struct error error = ERROR_INIT;
+    char root[256];
+    char temporary[256];
+
+    (void)snprintf(root, sizeof(root), "%s/new", fixture->path);
+    (void)snprintf(temporary, sizeof(temporary), "%s/new-tmp", fixture->path);
+    options.root = root;
+    options.temporary = temporary;
+    assert_fails(ERROR_INTERNAL, store_look(&store, &options, &error));
+    assert_non_null(strstr(error.message, root));
+    assert_int_equal(store.root, -1);
+    assert_false(is_there(fixture->directory, "new"));
+    assert_int_equal(mkdirat(fixture->directory, "new", 0777), 0);
+    assert_returns(0, store_look(&store, &options, &error));
+    assert_int_equal(count_entries(store.root, "."), 0);
+    assert_false(is_there(fixture->directory, "new-tmp"));
+    assert_int_equal(store.temporary, -1);
+    store_close(&store);
+}
+
 static void makes_the_directories_above_the_two(void **state)
 {
     struct fixture *fixture = *state;
@@ -340,6 +365,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_STORE(opening_makes_what_is_missing),
         IN_STORE(opens_a_store_that_is_there_already),
+        IN_STORE(looking_makes_nothing),
         IN_STORE(makes_the_directories_above_the_two),
         IN_STORE(opening_syncs_what_it_makes),
         IN_STORE(a_file_in_the_way_is_an_error),
