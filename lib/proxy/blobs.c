@@ -52,7 +52,6 @@ static int ask_for_blob(struct proxied *proxied, const struct digest *digest, ui
 /* The bytes are here, but came some other way: the upstream has to confirm that it has them. */
 static int confirm(struct proxied *proxied, const struct digest *digest, struct error *error)
 {
-    struct path link = layout_link(proxied->repository.name, LINK_LAYER, digest);
     struct path origin = layout_origin(digest, proxied->upstream.name);
     AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(proxied->upstream.store);
     struct buffer nothing = BUFFER_INIT;
@@ -65,7 +64,7 @@ static int confirm(struct proxied *proxied, const struct digest *digest, struct 
     if (memo_write(proxied->upstream.store,
                    (struct file_place){proxied->upstream.store->root, origin.text}, &nothing,
                    error) < 0 ||
-        link_write(proxied->upstream.store, link.text, digest, &syncs, error) < 0 ||
+        link_add(&proxied->repository, digest, digest, &syncs, error) < 0 ||
         sync_set_flush(&syncs, error) < 0) {
         return -1;
     }

@@ -113,11 +113,10 @@ static int link_blobs(const struct wish *wish, const struct manifest *manifest, 
 
     for (size_t i = 0; i < manifest->reference_count; i++) {
         const struct reference *reference = &manifest->references[i];
-        struct path path =
-            layout_link(wish->proxied->repository.name, LINK_LAYER, &reference->digest);
 
         if (reference->kind == REFERENCE_BLOB &&
-            link_write(store, path.text, &reference->digest, &syncs, error) < 0) {
+            link_add(&wish->proxied->repository, &reference->digest, &reference->digest, &syncs,
+                     error) < 0) {
             return -1;
         }
     }

@@ -149,12 +149,25 @@ int blob_set_aside(struct store *store, const struct digest *digest, const struc
                    struct error *error)
 {
     struct path path = layout_blob(digest);
+    struct path aside = layout_damaged(digest);
+    struct file_place place = {store->root, path.text};
+    struct file_place aside_place = {store->root, aside.text};
+    AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(store);
+    bool is_it;
 
-    (void)file;
-    return file_publish((struct file_place){store->root, path.text},
-                        (struct file_place){store->root, layout_damaged(digest).text}, error) < 0
-               ? -1
-               : 1;
+    if (!file_is_same(file->descriptor, place)) {
+        return 0;
+    }
+    if (file_publish(place, aside_place, error) < 0) {
+        return -1;
+    }
+    is_it = file_is_same(file->descriptor, aside_place);
+    /* Somebody has pushed the blob in between: theirs is right, was synced, and may replace any. */
+    if (!is_it && file_publish(aside_place, place, error) < 0) {
+        return -1;
+    }
+    sync_set_add(&syncs, path.text);
+    return sync_set_flush(&syncs, error) < 0 ? -1 : is_it;
 }
 
 enum blob_match blob_match(const struct store *store, const struct digest *digest, int descriptor,
@@ -183,7 +196,6 @@ int blob_publish(const struct repository *repository, const struct digest *diges
 {
     struct store *store = repository->store;
     struct path data = layout_blob(digest);
-    struct path link = layout_link(repository->name, LINK_LAYER, digest);
     AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(store);
 
     if (file_sync(descriptor, file.path, error) < 0 ||
@@ -191,7 +203,7 @@ int blob_publish(const struct repository *repository, const struct digest *diges
         return -1;
     }
     sync_set_add(&syncs, data.text);
-    if (link_write(store, link.text, digest, &syncs, error) < 0) {
+    if (link_add(repository, digest, digest, &syncs, error) < 0) {
         return -1;
     }
     return sync_set_flush(&syncs, error);
@@ -203,32 +215,58 @@ int blob_write(struct store *store, const struct digest *digest, const struct bu
     return store_write(store, layout_blob(digest).text, content, syncs, error);
 }
 
-int blob_mount(const struct repository *repository, const struct blob *blob, struct error *error)
+int blob_remove_link(const struct repository_lock *held, const char *link,
+                     const struct digest *target, struct sync_set *syncs, struct error *error)
 {
-    struct store *store = repository->store;
-    struct path link = layout_link(repository->name, LINK_LAYER, &blob->digest);
-    AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(store);
-    struct blob present;
+    struct store *store = held->repository->store;
     uint64_t size;
-    int found = blob_find(repository, &blob->digest, &present, error);
+    int found = blob_is_stored(store, target, &size, error);
 
-    if (found < 0) {
+    if (found != 0) {
+        return found < 0 ? -1 : 0;
+    }
+    if (link_remove(held, link, syncs, error) < 0) {
         return -1;
     }
-    if (found == 0) {
-        if (link_write(store, link.text, &blob->target, &syncs, error) < 0) {
-            return -1;
-        }
-        /* After the link is there, so that no collector can take the bytes in between unseen. */
-        found = blob_is_stored(store, &blob->target, &size, error);
-        if (found == 0) {
-            (void)link_remove(store, link.text, &syncs, error);
-        }
-        if (found <= 0) {
-            return found;
-        }
+    found = blob_is_stored(store, target, &size, error);
+    if (found > 0 && link_write(held, link, target, syncs, error) < 0) {
+        return -1;
     }
-    sync_set_add(&syncs, link.text);
+    return found < 0 ? -1 : !found;
+}
+
+/* A link that has turned out to lead nowhere. 1 if it does not after all; 0; -1. */
+static int blob_take_link_back(const struct repository *repository, const struct blob *blob,
+                               struct error *error)
+{
+    struct path link = layout_link(repository->name, LINK_LAYER, &blob->digest);
+    AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
+    AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(repository->store);
+    int removed = repository_lock(repository, &lock, error);
+
+    if (removed == 0) {
+        removed = blob_remove_link(&lock, link.text, &blob->target, &syncs, error);
+    }
+    return removed < 0 ? -1 : !removed;
+}
+
+int blob_mount(const struct repository *repository, const struct blob *blob, struct error *error)
+{
+    AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(repository->store);
+    uint64_t size;
+    int found;
+
+    if (link_add(repository, &blob->digest, &blob->target, &syncs, error) < 0) {
+        return -1;
+    }
+    /* After the link is there, so that no collector can take the bytes in between unseen. */
+    found = blob_is_stored(repository->store, &blob->target, &size, error);
+    if (found == 0) {
+        found = blob_take_link_back(repository, blob, error);
+    }
+    if (found <= 0) {
+        return found;
+    }
     blob_add_to_syncs(&blob->target, &syncs);
     return sync_set_flush(&syncs, error) < 0 ? -1 : 1;
 }
@@ -236,11 +274,14 @@ int blob_mount(const struct repository *repository, const struct blob *blob, str
 int blob_unlink(const struct repository *repository, const struct digest *digest,
                 struct error *error)
 {
-    struct store *store = repository->store;
     struct path link = layout_link(repository->name, LINK_LAYER, digest);
-    AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(store);
-    int removed = link_remove(store, link.text, &syncs, error);
+    AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
+    AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(repository->store);
+    int removed = repository_lock(repository, &lock, error);
 
+    if (removed == 0) {
+        removed = link_remove(&lock, link.text, &syncs, error);
+    }
     if (removed <= 0) {
         return removed;
     }

@@ -45,9 +45,18 @@ int blob_publish(const struct repository *repository, const struct digest *diges
 /* Gives the repository a blob that another one has. Durable on return. 1, 0 if it has gone, -1. */
 int blob_mount(const struct repository *repository, const struct blob *blob, struct error *error);
 
-/* Takes the blob from the repository; the bytes stay for the others. 1, 0 if it had none, -1. */
+/* Takes the blob from the repository; the bytes stay for the others. Durable on return. 1, 0 if it
+ * had none, -1. Locking: takes repository_lock(). */
 int blob_unlink(const struct repository *repository, const struct digest *digest,
                 struct error *error);
+
+/*
+ * Removes a link of the repository whose bytes, `target`, are not there. Looks for them under the
+ * lock, and once more when the link is gone, so that whoever has brought them and relies on the
+ * link keeps it. 1: removed; 0: the bytes are there, and so is the link; -1.
+ */
+int blob_remove_link(const struct repository_lock *held, const char *link,
+                     const struct digest *target, struct sync_set *syncs, struct error *error);
 
 /* Somebody's bytes, whoever has a link to them. */
 

@@ -68,6 +68,7 @@ struct path layout_referrer(const char *name, const struct digest *subject,
 /* The lock under which a repository's tags are changed. Several repositories share one. */
 struct path layout_repository_lock(const char *name);
 enum { LAYOUT_LOCK_COUNT = 256 };
+#define LAYOUT_REPAIR_LOCK "_berth/locks/repair" /* one repair at a time */
 struct path layout_lock(unsigned number);
 
 /* A file by which it is tried whether files can be moved here from the temporary directory. */

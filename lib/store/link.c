@@ -35,8 +35,8 @@ int link_follow(const struct repository *repository, enum link_kind kind,
     return found;
 }
 
-int link_overwrite(struct store *store, const char *path, const struct digest *target,
-                   struct sync_set *syncs, struct error *error)
+static int link_replace(struct store *store, const char *path, const struct digest *target,
+                        struct sync_set *syncs, struct error *error)
 {
     AUTO_BUFFER struct buffer content = BUFFER_INIT;
 
@@ -44,11 +44,17 @@ int link_overwrite(struct store *store, const char *path, const struct digest *t
     return store_write(store, path, &content, syncs, error);
 }
 
-int link_write(struct store *store, const char *path, const struct digest *target,
+int link_overwrite(const struct repository_lock *held, const char *path,
+                   const struct digest *target, struct sync_set *syncs, struct error *error)
+{
+    return link_replace(held->repository->store, path, target, syncs, error);
+}
+
+int link_write(const struct repository_lock *held, const char *path, const struct digest *target,
                struct sync_set *syncs, struct error *error)
 {
     struct digest present;
-    int found = link_read(store, path, &present, error);
+    int found = link_read(held->repository->store, path, &present, error);
 
     if (found < 0) {
         return -1;
@@ -57,11 +63,13 @@ int link_write(struct store *store, const char *path, const struct digest *targe
         sync_set_add(syncs, path);
         return 0;
     }
-    return link_overwrite(store, path, target, syncs, error);
+    return link_overwrite(held, path, target, syncs, error);
 }
 
-int link_remove(struct store *store, const char *path, struct sync_set *syncs, struct error *error)
+int link_remove(const struct repository_lock *held, const char *path, struct sync_set *syncs,
+                struct error *error)
 {
+    struct store *store = held->repository->store;
     int removed = file_remove(store->root, path, error);
 
     if (removed <= 0) {
@@ -70,4 +78,20 @@ int link_remove(struct store *store, const char *path, struct sync_set *syncs, s
     sync_set_add(syncs, path);
     (void)unlinkat(store->root, layout_above(path).text, AT_REMOVEDIR);
     return 1;
+}
+
+int link_add(const struct repository *repository, const struct digest *digest,
+             const struct digest *target, struct sync_set *syncs, struct error *error)
+{
+    struct path path = layout_link(repository->name, LINK_LAYER, digest);
+    AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
+    struct stat status;
+
+    if (fstatat(repository->store->root, path.text, &status, 0) < 0 && file_is_gone(errno)) {
+        return link_replace(repository->store, path.text, target, syncs, error);
+    }
+    if (repository_lock(repository, &lock, error) < 0) {
+        return -1;
+    }
+    return link_write(&lock, path.text, target, syncs, error);
 }

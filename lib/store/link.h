@@ -20,15 +20,29 @@ int link_read(const struct store *store, const char *path, struct digest *out_ta
 int link_follow(const struct repository *repository, enum link_kind kind,
                 const struct digest *digest, struct digest *out_target, struct error *error);
 
-/* Durable once `syncs` is flushed, also if the link was there already. */
-int link_write(struct store *store, const char *path, const struct digest *target,
+/* `path` is one of the locked repository's. Durable once `syncs` is flushed, also if the link was
+ * there already. */
+int link_write(const struct repository_lock *held, const char *path, const struct digest *target,
                struct sync_set *syncs, struct error *error);
 
 /* The same without looking first: where another host's caches may be behind. */
-int link_overwrite(struct store *store, const char *path, const struct digest *target,
-                   struct sync_set *syncs, struct error *error);
+int link_overwrite(const struct repository_lock *held, const char *path,
+                   const struct digest *target, struct sync_set *syncs, struct error *error);
 
 /* Removes a link and the directory that holds nothing else. 1, 0 if there was none, -1. */
-int link_remove(struct store *store, const char *path, struct sync_set *syncs, struct error *error);
+int link_remove(const struct repository_lock *held, const char *path, struct sync_set *syncs,
+                struct error *error);
+
+/*
+ * Gives the repository the layer `digest`, whose bytes are those of `target`. Durable once `syncs`
+ * is flushed.
+ *
+ * Locking: none, and must not be called under a repository's lock. A link that is there already
+ * may be one that has been found leading nowhere, to be removed in a moment under the lock: so that
+ * is taken then, and the link looked at again. Who removes links looks, under the lock, whether the
+ * bytes are there: so let them be there before this is called, or look for them afterwards.
+ */
+int link_add(const struct repository *repository, const struct digest *digest,
+             const struct digest *target, struct sync_set *syncs, struct error *error);
 
 #endif

@@ -13,11 +13,11 @@
  * an index of 4 MiB. */
 enum { PAGE_BYTES = 2 * 1024 * 1024, DESCRIPTOR_LIMIT = 8 * 1024 * 1024 };
 
-int referrers_add(const struct repository *repository, const struct referrer *referrer,
+int referrers_add(const struct repository_lock *held, const struct referrer *referrer,
                   struct sync_set *syncs, struct error *error)
 {
-    struct path path =
-        layout_referrer(repository->name, &referrer->manifest->subject, &referrer->self.digest);
+    struct path path = layout_referrer(held->repository->name, &referrer->manifest->subject,
+                                       &referrer->self.digest);
     AUTO_BUFFER struct buffer descriptor = BUFFER_INIT;
 
     manifest_describe(referrer->manifest, &referrer->self, &descriptor);
@@ -28,16 +28,16 @@ int referrers_add(const struct repository *repository, const struct referrer *re
         buffer_clear(&descriptor);
         manifest_describe(&plain, &referrer->self, &descriptor);
     }
-    return store_write(repository->store, path.text, &descriptor, syncs, error);
+    return store_write(held->repository->store, path.text, &descriptor, syncs, error);
 }
 
-int referrers_remove(const struct repository *repository, const struct referrer *referrer,
+int referrers_remove(const struct repository_lock *held, const struct referrer *referrer,
                      struct sync_set *syncs, struct error *error)
 {
-    struct path path =
-        layout_referrer(repository->name, &referrer->manifest->subject, &referrer->self.digest);
+    struct path path = layout_referrer(held->repository->name, &referrer->manifest->subject,
+                                       &referrer->self.digest);
 
-    int removed = file_remove(repository->store->root, path.text, error);
+    int removed = file_remove(held->repository->store->root, path.text, error);
 
     if (removed > 0) {
         sync_set_add(syncs, path.text);

@@ -18,10 +18,10 @@ struct referrer {
 };
 
 /* Durable once `syncs` is flushed. */
-int referrers_add(const struct repository *repository, const struct referrer *referrer,
+int referrers_add(const struct repository_lock *held, const struct referrer *referrer,
                   struct sync_set *syncs, struct error *error);
 
-int referrers_remove(const struct repository *repository, const struct referrer *referrer,
+int referrers_remove(const struct repository_lock *held, const struct referrer *referrer,
                      struct sync_set *syncs, struct error *error);
 
 struct referrers_query {

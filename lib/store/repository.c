@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/memory.h"
 #include "lib/store/blob.h"
 #include "lib/store/referrers.h"
 #include "lib/store/walk.h"
@@ -22,8 +23,8 @@ int repository_exists(const struct repository *repository, struct error *error)
 }
 
 /* A tag or a digest, as a digest. 1; 0 if there is no such tag; -1. */
-static int resolve(const struct repository *repository, const char *reference,
-                   struct digest *out_digest, struct error *error)
+static int repository_resolve(const struct repository *repository, const char *reference,
+                              struct digest *out_digest, struct error *error)
 {
     if (strchr(reference, ':')) {
         return digest_parse(out_digest, reference, error) < 0 ? -1 : 1;
@@ -35,14 +36,15 @@ int repository_get_manifest(const struct repository *repository, const char *ref
                             struct stored_manifest *out_manifest, struct error *error)
 {
     struct digest digest;
-    int found = resolve(repository, reference, &digest, error);
+    int found = repository_resolve(repository, reference, &digest, error);
 
     return found > 0 ? revision_read(repository, &digest, out_manifest, error) : found;
 }
 
 /* Whether what a manifest names is in the repository; if so, it will be synced with the rest. */
-static int find_reference(const struct repository *repository, const struct reference *reference,
-                          struct sync_set *syncs, struct error *error)
+static int repository_find_reference(const struct repository *repository,
+                                     const struct reference *reference, struct sync_set *syncs,
+                                     struct error *error)
 {
     struct blob blob;
     enum link_kind kind = LINK_LAYER;
@@ -76,12 +78,13 @@ bool repository_may_lack(const struct repository *repository, const struct refer
     return false;
 }
 
-static int check_references(const struct repository *repository, const struct manifest *manifest,
-                            struct sync_set *syncs, struct buffer *out_missing, struct error *error)
+static int repository_check_references(const struct repository *repository,
+                                       const struct manifest *manifest, struct sync_set *syncs,
+                                       struct buffer *out_missing, struct error *error)
 {
     for (size_t i = 0; i < manifest->reference_count; i++) {
         const struct reference *reference = &manifest->references[i];
-        int found = find_reference(repository, reference, syncs, error);
+        int found = repository_find_reference(repository, reference, syncs, error);
 
         if (found < 0) {
             return -1;
@@ -120,10 +123,11 @@ static int repository_check_expected(const struct repository *repository,
     return 0;
 }
 
-/* The bytes, the referrers' entry, the revision, the tags: in the order of the header. */
-static int store_manifest(const struct repository *repository, const struct manifest_put *put,
-                          const struct manifest *manifest, struct sync_set *syncs,
-                          struct error *error)
+/* The bytes, the referrers' entry, the revision: in the order of the header. */
+static int repository_store_manifest(const struct repository_lock *held,
+                                     const struct manifest_put *put,
+                                     const struct manifest *manifest, struct sync_set *syncs,
+                                     struct error *error)
 {
     AUTO_STORED_MANIFEST struct stored_manifest stored = STORED_MANIFEST_INIT;
     struct referrer referrer = {manifest,
@@ -132,18 +136,63 @@ static int store_manifest(const struct repository *repository, const struct mani
     stored.digest = put->digest;
     memcpy(stored.media_type, manifest->media_type, sizeof(stored.media_type));
     buffer_add(&stored.content, put->document.bytes, put->document.length);
-    if (manifest->has_subject && referrers_add(repository, &referrer, syncs, error) < 0) {
+    if (manifest->has_subject && referrers_add(held, &referrer, syncs, error) < 0) {
         return -1;
     }
-    if (revision_write(repository, &stored, syncs, error) < 0) {
+    if (revision_write(held, &stored, syncs, error) < 0) {
         return -1;
-    }
-    for (size_t i = 0; i < put->tag_count; i++) {
-        if (tag_set(repository, put->tags[i], &put->digest, syncs, error) < 0) {
-            return -1;
-        }
     }
     return sync_set_flush(syncs, error);
+}
+
+/* What the tags of a push stood for before. */
+struct former_tags {
+    const struct manifest_put *put;
+    struct digest *digests; /* empty where there was no such tag */
+    size_t moved;           /* how many stand for the pushed manifest now */
+};
+
+/* As far as that goes: whatever failed may fail again. */
+static void repository_move_back(const struct repository_lock *held,
+                                 const struct former_tags *former)
+{
+    AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(held->repository->store);
+    struct error ignored;
+
+    for (size_t i = 0; i < former->moved; i++) {
+        if (former->digests[i].text[0]) {
+            (void)tag_set(held, former->put->tags[i], &former->digests[i], &syncs, &ignored);
+        } else {
+            (void)tag_delete(held, former->put->tags[i], &syncs, &ignored);
+        }
+    }
+    (void)sync_set_flush(&syncs, &ignored);
+}
+
+/* Points the tags to what is on disk already. A failure leaves none of them moved. */
+static int repository_move_tags(const struct repository_lock *held, const struct manifest_put *put,
+                                struct sync_set *syncs, struct error *error)
+{
+    AUTO_FREE struct digest *digests = memory_allocate(put->tag_count, sizeof(*digests));
+    struct former_tags former = {.put = put, .digests = digests};
+    int result = 0;
+
+    while (result >= 0 && former.moved < put->tag_count) {
+        const char *tag = put->tags[former.moved];
+
+        result = tag_get(held->repository, tag, &digests[former.moved], error);
+        if (result >= 0) {
+            former.moved++;
+            result = tag_set(held, tag, &put->digest, syncs, error);
+        }
+    }
+    if (result >= 0) {
+        result = sync_set_flush(syncs, error);
+    }
+    if (result < 0) {
+        repository_move_back(held, &former);
+    }
+    return result < 0 ? -1 : 0;
 }
 
 int repository_put_manifest(const struct repository *repository, const struct manifest_put *put,
@@ -152,13 +201,14 @@ int repository_put_manifest(const struct repository *repository, const struct ma
 {
     AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
     AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(repository->store);
-    AUTO_LOCK struct lock lock = LOCK_INIT;
+    AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
 
     if (manifest_parse(&manifest, &put->document, error) < 0 ||
         repository_lock(repository, &lock, error) < 0 ||
         repository_check_expected(repository, put, error) < 0 ||
-        check_references(repository, &manifest, &syncs, out_missing, error) < 0 ||
-        store_manifest(repository, put, &manifest, &syncs, error) < 0) {
+        repository_check_references(repository, &manifest, &syncs, out_missing, error) < 0 ||
+        repository_store_manifest(&lock, put, &manifest, &syncs, error) < 0 ||
+        repository_move_tags(&lock, put, &syncs, error) < 0) {
         return -1;
     }
     *out_manifest = manifest;
@@ -166,30 +216,32 @@ int repository_put_manifest(const struct repository *repository, const struct ma
     return 0;
 }
 
-static int delete_tags_of(const struct repository *repository, const struct digest *digest,
-                          struct sync_set *syncs, struct error *error)
+/* Durable on return: what is pointed at goes after what points. */
+static int repository_delete_tags_of(const struct repository_lock *held,
+                                     const struct digest *digest, struct sync_set *syncs,
+                                     struct error *error)
 {
-    AUTO_TAG_WALK struct tag_walk walk = tag_walk_begin(repository, NULL);
+    AUTO_TAG_WALK struct tag_walk walk = tag_walk_begin(held->repository, NULL);
     const char *tag;
     enum walk_result result;
 
     while ((result = tag_walk_next(&walk, &tag, error)) > 0) {
         struct digest current;
-        int found = result == WALK_STRAY ? 0 : tag_get(repository, tag, &current, error);
+        int found = result == WALK_STRAY ? 0 : tag_get(held->repository, tag, &current, error);
 
         if (found > 0 && digest_equal(&current, digest)) {
-            found = tag_delete(repository, tag, syncs, error);
+            found = tag_delete(held, tag, syncs, error);
         }
         if (found < 0) {
             return -1;
         }
     }
-    return (int)result;
+    return result == WALK_FAILED ? -1 : sync_set_flush(syncs, error);
 }
 
-static int forget_referrer(const struct repository *repository,
-                           const struct stored_manifest *stored, struct sync_set *syncs,
-                           struct error *error)
+static int repository_forget_referrer(const struct repository_lock *held,
+                                      const struct stored_manifest *stored, struct sync_set *syncs,
+                                      struct error *error)
 {
     AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
     struct document document = {stored->content.data, stored->content.length, stored->media_type};
@@ -199,7 +251,7 @@ static int forget_referrer(const struct repository *repository,
     if (manifest_parse(&manifest, &document, &ignored) < 0 || !manifest.has_subject) {
         return 0;
     }
-    return referrers_remove(repository, &referrer, syncs, error);
+    return referrers_remove(held, &referrer, syncs, error);
 }
 
 int repository_delete_manifest(const struct repository *repository, const struct digest *digest,
@@ -207,7 +259,7 @@ int repository_delete_manifest(const struct repository *repository, const struct
 {
     AUTO_STORED_MANIFEST struct stored_manifest stored = STORED_MANIFEST_INIT;
     AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(repository->store);
-    AUTO_LOCK struct lock lock = LOCK_INIT;
+    AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
     int removed;
     int found;
 
@@ -215,11 +267,11 @@ int repository_delete_manifest(const struct repository *repository, const struct
         return -1;
     }
     found = revision_read(repository, digest, &stored, error);
-    if (found < 0 || delete_tags_of(repository, digest, &syncs, error) < 0) {
+    if (found < 0 || repository_delete_tags_of(&lock, digest, &syncs, error) < 0) {
         return -1;
     }
-    removed = revision_remove(repository, digest, &syncs, error);
-    if (removed < 0 || (found && forget_referrer(repository, &stored, &syncs, error) < 0) ||
+    removed = revision_remove(&lock, digest, &syncs, error);
+    if (removed < 0 || (found && repository_forget_referrer(&lock, &stored, &syncs, error) < 0) ||
         sync_set_flush(&syncs, error) < 0) {
         return -1;
     }
@@ -229,13 +281,13 @@ int repository_delete_manifest(const struct repository *repository, const struct
 int repository_delete_tag(const struct repository *repository, const char *tag, struct error *error)
 {
     AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(repository->store);
-    AUTO_LOCK struct lock lock = LOCK_INIT;
+    AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
     int removed;
 
     if (repository_lock(repository, &lock, error) < 0) {
         return -1;
     }
-    removed = tag_delete(repository, tag, &syncs, error);
+    removed = tag_delete(&lock, tag, &syncs, error);
     if (removed < 0 || sync_set_flush(&syncs, error) < 0) {
         return -1;
     }

@@ -36,8 +36,9 @@ struct manifest_put {
  * ERROR_MANIFEST_BLOB_UNKNOWN: `out_missing` holds {"digest":…} for each that is not there, one a
  * line. ERROR_PRECONDITION: not what was expected.
  *
- * The bytes come first, then the referrers' entry, then the revision, then the tags: whatever is
- * visible is complete. Everything that the manifest names is on disk before this returns.
+ * The bytes come first, then the referrers' entry, then the revision: whatever is visible is
+ * complete. Then all that, and everything that the manifest names, is brought to disk; and only
+ * then do the tags move, and are brought to disk themselves. A failure leaves no tag moved.
  *
  * Locking: takes repository_lock().
  */

@@ -126,9 +126,10 @@ static int make_layers(const struct repository *repository, struct sync_set *syn
     return file_make_parents(repository->store->root, layers.text, error);
 }
 
-int revision_write(const struct repository *repository, const struct stored_manifest *manifest,
+int revision_write(const struct repository_lock *held, const struct stored_manifest *manifest,
                    struct sync_set *syncs, struct error *error)
 {
+    const struct repository *repository = held->repository;
     struct path link = layout_link(repository->name, LINK_REVISION, &manifest->digest);
 
     if (blob_write(repository->store, &manifest->digest, &manifest->content, syncs, error) < 0 ||
@@ -136,15 +137,16 @@ int revision_write(const struct repository *repository, const struct stored_mani
         write_media_type(repository, manifest, syncs, error) < 0) {
         return -1;
     }
-    return link_write(repository->store, link.text, &manifest->digest, syncs, error);
+    return link_write(held, link.text, &manifest->digest, syncs, error);
 }
 
-int revision_remove(const struct repository *repository, const struct digest *digest,
+int revision_remove(const struct repository_lock *held, const struct digest *digest,
                     struct sync_set *syncs, struct error *error)
 {
+    const struct repository *repository = held->repository;
     struct path link = layout_link(repository->name, LINK_REVISION, digest);
     struct path media_type = layout_media_type(repository->name, digest);
-    int removed = link_remove(repository->store, link.text, syncs, error);
+    int removed = link_remove(held, link.text, syncs, error);
 
     if (removed > 0 && file_remove(repository->store->root, media_type.text, error) < 0) {
         return -1;

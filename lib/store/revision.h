@@ -36,13 +36,13 @@ void stored_manifest_release(struct stored_manifest *manifest);
 int revision_read(const struct repository *repository, const struct digest *digest,
                   struct stored_manifest *out_manifest, struct error *error);
 
-/* Stores bytes and link; `media_type` too if the document does not tell it. Durable once `syncs`
+/* Stores bytes, then link; `media_type` too if the document does not tell it. Durable once `syncs`
  * is flushed. */
-int revision_write(const struct repository *repository, const struct stored_manifest *manifest,
+int revision_write(const struct repository_lock *held, const struct stored_manifest *manifest,
                    struct sync_set *syncs, struct error *error);
 
 /* 1, 0 if there was none, -1. The bytes stay. */
-int revision_remove(const struct repository *repository, const struct digest *digest,
+int revision_remove(const struct repository_lock *held, const struct digest *digest,
                     struct sync_set *syncs, struct error *error);
 
 #endif

@@ -224,3 +224,18 @@ int store_discard(struct store *store, struct file_place place, struct error *er
     }
     return directory_remove(store->temporary, piece.text, error) < 0 ? -1 : 1;
 }
+
+int repository_lock(const struct repository *repository, struct repository_lock *out_lock,
+                    struct error *error)
+{
+    struct path path = layout_repository_lock(repository->name);
+    struct file_place place = {repository->store->root, path.text};
+
+    out_lock->repository = repository;
+    return lock_take_or_make(&out_lock->lock, place, LOCK_WAIT, error) == LOCK_TAKEN ? 0 : -1;
+}
+
+void repository_lock_release(struct repository_lock *lock)
+{
+    lock_release(&lock->lock);
+}

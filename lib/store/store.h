@@ -19,6 +19,7 @@
 #include "lib/base/error.h"
 #include "lib/base/file.h"
 #include "lib/base/id.h"
+#include "lib/base/lock.h"
 #include "lib/base/sync.h"
 #include "lib/oci/digest.h"
 #include "lib/oci/name.h"
@@ -103,5 +104,28 @@ struct repository {
     struct store *store;
     char name[NAME_SIZE];
 };
+
+/*
+ * The lock of a repository: whatever is removed from it, and its tags and manifests, change under
+ * this lock only. Functions that need it ask for it, and repository_lock() alone makes one. Layers
+ * are added without it: link_add() says how that goes together.
+ *
+ * Several repositories share a lock, so that nobody may hold two.
+ */
+struct repository_lock {
+    const struct repository *repository;
+    struct lock lock;
+};
+
+#define REPOSITORY_LOCK_INIT                                                                       \
+    {                                                                                              \
+        .repository = NULL, .lock = LOCK_INIT                                                      \
+    }
+#define AUTO_REPOSITORY_LOCK AUTO(repository_lock_release)
+
+/* Waits for it. `repository` has to outlive the lock. */
+int repository_lock(const struct repository *repository, struct repository_lock *out_lock,
+                    struct error *error);
+void repository_lock_release(struct repository_lock *lock);
 
 #endif

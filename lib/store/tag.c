@@ -4,14 +4,6 @@
 #include "lib/store/link.h"
 #include "lib/store/walk.h"
 
-int repository_lock(const struct repository *repository, struct lock *lock, struct error *error)
-{
-    struct path path = layout_repository_lock(repository->name);
-    struct file_place place = {repository->store->root, path.text};
-
-    return lock_take_or_make(lock, place, LOCK_WAIT, error) == LOCK_TAKEN ? 0 : -1;
-}
-
 int tag_get(const struct repository *repository, const char *tag, struct digest *out_digest,
             struct error *error)
 {
@@ -19,25 +11,25 @@ int tag_get(const struct repository *repository, const char *tag, struct digest 
                      error);
 }
 
-int tag_set(const struct repository *repository, const char *tag, const struct digest *digest,
+int tag_set(const struct repository_lock *held, const char *tag, const struct digest *digest,
             struct sync_set *syncs, struct error *error)
 {
-    struct path history = layout_tag_history(repository->name, tag, digest);
-    struct path current = layout_tag_current(repository->name, tag);
+    struct path history = layout_tag_history(held->repository->name, tag, digest);
+    struct path current = layout_tag_current(held->repository->name, tag);
 
-    if (link_write(repository->store, history.text, digest, syncs, error) < 0) {
+    if (link_write(held, history.text, digest, syncs, error) < 0) {
         return -1;
     }
-    return link_overwrite(repository->store, current.text, digest, syncs, error);
+    return link_overwrite(held, current.text, digest, syncs, error);
 }
 
-int tag_delete(const struct repository *repository, const char *tag, struct sync_set *syncs,
+int tag_delete(const struct repository_lock *held, const char *tag, struct sync_set *syncs,
                struct error *error)
 {
-    struct store *store = repository->store;
-    struct path path = layout_tag(repository->name, tag);
+    struct store *store = held->repository->store;
+    struct path path = layout_tag(held->repository->name, tag);
     struct digest digest;
-    int found = tag_get(repository, tag, &digest, error);
+    int found = tag_get(held->repository, tag, &digest, error);
 
     if (found < 0) {
         return -1;

@@ -3,29 +3,23 @@
 #define STORE_TAG_H
 
 /*
- * The tags of a repository: names for revisions.
- *
- * Locking: tag_set() and tag_delete() want repository_lock(), so that a tag cannot move between
- * looking and acting.
+ * The tags of a repository: names for revisions. They change under the repository's lock, so that
+ * none can move between looking and acting.
  */
 
-#include "lib/base/lock.h"
 #include "lib/base/names.h"
 #include "lib/store/store.h"
-
-/* Waits for the lock under which this repository's tags and manifests are changed. */
-int repository_lock(const struct repository *repository, struct lock *lock, struct error *error);
 
 /* 1; 0 if there is no such tag; -1. */
 int tag_get(const struct repository *repository, const char *tag, struct digest *out_digest,
             struct error *error);
 
 /* Durable once `syncs` is flushed. */
-int tag_set(const struct repository *repository, const char *tag, const struct digest *digest,
+int tag_set(const struct repository_lock *held, const char *tag, const struct digest *digest,
             struct sync_set *syncs, struct error *error);
 
 /* The tag and its history. 1, 0 if there was none, -1. */
-int tag_delete(const struct repository *repository, const char *tag, struct sync_set *syncs,
+int tag_delete(const struct repository_lock *held, const char *tag, struct sync_set *syncs,
                struct error *error);
 
 /* A page of a list that is sorted by its bytes. */

@@ -5,6 +5,15 @@
 /*
  * Looks whether a store keeps its promises, while it is in use: every blob has its digest, every
  * link leads to a blob, every tag to a manifest, every manifest to what it names.
+ *
+ * A repair beside writers loses nothing that they have been told is stored:
+ * - A link or tag is removed under the repository's lock, when it is still wrong there. Publishers
+ *   bring the bytes first and, where they find a link, look again under that lock (link_add()).
+ * - A damaged blob is moved aside, the file that was read and no other: one that a push has put in
+ *   its place in that moment is put back.
+ *
+ * Locking: with `repair`, one repair at a time; takes repository_lock() for each link and tag that
+ * is wrong.
  */
 
 #include "lib/store/store.h"

@@ -338,27 +338,53 @@ void end_child(pid_t child)
     (void)waitpid(child, NULL, 0);
 }
 
-void wait_until_blocked(pid_t process)
+static bool is_blocked(pid_t process)
 {
+    FILE *locks = fopen("/proc/locks", "r");
     char wanted[64];
+    char line[256];
+    bool blocked = false;
 
+    assert_non_null(locks);
     (void)snprintf(wanted, sizeof(wanted), " %d ", (int)process);
-    for (int i = 0; i < 1000; i++) {
-        FILE *locks = fopen("/proc/locks", "r");
-        char line[256];
-        bool blocked = false;
+    while (!blocked && fgets(line, sizeof(line), locks)) {
+        blocked = strstr(line, "-> FLOCK") && strstr(line, wanted);
+    }
+    (void)fclose(locks);
+    return blocked;
+}
 
-        assert_non_null(locks);
-        while (!blocked && fgets(line, sizeof(line), locks)) {
-            blocked = strstr(line, "-> FLOCK") && strstr(line, wanted);
+bool is_blocked_in_the_end(pid_t process)
+{
+    for (int i = 0; i < 1000; i++) {
+        siginfo_t ended = {.si_pid = 0};
+
+        if (is_blocked(process)) {
+            return true;
         }
-        (void)fclose(locks);
-        if (blocked) {
-            return;
+        assert_int_equal(waitid(P_PID, (id_t)process, &ended, WEXITED | WNOHANG | WNOWAIT), 0);
+        if (ended.si_pid == process) {
+            return false;
         }
         (void)poll(NULL, 0, 10);
     }
-    fail_msg("nobody waits");
+    fail_msg("it neither waits nor ends");
+    return false;
+}
+
+void wait_until_blocked(pid_t process)
+{
+    if (!is_blocked_in_the_end(process)) {
+        fail_msg("nobody waits");
+    }
+}
+
+struct repository_lock hold_lock(struct fixture *fixture)
+{
+    struct repository_lock lock = REPOSITORY_LOCK_INIT;
+
+    assert_returns(0, repository_lock(&fixture->repository, &lock, &error));
+    return lock;
 }
 
 void run_in_child(int (*function)(struct fixture *fixture), struct fixture *fixture)

@@ -87,6 +87,9 @@ struct digest push_manifest(const struct repository *repository, const char *jso
 void make_image(const struct repository *repository, const char *note, struct buffer *out);
 void assert_problems(struct fixture *fixture, uint64_t expected);
 
+/* The lock of the fixture's repository, for functions that want it. */
+struct repository_lock hold_lock(struct fixture *fixture);
+
 /*
  * Runs a function in a child process, for what cannot be undone: limits, users, mounts. It returns
  * 0, or the line that was not as expected: see EXPECT().
@@ -106,6 +109,8 @@ pid_t fork_child(void);
 int wait_for_child(pid_t child);
 /* Waits until a process is seen waiting for a flock; not longer than ten seconds. */
 void wait_until_blocked(pid_t process);
+/* The same for a process that may also end, which is then not waited for: whether it is blocked. */
+bool is_blocked_in_the_end(pid_t process);
 /* Kills a child and waits for it. */
 void end_child(pid_t child);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/test.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -247,6 +248,74 @@ static void an_index_may_name_manifests_and_plain_blobs(void **state)
     assert_true(trace_find("fsync ", digest_hex(&blob), 0) != SIZE_MAX);
 }
 
+/* What is pointed at is on disk before the tag moves. */
+static void the_tag_moves_when_all_else_is_on_disk(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_BUFFER struct buffer image = BUFFER_INIT;
+    struct digest layer = sha256("layer of a");
+    struct digest manifest;
+    size_t moved;
+    size_t synced = 0;
+
+    make_image(&fixture->repository, "a", &image);
+    fixture->store.synced = (struct sync_memory){.marks = {{.born = 0}}}; /* by another process */
+    trace_begin();
+    manifest = push_manifest(&fixture->repository, image.data, "v1");
+    (void)trace_end();
+    moved = trace_find("renameat ", "/v1/current/link", 0);
+    assert_true(moved != SIZE_MAX);
+    for (size_t i = 0; i < 2; i++) { /* the blob's directory and the link's */
+        synced = trace_find("fsync ", digest_hex(&layer), i == 0 ? 0 : synced + 1);
+        assert_true(synced < moved);
+    }
+    synced = trace_find("renameat ", layout_link("team/app", LINK_REVISION, &manifest).text, 0);
+    for (size_t i = 0; i < 2; i++) {
+        synced = trace_find("fsync ", digest_hex(&manifest), synced + 1);
+        assert_true(synced < moved);
+    }
+    assert_true(trace_find("fsync ", "/_manifests/revisions/sha256", 0) < moved);
+    assert_true(trace_find("fsync ", "/tags/v1/current", moved) != SIZE_MAX);
+}
+
+/* A push of two tags of which one exists, every sync of which fails once. */
+static void a_failed_sync_leaves_no_tag_moved(void **state)
+{
+    static const char old[] = "{\"schemaVersion\":2,\"manifests\":[]}";
+    static const char new[] = "{\"schemaVersion\":2,\"manifests\":[ ]}";
+    static const char *const tags[] = {"v1", "v2"};
+    struct fixture *fixture = *state;
+    struct digest digest;
+    bool reached = true;
+    size_t n;
+
+    (void)push_manifest(&fixture->repository, old, "v1");
+    for (n = 0; reached; n++) {
+        AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
+        AUTO_BUFFER struct buffer missing = BUFFER_INIT;
+        struct manifest_put put = {.document = {new, strlen(new), NULL},
+                                   .digest = sha256(new),
+                                   .tags = tags,
+                                   .tag_count = COUNT(tags)};
+        struct error error = ERROR_INIT;
+        int result;
+
+        fixture->store.synced = (struct sync_memory){.marks = {{.born = 0}}};
+        trace_begin_with_fault(n, EIO);
+        trace_fault_only("fsync");
+        result = repository_put_manifest(&fixture->repository, &put, &manifest, &missing, &error);
+        reached = trace_end();
+        assert_int_equal(result, reached ? -1 : 0);
+        if (reached) {
+            assert_tag(&fixture->repository, "v1", old);
+            assert_returns(0, tag_get(&fixture->repository, "v2", &digest, &error));
+        }
+    }
+    assert_true(n > 10);
+    assert_tag(&fixture->repository, "v1", new);
+    assert_tag(&fixture->repository, "v2", new);
+}
+
 static void what_is_no_manifest_changes_nothing(void **state)
 {
     struct fixture *fixture = *state;
@@ -442,6 +511,8 @@ int main(void)
         IN_STORE(names_everything_that_is_missing),
         IN_STORE(sparse_ones_are_taken_as_configured),
         IN_STORE(an_index_may_name_manifests_and_plain_blobs),
+        IN_STORE(the_tag_moves_when_all_else_is_on_disk),
+        IN_STORE(a_failed_sync_leaves_no_tag_moved),
         IN_STORE(what_is_no_manifest_changes_nothing),
         IN_STORE(preconditions_speak_of_the_first_tag),
         IN_STORE(preconditions_without_a_tag_speak_of_the_digest),

@@ -14,12 +14,13 @@ static struct digest write_manifest(struct fixture *fixture, const char *json, c
 {
     AUTO_SYNC_SET struct sync_set syncs = SYNC_SET_INIT(fixture->store.root);
     AUTO_STORED_MANIFEST struct stored_manifest manifest = STORED_MANIFEST_INIT;
+    AUTO_REPOSITORY_LOCK struct repository_lock lock = hold_lock(fixture);
     struct error error = ERROR_INIT;
 
     manifest.digest = sha256(json);
     (void)memcpy(manifest.media_type, type, strlen(type) + 1);
     buffer_add_text(&manifest.content, json);
-    assert_returns(0, revision_write(&fixture->repository, &manifest, &syncs, &error));
+    assert_returns(0, revision_write(&lock, &manifest, &syncs, &error));
     assert_returns(0, sync_set_flush(&syncs, &error));
     return manifest.digest;
 }
@@ -154,9 +155,10 @@ static void a_removed_one_is_gone_and_its_bytes_stay(void **state)
     AUTO_STORED_MANIFEST struct stored_manifest read = STORED_MANIFEST_INIT;
     struct error error = ERROR_INIT;
     struct digest digest = write_manifest(fixture, "{\"a\":1}", "application/y");
+    AUTO_REPOSITORY_LOCK struct repository_lock lock = hold_lock(fixture);
 
-    assert_returns(1, revision_remove(&fixture->repository, &digest, &syncs, &error));
-    assert_returns(0, revision_remove(&fixture->repository, &digest, &syncs, &error));
+    assert_returns(1, revision_remove(&lock, &digest, &syncs, &error));
+    assert_returns(0, revision_remove(&lock, &digest, &syncs, &error));
     assert_returns(0, revision_exists(&fixture->repository, &digest, &error));
     assert_returns(0, revision_read(&fixture->repository, &digest, &read, &error));
     assert_false(is_there(fixture->store.root, layout_media_type("team/app", &digest).text));

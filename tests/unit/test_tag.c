@@ -13,11 +13,12 @@
 static void set(struct fixture *fixture, const char *tag, const char *content)
 {
     AUTO_SYNC_SET struct sync_set syncs = SYNC_SET_INIT(fixture->store.root);
+    AUTO_REPOSITORY_LOCK struct repository_lock lock = hold_lock(fixture);
     struct digest digest = sha256(content);
     struct error error = ERROR_INIT;
 
     fixture->damaged = true;
-    assert_returns(0, tag_set(&fixture->repository, tag, &digest, &syncs, &error));
+    assert_returns(0, tag_set(&lock, tag, &digest, &syncs, &error));
     assert_returns(0, sync_set_flush(&syncs, &error));
 }
 
@@ -72,6 +73,14 @@ static void the_history_comes_before_the_tag(void **state)
     assert_true(trace_find("fsync ", "/_manifests", current) != SIZE_MAX);
 }
 
+static int delete_tag(struct fixture *fixture, const char *tag, struct sync_set *syncs,
+                      struct error *error)
+{
+    AUTO_REPOSITORY_LOCK struct repository_lock lock = hold_lock(fixture);
+
+    return tag_delete(&lock, tag, syncs, error);
+}
+
 static void a_deleted_one_takes_its_history_along(void **state)
 {
     struct fixture *fixture = *state;
@@ -82,7 +91,7 @@ static void a_deleted_one_takes_its_history_along(void **state)
     set(fixture, "v1", "first");
     set(fixture, "v1", "second");
     set(fixture, "v2", "first");
-    assert_returns(1, tag_delete(&fixture->repository, "v1", &syncs, &error));
+    assert_returns(1, delete_tag(fixture, "v1", &syncs, &error));
     trace_begin();
     assert_returns(0, sync_set_flush(&syncs, &error));
     (void)trace_end();
@@ -90,7 +99,7 @@ static void a_deleted_one_takes_its_history_along(void **state)
     assert_returns(0, tag_get(&fixture->repository, "v1", &digest, &error));
     assert_false(is_there(fixture->store.root, layout_tag("team/app", "v1").text));
     assert_returns(1, tag_get(&fixture->repository, "v2", &digest, &error));
-    assert_returns(0, tag_delete(&fixture->repository, "v1", &syncs, &error));
+    assert_returns(0, delete_tag(fixture, "v1", &syncs, &error));
     assert_int_equal(count_entries(fixture->store.temporary, "pieces"), 0);
 }
 
@@ -108,7 +117,7 @@ static void a_garbled_one_is_none_and_can_be_set_again(void **state)
     assert_returns(0, tag_get(&fixture->repository, "v1", &digest, &error));
     assert_returns(0, tag_list(&fixture->repository, &all, &names, &error));
     assert_int_equal(names.count, 0);
-    assert_returns(0, tag_delete(&fixture->repository, "v1", &syncs, &error));
+    assert_returns(0, delete_tag(fixture, "v1", &syncs, &error));
     set(fixture, "v1", "first");
     assert_returns(1, tag_get(&fixture->repository, "v1", &digest, &error));
 }
@@ -179,7 +188,7 @@ static void a_repository_without_tags_has_none(void **state)
 static void the_lock_is_held_by_one(void **state)
 {
     struct fixture *fixture = *state;
-    AUTO_LOCK struct lock lock = LOCK_INIT;
+    AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
     AUTO_LOCK struct lock second = LOCK_INIT;
     struct error error = ERROR_INIT;
     struct path path = layout_repository_lock("team/app");
@@ -187,18 +196,18 @@ static void the_lock_is_held_by_one(void **state)
 
     assert_returns(0, repository_lock(&fixture->repository, &lock, &error));
     assert_returns(LOCK_BUSY, lock_take(&second, place, LOCK_TRY, &error));
-    lock_release(&lock);
+    repository_lock_release(&lock);
     assert_returns(LOCK_TAKEN, lock_take(&second, place, LOCK_TRY, &error));
 }
 
 static int lock_without_permission(struct fixture *fixture)
 {
-    struct lock lock = LOCK_INIT;
+    struct repository_lock lock = REPOSITORY_LOCK_INIT;
     struct error error = ERROR_INIT;
 
     drop_privileges();
     EXPECT(repository_lock(&fixture->repository, &lock, &error) == -1);
-    EXPECT(error.code == ERROR_INTERNAL && lock.descriptor == -1);
+    EXPECT(error.code == ERROR_INTERNAL && lock.lock.descriptor == -1);
     return 0;
 }
 

@@ -398,13 +398,12 @@ static int publish(struct filler *filler, struct error *error)
     const struct fill *fill = filler->fill;
     struct store *store = fill->upstream->store;
     struct path data = filler_place(fill, "data");
-    struct path link = layout_link(fill->repository->name, LINK_LAYER, &fill->digest);
     struct file_place place = {store->temporary, data.text};
     AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(store);
 
     /* First what lets this repository show the blob: who sees the blob appear looks for that. */
     if (fill_record_origin(fill, filler->with_credentials, error) < 0 ||
-        link_write(store, link.text, &fill->digest, &syncs, error) < 0) {
+        link_add(fill->repository, &fill->digest, &fill->digest, &syncs, error) < 0) {
         return -1;
     }
     return blob_publish(fill->repository, &fill->digest, place, filler->data, error);
