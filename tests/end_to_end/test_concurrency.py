@@ -27,7 +27,7 @@ def assert_no_uploads_left(server):
         return [path for name in ("uploads", "bodies") for path in (server.temporary / name).rglob("*") if path.is_file()]
 
     # The web server removes a request's body after the answer.
-    wait_until(lambda: not left(), 5, f"no upload left: {left()}")
+    wait_until(lambda: not left(), f"no upload left: {left()}")
 
 
 @pytest.fixture(params=["nginx", "lighttpd"])

@@ -10,6 +10,7 @@ import pytest
 from harness import content
 from harness.fastcgi import Worker
 from harness.mounts import SmallMemory
+from harness.process import PATIENCE
 from harness.server import BERTH, CONFIGURATION, ROOT, Server, berth
 
 pytestmark = pytest.mark.quick
@@ -182,7 +183,7 @@ def test_without_a_store_a_worker_answers_who_waits_and_ends(tmp_path, file, lac
             answer = exchange.answer()
             assert answer.status == 500 and answer["Content-Type"] == "application/json", answer
             assert answer.codes() and str(tmp_path) not in answer.body.decode(), answer
-    assert worker.process.wait(10) == 2
+    assert worker.process.wait(PATIENCE) == 2
     assert f"{file}: {lacking} is missing" in worker.log()
     worker.stop()
 
@@ -190,7 +191,7 @@ def test_without_a_store_a_worker_answers_who_waits_and_ends(tmp_path, file, lac
 def test_without_a_store_a_cgi_request_gets_an_error_in_json(file, lacking):
     variables = {"GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": "GET", "REQUEST_URI": "/v2/", "SERVER_PROTOCOL": "HTTP/1.1",
                  "BERTH_CONFIGURATION": str(file)}
-    done = subprocess.run([BERTH], env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([BERTH], env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
     head, _, body = done.stdout.partition("\n\n")
     assert head.startswith("Status: 500 ") and "Content-Type: application/json\n" in head, done
     assert json.loads(body)["errors"][0]["code"] and str(file) not in body, done

@@ -24,10 +24,10 @@ def kill_workers_amid_pushes(server, kills):
     with server.expecting_faults(), Storm(server) as storm:
         for number in range(kills):
             storm.wait_for(chance.randrange(3), f"pushes after {number} kills")
-            victim = chance.choice(wait_until(server.workers, 20, "a worker"))
+            victim = chance.choice(wait_until(server.workers, "a worker"))
             send_signal(victim, signal.SIGKILL)
-            wait_until(lambda victim=victim: victim not in server.workers(), 10, "its end")
-        wait_until(lambda: len(server.workers()) == server.worker_count, 20, "a full pool")
+            wait_until(lambda victim=victim: victim not in server.workers(), "its end")
+        wait_until(lambda: len(server.workers()) == server.worker_count, "a full pool")
         storm.wait_for(3, "service after the last kill")
     server.note_workers()
     storm.assert_promises_kept()
@@ -113,8 +113,8 @@ def used(server):
 
 def assert_nothing_left(server, before):
     """The space of what failed is free again, and no session is left."""
-    wait_until(lambda: used(server) <= before + 65536, 5, f"space given back: {used(server)} of {before}")
-    wait_until(lambda: not [path for path in (server.temporary / "bodies").rglob("*") if path.is_file()], 5,
+    wait_until(lambda: used(server) <= before + 65536, f"space given back: {used(server)} of {before}")
+    wait_until(lambda: not [path for path in (server.temporary / "bodies").rglob("*") if path.is_file()],
                "no body left")
 
 

@@ -193,7 +193,7 @@ def receive_all(connection):
 def test_a_json_bomb_is_answered_soon_and_costs_no_worker(server, client, new_repository, document):
     """Within the limit of size: an answer within the client's patience, and the worker lives."""
     repository = new_repository()
-    with client.connect(timeout=15) as connection:
+    with client.connect() as connection:
         head = client.head("PUT", repository.manifest("bomb"), {"Content-Type": content.INDEX}, document)
         connection.sendall(head + document)
         answer = receive(connection, "PUT")

@@ -14,6 +14,7 @@ from harness.content import MIB
 from harness.engines import push_layout
 from harness.fastcgi import Worker
 from harness.peer import Peer
+from harness.process import PATIENCE
 from harness.server import BERTH, CONFIGURATION, berth
 from harness.upstream import Upstream, error
 
@@ -21,8 +22,8 @@ SETTINGS = """
 [hosted]
 minimum_free_space = 0
 [proxy]
-connect_timeout = 2s
-stall_timeout = 2s
+connect_timeout = 30s
+stall_timeout = 60s
 [upstream {name}]
 url = {url}
 allow_private_address = yes
@@ -248,7 +249,7 @@ def test_bars_are_drawn_on_a_terminal_only(site, upstream):
         while block := os.read(ours, 65536):
             output += block
     os.close(ours)
-    assert process.wait(30) == 0, output
+    assert process.wait(PATIENCE) == 0, output
     redrawn = output.decode().replace("\x1b[K", "").replace("\n", "\r").split("\r")
     drawn = [line for line in redrawn if content.digest(data)[:19] in line]
     assert len(drawn) > 3 and "100%" in drawn[-1] and "2.0 MiB of 2.0 MiB" in drawn[-1] and "/s" in drawn[-1], output

@@ -4,14 +4,13 @@ import random
 import re
 import signal
 import threading
-import time
 
 import pytest
 
 from harness import content
 from harness.content import MIB
 from harness.mounts import SmallMemory
-from harness.process import parents, send_signal, wait_until
+from harness.process import PATIENCE, parents, send_signal, wait_until
 from harness.upstream_fixtures import *  # noqa: F401,F403 pylint: disable=all
 from harness.upstream_site import Download, Site, download, downloads
 
@@ -30,10 +29,24 @@ def offered(upstream, size, name="app"):
     return data, upstream.add_blob(data)
 
 
-def shaped(upstream, rate):
-    def slow(reply, _):
+def shaped(upstream, rate, until=None):
+    """Sends blobs slowly, and no more than `until` bytes, before upstream.free is set."""
+    def slow(reply, request):
         reply.rate = rate
+        reply.stall = None if until is None else until - int((request["Range"] or "bytes=0-")[6:].split("-")[0])
     upstream.when(slow, "/blobs/")
+
+
+def kill_fillers(site, upstream, at, clients):
+    """As soon as the upstream has sent so many bytes; how many there were."""
+    def someone_waits():
+        return any(each.is_alive() for each in clients)
+    wait_until(lambda: upstream.sent() >= at or not someone_waits(), f"{at} bytes")
+    filling = wait_until(lambda: fillers(site) or not someone_waits(), "a filler")
+    victims = [] if filling is True else filling
+    for pid in victims:
+        send_signal(pid, signal.SIGKILL)
+    return len(victims)
 
 
 def assert_right(got, data):
@@ -43,50 +56,31 @@ def assert_right(got, data):
 
 
 def test_fifty_clients_share_one_download_of_an_uncached_blob(site, upstream):
-    data, digest = offered(upstream, (64 if site.server.web == "nginx" else 24) * MIB)
+    """And everybody gets what has arrived while the rest is on its way."""
+    data, digest = offered(upstream, 16 * MIB)
+    upstream.when(lambda reply, _: setattr(reply, "stall", 8 * MIB), "/blobs/")
     target = site.at(upstream).blob(digest)
-    begin = time.monotonic()
     with downloads(site.client, target, 50) as cold:
-        pass
-    cold_seconds = time.monotonic() - begin
+        wait_until(lambda: all(each.size > 7 * MIB for each in cold), "the first half")
+        assert upstream.sent() <= 8 * MIB
+        upstream.free.set()
     for each in cold:
         assert_right(each, data)
     assert [each.method for each in upstream.asked("/blobs/")] == ["GET"]
     assert upstream.sent() <= 1.01 * len(data)
-    begin = time.monotonic()
     with downloads(site.client, target, 50) as warm:
         pass
-    warm_seconds = time.monotonic() - begin
     assert all(each.is_whole and each.digest == digest for each in warm)
     assert len(upstream.asked("/blobs/")) == 1
-    print(f"50 clients, {len(data) // MIB} MiB: cold {cold_seconds:.2f} s, cached {warm_seconds:.2f} s")
-    assert cold_seconds <= 3 * warm_seconds
-
-
-def test_everybody_gets_the_first_byte_of_a_slow_download_within_a_second(site, upstream):
-    """Of three tries the best one counts, since other programs may use the machine too."""
-    shaped(upstream, 20_000_000)
-    for _ in range(3):
-        data, digest = offered(upstream, 16 * MIB)
-        upstream.forget()
-        with downloads(site.client, site.at(upstream).blob(digest), 50) as clients:
-            pass
-        for each in clients:
-            assert_right(each, data)
-            assert each.seconds >= 0.7, "the upstream was not slow"
-        assert len(upstream.asked("/blobs/")) == 1
-        slowest = max(each.first_byte for each in clients)
-        print(f"first byte after {slowest:.2f} s at most")
-        if slowest <= 1:
-            return
-    raise AssertionError(slowest)
 
 
 def test_a_download_goes_on_when_its_client_leaves(site, upstream):
     data, digest = offered(upstream, 24 * MIB)
-    shaped(upstream, 20_000_000)
+    shaped(upstream, 4_000_000)
     Download(site.client, site.at(upstream).blob(digest), leave_after=MIB).result()
-    wait_until(lambda: not fillers(site), 20, "the end of the fill")
+    assert upstream.sent() < len(data)
+    upstream.free.set()
+    wait_until(lambda: not fillers(site), "the end of the fill")
     assert upstream.sent() == len(data)
     assert_right(download(site.client, site.at(upstream).blob(digest)), data)
     assert len(upstream.asked("/blobs/")) == 1
@@ -95,17 +89,14 @@ def test_a_download_goes_on_when_its_client_leaves(site, upstream):
 def test_killed_downloads_are_resumed_where_they_stopped(site, upstream):
     """kill -9 of the filler: the client gets the right blob, or a clean cut; nothing is fetched twice but the last bytes."""
     data, digest = offered(upstream, 48 * MIB)
-    shaped(upstream, 24_000_000)
+    shaped(upstream, 24_000_000, until=44 * MIB)
     target, kills, whole, cut = site.at(upstream).blob(digest), 0, 0, 0
     rng = random.Random(3)
     with site.expecting_cuts():
         clients = [Download(site.client, target) for _ in range(4)]
         for at in sorted(rng.randrange(MIB, 40 * MIB) for _ in range(4)):
-            wait_until(lambda: upstream.sent() >= at or not any(each.is_alive() for each in clients), 30, f"{at} bytes")
-            filling = wait_until(lambda: fillers(site) or not any(each.is_alive() for each in clients), 20, "a filler")
-            for pid in filling if filling is not True else []:
-                send_signal(pid, signal.SIGKILL)
-                kills += 1
+            kills += kill_fillers(site, upstream, at, clients)
+        upstream.free.set()
         for each in clients:
             each.result()
             if each.is_whole:
@@ -124,19 +115,18 @@ def test_killed_downloads_are_resumed_where_they_stopped(site, upstream):
 def test_killed_senders_cut_the_answer(site, upstream):
     """kill -9 of the process that sends to a client: a clean cut, at once, that cannot be taken for the end."""
     data, digest = offered(upstream, 64 * MIB)
-    shaped(upstream, 10_000_000)
+    shaped(upstream, 4_000_000)
     with site.expecting_cuts():
         client = Download(site.client, site.at(upstream).blob(digest))
-        wait_until(lambda: client.size > 2 * MIB, 20, "some bytes")
+        wait_until(lambda: client.size > 2 * MIB, "some bytes")
         filling = fillers(site)
         senders = [pid for pid in site.children() if pid not in filling]
         assert len(senders) == 1 and len(filling) == 1
         os.kill(senders[0], signal.SIGKILL)
-        killed = time.monotonic()
-        client.result(20)
-        assert time.monotonic() - killed < 5
-        assert not client.is_whole and client.size < len(data), client
-        wait_until(lambda: not fillers(site), 20, "the end of the fill")
+        assert not client.result().is_whole and client.size < len(data), client
+        assert upstream.sent() < len(data), "at once, not when the download has ended"
+        upstream.free.set()
+        wait_until(lambda: not fillers(site), "the end of the fill")
         assert_right(download(site.client, site.at(upstream).blob(digest)), data)
     assert len(upstream.asked("/blobs/")) == 1
 
@@ -147,12 +137,11 @@ def test_stopping_the_server_leaves_no_process_behind(new_directory, web):
     with Site(new_directory("stopped"), web, expected_faults=True) as site:
         upstream = site.take()
         data, digest = offered(upstream, 12 * MIB)
-        upstream.when(lambda reply, _: setattr(reply, "rate", 4 * MIB), "/blobs/", times=1)
+        upstream.when(lambda reply, _: setattr(reply, "stall", 4 * MIB), "/blobs/", times=1)
         client = Download(site.client, site.at(upstream).blob(digest))
-        wait_until(lambda: client.size > 2 * MIB, 20, "some bytes")
-        begin = time.monotonic()
+        wait_until(lambda: client.size > 2 * MIB, "some bytes")
         site.server.stop()  # looks for processes
-        assert time.monotonic() - begin < 8
+        assert upstream.sent() < len(data), "without waiting for the download"
         assert not client.result().is_whole
         site.server.start()
         assert_right(download(site.client, site.at(upstream).blob(digest)), data)
@@ -191,10 +180,10 @@ def test_an_upstream_without_ranges_starts_over(nginx_site, upstream):
 
 def test_ranges_are_answered_from_a_download_under_way(site, upstream):
     data, digest = offered(upstream, 32 * MIB)
-    shaped(upstream, 8_000_000)
+    upstream.when(lambda reply, request: setattr(reply, "stall", None if request["Range"] else 8 * MIB), "/blobs/")
     target = site.at(upstream).blob(digest)
     whole = Download(site.client, target)
-    wait_until(lambda: whole.size > 4 * MIB, 20, "some bytes")
+    wait_until(lambda: whole.size > 4 * MIB, "some bytes")
     for first, last in ((0, 99), (MIB, 2 * MIB - 1), (5 * MIB, 6 * MIB + 7)):
         part = download(site.client, target, {"Range": f"bytes={first}-{last}"})
         assert part.status == 206 and part.is_whole, part
@@ -204,13 +193,13 @@ def test_ranges_are_answered_from_a_download_under_way(site, upstream):
     head = site.client.exists(target)
     assert (head.status, head["Content-Length"], head["Docker-Content-Digest"]) == (200, str(len(data)), digest)
     assert len(upstream.asked("/blobs/")) == 1
-    # Far beyond what is there: passed through, and not after the seconds that the rest takes.
-    begin = time.monotonic()
+    # Far beyond what is there: passed through, and not when the rest has arrived.
     part = download(site.client, target, {"Range": f"bytes={31 * MIB}-{31 * MIB + 99}"})
-    assert time.monotonic() - begin < 1.5
+    assert upstream.asked("/blobs/", "GET")[0].sent < 31 * MIB
     assert (part.status, part.digest) == (206, content.digest(data[31 * MIB:31 * MIB + 100])), part
     assert part.answer["Content-Range"] == f"bytes {31 * MIB}-{31 * MIB + 99}/{len(data)}"
     assert [each["Range"] for each in upstream.asked("/blobs/", "GET")] == [None, f"bytes={31 * MIB}-{31 * MIB + 99}"]
+    upstream.free.set()
     assert_right(whole.result(), data)
 
 
@@ -300,23 +289,23 @@ def test_a_blob_without_content_length_comes_through(site, upstream):
     assert_right(got, data)
 
 
-def test_a_stalled_download_ends_for_the_client(nginx_site, upstream):
+def test_a_stalled_download_ends_for_the_client(hasty_site, upstream):
     """Silence longer than stall_timeout, again and again: tried again some times, then a cut; never a hang."""
     data, digest = offered(upstream, 4 * MIB)
 
     def stall(reply, request):
         reply.stall = MIB if not request["Range"] else 0
     upstream.when(stall, "/blobs/")
-    with nginx_site.expecting_cuts():
-        got = Download(nginx_site.client, nginx_site.at(upstream).blob(digest)).result(90)
+    with hasty_site.expecting_cuts():
+        got = download(hasty_site.client, hasty_site.at(upstream).blob(digest))
         assert not got.is_whole, got
     upstream.well_again()
 
 
-def test_a_stall_is_overcome(nginx_site, upstream):
+def test_a_stall_is_overcome(hasty_site, upstream):
     data, digest = offered(upstream, 6 * MIB)
     upstream.when(lambda reply, _: setattr(reply, "stall", 3 * MIB), "/blobs/", times=1)
-    got = download(nginx_site.client, nginx_site.at(upstream).blob(digest))
+    got = download(hasty_site.client, hasty_site.at(upstream).blob(digest))
     assert_right(got, data)
     assert len(upstream.asked("/blobs/")) == 2
     assert upstream.asked("/blobs/")[1]["Range"].startswith("bytes=")
@@ -378,7 +367,7 @@ def test_the_access_lines_of_a_pull_are_those_of_a_hosted_one(nginx_site, upstre
     target = nginx_site.at(upstream).blob(digest)
     nginx_site.server.log()
     assert nginx_site.client.get(target).body == data
-    wait_until(lambda: re.search(rf"GET {re.escape(target)} 200 1000 \d+ms - ", nginx_site.server.whole_log()), 5, "the access line")
+    wait_until(lambda: re.search(rf"GET {re.escape(target)} 200 1000 \d+ms - ", nginx_site.server.whole_log()), "the access line")
 
 
 def test_many_clients_of_many_small_layers_get_them_all(site, upstream):
@@ -389,7 +378,7 @@ def test_many_clients_of_many_small_layers_get_them_all(site, upstream):
 
     def pull():
         for data, digest in blobs:
-            begun.wait(60)
+            begun.wait(PATIENCE)
             got = site.client.get(site.at(upstream).blob(digest))
             if (got.status, got.body) != (200, data):
                 failed.append(got)
@@ -400,5 +389,5 @@ def test_many_clients_of_many_small_layers_get_them_all(site, upstream):
         each.join()
     assert not failed, failed[:3]
     assert len(upstream.asked("/blobs/", "GET")) == len(blobs)
-    wait_until(lambda: not site.children(), 20, "the end of all fills")
+    wait_until(lambda: not site.children(), "the end of all fills")
     assert not [path for path in (site.cache / "_berth/temporary/partial").rglob("*") if path.is_file()]

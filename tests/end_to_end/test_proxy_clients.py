@@ -93,7 +93,7 @@ def test_containerd_names_the_registry_by_ns(hub, layout, new_directory):
             ctr("images", "pull", "--hosts-dir", hosts, reference)
             assert ctr.digest(reference) == layout.digest(name)
         # containerd says ?ns= to the mirror.
-        access = wait_until(lambda: [line for line in (site.server.logs / "access.log").read_text().splitlines() if "ns=docker.io" in line], 5,
+        access = wait_until(lambda: [line for line in (site.server.logs / "access.log").read_text().splitlines() if "ns=docker.io" in line],
                             "the access lines")
         assert access
     finally:

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from harness import content
-from harness.process import wait_until
+from harness.process import PATIENCE, wait_until
 from harness.upstream_fixtures import *  # noqa: F401,F403 pylint: disable=all
 from harness.upstream_site import Site, downloads
 
@@ -144,7 +144,7 @@ def test_a_tag_gets_old_by_itself(new_directory):
         data, digest = upstream.add_image("app", "1")
         target = site.at(upstream).manifest("1")
         assert_is(site.client.get(target), data, digest)
-        wait_until(lambda: site.client.get(target).status == 200 and methods(upstream)[1:], 5, "a second look at the upstream")
+        wait_until(lambda: site.client.get(target).status == 200 and methods(upstream)[1:], "a second look at the upstream")
         assert methods(upstream)[:2] == ["GET", "HEAD"]
 
 
@@ -212,9 +212,9 @@ def test_fifty_clients_share_one_head_for_an_old_tag(site, upstream):
     make_old(site, upstream, "1")
     upstream.forget()
     gate = threading.Event()
-    upstream.when(lambda *_: gate.wait(10), "/manifests/")
+    upstream.when(lambda *_: gate.wait(PATIENCE), "/manifests/")
     with downloads(site.client, target, 30) as clients:
-        wait_until(lambda: upstream.asked("/manifests/"), 10, "the first question")
+        wait_until(lambda: upstream.asked("/manifests/"), "the first question")
         gate.set()
     assert {(each.status, each.digest) for each in clients} == {(200, digest)}
     assert methods(upstream) == ["HEAD"]

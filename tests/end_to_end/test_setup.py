@@ -12,7 +12,7 @@ import pytest
 
 from harness.fastcgi import Worker
 from harness.mounts import SmallMemory
-from harness.process import TIED_TO_US, wait_until
+from harness.process import PATIENCE, TIED_TO_US, wait_until
 from harness.server import BERTH, CONFIGURATION, Server, berth, free_port
 
 pytestmark = pytest.mark.quick
@@ -188,7 +188,7 @@ def test_locks_that_do_not_lock(setup, tmp_path):
     source.write_text("int flock(int descriptor, int how) { (void)descriptor; (void)how; return 0; }\n")
     subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path / "flock.so", source], check=True)
     done = subprocess.run([BERTH, "-c", setup.file, "check", "--setup"],
-                          env={**os.environ, "LD_PRELOAD": str(tmp_path / "flock.so")}, capture_output=True, text=True, timeout=60)
+                          env={**os.environ, "LD_PRELOAD": str(tmp_path / "flock.so")}, capture_output=True, text=True, timeout=PATIENCE)
     problems = lines(done.stdout.splitlines(), "problem")
     assert done.returncode == 1 and len(problems) == 2 and all("locks do not work here" in line for line in problems), done
 
@@ -348,7 +348,7 @@ def test_a_sendfile_that_leads_elsewhere(start, new_directory):
 
     def found():
         return lines(server.check("--setup", url).stdout.splitlines(), "problem")
-    problem, = wait_until(found, 10, "nginx reads its configuration")
+    problem, = wait_until(found, "nginx reads its configuration")
     assert problem.startswith(f"problem: {server.registry_storage}: the web server does not send what is in it (404)"), problem
 
 

@@ -31,7 +31,7 @@ def session_range(client, location):
     def quiet():
         answer = client.get(location)
         return answer if answer.status == 204 else None
-    return wait_until(quiet, 10, f"status of {location}")["Range"]
+    return wait_until(quiet, f"status of {location}")["Range"]
 
 
 @pytest.mark.parametrize("how", ["close", "reset"])
@@ -130,7 +130,7 @@ def test_any_worker_goes_on_with_a_session(server, client, repository):
         for pid in server.workers():
             os.kill(pid, signal.SIGTERM)
         old = set(server.pids)
-        wait_until(lambda: len(server.workers()) == server.worker_count and not old & set(server.workers()), 20, "new pool")
+        wait_until(lambda: len(server.workers()) == server.worker_count and not old & set(server.workers()), "new pool")
         server.note_workers()
         answer = client.patch(location, data[start:start + 3000], {"Content-Range": f"{start}-{start + 2999}"})
         assert (answer.status, answer["Range"]) == (202, f"0-{start + 2999}"), answer

@@ -221,7 +221,7 @@ def test_without_workers_the_web_server_says_so_in_our_words(server, client):
         path.rename(path.with_name("hidden"))
         answers = [client.get("/v2/"), client.post("/v2/hostile/bytes/blobs/uploads/")]
         path.with_name("hidden").rename(path)
-        wait_until(lambda: client.get("/v2/").status == 200, 10, "workers that are found again")
+        wait_until(lambda: client.get("/v2/").status == 200, "workers that are found again")
         server.log()
     for answer in answers:
         assert_is_error(answer, 502 if server.web == "nginx" else 503, "UNAVAILABLE")
@@ -256,7 +256,7 @@ def surrounded(new_directory):
         places += """location = /v2/try/password { auth_basic "x"; auth_basic_user_file /dev/null; fastcgi_pass "unix:/none"; }\n"""
         inside.write_text(inside.read_text().replace("location ^~ /v2/ {", "location ^~ /v2/ {\n" + places))
         send_signal(int((server.runtime / "web.pid").read_text()), signal.SIGHUP)
-        wait_until(lambda: server.client.get("/v2/try/503").status == 503, 20, "the new configuration")
+        wait_until(lambda: server.client.get("/v2/try/503").status == 503, "the new configuration")
         server.note_workers()
         yield server
 

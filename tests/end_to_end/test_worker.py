@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from harness import content
-from harness.process import descriptors, private_kilobytes, send_signal, wait_until
+from harness.process import PATIENCE, descriptors, private_kilobytes, send_signal, wait_until
 from harness.registry import closing
 
 REQUESTS = 20000
@@ -50,7 +50,7 @@ def test_the_pool_is_restarted_under_load_without_a_failed_request(start, web):
             replace_under_load(server, victim, load)
     stop.set()
     for client in load:
-        client.join(30)
+        client.join(PATIENCE)
         assert client.failure is None, client.failure
     server.note_workers()
 
@@ -59,9 +59,9 @@ def replace_under_load(server, victim, load):
     """Ends a worker and waits for its successor and for some more work."""
     seen = sum(client.requests for client in load)
     send_signal(victim, signal.SIGTERM)
-    wait_until(lambda: victim not in server.workers(), 10, "the worker's end")
-    wait_until(lambda: len(server.workers()) == server.worker_count, 10, "its successor")
-    wait_until(lambda: sum(client.requests for client in load) > seen + 20 or any(client.failure for client in load), 30, "load")
+    wait_until(lambda: victim not in server.workers(), "the worker's end")
+    wait_until(lambda: len(server.workers()) == server.worker_count, "its successor")
+    wait_until(lambda: sum(client.requests for client in load) > seen + 20 or any(client.failure for client in load), "load")
 
 
 @pytest.mark.parametrize("web", ["nginx", "lighttpd"])
@@ -80,8 +80,8 @@ def test_when_the_web_server_dies_the_pool_goes_too(start):
     server = start()
     server.running.remove(server)
     send_signal(int((server.runtime / "web.pid").read_text()), signal.SIGKILL)
-    assert server.process.wait(20) == 1
-    wait_until(lambda: not server.processes(), 20, f"all processes gone: {server.processes()}")
+    assert server.process.wait(PATIENCE) == 1
+    wait_until(lambda: not server.processes(), f"all processes gone: {server.processes()}")
 
 
 def pipelined(client, requests):

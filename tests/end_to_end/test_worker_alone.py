@@ -1,6 +1,5 @@
 """A worker without a web server: it sends blobs itself, reads bodies that arrive slowly, and ends when it is told to."""
 import signal
-import time
 
 import pytest
 
@@ -123,7 +122,7 @@ def test_a_slow_body_is_waited_for(shared):
     exchange = shared.open("POST", f"{repository.uploads}?digest={content.digest(data)}", length=len(data))
     for byte in data:
         exchange.send(bytes([byte]))
-        time.sleep(0.02)
+        wait_until(exchange.is_received, "the worker has taken the byte")
     exchange.end()
     assert exchange.answer().status == 201
 
@@ -137,7 +136,7 @@ def test_a_session_in_use_keeps_others_out(new_directory):
         with Worker(new_directory("second"), storage=f"{directory}/storage") as second:
             exchange = first.open("PATCH", location, length=20)
             exchange.send(b"0123456789")
-            wait_until(lambda: second.patch(location, b"", {"Content-Range": "5-4"}).status < 500, 5, "an answer")
+            wait_until(lambda: second.patch(location, b"", {"Content-Range": "5-4"}).status < 500, "an answer")
             for method, target in (("PATCH", location), ("PUT", closing(location, content.digest(b"x"))), ("DELETE", location)):
                 answer = second.request(method, target, body=b"x")
                 assert 400 <= answer.status < 500, answer
@@ -149,16 +148,14 @@ def test_a_session_in_use_keeps_others_out(new_directory):
             assert repository.finish(location, content.digest(b"0123456789abcdefghij")).status == 201
 
 
-def test_an_idle_worker_leaves_at_once_when_it_is_told_to(worker):
+def test_an_idle_worker_leaves_when_it_is_told_to(worker):
     assert worker.get("/v2/").status == 200
-    started = time.monotonic()
     assert worker.stop() == 0
-    assert time.monotonic() - started < 1
 
 
 def test_a_worker_that_has_never_had_a_request_leaves_too(new_directory):
     worker = Worker(new_directory("worker")).start()
-    wait_until(lambda: signal_is_handled(worker.process.pid), 5, "SIGTERM handled")
+    wait_until(lambda: signal_is_handled(worker.process.pid), "SIGTERM handled")
     assert worker.stop() == 0
 
 
@@ -175,7 +172,7 @@ def test_sigterm_lets_the_request_in_hand_finish(worker):
     data = content.noise(100000)
     exchange = worker.open("POST", f"{repository.uploads}?digest={content.digest(data)}", length=len(data))
     exchange.send(data[:50000])
-    wait_until(lambda: any(worker.directory.glob("storage/_tmp/uploads/*")), 5, "the body is being read")
+    wait_until(lambda: any(worker.directory.glob("storage/_tmp/uploads/*")), "the body is being read")
     worker.process.send_signal(signal.SIGTERM)
     worker.process.send_signal(signal.SIGTERM)
     for start in range(50000, 100000, 10000):
@@ -278,4 +275,4 @@ def test_a_broken_fastcgi_stream_does_not_end_the_worker(shared):
         exchange.__init__(shared.path, "GET", {})
         exchange.connection.sendall(data)
         exchange.close()
-    wait_until(lambda: shared.get("/v2/").status == 200, 5, "an answer")
+    wait_until(lambda: shared.get("/v2/").status == 200, "an answer")

@@ -62,9 +62,11 @@ BANNED = {
 FUNCTION_LINES = 60
 FILE_LINES = 600
 PARAMETERS = 5
+CLOCK = "tests/end_to_end/harness/process.py"
 LICENCE = "SPDX-License-Identifier: Apache-2.0"
 SOURCE = re.compile(r"^(fcgi|lib)/.*\.[ch]$")
 TEST_SOURCE = re.compile(r"^tests/.*\.[ch]$")
+PYTHON_TEST = re.compile(r"^tests/(end_to_end|long|lint)/.*\.py$")
 SCRIPT = re.compile(r"^(deploy|tests|\.ci)/")
 
 
@@ -144,6 +146,8 @@ class Lint:
             self.check_licence(path, text)
             if path.endswith((".c", ".h")):
                 self.check_source(path, text)
+            elif PYTHON_TEST.match(path) and path != CLOCK:
+                self.check_patience(path, text)
         self.check_circles()
         return self.faults
 
@@ -154,6 +158,15 @@ class Lint:
                 self.fault(path, 1, f"the first line is not /* {LICENCE} */")
         elif text.startswith("#!") and not any(LICENCE in line for line in head):
             self.fault(path, 1, f"no '# {LICENCE}' below the first line")
+
+    def check_patience(self, path, text):
+        """A machine may be slow: tests wait for a condition or compare, and how fast we are is measured in tests/bench."""
+        own_clock = r"^(?:import|from) time\b" if re.search(r"/test_\w+\.py$", path) else r"time\.sleep\b"
+        for number, line in enumerate(text.split("\n"), 1):
+            if re.search(own_clock, line):
+                self.fault(path, number, f"no test has a clock or sleeps: wait_until() of {CLOCK}, or a figure of tests/bench")
+            if re.search(r"\btimeout=\d|\.(?:join|wait|settimeout)\(\d|\bwait_until\(.*, *\d+ *,", line):
+                self.fault(path, number, f"how long something may take is the same everywhere: PATIENCE of {CLOCK}")
 
     def check_source(self, path, text):
         lines = text.rstrip("\n").split("\n")

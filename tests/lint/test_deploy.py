@@ -7,10 +7,11 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 import urllib.request
 
 import pytest
+
+from harness.process import PATIENCE, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BERTH = os.path.abspath(os.environ.get("BERTH") or ROOT / "build/berth")
@@ -20,7 +21,7 @@ EXPOSURE = 2.0
 
 def call(*command, **options):
     return subprocess.run([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, timeout=60, **options)
+                          stderr=subprocess.STDOUT, text=True, timeout=PATIENCE, **options)
 
 
 def install(destination, prefix="/usr"):
@@ -83,10 +84,8 @@ def test_the_unit_is_fenced_in(units):
 
 
 def test_dependencies_says_nothing_when_nothing_is_missing():
-    start = time.monotonic()
     asked = call(ROOT / "deploy/dependencies", "test")
     assert (asked.returncode, asked.stdout) == (0, "")
-    assert time.monotonic() - start < 1
 
 
 def free_port():
@@ -119,7 +118,7 @@ class Running:
 
     def end(self):
         """What it said, its exit status, and which of its processes were still there afterwards."""
-        said, _ = self.process.communicate(timeout=30)
+        said, _ = self.process.communicate(timeout=PATIENCE)
         groups = [self.master(path.stem) for path in (self.directory / "runtime").glob("w*.pid")]
         return said, self.process.returncode, [group for group in groups if group_lives(group)]
 
@@ -143,7 +142,7 @@ def run(tmp_path):
     for running in started:
         if running.process.poll() is None:
             running.process.terminate()
-            running.process.communicate(timeout=30)
+            running.process.communicate(timeout=PATIENCE)
 
 
 SERVERS = [("nginx", "fastcgi"), ("lighttpd", "fastcgi"), ("lighttpd", "cgi"), ("apache", "fastcgi"), ("apache", "cgi")]
@@ -176,9 +175,8 @@ def test_workers_are_replaced_however_often_they_are_killed(run):
         pids = call("pgrep", "-P", running.master("workers")).stdout.split()
         for pid in pids:
             os.kill(int(pid), signal.SIGKILL)
-        deadline = time.monotonic() + 10
-        while len(set(call("pgrep", "-P", running.master("workers")).stdout.split()) - set(pids)) < 2:
-            assert time.monotonic() < deadline, (running.directory / "logs/workers.log").read_text()
+        wait_until(lambda pids=pids: len(set(call("pgrep", "-P", running.master("workers")).stdout.split()) - set(pids)) == 2,
+                   f"two new workers: {running.directory / 'logs/workers.log'}")
     assert urllib.request.urlopen(running.address + "/v2/").status == 200
 
 
@@ -186,10 +184,7 @@ def test_leaves_nothing_when_it_is_killed_itself(run):
     running = run(SERVER="nginx")
     running.process.kill()
     groups = [running.master("web"), running.master("workers")]
-    deadline = time.monotonic() + 10
-    while any(group_lives(group) for group in groups):
-        assert time.monotonic() < deadline, "web server or workers outlive deploy/run"
-        time.sleep(0.02)
+    wait_until(lambda: not any(group_lives(group) for group in groups), "the end of web server and workers")
 
 
 @pytest.mark.parametrize("server, mode", SERVERS)
@@ -300,12 +295,12 @@ def web(request, tmp_path_factory):
     running = Running(tmp_path_factory.mktemp(request.param), SERVER=request.param)
     yield running
     running.process.terminate()
-    running.process.communicate(timeout=30)
+    running.process.communicate(timeout=PATIENCE)
 
 
 def raw(running, request):
     """The status, the headers (names in lower case) and the body of the answer to these very bytes."""
-    with socket.create_connection(("127.0.0.1", int(running.environment["PORT"])), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", int(running.environment["PORT"])), timeout=PATIENCE) as connection:
         connection.sendall(request)
         answer = b""
         while piece := connection.recv(65536):
@@ -351,4 +346,4 @@ def test_without_workers_the_answer_is_json(run):
             assert (headers["content-type"], headers["docker-distribution-api-version"]) == ("application/json", "registry/2.0")
             assert method == "HEAD" and body == b"" or json.loads(body)["errors"][0]["code"] == "UNAVAILABLE"
         running.process.terminate()
-        running.process.communicate(timeout=30)
+        running.process.communicate(timeout=PATIENCE)

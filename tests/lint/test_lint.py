@@ -145,6 +145,24 @@ def test_finds_a_script_without_licence(tree):
     assert checked.returncode == 1 and "deploy/script:1: no '# SPDX" in checked.stdout, checked.stdout
 
 
+@pytest.mark.parametrize("name, line, message", [
+    ("test_x.py", "import time", "no test has a clock"), ("test_x.py", "from time import sleep", "no test has a clock"),
+    ("harness/x.py", "time.sleep(1)", "no test has a clock"),
+    ("test_x.py", "run(timeout" "=10)", "the same everywhere"), ("test_x.py", "thread.join" "(5)", "the same everywhere"),
+    ("test_x.py", "wait_until" "(lambda: f(1), 5, 'x')", "the same everywhere")])
+def test_finds_a_test_that_relies_on_a_fast_machine(tree, name, line, message):
+    write(tree, f"tests/end_to_end/{name}", f"{line}\n")
+    checked = rules(tree)
+    assert checked.returncode == 1 and message in checked.stdout, checked.stdout
+
+
+def test_accepts_a_test_that_waits_for_a_condition(tree):
+    write(tree, "tests/end_to_end/test_x.py", "wait_until(lambda: f(1), 'x')\nrun(timeout=PATIENCE)\n\", \".join(x)\n")
+    write(tree, "tests/end_to_end/harness/process.py", "import time\ntime.sleep(1)\n")
+    checked = rules(tree)
+    assert checked.returncode == 0, checked.stdout
+
+
 @pytest.mark.parametrize("message, file, old, new", [
     ("clang-format-violations", "lib/base/text.c", "    return strlen", "  return strlen"),
     ("text.h", "lib/base/text.h", "#include <stddef.h>\n\n", ""),

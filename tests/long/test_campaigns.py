@@ -9,7 +9,7 @@ import pytest
 
 from harness import content
 from harness.mounts import LoopDisk, SmallMemory
-from harness.process import send_signal, wait_until
+from harness.process import PATIENCE, send_signal, wait_until
 from harness.storm import Storm
 from test_crash import NO_RESERVE, cut_power_amid_pushes, kill_workers_amid_pushes
 from test_worker import Load, assert_no_growth
@@ -57,7 +57,7 @@ def test_a_disk_that_is_full_again_and_again_breaks_no_promise(start, mounted, w
             storm.wait_for(5, "pushes while there is space")
             fill(ballast)
             enough = storm.refused() + 5
-            wait_until(lambda enough=enough: storm.refused() >= enough, 60, "refusals")
+            wait_until(lambda enough=enough: storm.refused() >= enough, "refusals")
             ballast.unlink()
         storm.wait_for(5, "pushes when the space has come back")
     storm.assert_promises_kept()
@@ -84,11 +84,11 @@ def test_the_pool_is_restarted_100_times_under_load_without_a_failed_request(sta
     for number in range(100):
         victim = server.workers()[number % server.worker_count]
         send_signal(victim, signal.SIGTERM)
-        wait_until(lambda victim=victim: victim not in server.workers(), 10, "the worker's end")
-        wait_until(lambda: len(server.workers()) == server.worker_count, 10, "its successor")
+        wait_until(lambda victim=victim: victim not in server.workers(), "the worker's end")
+        wait_until(lambda: len(server.workers()) == server.worker_count, "its successor")
     stop.set()
     for client in load:
-        client.join(30)
+        client.join(PATIENCE)
         assert client.failure is None, client.failure
     server.note_workers()
 
@@ -111,12 +111,12 @@ def test_two_hundred_sessions_resumed_by_anybody_at_any_time(start, web):
             while start_at < len(data):
                 piece = data[start_at:start_at + chance.randrange(2, 100000)]
                 if chance.random() < 0.1:
-                    send_signal(chance.choice(wait_until(server.workers, 10, "a worker")), signal.SIGKILL)
+                    send_signal(chance.choice(wait_until(server.workers, "a worker")), signal.SIGKILL)
                 try:
                     server.client.patch(location, piece, {"Content-Range": f"{start_at}-{start_at + len(piece) - 1}"})
                 except OSError:
                     pass
-                answer = wait_until(lambda: settled(server.client, location), 20, "the session's status")
+                answer = wait_until(lambda: settled(server.client, location), "the session's status")
                 start_at = 0 if answer == "0-0" else int(answer.split("-")[1]) + 1  # no piece has one byte only
             assert repository.finish(location, content.digest(data)).status == 201, number
         server.note_workers()

@@ -28,12 +28,12 @@ def test_docker(server, large, new_directory):
     docker = Docker(new_directory("docker"))
     try:
         reference, archive = f"{server.authority}/large/docker:1", f"{new_directory('archive')}/image.tar"
-        skopeo("copy", "--quiet", f"oci:{large.directory}:large", f"docker-archive:{archive}:{reference}", seconds=600)
-        docker("load", "--input", archive, seconds=600)
-        docker("push", reference, seconds=600)
+        skopeo("copy", "--quiet", f"oci:{large.directory}:large", f"docker-archive:{archive}:{reference}")
+        docker("load", "--input", archive)
+        docker("push", reference)
         pushed = docker.digest(reference)
         docker("rmi", "--force", reference)
-        docker("pull", reference, seconds=600)
+        docker("pull", reference)
         assert docker.digest(reference) == pushed
         assert docker("run", "--rm", "--network", "none", reference).strip() == images.GREETING
     finally:
@@ -43,22 +43,22 @@ def test_docker(server, large, new_directory):
 def test_podman(server, large, new_directory):
     podman = Containers("podman", new_directory("podman"))
     reference = f"{server.authority}/large/podman:1"
-    identifier = podman("pull", "--quiet", f"oci:{large.directory}:large", seconds=600).strip()
-    podman("push", "--quiet", "--tls-verify=false", identifier, reference, seconds=600)
+    identifier = podman("pull", "--quiet", f"oci:{large.directory}:large").strip()
+    podman("push", "--quiet", "--tls-verify=false", identifier, reference)
     podman("rmi", "--all", "--force")
-    assert podman("pull", "--quiet", "--tls-verify=false", reference, seconds=600).strip() == identifier
+    assert podman("pull", "--quiet", "--tls-verify=false", reference).strip() == identifier
 
 
 def test_containerd(server, large, new_directory):
     ctr = Containerd(new_directory("containerd"))
     try:
         reference, archive = f"{server.authority}/large/ctr:1", f"{new_directory('archive')}/image.tar"
-        run("tar", "--create", "--file", archive, "--directory", large.directory, ".", seconds=600)
-        ctr("images", "import", "--base-name", "sample", archive, seconds=600)
+        run("tar", "--create", "--file", archive, "--directory", large.directory, ".")
+        ctr("images", "import", "--base-name", "sample", archive)
         ctr("images", "tag", "sample:large", reference)
-        ctr("images", "push", "--plain-http", reference, seconds=600)
+        ctr("images", "push", "--plain-http", reference)
         ctr("images", "remove", "--sync", reference, "sample:large")
-        ctr("images", "pull", "--plain-http", reference, seconds=600)
+        ctr("images", "pull", "--plain-http", reference)
         assert ctr.digest(reference) == large.digest("large")
     finally:
         ctr.stop()

@@ -7,7 +7,7 @@ import json
 import socket
 import urllib.parse
 
-TIMEOUT = 60
+from harness.process import PATIENCE
 
 # Error Codes: "The code field MUST be one of the following".
 CODES = {"BLOB_UNKNOWN", "BLOB_UPLOAD_INVALID", "BLOB_UPLOAD_UNKNOWN", "DIGEST_INVALID", "MANIFEST_BLOB_UNKNOWN",
@@ -68,7 +68,7 @@ class Client:
         self.host, self.port = host, port
         self.authority = f"{host}:{port}"
 
-    def connect(self, timeout=TIMEOUT):
+    def connect(self, timeout=PATIENCE):
         return socket.create_connection((self.host, self.port), timeout=timeout)
 
     def request(self, method, target, headers=None, body=None, chunks=None):

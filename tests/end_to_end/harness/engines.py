@@ -5,17 +5,17 @@ import pathlib
 import shutil
 import subprocess
 
-from harness.process import TIED_TO_US, wait_until
+from harness.process import PATIENCE, TIED_TO_US, wait_until
 
 
 class Failed(AssertionError):
     pass
 
 
-def run(*command, environment=None, seconds=180, check=True):
+def run(*command, environment=None, check=True):
     """Runs a client; its standard output. What it said stands in the failure."""
     done = subprocess.run([str(part) for part in command], env={**os.environ, **(environment or {})}, text=True,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=seconds)
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE)
     if check and done.returncode != 0:
         raise Failed(f"{' '.join(map(str, command))}: {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout if check else done
@@ -59,7 +59,7 @@ class Daemon:
         self.log = open(self.directory / "log", "wb")
         self.process = subprocess.Popen([*TIED_TO_US, *map(str, command)], stdin=subprocess.DEVNULL,
                                         stdout=self.log, stderr=self.log, start_new_session=True)
-        wait_until(lambda: self.answers(ready), 60, f"{command[0]}: {self.directory / 'log'}")
+        wait_until(lambda: self.answers(ready), f"{command[0]}: {self.directory / 'log'}")
 
     def answers(self, ready):
         assert self.process.poll() is None, (self.directory / "log").read_text()[-3000:]
@@ -68,10 +68,10 @@ class Daemon:
     def stop(self):
         self.process.terminate()
         try:
-            self.process.wait(30)
+            self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            self.process.wait(30)
+            self.process.wait(PATIENCE)
         self.log.close()
         # What containers left mounted would keep the directory from being removed.
         for line in reversed(pathlib.Path("/proc/self/mounts").read_text().splitlines()):

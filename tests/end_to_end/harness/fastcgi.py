@@ -3,15 +3,17 @@
 So a test decides how a body arrives, byte by byte, and sees what a worker does by itself: sending blobs, ending on SIGTERM.
 """
 import contextlib
+import fcntl
 import os
 import pathlib
 import signal
 import socket
 import struct
 import subprocess
+import termios
 
 from harness.client import BrokenAnswer, Response
-from harness.process import TIED_TO_US, alive
+from harness.process import PATIENCE, TIED_TO_US, alive
 from harness.registry import Registry
 from harness.server import BERTH, FAULTS, SANITIZERS, Server, berth, configuration_in
 
@@ -42,7 +44,7 @@ class Exchange:
     def __init__(self, path, method, parameters):
         self.method = method
         self.connection = socket.socket(socket.AF_UNIX)
-        self.connection.settimeout(60)
+        self.connection.settimeout(PATIENCE)
         self.connection.connect(str(path))
         head = b"".join(pair(name, value) for name, value in parameters.items())
         self.connection.sendall(record(BEGIN, struct.pack(">HB5x", 1, 0)) + stream(PARAMETERS, head) + record(PARAMETERS))
@@ -53,6 +55,11 @@ class Exchange:
     def end(self):
         with contextlib.suppress(BrokenPipeError):  # it knew the length and has answered already
             self.connection.sendall(record(STDIN))
+
+    def is_received(self):
+        """Whether the worker has read everything that was sent so far."""
+        waiting = fcntl.ioctl(self.connection, termios.TIOCOUTQ, struct.pack("i", 0))
+        return struct.unpack("i", waiting) == (0,)
 
     def close(self):
         self.connection.close()
@@ -134,7 +141,7 @@ class Worker(Registry):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            status = self.process.wait(10)
+            status = self.process.wait(PATIENCE)
             assert not SANITIZERS.search(self.log()), self.log()
             return status
         finally:

@@ -3,11 +3,11 @@ import os
 import pathlib
 import subprocess
 
-from harness.process import wait_until
+from harness.process import PATIENCE, wait_until
 
 
 def run(*command):
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, f"{command}: {done.stderr}"
 
 
@@ -19,8 +19,7 @@ class Mount:
     def unmount(self):
         """As soon as nobody uses it any more; somebody may be just about to end."""
         wait_until(lambda: not os.path.ismount(self.point) or
-                   subprocess.run(["umount", self.point], capture_output=True).returncode == 0,
-                   20, f"umount {self.point}")
+                   subprocess.run(["umount", self.point], capture_output=True).returncode == 0, f"umount {self.point}")
 
     def __enter__(self):
         self.mount()
@@ -44,7 +43,7 @@ class SmallMemory(Mount):
         """As soon as no file is open for writing any more: somebody may be just about to close one."""
         options = f"remount,{'ro' if wanted else 'rw'},size={self.mebibytes}m"
         wait_until(lambda: subprocess.run(["mount", "-o", options, self.point], capture_output=True).returncode == 0,
-                   10, f"{options} of {self.point}")
+                   f"{options} of {self.point}")
 
 
 class LoopDisk(Mount):

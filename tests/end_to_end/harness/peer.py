@@ -3,7 +3,7 @@ import os
 import pathlib
 import subprocess
 
-from harness.process import TIED_TO_US, wait_until
+from harness.process import PATIENCE, TIED_TO_US, wait_until
 from harness.registry import Registry
 from harness.server import free_port
 
@@ -35,7 +35,7 @@ class Peer:
             clean = {name: value for name, value in os.environ.items() if "REGISTRY" not in name}
             self.process = subprocess.Popen([*TIED_TO_US, "docker-registry", "serve", self.configuration],
                                             stdout=log, stderr=log, env=clean)
-        wait_until(self.answers, 20, "docker-registry")
+        wait_until(self.answers, "docker-registry")
         return self
 
     def answers(self):
@@ -46,9 +46,9 @@ class Peer:
 
     def __exit__(self, *_):
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(PATIENCE)
 
     def collect(self):
         """Its garbage collector, which wants nobody else to write meanwhile."""
-        return subprocess.run(["docker-registry", "garbage-collect", self.configuration], check=True, timeout=60,
+        return subprocess.run(["docker-registry", "garbage-collect", self.configuration], check=True, timeout=PATIENCE,
                               capture_output=True, text=True).stdout

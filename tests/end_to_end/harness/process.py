@@ -3,15 +3,19 @@ import os
 import time
 
 
-def wait_until(condition, seconds, what):
-    """Polls until `condition` gives something true, and returns that. No test sleeps for luck."""
-    deadline = time.monotonic() + seconds
+# Seconds after which something hangs, on whatever machine. Nothing is measured by it: how fast we are is for tests/bench.
+PATIENCE = 300
+
+
+def wait_until(condition, what):
+    """Polls until `condition` gives something true, and returns that. No test sleeps for luck, or says how long it may take."""
+    deadline = time.monotonic() + PATIENCE
     while True:
         result = condition()
         if result:
             return result
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds} s: {what}")
+            raise AssertionError(f"waited for in vain: {what}")
         time.sleep(0.02)
 
 

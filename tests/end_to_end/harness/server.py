@@ -8,7 +8,7 @@ import socket
 import subprocess
 import uuid
 
-from harness.process import TIED_TO_US, family, runs, send_signal, wait_until
+from harness.process import PATIENCE, TIED_TO_US, family, runs, send_signal, wait_until
 from harness.registry import Registry
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -42,7 +42,7 @@ def berth(configuration, *arguments, **options):
     """Runs a subcommand of the program on a configuration file."""
     environment = {**os.environ, "BERTH_CONFIGURATION": str(configuration)}
     return subprocess.run([BERTH, *arguments], env=environment, stdin=subprocess.DEVNULL, text=True,
-                          capture_output=True, timeout=300, **options)
+                          capture_output=True, timeout=PATIENCE, **options)
 
 
 class Server:
@@ -93,9 +93,9 @@ class Server:
             self.process = subprocess.Popen([*TIED_TO_US, ROOT / "deploy/run"], cwd=self.directory, env=environment,
                                             stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                                             start_new_session=True)
-        wait_until(lambda: self.is_ready(start), 30, f"'ready' in {self.output}")
+        wait_until(lambda: self.is_ready(start), f"'ready' in {self.output}")
         if self.mode == "fastcgi":
-            wait_until(lambda: len(self.workers()) == self.worker_count, 10, f"{self.worker_count} workers")
+            wait_until(lambda: len(self.workers()) == self.worker_count, f"{self.worker_count} workers")
         self.client = Registry("127.0.0.1", self.port)
         self.note_workers()
         Server.running.append(self)
@@ -118,8 +118,8 @@ class Server:
         else:
             self.process.send_signal(how)  # which knows when the number belongs to somebody else by now
         try:
-            self.process.wait(30)
-            wait_until(lambda: not self.processes(), 10, f"all processes gone: {self.processes()}")
+            self.process.wait(PATIENCE)
+            wait_until(lambda: not self.processes(), f"all processes gone: {self.processes()}")
             report = SANITIZERS.search(self.whole_log())  # leaks are told at the very end
             assert not report, self.whole_log()[report.start():][:4000]
         finally:
@@ -151,7 +151,7 @@ class Server:
     def note_workers(self):
         """From now on these are the workers that must stay alive (a test has ended some on purpose)."""
         if self.mode == "fastcgi":
-            wait_until(lambda: len(self.workers()) == self.worker_count, 20, f"{self.worker_count} workers")
+            wait_until(lambda: len(self.workers()) == self.worker_count, f"{self.worker_count} workers")
         self.pids = self.workers()
 
     def log(self, whole=False):

@@ -9,7 +9,7 @@ import threading
 
 from harness import content
 from harness.client import BrokenAnswer
-from harness.process import wait_until
+from harness.process import PATIENCE, wait_until
 from harness.registry import closing
 
 LOST = (OSError, BrokenAnswer, AttributeError)  # the connection broke, or no answer came at all
@@ -102,7 +102,7 @@ class Storm:
     def __exit__(self, *_):
         self.stop.set()
         for writer in self.writers:
-            writer.join(120)
+            writer.join(PATIENCE)
             assert not writer.is_alive(), "a writer hangs"
             if writer.fault:
                 raise writer.fault
@@ -117,7 +117,7 @@ class Storm:
         """Until so many more pushes were acknowledged."""
         target = self.count() + more
         try:
-            wait_until(lambda: self.count() >= target, 60, what)
+            wait_until(lambda: self.count() >= target, what)
         except AssertionError as failure:
             refused = [writer.refused[-1] for writer in self.writers if writer.refused]
             raise AssertionError(f"{failure}; refused: {refused[:2]}") from None

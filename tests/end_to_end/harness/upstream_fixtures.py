@@ -19,8 +19,15 @@ def nginx_site(new_directory):
         yield running
 
 
+@pytest.fixture(scope="module")
+def hasty_site(new_directory):
+    """For upstreams that fall silent: soon given up. Nothing else belongs here, since a slow machine is silent too."""
+    with Site(new_directory("hasty"), "nginx", UPSTREAMS, stall_timeout=2) as running:
+        yield running
+
+
 @pytest.fixture
 def upstream(request):
     """One that this test has to itself."""
-    name = "site" if "site" in request.fixturenames else "nginx_site"
+    name = next(name for name in ("site", "nginx_site", "hasty_site") if name in request.fixturenames)
     return request.getfixturevalue(name).take()

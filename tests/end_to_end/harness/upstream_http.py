@@ -8,6 +8,8 @@ import socket
 import threading
 import time
 
+from harness.process import PATIENCE
+
 BLOCK = 64 * 1024
 
 
@@ -34,7 +36,7 @@ class Reply:
         self.length = len(body)
         self.cut = None  # the connection is closed after so many bytes of the body
         self.stall = None  # nothing more comes after so many bytes of the body
-        self.rate = None  # bytes per second
+        self.rate = None  # bytes per second, until the test lets go
         self.silent = False  # the connection is closed without a byte
         self.mute = False  # nothing is answered, and nothing closed
         self.endless = False  # chunks without an end
@@ -54,7 +56,7 @@ class HttpServer:
         self.listener.listen(512)
         self.requests, self.rules = [], []
         self.lock = threading.Lock()
-        self.free = threading.Event()  # set: nobody stalls any longer
+        self.free = threading.Event()  # set: nobody stalls or dawdles any longer
         self.closed = False
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -108,7 +110,7 @@ class HttpServer:
 
     def serve(self, connection):
         with connection, contextlib.suppress(OSError, ValueError):
-            connection.settimeout(120)
+            connection.settimeout(PATIENCE)
             if self.context:
                 connection = self.context.wrap_socket(connection, server_side=True)
             with connection:
@@ -177,7 +179,7 @@ class HttpServer:
             connection.sendall(part)
             request.sent += len(part)
             if reply.rate:
-                time.sleep(max(0, begin + request.sent / reply.rate - time.monotonic()))
+                self.free.wait(max(0, begin + request.sent / reply.rate - time.monotonic()))
         if reply.stall is not None and request.sent >= reply.stall:
             self.wait(connection)
             connection.sendall(body[request.sent:])

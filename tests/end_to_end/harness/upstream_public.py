@@ -5,12 +5,14 @@ import os
 import subprocess
 import threading
 
+from harness.process import PATIENCE
+
 ADDRESS = "11.255.77.2"  # public as far as address ranges go; only this machine has a route
 CLONE_NEWNET = 0x40000000
 
 
 def ip(*arguments):
-    done = subprocess.run(["ip", *arguments], capture_output=True, text=True, timeout=30)
+    done = subprocess.run(["ip", *arguments], capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, f"ip {arguments}: {done.stderr}"
 
 
@@ -40,5 +42,5 @@ def inside(name, make):
         made.append(make())
     thread = threading.Thread(target=run)
     thread.start()
-    thread.join(30)
+    thread.join(PATIENCE)
     return made[0]
