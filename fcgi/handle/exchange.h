@@ -11,7 +11,7 @@
 #include "fcgi/request.h"
 #include "fcgi/response.h"
 #include "fcgi/route.h"
-#include "lib/registry.h"
+#include "lib/registry/registry.h"
 
 struct configuration;
 

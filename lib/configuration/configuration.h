@@ -13,7 +13,7 @@
  */
 
 #include "lib/base/log.h"
-#include "lib/registry.h"
+#include "lib/registry/registry.h"
 
 struct configuration {
     char *file; /* absolute path */

@@ -18,7 +18,7 @@ FLOORS = [
     ["lib/proxy/ask/"],
     ["lib/proxy/fill/"],
     ["lib/proxy/"],
-    ["lib/registry"],
+    ["lib/registry/"],
     ["lib/configuration/"],
     ["fcgi/request", "fcgi/response", "fcgi/route", "fcgi/status"],
     ["fcgi/handle/", "fcgi/command/"],

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/registry.h"
+#include "lib/registry/registry.h"
 
 #include <stdio.h>
 #include <string.h>
