@@ -12,98 +12,131 @@
 #include "lib/base/text.h"
 
 struct endpoint {
-    enum route_kind kind;
     const char *method;
     int (*handle)(struct exchange *exchange, struct error *error);
+    enum route_kind kind;
+    enum permission permission;
 };
 
+/* Nothing of a row can be left out. Whether it names a repository follows from the permission. */
+#define ENDPOINT(kind, method, permission, handler)                                                \
+    {                                                                                              \
+#method, handle_##handler, ROUTE_##kind, PERMISSION_##permission                           \
+    }
+
 static const struct endpoint endpoints[] = {
-    {ROUTE_BASE, "GET", handle_base},
-    {ROUTE_BASE, "HEAD", handle_base},
-    {ROUTE_BLOB, "GET", handle_blob_get},
-    {ROUTE_BLOB, "HEAD", handle_blob_get},
-    {ROUTE_BLOB, "DELETE", handle_blob_delete},
-    {ROUTE_UPLOADS, "POST", handle_uploads_post},
-    {ROUTE_UPLOAD, "GET", handle_upload_get},
-    {ROUTE_UPLOAD, "PATCH", handle_upload_patch},
-    {ROUTE_UPLOAD, "PUT", handle_upload_put},
-    {ROUTE_UPLOAD, "DELETE", handle_upload_delete},
-    {ROUTE_MANIFEST, "GET", handle_manifest_get},
-    {ROUTE_MANIFEST, "HEAD", handle_manifest_get},
-    {ROUTE_MANIFEST, "PUT", handle_manifest_put},
-    {ROUTE_MANIFEST, "DELETE", handle_manifest_delete},
-    {ROUTE_TAGS, "GET", handle_tags_get},
-    {ROUTE_TAGS, "HEAD", handle_tags_get},
-    {ROUTE_CATALOG, "GET", handle_catalog_get},
-    {ROUTE_CATALOG, "HEAD", handle_catalog_get},
-    {ROUTE_REFERRERS, "GET", handle_referrers_get},
-    {ROUTE_REFERRERS, "HEAD", handle_referrers_get},
+    ENDPOINT(BASE, GET, NONE, base),
+    ENDPOINT(BASE, HEAD, NONE, base),
+    ENDPOINT(CATALOG, GET, LIST, catalog_get),
+    ENDPOINT(CATALOG, HEAD, LIST, catalog_get),
+    ENDPOINT(SETUP, GET, TOKEN, setup_get),
+    ENDPOINT(SETUP, POST, TOKEN, setup_post),
+    ENDPOINT(BLOB, GET, PULL, blob_get),
+    ENDPOINT(BLOB, HEAD, PULL, blob_get),
+    ENDPOINT(BLOB, DELETE, DELETE, blob_delete),
+    ENDPOINT(UPLOADS, POST, PUSH, uploads_post),
+    ENDPOINT(UPLOAD, GET, RESUME, upload_get),
+    ENDPOINT(UPLOAD, PATCH, PUSH, upload_patch),
+    ENDPOINT(UPLOAD, PUT, PUSH, upload_put),
+    ENDPOINT(UPLOAD, DELETE, PUSH, upload_delete),
+    ENDPOINT(MANIFEST, GET, PULL, manifest_get),
+    ENDPOINT(MANIFEST, HEAD, PULL, manifest_get),
+    ENDPOINT(MANIFEST, PUT, PUSH, manifest_put),
+    ENDPOINT(MANIFEST, DELETE, DELETE, manifest_delete),
+    ENDPOINT(TAGS, GET, PULL, tags_get),
+    ENDPOINT(TAGS, HEAD, PULL, tags_get),
+    ENDPOINT(REFERRERS, GET, PULL, referrers_get),
+    ENDPOINT(REFERRERS, HEAD, PULL, referrers_get),
 };
 
 enum { ENDPOINT_COUNT = sizeof(endpoints) / sizeof(*endpoints) };
 
-static bool is_read(const char *method)
+/* `method` is NULL for any. */
+static const struct endpoint *endpoint_find(enum route_kind kind, const char *method)
 {
-    return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+    for (size_t i = 0; i < ENDPOINT_COUNT; i++) {
+        if (endpoints[i].kind == kind && (!method || strcmp(endpoints[i].method, method) == 0)) {
+            return &endpoints[i];
+        }
+    }
+    return NULL;
 }
 
-/* ERROR_UNSUPPORTED, with the methods that would do. */
+static bool route_names_repository(enum route_kind kind)
+{
+    const struct endpoint *any = endpoint_find(kind, NULL);
+
+    return any && permission_names_repository(any->permission);
+}
+
+/*
+ * ERROR_UNSUPPORTED, with the methods that would do; or what is said of an endpoint that this
+ * caller must not know of.
+ */
 static int refuse_method(struct exchange *exchange, struct error *error)
 {
     AUTO_BUFFER struct buffer allowed = BUFFER_INIT;
+    struct permit permit = PERMIT_INIT;
 
     for (size_t i = 0; i < ENDPOINT_COUNT; i++) {
-        if (endpoints[i].kind == exchange->route.kind) {
-            buffer_format(&allowed, "%s%s", allowed.length > 0 ? ", " : "", endpoints[i].method);
+        const struct endpoint *endpoint = &endpoints[i];
+
+        if (endpoint->kind != exchange->route.kind) {
+            continue;
         }
+        if (endpoint->permission == PERMISSION_TOKEN &&
+            registry_permit(&exchange->caller, NULL, PERMISSION_TOKEN, &permit, error) < 0) {
+            return -1;
+        }
+        buffer_format(&allowed, "%s%s", allowed.length > 0 ? ", " : "", endpoint->method);
     }
     response_header(&exchange->response, "Allow", "%s", allowed.data);
     return error_set(error, ERROR_UNSUPPORTED, "this method is not allowed here");
 }
 
-/* A virtual host may stand for the part of the names that begins with its own. */
-static void add_namespace(const struct request *request, const char *name, struct buffer *out)
-{
-    const char *prefix = request_parameter(request, "BERTH_NAMESPACE");
-
-    buffer_format(out, "%s%s%s", prefix ? prefix : "", prefix ? "/" : "", name);
-}
-
 /* Clients look for a blob (HEAD) before they push it; to pull it, they just get it. */
-static bool is_push(const struct exchange *exchange)
+static enum registry_reach choose_reach(const struct endpoint *endpoint)
 {
-    return !is_read(exchange->request->method) ||
-           (exchange->route.kind == ROUTE_BLOB && strcmp(exchange->request->method, "HEAD") == 0);
+    bool is_push = endpoint->permission != PERMISSION_PULL ||
+                   (endpoint->kind == ROUTE_BLOB && strcmp(endpoint->method, "HEAD") == 0);
+
+    return is_push ? REACH_HOSTED : REACH_MIRROR;
 }
 
-static int find_repository(struct exchange *exchange, bool may_wait, struct error *error)
+/* Which repository the request is about. */
+static int read_identity(const struct exchange *exchange, struct identity *out, struct error *error)
 {
-    const struct request *request = exchange->request;
-    AUTO_BUFFER struct buffer name = BUFFER_INIT;
-    const char *namespace = request_query(request, "ns");
-    struct lookup lookup = {.namespace = namespace,
-                            .via = request_parameter(request, "HTTP_VIA"),
-                            .own_host = request_parameter(request, "HTTP_HOST"),
-                            .is_push = is_push(exchange),
-                            .may_wait = may_wait};
+    struct naming naming = {.name = exchange->route.name,
+                            .namespace = request_query(exchange->request, "ns"),
+                            .own_host = request_parameter(exchange->request, "HTTP_HOST"),
+                            .prefix = exchange->caller.prefix};
 
-    if (exchange->route.kind == ROUTE_BASE || exchange->route.kind == ROUTE_CATALOG) {
-        return 0;
-    }
-    add_namespace(request, exchange->route.name, &name);
-    lookup.name = name.data;
-    if (registry_find(exchange->registry, &lookup, &exchange->source, error) < 0) {
+    return identity_find(out, &exchange->caller.options->proxy, &naming, error);
+}
+
+static int open_source(struct exchange *exchange, enum registry_reach reach, bool may_wait,
+                       struct error *error)
+{
+    const char *namespace = request_query(exchange->request, "ns");
+    struct source *source = &exchange->source;
+
+    if (registry_find(exchange->registry, &exchange->permit, reach, source, error) < 0 ||
+        (may_wait &&
+         source_let_wait(source, request_parameter(exchange->request, "HTTP_VIA"), error) < 0)) {
         return -1;
     }
-    if (exchange->source.is_proxied && namespace && *namespace) {
+    if (source->is_proxied && namespace && *namespace) {
         response_header(&exchange->response, "OCI-Namespace", "%s", namespace);
     }
     return 0;
 }
 
+/* What is meant, whether this caller may, where it is; then the handler. */
 static int handle(struct exchange *exchange, bool may_wait, struct error *error)
 {
-    const char *method = exchange->request->method;
+    const struct endpoint *endpoint;
+    struct identity identity;
+    bool names_repository;
 
     if (exchange->request->is_malformed) {
         return error_set(error, ERROR_REQUEST_INVALID, "an escape in the request is malformed");
@@ -111,34 +144,37 @@ static int handle(struct exchange *exchange, bool may_wait, struct error *error)
     if (!route_parse(exchange->request->path.data, &exchange->route)) {
         return error_set(error, ERROR_NOT_FOUND, "there is no such endpoint");
     }
-    if (exchange->route.kind == ROUTE_SETUP) {
-        return handle_setup(exchange, error);
-    }
-    if (find_repository(exchange, may_wait, error) < 0) {
+    names_repository = route_names_repository(exchange->route.kind);
+    if (names_repository && read_identity(exchange, &identity, error) < 0) {
         return -1;
     }
-    for (size_t i = 0; i < ENDPOINT_COUNT; i++) {
-        if (endpoints[i].kind != exchange->route.kind || strcmp(endpoints[i].method, method) != 0) {
-            continue;
-        }
-        if (!is_read(method) && exchange->registry->options->read_only) {
-            return error_set(error, ERROR_READ_ONLY, "the registry is read-only at the moment");
-        }
-        return endpoints[i].handle(exchange, error);
+    endpoint = endpoint_find(exchange->route.kind, exchange->request->method);
+    if (!endpoint) {
+        return refuse_method(exchange, error);
     }
-    return refuse_method(exchange, error);
+    if (registry_permit(&exchange->caller, names_repository ? &identity : NULL,
+                        endpoint->permission, &exchange->permit, error) < 0 ||
+        (names_repository && open_source(exchange, choose_reach(endpoint), may_wait, error) < 0)) {
+        return -1;
+    }
+    return endpoint->handle(exchange, error);
 }
 
 /* What keeps us from serving is told to whoever is setting this up; others get the error. */
 static int handle_obstacle(struct exchange *exchange, struct error *error)
 {
+    const struct endpoint *endpoint = NULL;
     struct error ignored;
     int result = -1;
 
     exchange->obstacle = error->message;
-    if (route_parse(exchange->request->path.data, &exchange->route) &&
-        exchange->route.kind == ROUTE_SETUP) {
-        result = handle_setup(exchange, &ignored);
+    if (route_parse(exchange->request->path.data, &exchange->route)) {
+        endpoint = endpoint_find(exchange->route.kind, exchange->request->method);
+    }
+    if (endpoint && endpoint->permission == PERMISSION_TOKEN &&
+        registry_permit(&exchange->caller, NULL, PERMISSION_TOKEN, &exchange->permit, &ignored) ==
+            0) {
+        result = endpoint->handle(exchange, &ignored);
     }
     exchange->obstacle = NULL;
     return result;
@@ -189,16 +225,19 @@ static int check_document_root(struct service *service, const struct request *re
     return 0;
 }
 
-static int check_parameters(const struct request *request, struct error *error)
+/* What the web server says, which is to be right before anything is served. */
+static int check_parameters(struct exchange *exchange, struct error *error)
 {
-    const char *way = request_parameter(request, "BERTH_SENDFILE");
+    const char *way = request_parameter(exchange->request, "BERTH_SENDFILE");
+    const char *prefix = request_parameter(exchange->request, "BERTH_NAMESPACE");
 
     if (way && !text_begins(way, "x-accel-redirect:/") && strcmp(way, "x-sendfile") != 0) {
         return error_set(error, ERROR_INTERNAL,
                          "the web server's BERTH_SENDFILE is neither x-accel-redirect:/LOCATION/ "
                          "nor x-sendfile");
     }
-    return 0;
+    return identity_prefix(exchange->caller.prefix, &exchange->caller.options->proxy, prefix,
+                           error);
 }
 
 /* The store may come back (a network filesystem), so a failure to open it is not final. */
@@ -309,7 +348,7 @@ static void exchange_release(struct exchange *exchange)
 #define EXCHANGE_INIT(the_registry, the_request)                                                   \
     {                                                                                              \
         .registry = (the_registry), .request = (the_request), .response = RESPONSE_INIT,           \
-        .source = SOURCE_INIT, .details = BUFFER_INIT                                              \
+        .permit = PERMIT_INIT, .source = SOURCE_INIT, .details = BUFFER_INIT                       \
     }
 
 /* A place for a process that may wait. 1; 0 and an error if there is none. */
@@ -334,13 +373,15 @@ enum dispatch_result dispatch(struct service *service, struct request *request,
     enum dispatch_result outcome = DISPATCH_DONE;
     int result = check_document_root(service, request, &error);
 
+    exchange.configuration = &service->configuration;
+    exchange.caller.options = &service->configuration.registry;
+    exchange.caller.token = request_parameter(request, "HTTP_BERTH_SETUP");
     if (result == 0) {
-        result = check_parameters(request, &error);
+        result = check_parameters(&exchange, &error);
     }
     if (result == 0) {
         result = open_registry(service, &error);
     }
-    exchange.configuration = &service->configuration;
     result = result == 0 ? handle(&exchange, patience == PATIENCE_UNLIMITED, &error)
                          : handle_obstacle(&exchange, &error);
     if (result < 0 && error.code == ERROR_WOULD_WAIT && find_slot(&exchange, out_slot, &error)) {

@@ -351,7 +351,8 @@ static int fetch_image(struct prefetch *prefetch, const char *text)
 {
     const struct proxy_options *options = &prefetch->configuration->registry.proxy;
     struct image image;
-    struct proxy_lookup lookup = {.host = image.host, .name = image.name};
+    struct upstream upstream;
+    char name[NAME_SIZE];
     struct digest digest;
     struct error error;
     int result;
@@ -362,11 +363,14 @@ static int fetch_image(struct prefetch *prefetch, const char *text)
     prefetch->report = (struct report)REPORT_INIT;
     result = parse_image(prefetch, text, &image, &error);
     if (result == 0) {
-        result = proxied_find(&prefetch->proxied, &prefetch->cache, options, &lookup, &error);
+        result = upstream_find(&upstream, options, image.host, &error);
     }
     if (result == 0) {
+        result = upstream_repository(&upstream, image.name, name, &error);
+    }
+    if (result == 0) {
+        proxied_open(&prefetch->proxied, &upstream, name, &prefetch->cache, &prefetch->report);
         prefetch->proxied.may_wait = true;
-        prefetch->proxied.report = &prefetch->report;
         result = fetch_manifest(prefetch, image.reference, 0, &digest, &error);
     }
     if (result == 0) {

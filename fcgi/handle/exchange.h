@@ -15,14 +15,17 @@
 
 struct configuration;
 
+/* A request on its way to its answer. The caller's, permits and source live as long. */
 struct exchange {
     struct registry *registry;
     struct request *request;
     struct response response;
     struct route route;
-    struct source source; /* of the route's name, for all but base and catalog */
+    struct caller caller;
+    struct permit permit; /* that the endpoint wants */
+    struct source source; /* of the route's name, if the permission is one for a repository */
     const struct configuration *configuration;
-    const char *obstacle;  /* what keeps us from serving, for handle_setup(); or NULL */
+    const char *obstacle;  /* what keeps us from serving, for handle_setup_post(); or NULL */
     struct buffer details; /* JSON to report with an error, one value a line */
 };
 
@@ -51,7 +54,8 @@ int handle_catalog_get(struct exchange *exchange, struct error *error);
 int handle_referrers_get(struct exchange *exchange, struct error *error);
 
 /* setup.c */
-int handle_setup(struct exchange *exchange, struct error *error);
+int handle_setup_get(struct exchange *exchange, struct error *error);
+int handle_setup_post(struct exchange *exchange, struct error *error);
 
 /* base.c: what several of them need. */
 

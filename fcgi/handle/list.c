@@ -5,7 +5,6 @@
 
 #include "lib/base/json.h"
 #include "lib/base/text.h"
-#include "lib/store/catalog.h"
 #include "lib/store/referrers.h"
 #include "lib/store/repository.h"
 
@@ -102,13 +101,13 @@ int handle_tags_get(struct exchange *exchange, struct error *error)
 int handle_catalog_get(struct exchange *exchange, struct error *error)
 {
     AUTO_NAMES struct names names = NAMES_INIT;
-    struct catalog_query query = {.prefix = ""};
+    struct page page = {.last = NULL};
 
-    if (read_page(exchange, CATALOG_LIMIT, &query.page, error) < 0) {
+    if (read_page(exchange, CATALOG_LIMIT, &page, error) < 0) {
         return -1;
     }
-    return answer_names(exchange, &query.page, "repositories", &names,
-                        catalog_list(&exchange->registry->hosted, &query, &names, error));
+    return answer_names(exchange, &page, "repositories", &names,
+                        registry_list(exchange->registry, &exchange->permit, &page, &names, error));
 }
 
 static void open_index(struct buffer *out)

@@ -143,7 +143,7 @@ int handle_manifest_put(struct exchange *exchange, struct error *error)
         .unwanted = handle_condition(exchange, "HTTP_IF_NONE_MATCH", &unwanted) ? &unwanted : NULL,
     };
 
-    if (source_check_writable(&exchange->source, 0, error) < 0 ||
+    if (source_check_space(&exchange->source, 0, error) < 0 ||
         read_tags(exchange, &tags, error) < 0 || read_body(exchange, &body, error) < 0 ||
         find_digest(exchange, &body, &put.digest, error) < 0) {
         return -1;

@@ -17,38 +17,7 @@
 #include "lib/base/owner.h"
 #include "lib/configuration/configuration.h"
 
-enum {
-    TOKEN_LIMIT = 128,       /* bytes */
-    BODY_LIMIT = 256 * 1024, /* bytes; the tool sends less */
-};
-
-/* In a time that says nothing about where they differ. */
-static bool is_equal(const char *given, const struct buffer *token)
-{
-    size_t length = strlen(given);
-    unsigned char difference = length != token->length;
-
-    for (size_t i = 0; i < token->length; i++) {
-        difference |= (unsigned char)(given[i < length ? i : length] ^ token->data[i]);
-    }
-    return difference == 0;
-}
-
-/* The store need not be open: the reason for that may be what is looked for. */
-static bool is_welcome(const struct exchange *exchange)
-{
-    const char *given = request_parameter(exchange->request, "HTTP_BERTH_SETUP");
-    AUTO_BUFFER struct buffer path = BUFFER_INIT;
-    AUTO_BUFFER struct buffer token = BUFFER_INIT;
-    struct error ignored;
-
-    if (!given) {
-        return false;
-    }
-    layout_absolute(exchange->configuration->registry.hosted.root, LAYOUT_SETUP_TOKEN, &path);
-    return file_read(AT_FDCWD, path.data, TOKEN_LIMIT, &token, &ignored) > 0 && token.length > 0 &&
-           is_equal(given, &token);
-}
+enum { BODY_LIMIT = 256 * 1024 }; /* bytes; the tool sends less */
 
 static void add_text(struct buffer *out, const char *key, const char *value)
 {
@@ -130,7 +99,7 @@ static void send_probe(struct exchange *exchange)
 {
     const struct registry_options *options = &exchange->configuration->registry;
     struct response *response = &exchange->response;
-    const char *token = request_parameter(exchange->request, "HTTP_BERTH_SETUP");
+    const char *token = exchange->caller.token;
     const char *store = request_query(exchange->request, "store");
     bool is_cache = store && strcmp(store, "proxy") == 0;
     struct digest digest;
@@ -159,18 +128,18 @@ static void describe(struct exchange *exchange)
     json_close_object(out);
 }
 
-int handle_setup(struct exchange *exchange, struct error *error)
+int handle_setup_post(struct exchange *exchange, struct error *error)
 {
-    const char *method = exchange->request->method;
+    (void)error;
+    describe(exchange);
+    return 0;
+}
 
-    if (strcmp(method, "POST") == 0 && is_welcome(exchange)) {
-        describe(exchange);
-        return 0;
+int handle_setup_get(struct exchange *exchange, struct error *error)
+{
+    if (exchange->obstacle || !response_can_hand_over(exchange->request)) {
+        return error_set(error, ERROR_NOT_FOUND, "the web server is not told to send files");
     }
-    if (strcmp(method, "GET") == 0 && !exchange->obstacle &&
-        response_can_hand_over(exchange->request) && is_welcome(exchange)) {
-        send_probe(exchange);
-        return 0;
-    }
-    return error_set(error, ERROR_NOT_FOUND, "there is no such endpoint");
+    send_probe(exchange);
+    return 0;
 }

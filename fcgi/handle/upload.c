@@ -9,8 +9,6 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
 #include "lib/http/range.h"
-#include "lib/store/blob.h"
-#include "lib/store/catalog.h"
 #include "lib/store/expire.h"
 #include "lib/store/upload.h"
 
@@ -136,7 +134,7 @@ static int take_body(struct exchange *exchange, struct upload *upload, struct er
         session_headers(exchange, upload->id, upload->size);
         return -1;
     }
-    result = source_check_writable(&exchange->source, body_space(request), error);
+    result = source_check_space(&exchange->source, body_space(request), error);
     if (result == 0 && request->body_file) {
         result = upload_adopt(upload, request->body_file, error);
     } else if (result == 0) {
@@ -149,31 +147,6 @@ static int take_body(struct exchange *exchange, struct upload *upload, struct er
         (void)upload_suspend(upload, &ignored);
     }
     return result;
-}
-
-/* Mounts from the repository that the client names, or from any that has the blob. 1, 0, -1. */
-static int mount(struct exchange *exchange, const struct digest *digest, struct error *error)
-{
-    const char *from = request_query(exchange->request, "from");
-    struct repository from_repository = {.store = exchange->source.repository.store};
-    struct blob blob;
-    int found = 1;
-
-    if (from && !name_is_valid(from)) {
-        return 0;
-    }
-    if (from) {
-        (void)snprintf(from_repository.name, sizeof(from_repository.name), "%s", from);
-    } else {
-        struct catalog_search search = {
-            .near = exchange->source.repository.name, .prefix = "", .digest = *digest};
-
-        found = catalog_find_blob(from_repository.store, &search, from_repository.name, error);
-    }
-    if (found > 0) {
-        found = blob_find(&from_repository, digest, &blob, error);
-    }
-    return found > 0 ? blob_mount(&exchange->source.repository, &blob, error) : found;
 }
 
 static int start_session(struct exchange *exchange, struct upload *upload, struct error *error)
@@ -233,12 +206,13 @@ int handle_uploads_post(struct exchange *exchange, struct error *error)
     struct digest digest;
     int given;
 
-    if (source_check_writable(&exchange->source, body_space(exchange->request), error) < 0) {
+    if (source_check_space(&exchange->source, body_space(exchange->request), error) < 0) {
         return -1;
     }
     given = query_digest(exchange, "mount", &digest, error);
     if (given > 0) {
-        int mounted = mount(exchange, &digest, error);
+        int mounted = source_mount(&exchange->source, request_query(exchange->request, "from"),
+                                   &digest, error);
 
         if (mounted != 0) {
             return mounted < 0 ? -1 : created(exchange, &digest);
@@ -274,7 +248,7 @@ int handle_upload_patch(struct exchange *exchange, struct error *error)
     AUTO_UPLOAD struct upload upload = UPLOAD_INIT;
     uint64_t size;
 
-    if (source_check_writable(&exchange->source, 0, error) < 0 ||
+    if (source_check_space(&exchange->source, 0, error) < 0 ||
         upload_open(&upload, &exchange->source.repository, exchange->route.reference, error) < 0 ||
         take_body(exchange, &upload, error) < 0) {
         return -1;
@@ -299,7 +273,7 @@ int handle_upload_put(struct exchange *exchange, struct error *error)
                          : error_set(error, ERROR_DIGEST_INVALID,
                                      "the closing request needs a digest parameter");
     }
-    if (source_check_writable(&exchange->source, 0, error) < 0 ||
+    if (source_check_space(&exchange->source, 0, error) < 0 ||
         upload_open(&upload, &exchange->source.repository, exchange->route.reference, error) < 0) {
         return -1;
     }

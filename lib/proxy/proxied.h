@@ -2,7 +2,10 @@
 #ifndef PROXY_PROXIED_H
 #define PROXY_PROXIED_H
 
-/* A repository of another registry: who has it, what it is called there, where it is cached. */
+/*
+ * A repository of another registry: who has it, what it is called there, where it is cached. What
+ * the cache has of it can be had at once; the upstream can be asked after proxied_let_wait().
+ */
 
 #include "lib/proxy/ask/report.h"
 #include "lib/proxy/ask/upstream.h"
@@ -16,17 +19,14 @@ struct proxied {
     struct report *report;
 };
 
-/* A client's request, as far as it concerns who is asked. */
-struct proxy_lookup {
-    const char *host; /* as the client calls the upstream */
-    const char *name; /* of the repository there */
-    const char *via;  /* the client's Via header, or NULL */
-    bool may_wait;
-};
+/* `name` is what upstream_repository() has made. The cache and the report must outlive it. */
+void proxied_open(struct proxied *proxied, const struct upstream *upstream, const char *name,
+                  struct store *cache, struct report *report);
 
-/* ERROR_DENIED, ERROR_NAME_INVALID; ERROR_UPSTREAM if the request comes from ourselves. */
-int proxied_find(struct proxied *out_proxied, struct store *cache,
-                 const struct proxy_options *options, const struct proxy_lookup *lookup,
-                 struct error *error);
+/*
+ * Lets it ask the upstream. `via` is the client's Via header, or NULL. ERROR_UPSTREAM if the
+ * request has come through here before.
+ */
+int proxied_let_wait(struct proxied *proxied, const char *via, struct error *error);
 
 #endif

@@ -3,12 +3,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
-#include "lib/base/text.h"
-#include "lib/store/referrers.h"
-
-#define PROXY_PREFIX "proxy/"
+#include "lib/store/catalog.h"
 
 int registry_open(struct registry *registry, const struct registry_options *options,
                   struct error *error)
@@ -28,168 +24,139 @@ void registry_close(struct registry *registry)
     store_close(&registry->cache);
 }
 
-void source_release(struct source *source)
+/* Opened when it is needed: a cache that is broken is no reason not to serve what is hosted. */
+static int registry_open_cache(struct registry *registry, struct error *error)
 {
-    report_release(&source->report);
+    return registry->cache.root < 0 ? proxy_open(&registry->cache, &registry->options->proxy, error)
+                                    : 0;
 }
 
-static int find_proxied(struct registry *registry, const struct proxy_lookup *there,
-                        struct source *out, struct error *error)
+static int registry_find_one(struct registry *registry, const struct permit *permit,
+                             struct source *source, struct error *error)
 {
-    /* Opened when it is needed: a cache that is broken is no reason not to serve what is hosted. */
-    if (registry->cache.root < 0 && registry->options->proxy.enabled &&
-        proxy_open(&registry->cache, &registry->options->proxy, error) < 0) {
+    const struct identity *identity = permit_identity(permit);
+
+    if (identity->is_proxied && registry_open_cache(registry, error) < 0) {
         return -1;
     }
-    if (proxied_find(&out->proxied, &registry->cache, &registry->options->proxy, there, error) <
-        0) {
-        return -1;
+    source->permit = *permit;
+    source->is_proxied = identity->is_proxied;
+    if (identity->is_proxied) {
+        proxied_open(&source->proxied, &identity->upstream, identity->there, &registry->cache,
+                     &source->report);
+        source->repository = source->proxied.repository;
+    } else {
+        source->repository.store = &registry->hosted;
+        (void)snprintf(source->repository.name, sizeof(source->repository.name), "%s",
+                       identity->name);
     }
-    out->is_proxied = true;
-    out->repository = out->proxied.repository;
-    out->proxied.report = &out->report;
     return 0;
 }
 
-/* "proxy/<host>/<name>" */
-static int find_by_path(struct registry *registry, const struct lookup *lookup, struct source *out,
-                        struct error *error)
+/* If nothing is hosted under this name, the mirror's root is asked for it, provided that it may. */
+static int registry_find_mirrored(struct registry *registry, struct source *source,
+                                  struct error *error)
 {
-    const char *host = lookup->name + strlen(PROXY_PREFIX);
-    const char *slash = strchr(host, '/');
-    AUTO_BUFFER struct buffer upstream = BUFFER_INIT;
-    struct proxy_lookup there = {.via = lookup->via, .may_wait = lookup->may_wait};
+    struct permit permit = PERMIT_INIT;
+    struct identity mirrored;
+    struct error refusal;
+    int has_mirror = identity_mirror(permit_identity(&source->permit), &registry->options->proxy,
+                                     &mirrored, &refusal);
+    int exists = has_mirror == 0 ? 1 : repository_exists(&source->repository, error);
 
-    if (!slash || !name_is_valid(lookup->name)) {
-        return error_set(error, ERROR_NAME_INVALID,
-                         "the name of another registry's repository is proxy/HOST/NAME");
-    }
-    buffer_add(&upstream, host, (size_t)(slash - host));
-    there.host = upstream.data;
-    there.name = slash + 1;
-    return find_proxied(registry, &there, out, error);
-}
-
-static int find_hosted(struct registry *registry, const char *name, struct source *out,
-                       struct error *error)
-{
-    if (!name_is_valid(name)) {
-        return error_set(error, ERROR_NAME_INVALID, "this is not a repository name");
-    }
-    out->repository.store = &registry->hosted;
-    (void)snprintf(out->repository.name, sizeof(out->repository.name), "%s", name);
-    return 0;
-}
-
-static bool is_elsewhere(const struct lookup *lookup)
-{
-    return lookup->namespace && *lookup->namespace &&
-           !(lookup->own_host && strcasecmp(lookup->namespace, lookup->own_host) == 0);
-}
-
-int registry_find(struct registry *registry, const struct lookup *lookup, struct source *out_source,
-                  struct error *error)
-{
-    const char *root = registry->options->proxy.mirror_root;
-    struct proxy_lookup there = {
-        .name = lookup->name, .via = lookup->via, .may_wait = lookup->may_wait};
-    int exists;
-
-    out_source->registry = registry;
-    out_source->is_proxied = false;
-    out_source->is_fallback = false;
-    if (text_begins(lookup->name, PROXY_PREFIX)) {
-        return find_by_path(registry, lookup, out_source, error);
-    }
-    if (is_elsewhere(lookup)) {
-        there.host = lookup->namespace;
-        return find_proxied(registry, &there, out_source, error);
-    }
-    if (find_hosted(registry, lookup->name, out_source, error) < 0) {
-        return -1;
-    }
-    if (!root || !*root || lookup->is_push || !registry->options->proxy.enabled) {
-        return 0;
-    }
-    exists = repository_exists(&out_source->repository, error);
     if (exists != 0) {
         return exists < 0 ? -1 : 0;
     }
-    there.host = root;
-    out_source->is_fallback = true;
-    return find_proxied(registry, &there, out_source, error);
+    if (has_mirror < 0) {
+        *error = refusal;
+        return -1;
+    }
+    if (permit_extend(&source->permit, &mirrored, PERMISSION_PULL, &permit, &refusal) < 0) {
+        return 0;
+    }
+    source->is_fallback = true;
+    return registry_find_one(registry, &permit, source, error);
 }
 
-int source_check_writable(const struct source *source, uint64_t bytes, struct error *error)
+int registry_find(struct registry *registry, const struct permit *permit, enum registry_reach reach,
+                  struct source *out_source, struct error *error)
 {
-    if (source->registry->options->read_only) {
-        return error_set(error, ERROR_READ_ONLY, "the registry is read-only at the moment");
+    if (!permit_caller(permit) || !permission_names_repository(permit_permission(permit))) {
+        return error_set(error, ERROR_INTERNAL, "a repository was to be opened without a permit");
     }
-    if (source->is_proxied) {
-        return error_set(error, ERROR_UNSUPPORTED,
-                         "what belongs to another registry cannot be pushed here");
+    out_source->is_fallback = false;
+    if (registry_find_one(registry, permit, out_source, error) < 0) {
+        return -1;
     }
-    return store_check_space(source->repository.store, bytes, error);
+    return reach == REACH_MIRROR ? registry_find_mirrored(registry, out_source, error) : 0;
 }
 
-/*
- * A name that is hosted nowhere and that the mirror's upstream does not let us see (as Docker Hub
- * says of what does not exist) is simply unknown.
- */
-static int unless_unknown(const struct source *source, int found, const struct error *error)
+/* What is listed can be pulled, too. */
+static bool may_pull(const struct registry *registry, const struct permit *permit, const char *name)
 {
-    return found < 0 && source->is_fallback && error->code == ERROR_UPSTREAM_REFUSED ? 0 : found;
+    struct naming naming = {.name = name, .prefix = ""};
+    struct permit pull = PERMIT_INIT;
+    struct identity identity;
+    struct error refusal;
+
+    return identity_find(&identity, &registry->options->proxy, &naming, &refusal) == 0 &&
+           !identity.is_proxied &&
+           permit_extend(permit, &identity, PERMISSION_PULL, &pull, &refusal) == 0;
 }
 
-int source_get_manifest(struct source *source, const char *reference, bool head_only,
-                        struct stored_manifest *out_manifest, struct error *error)
+/* Adds what may be seen of `found`, without the prefix. 1 if the page cannot take it all. */
+static int registry_list_add(const struct registry *registry, const struct permit *permit,
+                             const struct names *found, size_t limit, struct names *out)
 {
-    if (source->is_proxied) {
-        return unless_unknown(
-            source, proxy_get_manifest(&source->proxied, reference, head_only, out_manifest, error),
-            error);
+    size_t prefix = strlen(permit_caller(permit)->prefix);
+
+    for (size_t i = 0; i < found->count; i++) {
+        const char *name = found->names[i];
+
+        if (!may_pull(registry, permit, name)) {
+            continue;
+        }
+        if (out->count == limit) {
+            return 1;
+        }
+        names_add(out, prefix > 0 ? name + prefix + 1 : name);
     }
-    return repository_get_manifest(&source->repository, reference, out_manifest, error);
+    return 0;
 }
 
-int source_get_blob(struct source *source, const struct proxy_blob_request *request,
-                    struct proxy_blob *out_blob, struct error *error)
+int registry_list(struct registry *registry, const struct permit *permit, const struct page *page,
+                  struct names *out, struct error *error)
 {
-    int found;
+    AUTO_BUFFER struct buffer last = BUFFER_INIT;
+    AUTO_NAMES struct names listed = NAMES_INIT;
+    struct catalog_query query;
+    int more = 1;
+    int full = 0;
 
-    if (source->is_proxied) {
-        return unless_unknown(source, proxy_get_blob(&source->proxied, request, out_blob, error),
-                              error);
+    if (permit_check(permit, PERMISSION_LIST, error) < 0) {
+        return -1;
     }
-    *out_blob = (struct proxy_blob){.is_stored = true};
-    found = blob_find(&source->repository, &request->digest, &out_blob->blob, error);
-    out_blob->size = out_blob->blob.size;
-    return found;
-}
+    query.prefix = permit_caller(permit)->prefix;
+    if (page->last && *page->last) {
+        buffer_format(&last, "%s%s%s", query.prefix, *query.prefix ? "/" : "", page->last);
+    }
+    /* One more than the page has, to see whether there is one; again for what may not be seen. */
+    while (more > 0 && full == 0) {
+        AUTO_NAMES struct names found = NAMES_INIT;
 
-int source_list_tags(struct source *source, const struct page *page, struct names *out,
-                     struct error *error)
-{
-    int exists;
-
-    if (source->is_proxied) {
-        return proxy_list_tags(&source->proxied, page, out, error);
+        query.page = (struct page){last.data, page->limit - listed.count + 1};
+        more = catalog_list(&registry->hosted, &query, &found, error);
+        if (more < 0) {
+            return -1;
+        }
+        full = registry_list_add(registry, permit, &found, page->limit, &listed);
+        if (found.count == 0) {
+            break;
+        }
+        buffer_clear(&last);
+        buffer_add_text(&last, found.names[found.count - 1]);
     }
-    exists = repository_exists(&source->repository, error);
-    if (exists <= 0) {
-        return exists < 0
-                   ? -1
-                   : error_set(error, ERROR_NAME_UNKNOWN, "repository unknown to the registry");
-    }
-    return tag_list(&source->repository, page, out, error);
-}
-
-int source_list_referrers(struct source *source, const struct referrers_query *query,
-                          struct buffer *out, struct digest *out_last, struct error *error)
-{
-    if (source->is_proxied) {
-        return proxy_list_referrers(&source->proxied, &query->subject, query->artifact_type, out,
-                                    error);
-    }
-    return referrers_list(&source->repository, query, out, out_last, error);
+    *out = listed;
+    listed = (struct names)NAMES_INIT;
+    return full;
 }

@@ -132,6 +132,65 @@ def test_ns_that_is_this_registry_means_hosted_content(hub):
     site, _ = hub
     data, digest = site.client.repository("own/app").push_image("1")
     assert_is(site.client.get(f"/v2/own/app/manifests/1?ns={site.client.authority}"), data, digest)
+    answer = site.client.get("/v2/own/app/manifests/1?ns=Berth.Example.ORG:5000", {"Host": "berth.example.org:5000"})
+    assert_is(answer, data, digest)
+
+
+def test_upper_case_in_a_namespace_is_folded(hub):
+    site, docker = hub
+    data, digest = docker.add_image("library/folded", "1")
+    docker.forget()
+    for ns in ("Docker.IO", "docker.io", "REGISTRY-1.DOCKER.IO"):
+        assert_is(site.client.get(f"/v2/folded/manifests/1?ns={ns}"), data, digest)
+    assert len(docker.asked()) == 1, "one cache"
+
+
+@pytest.mark.parametrize("web", ["nginx", "lighttpd"])
+def test_a_section_for_a_prefix_can_be_named_by_nobody(new_directory, web):
+    """[upstream HOST/PREFIX] says whose account is used; by ?ns= its address would fill another repository's cache."""
+    real, bait = Upstream(alias="real"), Upstream()
+    data, digest = real.add_image("team/app", "1")
+    bait.add_image("app", "1")
+    section = "[upstream {}]\nurl = {}\nallow_private_address = yes\n"
+    settings = section.format("real", real.url) + section.format("real/team", bait.url) + "username = bob\npassword = secret\n"
+    with Site(new_directory("prefix"), web, settings=settings) as site:
+        for ns in ("real/team", "real%2Fteam", "real%2fteam%2f", "real/", "real/..", bait.authority):
+            answer = site.client.get(f"/v2/app/manifests/1?ns={ns}")
+            assert (answer.status, answer.codes()) == (403, ["DENIED"]), (ns, answer)
+        assert_is(site.client.get("/v2/proxy/real/team/app/manifests/1"), data, digest)
+        assert_is(site.client.get("/v2/team/app/manifests/1?ns=real"), data, digest)
+    assert bait.asked() == []
+    real.close()
+    bait.close()
+
+
+def test_what_is_another_registrys_cannot_be_deleted(hub):
+    site, docker = hub
+    layer = content.noise(100)
+    data, digest = docker.add_image("library/kept", "1", [layer])
+    for target in ("/v2/proxy/docker.io/library/kept/", "/v2/kept/"):
+        query = "?ns=docker.io" if "proxy" not in target else ""
+        assert_is(site.client.get(f"{target}manifests/1{query}"), data, digest)
+        assert site.client.get(f"{target}blobs/{content.digest(layer)}{query}").body == layer
+        for last in ("manifests/1", f"manifests/{digest}", f"blobs/{content.digest(layer)}", "blobs/uploads/an-upload"):
+            answer = site.client.delete(f"{target}{last}{query}")
+            assert (answer.status, answer.codes(), answer["Allow"]) == (405, ["UNSUPPORTED"], "GET, HEAD"), answer
+        docker.forget()
+        assert_is(site.client.get(f"{target}manifests/{digest}{query}"), data, digest)
+        assert site.client.get(f"{target}blobs/{content.digest(layer)}{query}").body == layer
+        assert docker.asked() == []
+
+
+@pytest.mark.parametrize("source", ["proxy/docker.io/library/mounted", "proxy%2Fdocker.io%2Fmounted", "library/mounted"])
+def test_what_is_another_registrys_is_not_mounted(hub, source):
+    """It may be gone from the cache tomorrow: the client uploads it."""
+    site, docker = hub
+    layer = content.noise(100)
+    docker.add_image("library/mounted", "1", [layer])
+    assert site.client.get("/v2/proxy/docker.io/library/mounted/manifests/1").status == 200
+    assert site.client.get(f"/v2/proxy/docker.io/library/mounted/blobs/{content.digest(layer)}").body == layer
+    answer = site.client.post(f"/v2/mine/app/blobs/uploads/?mount={content.digest(layer)}&from={source}")
+    assert answer.status == 202, answer
 
 
 # --- mirror
@@ -201,7 +260,8 @@ def test_proxy_without_host_or_name_is_no_name(hub, name):
 NO_HOSTS = ["localhost", "127.0.0.1", "127.1", "2130706433", "0x7f000001", "0x7f.1", "017700000001", "0177.0.0.1", "0.0.0.0", "0",
             "::1", "[::1]", "[::ffff:127.0.0.1]", "[fe80::1%25eth0]", "169.254.169.254", "10.0.0.1", "user@registry.example.org",
             "registry.example.org:5000", "registry.example.org:22", "a..b", ".example.org", "example.org.", "-a.example.org",
-            "registry.example.org/../..", "exa mple.org", "example.org\t", "EXAMPLE.org", "ex%61mple.org", "xn--.1"]
+            "registry.example.org/../..", "exa mple.org", "example.org\t", "ex%61mple.org", "xn--.1", "registry.example.org/library",
+            "/", "registry.example.org:", "registry.example.org:443:443", ":5000"]
 
 
 def test_hosts_that_are_no_plain_names_are_denied(nginx_site):

@@ -9,12 +9,29 @@
 
 #define DOCKER_HUB "docker.io"
 
-/* The names that Docker Hub goes by. */
-static const char *canonical(const char *host)
+/*
+ * The one spelling of a host that names are made of: Docker Hub under one of its names, and '_' for
+ * ':', which no repository name has. False if it is too long.
+ */
+static bool upstream_spell(const char *host, size_t length, char out[NAME_SIZE])
 {
-    return strcmp(host, "index.docker.io") == 0 || strcmp(host, "registry-1.docker.io") == 0
-               ? DOCKER_HUB
-               : host;
+    if (length == 0 || !text_copy(out, NAME_SIZE, host, length)) {
+        return false;
+    }
+    for (char *c = out; *c; c++) {
+        *c = *c == ':' ? '_' : *c;
+    }
+    if (strcmp(out, "index.docker.io") == 0 || strcmp(out, "registry-1.docker.io") == 0) {
+        (void)snprintf(out, NAME_SIZE, "%s", DOCKER_HUB);
+    }
+    return true;
+}
+
+static bool is_spelled(const char *host, size_t length, const char *spelling)
+{
+    char own[NAME_SIZE];
+
+    return upstream_spell(host, length, own) && strcmp(own, spelling) == 0;
 }
 
 static bool is_listed(const char *list, const char *name)
@@ -23,10 +40,7 @@ static bool is_listed(const char *list, const char *name)
     size_t length;
 
     while (text_next_item(&list, ',', &item, &length)) {
-        AUTO_BUFFER struct buffer entry = BUFFER_INIT;
-
-        buffer_add(&entry, item, length);
-        if (strcmp(entry.data, "*") == 0 || strcmp(canonical(entry.data), name) == 0) {
+        if ((length == 1 && *item == '*') || is_spelled(item, length, name)) {
             return true;
         }
     }
@@ -46,65 +60,102 @@ static bool is_address_of(const struct upstream_options *section, const char *ho
     return strcmp(address, host) == 0;
 }
 
-static const struct upstream_options *find_section(const struct proxy_options *options,
-                                                   const char *name)
+/* A section for some repositories of an upstream holds credentials and is no upstream. */
+static bool is_for_a_prefix(const struct upstream_options *section)
+{
+    return strchr(section->name, '/') != NULL;
+}
+
+/* The first one: of two whose names are spelled alike, such as "a:1" and "a_1", only one is seen.
+ */
+static const struct upstream_options *find_spelled(const struct proxy_options *options,
+                                                   const char *spelling)
 {
     for (size_t i = 0; i < options->section_count; i++) {
-        if (strcmp(canonical(options->sections[i].name), name) == 0) {
-            return &options->sections[i];
-        }
-    }
-    for (size_t i = 0; i < options->section_count; i++) {
-        if (is_address_of(&options->sections[i], name)) {
-            return &options->sections[i];
+        const struct upstream_options *section = &options->sections[i];
+
+        if (!is_for_a_prefix(section) &&
+            is_spelled(section->name, strlen(section->name), spelling)) {
+            return section;
         }
     }
     return NULL;
+}
+
+static const struct upstream_options *find_addressed(const struct proxy_options *options,
+                                                     const char *host)
+{
+    char spelling[NAME_SIZE];
+
+    for (size_t i = 0; i < options->section_count; i++) {
+        const struct upstream_options *section = &options->sections[i];
+
+        if (is_address_of(section, host) &&
+            upstream_spell(section->name, strlen(section->name), spelling) &&
+            find_spelled(options, spelling) == section) {
+            return section;
+        }
+    }
+    return NULL;
+}
+
+/* A section without an address is called by it: the name of one may have a port. */
+static void upstream_set_url(struct upstream *upstream)
+{
+    const struct upstream_options *section = upstream->section;
+    const char *host = section ? section->name : upstream->name;
+
+    if (strcmp(upstream->name, DOCKER_HUB) == 0) {
+        host = "registry-1.docker.io";
+    }
+    (void)snprintf(upstream->url, sizeof(upstream->url), "%s%s",
+                   section && section->url ? "" : "https://",
+                   section && section->url ? section->url : host);
 }
 
 int upstream_find(struct upstream *out_upstream, const struct proxy_options *options,
                   const char *host, struct error *error)
 {
     struct upstream found = {.options = options};
-    const char *name = canonical(host);
-    const char *url;
+    bool is_known = upstream_spell(host, strlen(host), found.name);
 
-    found.section = find_section(options, name);
-    if (found.section) {
-        name = canonical(found.section->name);
+    if (is_known) {
+        found.section = find_spelled(options, found.name);
+        found.section = found.section ? found.section : find_addressed(options, host);
+        is_known = found.section ? upstream_spell(found.section->name, strlen(found.section->name),
+                                                  found.name)
+                                 : host_is_valid(found.name);
     }
-    if (!options->enabled || (!found.section && !host_is_valid(name)) ||
-        !is_listed(options->upstreams, name) || strlen(name) >= sizeof(found.name)) {
+    if (!options->enabled || !is_known || !is_listed(options->upstreams, found.name)) {
         return error_set(error, ERROR_DENIED, "this registry is not proxied here");
     }
-    (void)snprintf(found.name, sizeof(found.name), "%s", name);
-    for (char *c = found.name; *c; c++) {
-        *c = *c == ':' ? '_' : *c; /* no repository name has a colon */
-    }
-    url = found.section ? found.section->url : NULL;
-    if (url) {
-        (void)snprintf(found.url, sizeof(found.url), "%s", url);
-    } else {
-        (void)snprintf(found.url, sizeof(found.url), "https://%s",
-                       strcmp(name, DOCKER_HUB) == 0 ? "registry-1.docker.io" : name);
-    }
+    upstream_set_url(&found);
     found.allow_http = text_begins(found.url, "http://");
     found.allow_private_address = found.section && found.section->allow_private_address;
     *out_upstream = found;
     return 0;
 }
 
-void upstream_repository(const struct upstream *upstream, const char *name, struct buffer *out)
+int upstream_repository(const struct upstream *upstream, const char *name, char out[NAME_SIZE],
+                        struct error *error)
 {
-    const char *standard = strcmp(upstream->name, DOCKER_HUB) == 0 ? "library" : NULL;
+    const char *standard = strcmp(upstream->name, DOCKER_HUB) == 0 ? "library" : "";
+    AUTO_BUFFER struct buffer there = BUFFER_INIT;
+    AUTO_BUFFER struct buffer here = BUFFER_INIT;
 
     if (upstream->section && upstream->section->default_namespace) {
         standard = upstream->section->default_namespace;
     }
-    if (standard && *standard && !strchr(name, '/')) {
-        buffer_format(out, "%s/", standard);
+    if (*standard && !strchr(name, '/')) {
+        buffer_format(&there, "%s/", standard);
     }
-    buffer_add_text(out, name);
+    buffer_add_text(&there, name);
+    buffer_format(&here, UPSTREAM_PREFIX "%s/%s", upstream->name, there.data);
+    if (!name_is_valid(there.data) || !name_is_valid(here.data)) {
+        return error_set(error, ERROR_NAME_INVALID, "this is not a repository name");
+    }
+    (void)snprintf(out, NAME_SIZE, "%s", there.data);
+    return 0;
 }
 
 const struct upstream_options *upstream_credentials(const struct upstream *upstream,
@@ -118,10 +169,8 @@ const struct upstream_options *upstream_credentials(const struct upstream *upstr
         size_t host = strcspn(section->name, "/");
         const char *prefix = section->name + host + (section->name[host] == '/');
         size_t length = strlen(prefix);
-        AUTO_BUFFER struct buffer name = BUFFER_INIT;
 
-        buffer_add(&name, section->name, host);
-        if (!section->username || strcmp(canonical(name.data), upstream->name) != 0 ||
+        if (!section->username || !is_spelled(section->name, host, upstream->name) ||
             strncmp(repository, prefix, length) != 0 ||
             (length > 0 && repository[length] != '/' && repository[length] != '\0')) {
             continue;

@@ -2,32 +2,44 @@
 #ifndef PROXY_ASK_UPSTREAM_H
 #define PROXY_ASK_UPSTREAM_H
 
-/* Another registry: whether it may be asked, how it is addressed, and whose account is used. */
+/*
+ * Another registry: whether it may be asked, how it is addressed, and whose account is used.
+ * Nothing here looks at a disk or a network.
+ */
 
 #include "lib/http/client.h"
 #include "lib/http/url.h"
 #include "lib/proxy/ask/options.h"
 
+/* Where the names of others' repositories live among ours: proxy/HOST/NAME. */
+#define UPSTREAM_PREFIX "proxy/"
+
 struct upstream {
     const struct proxy_options *options;
-    struct store *store;                    /* the cache */
+    struct store *store;                    /* the cache; proxied_open() sets it */
     const struct upstream_options *section; /* NULL: not configured */
     char name[NAME_SIZE];                   /* canonical, as it is in the cache's names */
     char url[512];                          /* without a slash at its end */
-    char via[512];                          /* for the Via header: who asked us, and we */
+    char via[512];                          /* for the Via header; see proxied_let_wait() */
     bool allow_http;
     bool allow_private_address;
 };
 
 /*
- * From what a client calls it to the upstream. ERROR_DENIED if the configuration does not let it be
+ * From what a client calls it, in lower case, to the upstream: a host name, the alias of a section,
+ * or the "host:port" of a section's address. A section for some repositories of an upstream
+ * ([upstream HOST/PREFIX]) is none of these. ERROR_DENIED if the configuration does not let it be
  * asked, or it is no host name.
  */
 int upstream_find(struct upstream *out_upstream, const struct proxy_options *options,
                   const char *host, struct error *error);
 
-/* The name that a repository has there: docker.io's "debian" is "library/debian". */
-void upstream_repository(const struct upstream *upstream, const char *name, struct buffer *out);
+/*
+ * The name that a repository has there: docker.io's "debian" is "library/debian".
+ * ERROR_NAME_INVALID, also if the name that it would have here is too long.
+ */
+int upstream_repository(const struct upstream *upstream, const char *name, char out[NAME_SIZE],
+                        struct error *error);
 
 /* The section whose credentials are for this repository, or NULL. The longest prefix wins. */
 const struct upstream_options *upstream_credentials(const struct upstream *upstream,

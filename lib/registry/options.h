@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef REGISTRY_OPTIONS_H
+#define REGISTRY_OPTIONS_H
+
+/* What a configuration says about what is served, hosted and proxied. */
+
+#include "lib/proxy/ask/options.h"
+
+struct registry_options {
+    struct store_options hosted;
+    bool read_only;
+    uint64_t maximum_manifest_size; /* bytes */
+    struct proxy_options proxy;
+};
+
+#endif

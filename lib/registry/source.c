@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/registry/source.h"
+
+#include <stdio.h>
+
+#include "lib/store/catalog.h"
+#include "lib/store/referrers.h"
+
+void source_release(struct source *source)
+{
+    report_release(&source->report);
+}
+
+int source_let_wait(struct source *source, const char *via, struct error *error)
+{
+    return source->is_proxied ? proxied_let_wait(&source->proxied, via, error) : 0;
+}
+
+int source_check_space(const struct source *source, uint64_t bytes, struct error *error)
+{
+    return store_check_space(source->repository.store, bytes, error);
+}
+
+/*
+ * A name that is hosted nowhere and that the mirror's upstream does not let us see (as Docker Hub
+ * says of what does not exist) is simply unknown.
+ */
+static int unless_unknown(const struct source *source, int found, const struct error *error)
+{
+    return found < 0 && source->is_fallback && error->code == ERROR_UPSTREAM_REFUSED ? 0 : found;
+}
+
+int source_get_manifest(struct source *source, const char *reference, bool head_only,
+                        struct stored_manifest *out_manifest, struct error *error)
+{
+    if (source->is_proxied) {
+        return unless_unknown(
+            source, proxy_get_manifest(&source->proxied, reference, head_only, out_manifest, error),
+            error);
+    }
+    return repository_get_manifest(&source->repository, reference, out_manifest, error);
+}
+
+int source_get_blob(struct source *source, const struct proxy_blob_request *request,
+                    struct proxy_blob *out_blob, struct error *error)
+{
+    int found;
+
+    if (source->is_proxied) {
+        return unless_unknown(source, proxy_get_blob(&source->proxied, request, out_blob, error),
+                              error);
+    }
+    *out_blob = (struct proxy_blob){.is_stored = true};
+    found = blob_find(&source->repository, &request->digest, &out_blob->blob, error);
+    out_blob->size = out_blob->blob.size;
+    return found;
+}
+
+/* The repository of that name, if it is hosted and this caller may pull from it. */
+static bool find_origin(const struct source *source, const struct naming *naming,
+                        struct repository *out)
+{
+    const struct caller *caller = permit_caller(&source->permit);
+    struct permit permit = PERMIT_INIT;
+    struct identity identity;
+    struct error refusal;
+
+    if (identity_find(&identity, &caller->options->proxy, naming, &refusal) < 0 ||
+        identity.is_proxied ||
+        permit_extend(&source->permit, &identity, PERMISSION_PULL, &permit, &refusal) < 0) {
+        return false;
+    }
+    out->store = source->repository.store;
+    (void)snprintf(out->name, sizeof(out->name), "%s", permit_identity(&permit)->name);
+    return true;
+}
+
+/* Where the blob may come from. 1, 0, -1. */
+static int choose_origin(const struct source *source, const char *from, const struct digest *digest,
+                         struct repository *out, struct error *error)
+{
+    const char *prefix = permit_caller(&source->permit)->prefix;
+    struct catalog_search search = {
+        .near = source->repository.name, .prefix = prefix, .digest = *digest};
+    char name[NAME_SIZE];
+    int found;
+
+    if (from) {
+        return find_origin(source, &(struct naming){.name = from, .prefix = prefix}, out);
+    }
+    found = catalog_find_blob(source->repository.store, &search, name, error);
+    /* What the search has found is no client's spelling: it is whole. */
+    return found > 0 ? find_origin(source, &(struct naming){.name = name, .prefix = ""}, out)
+                     : found;
+}
+
+int source_mount(struct source *source, const char *from, const struct digest *digest,
+                 struct error *error)
+{
+    struct repository origin;
+    struct blob blob;
+    int found = permit_check(&source->permit, PERMISSION_PUSH, error);
+
+    if (found == 0) {
+        found = choose_origin(source, from, digest, &origin, error);
+    }
+    if (found > 0) {
+        found = blob_find(&origin, digest, &blob, error);
+    }
+    return found > 0 ? blob_mount(&source->repository, &blob, error) : found;
+}
+
+int source_list_tags(struct source *source, const struct page *page, struct names *out,
+                     struct error *error)
+{
+    int exists;
+
+    if (source->is_proxied) {
+        return proxy_list_tags(&source->proxied, page, out, error);
+    }
+    exists = repository_exists(&source->repository, error);
+    if (exists <= 0) {
+        return exists < 0
+                   ? -1
+                   : error_set(error, ERROR_NAME_UNKNOWN, "repository unknown to the registry");
+    }
+    return tag_list(&source->repository, page, out, error);
+}
+
+int source_list_referrers(struct source *source, const struct referrers_query *query,
+                          struct buffer *out, struct digest *out_last, struct error *error)
+{
+    if (source->is_proxied) {
+        return proxy_list_referrers(&source->proxied, &query->subject, query->artifact_type, out,
+                                    error);
+    }
+    return referrers_list(&source->repository, query, out, out_last, error);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef REGISTRY_SOURCE_H
+#define REGISTRY_SOURCE_H
+
+/*
+ * A repository, wherever it is: what registry_find() gives for a permit. Handlers never ask whether
+ * it is hosted here or another registry's.
+ */
+
+#include "lib/proxy/proxy.h"
+#include "lib/registry/permit.h"
+#include "lib/store/repository.h"
+
+struct source {
+    struct permit permit;         /* that it was opened with */
+    struct repository repository; /* where it is stored */
+    bool is_proxied;
+    bool is_fallback; /* not hosted, so a mirror's upstream is asked */
+    struct proxied proxied;
+    struct report report; /* what to tell the client besides */
+};
+
+#define SOURCE_INIT                                                                                \
+    {                                                                                              \
+        .permit = PERMIT_INIT, .report = REPORT_INIT                                               \
+    }
+void source_release(struct source *source);
+
+/*
+ * Lets it wait for an upstream, if it has one: until then it says ERROR_WOULD_WAIT. `via` is the
+ * client's Via header, or NULL. ERROR_UPSTREAM if the request has come through here before.
+ */
+int source_let_wait(struct source *source, const char *via, struct error *error);
+
+/* ERROR_NO_SPACE if there is no room for `bytes` more. */
+int source_check_space(const struct source *source, uint64_t bytes, struct error *error);
+
+/* See proxy_get_manifest(). */
+int source_get_manifest(struct source *source, const char *reference, bool head_only,
+                        struct stored_manifest *out_manifest, struct error *error);
+
+/* See proxy_get_blob(). */
+int source_get_blob(struct source *source, const struct proxy_blob_request *request,
+                    struct proxy_blob *out_blob, struct error *error);
+
+/*
+ * Gives it a blob that another repository has ("Mounting a blob from another repository"): the one
+ * that the client calls `from`, or, for NULL, any that has it. It looks only where this caller may
+ * pull; whatever is wrong with `from`, the client is better off to upload. What belongs to another
+ * registry is not mounted: it may be gone tomorrow. Durable on return. 1, 0, -1.
+ */
+int source_mount(struct source *source, const char *from, const struct digest *digest,
+                 struct error *error);
+
+/* 1 if there are more behind the page; 0; -1, ERROR_NAME_UNKNOWN. */
+int source_list_tags(struct source *source, const struct page *page, struct names *out,
+                     struct error *error);
+
+/* See referrers_list(). What comes from elsewhere is one page. */
+struct referrers_query;
+int source_list_referrers(struct source *source, const struct referrers_query *query,
+                          struct buffer *out, struct digest *out_last, struct error *error);
+
+#endif

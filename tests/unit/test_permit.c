@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/test.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "lib/registry/registry.h"
+
+enum { PERMISSION_COUNT = PERMISSION_DELETE + 1 };
+
+static const struct {
+    const char *prefix;
+    const char *name;
+    bool is_proxied;
+    bool read_only;
+    /* of PULL, RESUME, PUSH, DELETE */
+    enum error_code codes[4];
+} judgements[] = {
+    {"", "team/app", false, false, {ERROR_NONE, ERROR_NONE, ERROR_NONE, ERROR_NONE}},
+    {"", "team/app", false, true, {ERROR_NONE, ERROR_NONE, ERROR_READ_ONLY, ERROR_READ_ONLY}},
+    {"",
+     "proxy/x/app",
+     true,
+     false,
+     {ERROR_NONE, ERROR_NONE, ERROR_UNSUPPORTED, ERROR_UNSUPPORTED}},
+    {"", "proxy/x/app", true, true, {ERROR_NONE, ERROR_NONE, ERROR_READ_ONLY, ERROR_READ_ONLY}},
+    {"team", "team/app", false, false, {ERROR_NONE, ERROR_NONE, ERROR_NONE, ERROR_NONE}},
+    {"team", "other/app", false, false, {ERROR_DENIED, ERROR_DENIED, ERROR_DENIED, ERROR_DENIED}},
+    {"team", "other/app", false, true, {ERROR_DENIED, ERROR_DENIED, ERROR_DENIED, ERROR_DENIED}},
+    {"team", "proxy/x/app", true, false, {ERROR_DENIED, ERROR_DENIED, ERROR_DENIED, ERROR_DENIED}},
+    {"proxy/x",
+     "proxy/x/app",
+     true,
+     false,
+     {ERROR_NONE, ERROR_NONE, ERROR_UNSUPPORTED, ERROR_UNSUPPORTED}},
+    {"proxy/x",
+     "proxy/y/app",
+     true,
+     false,
+     {ERROR_DENIED, ERROR_DENIED, ERROR_DENIED, ERROR_DENIED}},
+};
+
+static void names_and_modes_decide_who_may(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(judgements); i++) {
+        struct registry_options options = {.read_only = judgements[i].read_only};
+        struct caller caller = {.options = &options};
+        struct identity identity = {.is_proxied = judgements[i].is_proxied};
+
+        (void)snprintf(caller.prefix, sizeof(caller.prefix), "%s", judgements[i].prefix);
+        (void)snprintf(identity.name, sizeof(identity.name), "%s", judgements[i].name);
+        for (int p = PERMISSION_PULL; p < PERMISSION_COUNT; p++) {
+            struct permit permit = PERMIT_INIT;
+            struct error error = ERROR_INIT;
+            enum error_code code = judgements[i].codes[p - PERMISSION_PULL];
+            int result = registry_permit(&caller, &identity, (enum permission)p, &permit, &error);
+
+            if (result != (code == ERROR_NONE ? 0 : -1) || error.code != code) {
+                fail_msg("row %zu, permission %d: %d, code %d", i, p, result, (int)error.code);
+            }
+            assert_int_equal(permit_check(&permit, (enum permission)p, &error), result);
+            if (result == 0) {
+                assert_string_equal(permit_identity(&permit)->name, judgements[i].name);
+            }
+        }
+    }
+}
+
+static void a_repository_is_asked_for_where_one_is_meant(void **state)
+{
+    struct registry_options options = {.read_only = false};
+    struct caller caller = {.options = &options};
+    struct identity identity = {.name = "team/app"};
+
+    (void)state;
+    for (int p = PERMISSION_NONE; p < PERMISSION_COUNT; p++) {
+        bool names = permission_names_repository((enum permission)p);
+        struct permit permit = PERMIT_INIT;
+        struct error error = ERROR_INIT;
+
+        assert_int_equal(
+            registry_permit(&caller, names ? NULL : &identity, (enum permission)p, &permit, &error),
+            -1);
+        assert_int_equal(error.code, ERROR_INTERNAL);
+        assert_null(permit_caller(&permit));
+    }
+}
+
+static void the_token_in_the_store_opens_the_setup(void **state)
+{
+    struct fixture *fixture = *state;
+    struct registry_options options = {.hosted = {.root = fixture->path}};
+    static const struct {
+        const char *stored; /* NULL: no file */
+        const char *given;
+        bool is_granted;
+    } rows[] = {
+        {NULL, "secret", false},
+        {NULL, "", false},
+        {"", "", false},
+        {"secret", NULL, false},
+        {"secret", "", false},
+        {"secret", "secret", true},
+        {"secret", "secre", false},
+        {"secret", "secrets", false},
+        {"secret", "Secret", false},
+    };
+
+    assert_int_equal(mkdirat(fixture->directory, "_berth", 0700), 0);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct caller caller = {.options = &options, .token = rows[i].given};
+        struct permit permit = PERMIT_INIT;
+        struct error error = ERROR_INIT;
+        int result;
+
+        if (rows[i].stored) {
+            put_file(fixture->directory, LAYOUT_SETUP_TOKEN, rows[i].stored);
+        }
+        result = registry_permit(&caller, NULL, PERMISSION_TOKEN, &permit, &error);
+        if (result != (rows[i].is_granted ? 0 : -1)) {
+            fail_msg("row %zu: %d", i, result);
+        }
+        assert_int_equal(error.code, rows[i].is_granted ? ERROR_NONE : ERROR_NOT_FOUND);
+    }
+}
+
+static void nothing_opens_without_a_permit(void **state)
+{
+    struct registry_options options = {.read_only = false};
+    struct registry registry = REGISTRY_INIT;
+    struct caller caller = {.options = &options};
+    struct identity identity = {.name = "team/app"};
+    struct page page = {.limit = 10};
+    AUTO_NAMES struct names names = NAMES_INIT;
+    struct source source = SOURCE_INIT;
+    struct permit permit = PERMIT_INIT;
+    struct permit other = PERMIT_INIT;
+    struct error error = ERROR_INIT;
+
+    (void)state;
+    registry.options = &options;
+    assert_fails(ERROR_INTERNAL, registry_find(&registry, &permit, REACH_HOSTED, &source, &error));
+    assert_fails(ERROR_INTERNAL, registry_list(&registry, &permit, &page, &names, &error));
+    assert_fails(ERROR_INTERNAL,
+                 permit_extend(&permit, &identity, PERMISSION_PULL, &other, &error));
+    assert_fails(ERROR_INTERNAL, permit_check(&permit, PERMISSION_NONE, &error));
+    assert_returns(0, registry_permit(&caller, NULL, PERMISSION_LIST, &permit, &error));
+    assert_fails(ERROR_INTERNAL, registry_find(&registry, &permit, REACH_HOSTED, &source, &error));
+    assert_returns(0, permit_extend(&permit, &identity, PERMISSION_PULL, &other, &error));
+    assert_fails(ERROR_INTERNAL, registry_list(&registry, &other, &page, &names, &error));
+    assert_returns(0, registry_find(&registry, &other, REACH_HOSTED, &source, &error));
+    assert_string_equal(source.repository.name, "team/app");
+    assert_fails(ERROR_INTERNAL, source_mount(&source, NULL, &(struct digest){.text = ""}, &error));
+    source_release(&source);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_and_modes_decide_who_may),
+        cmocka_unit_test(a_repository_is_asked_for_where_one_is_meant),
+        IN_DIRECTORY(the_token_in_the_store_opens_the_setup),
+        cmocka_unit_test(nothing_opens_without_a_permit),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
