@@ -41,6 +41,10 @@ ROOMS = [
     # A command that only looks makes nothing, and root leaves nothing of its own in a store.
     (r"\b(store_open|store_look|proxy_open|registry_open|owner_become)\b", "a way to a store, which for commands is command_open_…(),",
      ["fcgi/command/open.", "fcgi/dispatch.", "lib/base/owner.", "lib/proxy/proxy.", "lib/registry", "lib/store/store."]),
+    # Whether somebody may is judged in one place, and nothing is looked up for a request that was not judged.
+    (r"\bgranted_\w+|\bstruct permit \w+ = \{|\(struct permit\)\s*\{", "a permit, which is registry_permit()'s to make,", ["lib/registry/permit."]),
+    (r"\bregistry->(hosted|cache)\b|\bstruct repository \w+ = |\(struct repository\)\s*\{|\bcatalog_(list|find_blob)\b", "a repository without a permit",
+     ["lib/", "fcgi/command/"]),
     # Whoever makes a directory for something and then puts it there, races with who removes empty ones.
     (r"\bflock\s*\(|<sys/file\.h>", "flock, which is lock_take…(),", ["lib/base/lock."]),
     (r"\bfile_make_parents\b", "a directory made ahead of what it is for", ["lib/base/", "lib/store/"]),
