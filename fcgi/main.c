@@ -10,40 +10,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "fcgi/command/command.h"
+#include "fcgi/command/line.h"
+#include "fcgi/command/table.h"
 #include "fcgi/worker.h"
 #include "lib/base/log.h"
-
-static const struct {
-    const char *name;
-    const char *help;
-    int (*run)(const struct configuration *configuration, char **arguments);
-} commands[] = {
-    {"check",
-     "[--repair] [--no-content] [--json]  look whether the store is sound\n"
-     "  berth check --setup [--json] [URL]             look whether directories, users and "
-     "web server fit",
-     command_check},
-    {"configuration", "                         read the configuration and print what it means",
-     command_configuration},
-    {"prefetch",
-     "[--platform OS/ARCH[/VARIANT]]... [--json] IMAGE...\n"
-     "                                               fill the cache with others' images",
-     command_prefetch},
-};
-
-static int usage(void)
-{
-    (void)fprintf(stderr, "usage: berth [-c FILE] COMMAND\n"
-                          "       berth                  (as a FastCGI worker on descriptor 0, or "
-                          "as a CGI program)\n\n");
-    for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
-        (void)fprintf(stderr, "  berth %s %s\n", commands[i].name, commands[i].help);
-    }
-    (void)fprintf(stderr, "  berth version\n\nThe configuration is FILE, or $BERTH_CONFIGURATION, "
-                          "or ./configuration.ini.\n");
-    return EXIT_FAILED;
-}
 
 static bool is_listener(int descriptor)
 {
@@ -82,44 +52,92 @@ static int serve(const char *option, int (*run)(struct service *service),
     return status;
 }
 
-static int run_command(const char *option, char **arguments)
+static void print_help(const struct command *command, FILE *to)
 {
-    AUTO_CONFIGURATION struct configuration configuration = CONFIGURATION_INIT;
-    struct error error;
+    AUTO_BUFFER struct buffer text = BUFFER_INIT;
 
-    for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
-        if (strcmp(commands[i].name, *arguments) == 0) {
-            if (configuration_read(&configuration, configuration_file(option), &error) < 0) {
-                log_error("%s", error.message);
-                return EXIT_FAILED;
-            }
-            log_set_level(configuration.log_level);
-            return commands[i].run(&configuration, arguments + 1);
-        }
+    if (command) {
+        command_add_help(command, &text);
+    } else {
+        commands_add_help(&text);
     }
-    return usage();
+    (void)fputs(text.data, to);
 }
 
-int main(int count, char **arguments)
+/* How a command line looks, behind a word about the one that was no good. */
+static int show_usage(void)
 {
-    const char *option = NULL;
+    print_help(NULL, stderr);
+    return EXIT_FAILED;
+}
+
+static int run_command(const struct command *command, const struct arguments *arguments)
+{
+    AUTO_CONFIGURATION struct configuration configuration = CONFIGURATION_INIT;
+    const char *option = arguments_value(arguments, OPTION_CONFIGURATION, 0);
+    struct error error;
+
+    if (arguments->has[OPTION_HELP]) {
+        print_help(command, stdout);
+        return EXIT_FINE;
+    }
+    if (arguments->operand_count < command->minimum_operands) {
+        return command_refuse(command, "what stands behind it is missing: %s", command->operands);
+    }
+    if (arguments->operand_count > command->maximum_operands) {
+        return command_refuse(command, "unexpected argument '%s'",
+                              arguments->operands[command->maximum_operands]);
+    }
+    if (!command->needs_no_configuration) {
+        if (configuration_read(&configuration, configuration_file(option), &error) < 0) {
+            log_error("%s", error.message);
+            return EXIT_FAILED;
+        }
+        log_set_level(configuration.log_level);
+    }
+    return command->run(&configuration, arguments);
+}
+
+static int run_without_command(const struct arguments *arguments)
+{
+    if (arguments->has[OPTION_HELP]) {
+        print_help(NULL, stdout);
+        return EXIT_FINE;
+    }
+    if (!is_listener(0)) {
+        return show_usage();
+    }
+    return serve(arguments_value(arguments, OPTION_CONFIGURATION, 0), worker_run, worker_refuse);
+}
+
+int main(int count, char **words)
+{
+    AUTO_ARGUMENTS struct arguments arguments = ARGUMENTS_INIT;
+    const struct command *command;
+    struct error error;
 
     /* A web server may pass the query of a CGI request as arguments (RFC 3875, 4.4): they are the
      * client's, so they are not looked at. */
     if (getenv("GATEWAY_INTERFACE") && getenv("REQUEST_METHOD")) {
         return serve(NULL, worker_run_cgi, worker_refuse_cgi);
     }
-    arguments++;
-    if (count > 2 && strcmp(*arguments, "-c") == 0) {
-        option = arguments[1];
-        arguments += 2;
+    words += count > 0 ? 1 : 0;
+    if (arguments_parse_leading(&arguments, NULL, &words, &error) < 0) {
+        line_complain("berth: %s", error.message);
+        return show_usage();
     }
-    if (!*arguments) {
-        return is_listener(0) ? serve(option, worker_run, worker_refuse) : usage();
+    if (!*words) {
+        return run_without_command(&arguments);
     }
-    if (strcmp(*arguments, "version") == 0) {
-        (void)printf("berth %s\n", BERTH_VERSION);
-        return EXIT_FINE;
+    command = command_find(&words);
+    if (!command) {
+        line_complain("berth: there is no command '%s'", *words);
+        return show_usage();
     }
-    return run_command(option, arguments);
+    if (arguments_parse(&arguments, command->options, words,
+                        command->maximum_operands > 1 ? OPTIONS_FIRST : OPTIONS_ANYWHERE,
+                        &error) < 0) {
+        return command_refuse(command, "%s", error.message);
+    }
+    return run_command(command, &arguments);
 }

@@ -1,121 +1,97 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fcgi/command/command.h"
-
 #include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
 
+#include "fcgi/command/command.h"
+#include "fcgi/command/line.h"
 #include "fcgi/command/open.h"
-#include "lib/base/json.h"
 #include "lib/store/verify.h"
 
-struct check {
-    bool json;
-    struct verify_report report;
-};
-
-static int usage(const char *argument)
+static void check_tell(void *context, const char *path, const char *what)
 {
-    (void)fprintf(stderr,
-                  "berth check: unexpected argument '%s'\n"
-                  "usage: berth check [--repair] [--no-content] [--json]\n"
-                  "       berth check --setup [--json] [URL]\n",
-                  argument);
-    return EXIT_FAILED;
+    const bool *json = context;
+    AUTO_LINE struct line line = line_begin(*json);
+
+    line_text(&line, "path", path);
+    line_text(&line, "problem", what);
+    line_say(&line, "%s: %s", path, what);
+    line_end(&line);
 }
 
-static bool parse_arguments(struct check *check, char **arguments)
+static void check_summarize(const struct verify_report *report, bool json)
 {
-    for (; *arguments; arguments++) {
-        if (strcmp(*arguments, "--repair") == 0) {
-            check->report.repair = true;
-        } else if (strcmp(*arguments, "--no-content") == 0) {
-            check->report.skip_content = true;
-        } else if (strcmp(*arguments, "--json") == 0) {
-            check->json = true;
-        } else {
-            (void)usage(*arguments);
-            return false;
-        }
-    }
-    return true;
+    AUTO_LINE struct line line = line_begin(json);
+
+    line_number(&line, "blobs", report->blobs);
+    line_number(&line, "bytes", report->bytes);
+    line_number(&line, "manifests", report->manifests);
+    line_number(&line, "tags", report->tags);
+    line_number(&line, "problems", report->problems);
+    line_say(&line,
+             "%" PRIu64 " blobs of %" PRIu64 " bytes, %" PRIu64 " manifests, %" PRIu64
+             " tags: %" PRIu64 " problems",
+             report->blobs, report->bytes, report->manifests, report->tags, report->problems);
+    line_end(&line);
 }
 
-static void print_problem(void *context, const char *path, const char *what)
+static int check_store(const struct configuration *configuration, const struct arguments *arguments)
 {
-    const struct check *check = context;
-    AUTO_BUFFER struct buffer line = BUFFER_INIT;
-
-    if (check->json) {
-        json_open_object(&line, NULL);
-        json_text(&line, "path", path);
-        json_text(&line, "problem", what);
-        json_close_object(&line);
-    } else {
-        buffer_format(&line, "%s: %s", path, what);
-    }
-    (void)printf("%s\n", line.data);
-}
-
-static void print_summary(const struct check *check)
-{
-    const struct verify_report *report = &check->report;
-    AUTO_BUFFER struct buffer line = BUFFER_INIT;
-
-    if (check->json) {
-        json_open_object(&line, NULL);
-        json_number(&line, "blobs", report->blobs);
-        json_number(&line, "bytes", report->bytes);
-        json_number(&line, "manifests", report->manifests);
-        json_number(&line, "tags", report->tags);
-        json_number(&line, "problems", report->problems);
-        json_close_object(&line);
-    } else {
-        buffer_format(&line,
-                      "%" PRIu64 " blobs of %" PRIu64 " bytes, %" PRIu64 " manifests, %" PRIu64
-                      " tags: %" PRIu64 " problems",
-                      report->blobs, report->bytes, report->manifests, report->tags,
-                      report->problems);
-    }
-    (void)printf("%s\n", line.data);
-}
-
-static bool is_about_setup(char **arguments)
-{
-    for (; *arguments; arguments++) {
-        if (strcmp(*arguments, "--setup") == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-int command_check(const struct configuration *configuration, char **arguments)
-{
-    struct check check = {.json = false};
+    bool json = arguments->has[OPTION_JSON];
+    struct verify_report report = {.problem = check_tell,
+                                   .context = &json,
+                                   .repair = arguments->has[OPTION_REPAIR],
+                                   .skip_content = arguments->has[OPTION_NO_CONTENT]};
     struct store store = STORE_INIT;
     struct error error;
-    int result;
+    int result = command_open_hosted(&store, configuration,
+                                     report.repair ? OPEN_TO_CHANGE : OPEN_TO_LOOK, &error);
 
-    if (is_about_setup(arguments)) {
-        return command_setup(configuration, arguments);
+    if (result == 0) {
+        result = verify_store(&store, &report, &error);
     }
-    if (!parse_arguments(&check, arguments)) {
-        return EXIT_FAILED;
-    }
-    check.report.problem = print_problem;
-    check.report.context = &check;
-    if (command_open_hosted(&store, configuration,
-                            check.report.repair ? OPEN_TO_CHANGE : OPEN_TO_LOOK, &error) < 0) {
-        (void)fprintf(stderr, "berth check: %s\n", error.message);
-        return EXIT_FAILED;
-    }
-    result = verify_store(&store, &check.report, &error);
     store_close(&store);
     if (result < 0) {
-        (void)fprintf(stderr, "berth check: %s\n", error.message);
-        return EXIT_FAILED;
+        return command_fail(&command_check, &error);
     }
-    print_summary(&check);
-    return check.report.problems > 0 ? EXIT_FOUND : EXIT_FINE;
+    check_summarize(&report, json);
+    return report.problems > 0 ? EXIT_FOUND : EXIT_FINE;
 }
+
+static int check_run(const struct configuration *configuration, const struct arguments *arguments)
+{
+    if (!arguments->has[OPTION_SETUP]) {
+        return arguments->operand_count == 0
+                   ? check_store(configuration, arguments)
+                   : command_refuse(&command_check,
+                                    "unexpected argument '%s'; a URL belongs to "
+                                    "--setup",
+                                    arguments->operands[0]);
+    }
+    if (arguments->has[OPTION_REPAIR] || arguments->has[OPTION_NO_CONTENT]) {
+        return command_refuse(&command_check,
+                              "unexpected argument '%s': --setup looks at other "
+                              "things",
+                              arguments->has[OPTION_REPAIR] ? "--repair" : "--no-content");
+    }
+    return command_setup(configuration, arguments);
+}
+
+static const struct option_row check_options[] = {
+    {.id = OPTION_REPAIR,
+     .name = "--repair",
+     .help = "move damaged blobs aside and remove links that lead nowhere"},
+    {.id = OPTION_NO_CONTENT, .name = "--no-content", .help = "do not read the blobs"},
+    {.id = OPTION_SETUP,
+     .name = "--setup",
+     .help = "look instead whether directories, users and, at URL, the web server fit"},
+    OPTION_ROW_JSON,
+    OPTIONS_END,
+};
+
+const struct command command_check = {
+    .name = "check",
+    .summary = "look whether the store is sound, or whether what is around it is set up well",
+    .options = check_options,
+    .operands = "[URL]",
+    .maximum_operands = 1,
+    .run = check_run,
+};

@@ -3,21 +3,51 @@
 #define FCGI_COMMAND_COMMAND_H
 
 /*
- * The subcommands of `berth`. Each gets its own arguments, without its name, and returns the exit
- * status: 0 fine, 1 found something, 2 could not run.
+ * The subcommands of `berth`. To add one: a file that defines its struct command, a line here and
+ * one in table.c, the manual page and the completion, which a test compares with `berth help
+ * --json`.
+ *
+ * When run() is called, the options are good and there are as many operands as there may be; the
+ * configuration has been read, unless the command needs none.
  */
 
+#include "fcgi/command/options.h"
 #include "lib/configuration/configuration.h"
 
 enum exit_status {
     EXIT_FINE = 0,
-    EXIT_FOUND = 1,
-    EXIT_FAILED = 2,
+    EXIT_FOUND = 1,  /* something that is not as it should be */
+    EXIT_FAILED = 2, /* could not run */
 };
 
-int command_check(const struct configuration *configuration, char **arguments);
-int command_setup(const struct configuration *configuration, char **arguments);
-int command_prefetch(const struct configuration *configuration, char **arguments);
-int command_configuration(const struct configuration *configuration, char **arguments);
+struct command {
+    const char *name; /* one word, or two: "user add" */
+    const char *summary;
+    const struct option_row *options; /* besides the common ones; NULL: none */
+    const char *operands;             /* what usage calls them: "IMAGE..."; NULL: there are none */
+    size_t minimum_operands;
+    size_t maximum_operands;
+    const char *details; /* lines for its help; NULL: none */
+    bool needs_no_configuration;
+    /* Returns an exit status. */
+    int (*run)(const struct configuration *configuration, const struct arguments *arguments);
+};
+
+extern const struct command command_check;
+extern const struct command command_configuration;
+extern const struct command command_help;
+extern const struct command command_prefetch;
+extern const struct command command_version;
+
+/* Part of `berth check`, with --setup. */
+int command_setup(const struct configuration *configuration, const struct arguments *arguments);
+
+/* Both say it on standard error and return EXIT_FAILED: what failed; what was asked for wrongly. */
+int command_fail(const struct command *command, const struct error *error);
+int command_refuse(const struct command *command, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Adds "berth check [--repair] …". */
+void command_add_usage(const struct command *command, struct buffer *out);
 
 #endif

@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fcgi/command/command.h"
-
 #include <stdio.h>
 
+#include "fcgi/command/command.h"
+
 /* That it was read is the validation. */
-int command_configuration(const struct configuration *configuration, char **arguments)
+static int configuration_run(const struct configuration *configuration,
+                             const struct arguments *arguments)
 {
     AUTO_BUFFER struct buffer text = BUFFER_INIT;
 
-    if (*arguments) {
-        (void)fprintf(stderr, "berth configuration: unexpected argument '%s'\n", *arguments);
-        return EXIT_FAILED;
-    }
+    (void)arguments;
     configuration_print(configuration, &text);
     (void)fputs(text.data, stdout);
     return EXIT_FINE;
 }
+
+const struct command command_configuration = {
+    .name = "configuration",
+    .summary = "read the configuration and print what it means",
+    .run = configuration_run,
+};

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "fcgi/command/command.h"
+#include "fcgi/command/download.h"
+#include "fcgi/command/line.h"
 #include "fcgi/command/open.h"
-#include "fcgi/command/progress.h"
-#include "lib/base/json.h"
-#include "lib/base/memory.h"
 #include "lib/base/text.h"
 #include "lib/oci/image.h"
 #include "lib/oci/index.h"
@@ -15,9 +13,6 @@
 enum {
     PLATFORM_LIMIT = 32,
     DEPTH_LIMIT = 4, /* indexes inside of each other */
-    AT_ONCE = 3,     /* blobs that are under way at a time */
-    TRIES = 3,       /* for a blob whose fetch breaks off */
-    PIECE_SIZE = 256 * 1024,
 };
 
 struct prefetch {
@@ -32,166 +27,10 @@ struct prefetch {
     struct proxied proxied;
     struct report report;
     uint64_t manifests;
-    uint64_t blobs;
-    uint64_t bytes;   /* of all blobs */
-    uint64_t fetched; /* bytes that were not in the cache */
+    struct downloads downloads;
 };
 
-static int usage(const char *what, const char *argument)
-{
-    (void)fprintf(stderr,
-                  "berth prefetch: %s '%s'\n"
-                  "usage: berth prefetch [--platform OS/ARCH[/VARIANT]]... [--json] IMAGE...\n"
-                  "       IMAGE is [proxy/]HOST/NAME[:TAG][@DIGEST], or as for docker pull\n",
-                  what, argument);
-    return EXIT_FAILED;
-}
-
-/* A blob in the cache, or on its way. */
-struct download {
-    const struct reference *reference;
-    struct proxy_blob blob;
-    bool cached; /* before we asked */
-};
-
-static int begin_download(struct prefetch *prefetch, struct download *download, struct error *error)
-{
-    struct proxied *proxied = &prefetch->proxied;
-    const struct reference *reference = download->reference;
-    struct proxy_blob_request request = {.digest = reference->digest};
-    int found;
-
-    proxied->may_wait = false;
-    found = proxy_get_blob(proxied, &request, &download->blob, error);
-    proxied->may_wait = true;
-    download->cached = found > 0 && download->blob.is_stored;
-    if (found < 0 && error->code == ERROR_WOULD_WAIT) {
-        if (store_check_space(&prefetch->cache, reference->size, error) < 0) {
-            return error->code == ERROR_NO_SPACE
-                       ? error_set(error, ERROR_NO_SPACE, "there is no room for it in the cache")
-                       : -1;
-        }
-        found = proxy_get_blob(proxied, &request, &download->blob, error);
-    }
-    if (found == 0) {
-        return error_set(error, ERROR_BLOB_UNKNOWN, "the upstream does not have the blob %s",
-                         reference->digest.text);
-    }
-    return found < 0 ? -1 : 0;
-}
-
-static void end_download(struct download *download)
-{
-    stream_close(download->blob.stream);
-    download->blob.stream = NULL;
-}
-
-/* Reads what comes: whoever reads to the end has seen it verified. */
-static int follow(struct prefetch *prefetch, struct download *download, struct error *error)
-{
-    AUTO_FREE char *piece = memory_allocate(1, PIECE_SIZE);
-    uint64_t done = 0;
-
-    while (download->blob.stream && done < download->blob.size) {
-        ssize_t got = stream_read(download->blob.stream, done, piece, PIECE_SIZE, error);
-
-        if (got < 0) {
-            return -1;
-        }
-        done += (uint64_t)got;
-        progress_step(&prefetch->progress, done);
-    }
-    return 0;
-}
-
-/* What was passed through without being kept is of no use here. */
-static int check_kept(struct prefetch *prefetch, const struct download *download,
-                      struct error *error)
-{
-    struct proxy_blob_request request = {.digest = download->reference->digest, .head_only = true};
-    struct proxy_blob blob;
-    int found;
-
-    prefetch->proxied.may_wait = false;
-    found = proxy_get_blob(&prefetch->proxied, &request, &blob, error);
-    prefetch->proxied.may_wait = true;
-    if (found > 0 && blob.is_stored) {
-        return 0;
-    }
-    return error_set(error, ERROR_NO_SPACE, "the blob %s could not be kept in the cache",
-                     download->reference->digest.text);
-}
-
-static int finish_download(struct prefetch *prefetch, struct download *download,
-                           struct error *error)
-{
-    int result;
-
-    progress_begin(&prefetch->progress, download->reference->digest.text, download->blob.size);
-    result = follow(prefetch, download, error);
-    for (unsigned tries = 1; result < 0 && tries < TRIES; tries++) {
-        end_download(download);
-        result = begin_download(prefetch, download, error);
-        if (result < 0) {
-            break;
-        }
-        download->cached = false;
-        result = follow(prefetch, download, error);
-    }
-    if (result == 0 && !download->cached) {
-        result = check_kept(prefetch, download, error);
-    }
-    end_download(download);
-    if (result < 0) {
-        progress_abandon(&prefetch->progress);
-        return -1;
-    }
-    prefetch->blobs++;
-    prefetch->bytes += download->blob.size;
-    prefetch->fetched += download->cached ? 0 : download->blob.size;
-    progress_end(&prefetch->progress, download->cached ? "cached" : "fetched");
-    return 0;
-}
-
-/* `downloads` has a place for each of them; the ones behind it are begun while one is read. */
-static int run_downloads(struct prefetch *prefetch, struct download *downloads, size_t count,
-                         struct error *error)
-{
-    size_t begun = 0;
-    int result = 0;
-
-    for (size_t i = 0; i < count && result == 0; i++) {
-        for (; begun < count && begun < i + AT_ONCE && result == 0; begun++) {
-            result = begin_download(prefetch, &downloads[begun], error);
-        }
-        if (result == 0) {
-            result = finish_download(prefetch, &downloads[i], error);
-        }
-    }
-    for (size_t i = 0; i < count; i++) {
-        end_download(&downloads[i]);
-    }
-    return result;
-}
-
-static int fetch_blobs(struct prefetch *prefetch, const struct manifest *manifest,
-                       struct error *error)
-{
-    AUTO_FREE struct download *downloads =
-        memory_allocate(manifest->reference_count + 1, sizeof(*downloads));
-    size_t count = 0;
-
-    for (size_t i = 0; i < manifest->reference_count; i++) {
-        const struct reference *reference = &manifest->references[i];
-
-        if (reference->kind == REFERENCE_BLOB && !reference->elsewhere) {
-            downloads[count++].reference = reference;
-        }
-    }
-    return run_downloads(prefetch, downloads, count, error);
-}
-
-static bool is_wanted(const struct prefetch *prefetch, const struct index_child *child)
+static bool prefetch_wants(const struct prefetch *prefetch, const struct index_child *child)
 {
     for (size_t i = 0; i < prefetch->platform_count; i++) {
         if (platform_matches(&prefetch->platforms[i], &child->platform)) {
@@ -202,18 +41,18 @@ static bool is_wanted(const struct prefetch *prefetch, const struct index_child 
 }
 
 /* What a cached manifest had to be served for, such as an upstream that is down. */
-static void tell_warning(struct prefetch *prefetch)
+static void prefetch_tell_warning(struct prefetch *prefetch)
 {
     struct buffer *warning = &prefetch->report.warning;
 
     if (warning->length > 0) {
-        (void)fprintf(stderr, "berth prefetch: %s: warning: %s\n", prefetch->image, warning->data);
+        line_complain("berth prefetch: %s: warning: %s", prefetch->image, warning->data);
         buffer_clear(warning);
     }
 }
 
-static int get_manifest(struct prefetch *prefetch, const char *reference,
-                        struct stored_manifest *out, struct error *error)
+static int prefetch_get_manifest(struct prefetch *prefetch, const char *reference,
+                                 struct stored_manifest *out, struct error *error)
 {
     int found = proxy_get_manifest(&prefetch->proxied, reference, false, out, error);
 
@@ -222,15 +61,15 @@ static int get_manifest(struct prefetch *prefetch, const char *reference,
                          reference);
     }
     if (found > 0) {
-        tell_warning(prefetch);
+        prefetch_tell_warning(prefetch);
         prefetch->manifests++;
     }
     return found < 0 ? -1 : 0;
 }
 
 /* A manifest and everything below it. Goes down into indexes, at most DEPTH_LIMIT times. */
-static int fetch_manifest(struct prefetch *prefetch, const char *reference, unsigned depth,
-                          struct digest *out_digest, struct error *error)
+static int prefetch_fetch_manifest(struct prefetch *prefetch, const char *reference, unsigned depth,
+                                   struct digest *out_digest, struct error *error)
 {
     AUTO_STORED_MANIFEST struct stored_manifest stored = STORED_MANIFEST_INIT;
     AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
@@ -241,7 +80,7 @@ static int fetch_manifest(struct prefetch *prefetch, const char *reference, unsi
     if (depth > DEPTH_LIMIT) {
         return error_set(error, ERROR_UPSTREAM, "its indexes are nested too deeply");
     }
-    if (get_manifest(prefetch, reference, &stored, error) < 0) {
+    if (prefetch_get_manifest(prefetch, reference, &stored, error) < 0) {
         return -1;
     }
     document = (struct document){stored.content.data, stored.content.length, stored.media_type};
@@ -253,10 +92,10 @@ static int fetch_manifest(struct prefetch *prefetch, const char *reference, unsi
     for (size_t i = 0; i < index.count; i++) {
         struct digest ignored;
 
-        if (is_wanted(prefetch, &index.children[i])) {
+        if (prefetch_wants(prefetch, &index.children[i])) {
             any = true;
-            if (fetch_manifest(prefetch, index.children[i].digest.text, depth + 1, &ignored,
-                               error) < 0) {
+            if (prefetch_fetch_manifest(prefetch, index.children[i].digest.text, depth + 1,
+                                        &ignored, error) < 0) {
                 return -1;
             }
         }
@@ -264,59 +103,53 @@ static int fetch_manifest(struct prefetch *prefetch, const char *reference, unsi
     if (index.count > 0 && !any && depth == 0) {
         return error_set(error, ERROR_MANIFEST_UNKNOWN, "it is not there for this platform");
     }
-    return fetch_blobs(prefetch, &manifest, error);
+    return downloads_fetch(&prefetch->downloads, &manifest, error);
 }
 
-static void tell_success(const struct prefetch *prefetch, const struct digest *digest)
+static void prefetch_tell_success(const struct prefetch *prefetch, const struct digest *digest)
 {
-    AUTO_BUFFER struct buffer line = BUFFER_INIT;
+    const struct downloads *downloads = &prefetch->downloads;
+    AUTO_LINE struct line line = line_begin(prefetch->json);
+    AUTO_BUFFER struct buffer bytes = BUFFER_INIT;
+    AUTO_BUFFER struct buffer fetched = BUFFER_INIT;
 
-    if (prefetch->json) {
-        json_open_object(&line, NULL);
-        json_text(&line, "image", prefetch->image);
-        json_text(&line, "result", "done");
-        json_text(&line, "digest", digest->text);
-        json_number(&line, "manifests", prefetch->manifests);
-        json_number(&line, "blobs", prefetch->blobs);
-        json_number(&line, "bytes", prefetch->bytes);
-        json_number(&line, "fetched", prefetch->fetched);
-        json_close_object(&line);
-    } else {
-        buffer_format(&line, "%s: %s, %" PRIu64 " manifests, %" PRIu64 " blobs, ", prefetch->image,
-                      digest->text, prefetch->manifests, prefetch->blobs);
-        text_add_bytes(prefetch->bytes, &line);
-        buffer_add_text(&line, ", fetched ");
-        text_add_bytes(prefetch->fetched, &line);
-    }
-    (void)printf("%s\n", line.data);
-    (void)fflush(stdout);
+    line_text(&line, "image", prefetch->image);
+    line_text(&line, "result", "done");
+    line_text(&line, "digest", digest->text);
+    line_number(&line, "manifests", prefetch->manifests);
+    line_number(&line, "blobs", downloads->blobs);
+    line_number(&line, "bytes", downloads->bytes);
+    line_number(&line, "fetched", downloads->fetched);
+    text_add_bytes(downloads->bytes, &bytes);
+    text_add_bytes(downloads->fetched, &fetched);
+    line_say(&line, "%s: %s, %" PRIu64 " manifests, %" PRIu64 " blobs, %s, fetched %s",
+             prefetch->image, digest->text, prefetch->manifests, downloads->blobs, bytes.data,
+             fetched.data);
+    line_end(&line);
 }
 
-/* With the upstream's own words, if it said any. */
-static void tell_failure(const struct prefetch *prefetch, const struct error *error)
+/* With the upstream's own words, if it said any. To people on standard error. */
+static void prefetch_tell_failure(const struct prefetch *prefetch, const struct error *error)
 {
     const struct buffer *detail = &prefetch->report.detail;
     struct document document = {detail->data, detail->length, NULL};
     AUTO_BUFFER struct buffer words = BUFFER_INIT;
-    AUTO_BUFFER struct buffer line = BUFFER_INIT;
+    AUTO_LINE struct line line = line_begin(prefetch->json);
 
+    line_text(&line, "image", prefetch->image);
+    line_text(&line, "result", "failed");
+    line_text(&line, "message", error->message);
+    if (detail->length > 0) {
+        line_raw(&line, "detail", detail->data);
+    }
     if (prefetch->json) {
-        json_open_object(&line, NULL);
-        json_text(&line, "image", prefetch->image);
-        json_text(&line, "result", "failed");
-        json_text(&line, "message", error->message);
-        if (detail->length > 0) {
-            json_raw(&line, "detail", detail->data);
-        }
-        json_close_object(&line);
-        (void)printf("%s\n", line.data);
-        (void)fflush(stdout);
+        line_end(&line);
         return;
     }
     if (document_text_member(&document, "message", &words) && strstr(error->message, words.data)) {
         buffer_clear(&words); /* said already */
     }
-    (void)fprintf(stderr, "berth prefetch: %s: %s%s%s\n", prefetch->image, error->message,
+    line_complain("berth prefetch: %s: %s%s%s", prefetch->image, error->message,
                   words.length > 0 ? ": " : "", words.data);
 }
 
@@ -335,8 +168,8 @@ static bool begins_with_alias(const struct proxy_options *options, const char *t
     return false;
 }
 
-static int parse_image(const struct prefetch *prefetch, const char *text, struct image *out,
-                       struct error *error)
+static int prefetch_parse(const struct prefetch *prefetch, const char *text, struct image *out,
+                          struct error *error)
 {
     static const char prefix[] = "proxy/";
 
@@ -347,7 +180,7 @@ static int parse_image(const struct prefetch *prefetch, const char *text, struct
                        error);
 }
 
-static int fetch_image(struct prefetch *prefetch, const char *text)
+static int prefetch_fetch(struct prefetch *prefetch, const char *text)
 {
     const struct proxy_options *options = &prefetch->configuration->registry.proxy;
     struct image image;
@@ -359,9 +192,11 @@ static int fetch_image(struct prefetch *prefetch, const char *text)
 
     prefetch->image = text;
     prefetch->progress.topic = text;
-    prefetch->manifests = prefetch->blobs = prefetch->bytes = prefetch->fetched = 0;
+    prefetch->manifests = 0;
+    prefetch->downloads = (struct downloads){
+        .proxied = &prefetch->proxied, .cache = &prefetch->cache, .progress = &prefetch->progress};
     prefetch->report = (struct report)REPORT_INIT;
-    result = parse_image(prefetch, text, &image, &error);
+    result = prefetch_parse(prefetch, text, &image, &error);
     if (result == 0) {
         result = upstream_find(&upstream, options, image.host, &error);
     }
@@ -371,72 +206,90 @@ static int fetch_image(struct prefetch *prefetch, const char *text)
     if (result == 0) {
         proxied_open(&prefetch->proxied, &upstream, name, &prefetch->cache, &prefetch->report);
         prefetch->proxied.may_wait = true;
-        result = fetch_manifest(prefetch, image.reference, 0, &digest, &error);
+        result = prefetch_fetch_manifest(prefetch, image.reference, 0, &digest, &error);
     }
     if (result == 0) {
-        tell_success(prefetch, &digest);
+        prefetch_tell_success(prefetch, &digest);
     } else {
-        tell_failure(prefetch, &error);
+        prefetch_tell_failure(prefetch, &error);
     }
     report_release(&prefetch->report);
     return result;
 }
 
-/* Reads the options and leaves *arguments at the images. False if they make no sense. */
-static bool parse_arguments(struct prefetch *prefetch, char ***arguments)
+static int prefetch_read_platforms(struct prefetch *prefetch, const struct arguments *arguments)
 {
-    for (; **arguments && ***arguments == '-'; (*arguments)++) {
-        const char *argument = **arguments;
+    const char *text;
 
-        if (strcmp(argument, "--json") == 0) {
-            prefetch->json = true;
-        } else if (strcmp(argument, "--platform") == 0 && (*arguments)[1] &&
-                   prefetch->platform_count < PLATFORM_LIMIT) {
-            (*arguments)++;
-            if (!platform_parse(&prefetch->platforms[prefetch->platform_count++], **arguments)) {
-                (void)usage("this is no platform:", **arguments);
-                return false;
-            }
-        } else {
-            (void)usage("unexpected argument", argument);
-            return false;
+    while ((text = arguments_value(arguments, OPTION_PLATFORM, prefetch->platform_count))) {
+        if (prefetch->platform_count == PLATFORM_LIMIT) {
+            return command_refuse(&command_prefetch, "there are too many platforms: '%s'", text);
+        }
+        if (!platform_parse(&prefetch->platforms[prefetch->platform_count++], text)) {
+            return command_refuse(&command_prefetch, "this is no platform: '%s'", text);
         }
     }
-    for (char **image = *arguments; *image; image++) {
+    return EXIT_FINE;
+}
+
+/* All of them before the first one is fetched: a mistake in the last one shows at once. */
+static int prefetch_check_images(const struct prefetch *prefetch, const char *const *images)
+{
+    for (; *images; images++) {
         struct image ignored;
         struct error error;
 
-        if (parse_image(prefetch, *image, &ignored, &error) < 0) {
-            (void)usage(error.message, *image);
-            return false;
+        if (prefetch_parse(prefetch, *images, &ignored, &error) < 0) {
+            return command_refuse(&command_prefetch, "%s '%s'", error.message, *images);
         }
     }
-    if (!**arguments) {
-        (void)usage("which image? There is none behind", "prefetch");
-        return false;
-    }
-    return true;
+    return EXIT_FINE;
 }
 
-int command_prefetch(const struct configuration *configuration, char **arguments)
+static int prefetch_run(const struct configuration *configuration,
+                        const struct arguments *arguments)
 {
-    struct prefetch prefetch = {.configuration = configuration, .cache = STORE_INIT};
+    struct prefetch prefetch = {
+        .configuration = configuration, .json = arguments->has[OPTION_JSON], .cache = STORE_INIT};
     struct error error;
-    int status = EXIT_FINE;
+    int status = prefetch_read_platforms(&prefetch, arguments);
 
-    if (!parse_arguments(&prefetch, &arguments)) {
-        return EXIT_FAILED;
+    if (status == EXIT_FINE) {
+        status = prefetch_check_images(&prefetch, arguments->operands);
+    }
+    if (status != EXIT_FINE) {
+        return status;
     }
     if (command_open_cache(&prefetch.cache, configuration, OPEN_TO_MAKE, &error) < 0) {
-        (void)fprintf(stderr, "berth prefetch: %s\n", error.message);
-        return EXIT_FAILED;
+        return command_fail(&command_prefetch, &error);
     }
     progress_init(&prefetch.progress, prefetch.json);
-    for (; *arguments; arguments++) {
-        if (fetch_image(&prefetch, *arguments) < 0) {
+    for (size_t i = 0; i < arguments->operand_count; i++) {
+        if (prefetch_fetch(&prefetch, arguments->operands[i]) < 0) {
             status = EXIT_FOUND;
         }
     }
     store_close(&prefetch.cache);
     return status;
 }
+
+static const struct option_row prefetch_options[] = {
+    {.id = OPTION_PLATFORM,
+     .name = "--platform",
+     .value = "OS/ARCH[/VARIANT]",
+     .is_repeatable = true,
+     .help = "of an image for several, these only"},
+    OPTION_ROW_JSON,
+    OPTIONS_END,
+};
+
+const struct command command_prefetch = {
+    .name = "prefetch",
+    .summary = "fill the cache with others' images",
+    .options = prefetch_options,
+    .operands = "IMAGE...",
+    .minimum_operands = 1,
+    .maximum_operands = SIZE_MAX,
+    .details = "IMAGE is [proxy/]HOST/NAME[:TAG][@DIGEST], or as for docker pull.",
+    .run = prefetch_run,
+};

@@ -7,8 +7,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "fcgi/command/line.h"
 #include "lib/base/clock.h"
-#include "lib/base/json.h"
 #include "lib/base/text.h"
 
 enum {
@@ -29,7 +29,7 @@ void progress_init(struct progress *progress, bool json)
     }
 }
 
-static size_t columns(void)
+static size_t progress_columns(void)
 {
     struct winsize size;
 
@@ -37,7 +37,7 @@ static size_t columns(void)
                                                                            : USUAL_COLUMNS;
 }
 
-static void add_rate(const struct progress *progress, uint64_t done, struct buffer *line)
+static void progress_add_rate(const struct progress *progress, uint64_t done, struct buffer *line)
 {
     int64_t elapsed = clock_milliseconds() - progress->began;
 
@@ -49,12 +49,12 @@ static void add_rate(const struct progress *progress, uint64_t done, struct buff
 }
 
 /* sha256:0123456789ab [=======>            ]  38%  10.3 MiB of 27.0 MiB  5.1 MiB/s */
-static void draw(const struct progress *progress, uint64_t done)
+static void progress_draw(const struct progress *progress, uint64_t done)
 {
     double part = progress->size > 0 ? (double)done / (double)progress->size : 1;
     int filled = (int)(part * BAR_WIDTH);
     AUTO_BUFFER struct buffer line = BUFFER_INIT;
-    size_t width = columns() - 1;
+    size_t width = progress_columns() - 1;
 
     buffer_format(&line, "%-*.*s [", NAME_WIDTH, NAME_WIDTH, progress->thing);
     for (int i = 0; i < BAR_WIDTH; i++) {
@@ -64,7 +64,7 @@ static void draw(const struct progress *progress, uint64_t done)
     text_add_bytes(done, &line);
     buffer_add_text(&line, " of ");
     text_add_bytes(progress->size, &line);
-    add_rate(progress, done, &line);
+    progress_add_rate(progress, done, &line);
     (void)printf("\r\033[K%.*s", (int)(line.length < width ? line.length : width), line.data);
     (void)fflush(stdout);
 }
@@ -83,21 +83,20 @@ void progress_step(struct progress *progress, uint64_t done)
 
     if (progress->form == PROGRESS_BARS && now - progress->drawn >= DRAW_INTERVAL) {
         progress->drawn = now;
-        draw(progress, done);
+        progress_draw(progress, done);
     }
 }
 
-static void print_json(const struct progress *progress, const char *result)
+static void progress_tell(const struct progress *progress, const char *size, const char *result)
 {
-    AUTO_BUFFER struct buffer line = BUFFER_INIT;
+    AUTO_LINE struct line line = line_begin(progress->form == PROGRESS_JSON);
 
-    json_open_object(&line, NULL);
-    json_text(&line, "image", progress->topic);
-    json_text(&line, "digest", progress->thing);
-    json_number(&line, "bytes", progress->size);
-    json_text(&line, "result", result);
-    json_close_object(&line);
-    (void)printf("%s\n", line.data);
+    line_text(&line, "image", progress->topic);
+    line_text(&line, "digest", progress->thing);
+    line_number(&line, "bytes", progress->size);
+    line_text(&line, "result", result);
+    line_say(&line, "%s: %s %s, %s", progress->topic, progress->thing, size, result);
+    line_end(&line);
 }
 
 void progress_end(struct progress *progress, const char *result)
@@ -108,7 +107,7 @@ void progress_end(struct progress *progress, const char *result)
     switch (progress->form) {
     case PROGRESS_BARS:
         if (progress->drawn > 0) {
-            draw(progress, progress->size);
+            progress_draw(progress, progress->size);
             (void)printf("\n");
         } else {
             (void)printf("%-*.*s %s, %s\n", NAME_WIDTH, NAME_WIDTH, progress->thing, size.data,
@@ -116,10 +115,8 @@ void progress_end(struct progress *progress, const char *result)
         }
         break;
     case PROGRESS_LINES:
-        (void)printf("%s: %s %s, %s\n", progress->topic, progress->thing, size.data, result);
-        break;
     case PROGRESS_JSON:
-        print_json(progress, result);
+        progress_tell(progress, size.data, result);
         break;
     }
     (void)fflush(stdout);

@@ -23,33 +23,6 @@ struct setup {
     const char *url; /* or NULL */
 };
 
-static int usage(const char *argument)
-{
-    (void)fprintf(stderr,
-                  "berth check --setup: unexpected argument '%s'\n"
-                  "usage: berth check --setup [--json] [URL]\n",
-                  argument);
-    return EXIT_FAILED;
-}
-
-static bool parse_arguments(struct setup *setup, char **arguments)
-{
-    for (; *arguments; arguments++) {
-        if (strcmp(*arguments, "--setup") == 0) {
-            continue;
-        }
-        if (strcmp(*arguments, "--json") == 0) {
-            setup->findings.json = true;
-        } else if (**arguments != '-' && !setup->url) {
-            setup->url = *arguments;
-        } else {
-            (void)usage(*arguments);
-            return false;
-        }
-    }
-    return true;
-}
-
 /* A file that the workers need and that holds what others should not know. */
 static void check_secret(struct setup *setup, const char *file, gid_t trusted)
 {
@@ -314,21 +287,21 @@ static int check_all(struct setup *setup)
     return status;
 }
 
-int command_setup(const struct configuration *configuration, char **arguments)
+int command_setup(const struct configuration *configuration, const struct arguments *arguments)
 {
-    struct setup setup = {.configuration = configuration};
+    struct setup setup = {
+        .configuration = configuration,
+        .findings = {.json = arguments->has[OPTION_JSON]},
+        .url = arguments->operand_count > 0 ? arguments->operands[0] : NULL,
+    };
     struct error error;
     int status;
 
-    if (!parse_arguments(&setup, arguments)) {
-        return EXIT_FAILED;
-    }
     if (setup.url && !setup_url_is_valid(setup.url)) {
-        return usage(setup.url);
+        return command_refuse(&command_check, "this is not the URL of a server: '%s'", setup.url);
     }
     if (command_become_owner(configuration, &error) < 0) {
-        (void)fprintf(stderr, "berth check --setup: %s\n", error.message);
-        return EXIT_FAILED;
+        return command_fail(&command_check, &error);
     }
     status = check_all(&setup);
     if (status == EXIT_FINE && setup.findings.problems > 0) {

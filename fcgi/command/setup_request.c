@@ -500,8 +500,7 @@ int setup_request(const struct configuration *configuration, struct store *hoste
     struct error error;
 
     if (write_token(&visit, hosted, &error) < 0) {
-        (void)fprintf(stderr, "berth check --setup: %s\n", error.message);
-        return EXIT_FAILED;
+        return command_fail(&command_check, &error);
     }
     make_address(&visit);
     memset(buffer_reserve(&visit.body, BODY_SIZE), 'b', BODY_SIZE);

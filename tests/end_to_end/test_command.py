@@ -1,4 +1,5 @@
 """The command line: how a command comes to a store, what it leaves behind, and its options."""
+import json
 import os
 import pathlib
 import shutil
@@ -102,3 +103,90 @@ def test_an_owner_without_a_name_is_an_owner(place):
     done = place.run("check", "--repair")
     assert done.returncode == 0, done
     assert {path.stat().st_uid for path in place.storage.rglob("*")} == {54321}
+
+
+# The command line
+
+def listing():
+    return json.loads(berth("", "help", "--json").stdout)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["help"], ["check", "--help"], ["prefetch", "-h"], ["version", "--help"],
+                                       ["check", "--repair", "--help"]], ids=" ".join)
+def test_help_is_what_was_asked_for(arguments):
+    """On standard output, without a configuration."""
+    done = berth("/nonexistent.ini", *arguments)
+    assert done.returncode == 0 and done.stderr == "" and done.stdout.startswith("usage: berth"), done
+
+
+def test_the_help_of_a_command_has_all_of_its_options():
+    common = listing()["options"]
+    assert {option["name"] for option in common} == {"-c", "--help"}
+    for command in listing()["commands"]:
+        text = berth("", *command["name"].split(), "--help").stdout
+        assert text.startswith(f"usage: {command['usage']}\n") and command["summary"] in text
+        for option in [*command["options"], *common]:
+            assert option["name"] in text and option["help"] in text, text
+        for option in command["options"]:
+            assert option["name"] in command["usage"]
+        assert command["usage"] in berth("", "help").stdout
+
+
+def test_machines_can_list_commands_and_keys():
+    """For the manual pages and the completion."""
+    listed = listing()
+    names = [command["name"] for command in listed["commands"]]
+    assert names == sorted(names) and {"check", "configuration", "help", "prefetch", "version"} <= set(names)
+    sections = {section["section"]: section for section in listed["configuration"]}
+    assert [key["name"] for key in sections[""]["keys"] if key["required"]] == ["registry_storage", "temporary_registry_storage",
+                                                                                "proxy_storage"]
+    assert {"name": "log_level", "default": "info", "required": False} in sections[""]["keys"]
+    assert sections["upstream"]["named"] and not sections["proxy"]["named"]
+
+
+@pytest.mark.parametrize("arguments", [["-c", "FILE", "configuration"], ["configuration", "-c", "FILE"], ["configuration", "-cFILE"]],
+                         ids=" ".join)
+def test_the_configuration_may_be_named_before_and_behind_the_command(place, arguments):
+    done = berth("/nonexistent.ini", *[word.replace("FILE", str(place.file)) for word in arguments])
+    assert done.returncode == 0 and f"registry_storage = {place.stores[0]}\n" in done.stdout, done
+
+
+@pytest.mark.parametrize("arguments, said", [
+    (["nonsense"], "there is no command 'nonsense'"), (["chec"], "there is no command 'chec'"),
+    (["-x"], "unexpected argument '-x'"), (["--json", "check"], "unexpected argument '--json'"), (["-c"], "-c needs a value"),
+    (["-c", "a", "check", "-c", "b"], "-c is there twice"),
+    (["check", "--rep"], "unexpected argument '--rep'"), (["check", "--json=yes"], "--json takes no value"),
+    (["check", "http://localhost"], "unexpected argument 'http://localhost'"),
+    (["check", "--setup", "--repair"], "unexpected argument '--repair'"),
+    (["check", "--setup", "http://a", "http://b"], "unexpected argument 'http://b'"),
+    (["configuration", "extra"], "unexpected argument 'extra'"), (["version", "extra"], "unexpected argument 'extra'"),
+    (["prefetch"], "is missing: IMAGE..."), (["prefetch", "--platform"], "--platform needs a value"),
+    (["prefetch", "--platform", "linux", "a"], "this is no platform: 'linux'"),
+], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+def test_a_wrong_command_line_is_told_with_its_usage(place, arguments, said):
+    before = place.everything()
+    done = place.run(*arguments)
+    assert done.returncode == 2 and done.stdout == "", done
+    assert said in done.stderr and "usage: berth " in done.stderr, done
+    assert place.everything() == before
+
+
+@pytest.mark.parametrize("option", [[], ["--json"]], ids=["text", "json"])
+def test_found_problems_are_lines_of_text_or_objects(start, option):
+    server = start()
+    repository = server.client.repository("me/app")
+    repository.push_image("latest")
+    digest = repository.push_blob(b"content")
+    path = next((server.store / "blobs").rglob(f"{digest[7:]}/data"))
+    path.unlink()
+    done = server.check(*option)
+    assert done.returncode == 1 and done.stderr == "", done
+    found, summary = done.stdout.splitlines()
+    link = f"docker/registry/v2/repositories/me/app/_layers/sha256/{digest[7:]}/link"
+    if option:
+        assert json.loads(found) == {"path": link, "problem": "a link to a blob that is not there"}
+        assert {"blobs": 3, "manifests": 1, "tags": 1, "problems": 1}.items() <= json.loads(summary).items()
+    else:
+        assert found == f"{link}: a link to a blob that is not there"
+        assert "3 blobs of " in summary and summary.endswith(" bytes, 1 manifests, 1 tags: 1 problems")
+    assert server.check("--repair").returncode == 1 and server.check().returncode == 0

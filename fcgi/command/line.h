@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef FCGI_COMMAND_LINE_H
+#define FCGI_COMMAND_LINE_H
+
+/*
+ * What commands say: a line of text for people, or an object for machines (--json), from the same
+ * calls. Each form takes what is for it and ignores the rest, so that nobody asks which one it is:
+ *
+ *   AUTO_LINE struct line line = line_begin(json);
+ *
+ *   line_text(&line, "path", path);     (a member of the object)
+ *   line_say(&line, "%s: bad", path);   (a piece of the text)
+ *   line_end(&line);                    (writes it, at once)
+ *
+ * What comes from elsewhere (names, an upstream's words) cannot drive the terminal: controls come
+ * out as '?', in standard error too.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/base/buffer.h"
+
+struct line {
+    bool json;
+    struct buffer text;
+};
+
+#define AUTO_LINE AUTO(line_release)
+struct line line_begin(bool json);
+void line_release(struct line *line);
+
+void line_text(struct line *line, const char *key, const char *value);
+void line_number(struct line *line, const char *key, uint64_t value);
+/* A value that is JSON already. */
+void line_raw(struct line *line, const char *key, const char *value);
+void line_say(struct line *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* To standard output. */
+void line_end(struct line *line);
+
+/* A line of text on standard error, whatever the form: why there is nothing to say. */
+void line_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Replaces the controls in UTF-8; a byte that is none counts as one. */
+void line_clean(char *text);
+
+#endif
