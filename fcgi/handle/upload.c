@@ -130,6 +130,9 @@ static int take_body(struct exchange *exchange, struct upload *upload, struct er
     uint64_t length;
     int result;
 
+    if (upload->is_closed) { /* all has come before; what comes again is not kept */
+        return request->body_file ? 0 : take_stream(request, upload, UINT64_MAX, error);
+    }
     if (check_chunk(exchange, upload, &length, error) < 0) {
         session_headers(exchange, upload->id, upload->size);
         return -1;
@@ -249,8 +252,14 @@ int handle_upload_patch(struct exchange *exchange, struct error *error)
     uint64_t size;
 
     if (source_check_space(&exchange->source, 0, error) < 0 ||
-        upload_open(&upload, &exchange->source.repository, exchange->route.reference, error) < 0 ||
-        take_body(exchange, &upload, error) < 0) {
+        upload_open(&upload, &exchange->source.repository, exchange->route.reference, error) < 0) {
+        return -1;
+    }
+    if (upload.is_closed) {
+        session_headers(exchange, upload.id, upload.size);
+        return error_set(error, ERROR_UPLOAD_RANGE, "all chunks of this upload have arrived");
+    }
+    if (take_body(exchange, &upload, error) < 0) {
         return -1;
     }
     size = upload.size;
@@ -281,11 +290,7 @@ int handle_upload_put(struct exchange *exchange, struct error *error)
         return -1;
     }
     if (upload_finish(&upload, &digest, error) < 0) {
-        struct error ignored;
-
-        if (error->code == ERROR_NO_SPACE) {
-            (void)upload_cancel(&upload, &ignored);
-        } else if (error->code == ERROR_DIGEST_INVALID) {
+        if (error->code == ERROR_DIGEST_INVALID) {
             session_headers(exchange, exchange->route.reference, upload.size);
         }
         return -1;

@@ -102,11 +102,13 @@ static int state_read(struct upload *upload, struct error *error)
         !digest_algorithm_parse(lines[2], &algorithm)) {
         return 0;
     }
-    if (!*boot_id() || strcmp(lines[3], boot_id()) != 0 ||
-        !text_number(lines[4], strlen(lines[4]), &upload->hashed) ||
-        !hash_load(&upload->hash, algorithm, upload->hashed, lines[5])) {
+    upload->saved = 0;
+    if (!text_number(lines[4], strlen(lines[4]), &upload->saved) || !*boot_id() ||
+        strcmp(lines[3], boot_id()) != 0 ||
+        !hash_load(&upload->hash, algorithm, upload->saved, lines[5])) {
         hash_begin(&upload->hash, algorithm);
-        upload->hashed = 0;
+    } else {
+        upload->hashed = upload->saved;
     }
     return 1;
 }
@@ -193,6 +195,13 @@ int upload_open(struct upload *upload, const struct repository *repository, cons
     if (open_data(&opened, 0, error) < 0) {
         return -1;
     }
+    if (opened.data < 0 && opened.saved > 0) {
+        if (opened.hashed == 0) {
+            return unknown(error); /* the bytes have gone, and nothing says what they were */
+        }
+        opened.is_closed = true;
+        opened.size = opened.hashed;
+    }
     *upload = opened;
     opened = (struct upload)UPLOAD_INIT;
     return 0;
@@ -218,10 +227,12 @@ int upload_status(const struct repository *repository, const char *id, uint64_t 
     data = layout_upload_data(id);
     if (fstatat(repository->store->temporary, data.text, &status, AT_SYMLINK_NOFOLLOW) == 0) {
         *out_size = (uint64_t)status.st_size;
-    } else if (file_is_gone(errno)) {
-        *out_size = 0;
-    } else {
+    } else if (!file_is_gone(errno)) {
         return error_errno(error, "stat '%s'", data.text);
+    } else if (seen.saved > 0 && seen.hashed == 0) {
+        return unknown(error);
+    } else {
+        *out_size = seen.hashed; /* a closed one, or one without bytes */
     }
     return 0;
 }
@@ -236,6 +247,9 @@ static void hash_follow(struct upload *upload, const void *bytes, size_t length)
 
 int upload_write(struct upload *upload, const void *bytes, size_t length, struct error *error)
 {
+    if (upload->is_closed) {
+        return 0;
+    }
     if (upload->data < 0 && open_data(upload, O_CREAT, error) < 0) {
         return -1;
     }
@@ -291,6 +305,9 @@ int upload_adopt(struct upload *upload, const char *path, struct error *error)
 {
     struct path data = layout_upload_data(upload->id);
 
+    if (upload->is_closed) {
+        return 0;
+    }
     if (upload->size > 0 || upload->data >= 0 ||
         linkat(AT_FDCWD, path, upload->repository->store->temporary, data.text, 0) < 0) {
         return copy_file(upload, path, error);
@@ -359,12 +376,51 @@ static mode_t current_umask(void)
     return mask;
 }
 
+/*
+ * The bytes have become the blob, and then something failed: what the next request has to go on
+ * from is the hash alone. Without it the session would be an empty one.
+ */
+static void upload_close(struct upload *upload)
+{
+    struct upload seen = {.repository = upload->repository};
+    struct error ignored;
+
+    memcpy(seen.id, upload->id, sizeof(seen.id));
+    if (state_write(upload, &ignored) < 0 &&
+        (state_read(&seen, &ignored) <= 0 || seen.hashed != upload->hashed ||
+         seen.hash.algorithm != upload->hash.algorithm)) {
+        (void)upload_cancel(upload, &ignored);
+    }
+}
+
+/* The client proves by the hash that it has sent the bytes; it may not have the blob without. */
+static int upload_finish_closed(struct upload *upload, const struct digest *digest,
+                                struct error *error)
+{
+    struct blob blob = {.digest = *digest, .target = *digest};
+    struct hash hash = upload->hash;
+    struct digest proven;
+    struct error ignored;
+    int found;
+
+    hash_finish(&hash, &proven);
+    found = digest_equal(&proven, digest) ? blob_mount(upload->repository, &blob, error) : 0;
+    if (found < 0) {
+        return -1;
+    }
+    (void)upload_cancel(upload, &ignored);
+    return found ? 0 : unknown(error);
+}
+
 int upload_finish(struct upload *upload, const struct digest *digest, struct error *error)
 {
     struct path data = layout_upload_data(upload->id);
     struct file_place place = {upload->repository->store->temporary, data.text};
     struct error ignored;
 
+    if (upload->is_closed) {
+        return upload_finish_closed(upload, digest, error);
+    }
     if (upload->data < 0 && open_data(upload, O_CREAT, error) < 0) {
         return -1;
     }
@@ -379,6 +435,11 @@ int upload_finish(struct upload *upload, const struct digest *digest, struct err
         return error_errno(error, "fchmod '%s'", data.text);
     }
     if (blob_publish(upload->repository, digest, place, upload->data, error) < 0) {
+        if (!file_is_same(upload->data, place)) {
+            upload_close(upload);
+        } else if (error->code == ERROR_NO_SPACE) {
+            (void)upload_cancel(upload, &ignored);
+        }
         return -1;
     }
     /* The blob is there: what the rest of the session leaves behind is not the client's problem. */

@@ -29,6 +29,8 @@ struct upload {
     uint64_t size; /* bytes collected */
     struct hash hash;
     uint64_t hashed; /* bytes that `hash` has seen, from the start */
+    uint64_t saved;  /* bytes that the state speaks of, trusted or not */
+    bool is_closed;  /* see upload_finish() */
 };
 
 #define UPLOAD_INIT                                                                                \
@@ -49,7 +51,7 @@ int upload_open(struct upload *upload, const struct repository *repository, cons
 int upload_status(const struct repository *repository, const char *id, uint64_t *out_size,
                   struct error *error);
 
-/* Appends. After ERROR_NO_SPACE the session is of no use: cancel it. */
+/* Appends; a closed session does not. After ERROR_NO_SPACE the session is of no use: cancel it. */
 int upload_write(struct upload *upload, const void *bytes, size_t length, struct error *error);
 
 /*
@@ -67,7 +69,15 @@ int upload_suspend(struct upload *upload, struct error *error);
 
 /*
  * Makes it the repository's blob, durably, and ends the session. ERROR_DIGEST_INVALID if the bytes
- * have another digest: then the session is still there, closed.
+ * have another digest: then the session is still there, suspended. ERROR_NO_SPACE before the bytes
+ * were safe ends the session.
+ *
+ * Any other failure leaves a session that can be finished by another request. When the bytes had
+ * become the blob already, and only the link or a sync failed, it is a closed one: `is_closed`,
+ * with the size that it had, but without bytes; what is written to it is dropped, since all has
+ * arrived. Finishing it with the digest that its saved hash proves gives the repository the blob.
+ * With another one, or when the blob has gone, there is no way on: ERROR_UPLOAD_UNKNOWN, and the
+ * session is removed.
  */
 int upload_finish(struct upload *upload, const struct digest *digest, struct error *error);
 

@@ -189,3 +189,46 @@ def test_a_session_goes_on_behind_the_other_web_server(start, new_directory):
     answer = second.client.patch(location, data[200000:], {"Content-Range": "200000-499999"})
     assert answer.status == 202, answer
     assert second.client.repository("me/app").finish(answer["Location"], content.digest(data)).status == 201
+
+
+@pytest.mark.parametrize("web", ["nginx", "lighttpd"])
+@pytest.mark.parametrize("how", ["patched", "at once"])
+def test_a_closing_request_that_failed_behind_the_rename_can_be_repeated(start, web, how):
+    """The bytes are the blob already when the link cannot be written: the session proves by its hash whose they are."""
+    server = start(web, expected_faults=True)
+    repository = server.client.repository("me/app")
+    data, other = content.noise(300000), b"another client's"
+    digest = content.digest(data)
+    server.client.repository("some/body").push_blob(other)
+    obstacle = server.store / "repositories/me/app/_layers"
+    obstacle.parent.mkdir(parents=True)
+    obstacle.write_bytes(b"")
+    location, body = repository.open_upload(), data
+    if how == "patched":
+        location, body = server.client.patch(location, data)["Location"], b""
+    assert repository.finish(location, digest, body).status == 500
+    assert repository.finish(location, digest, body).status == 500
+    status = server.client.get(location)
+    assert (status.status, status["Range"]) == (204, f"0-{len(data) - 1}"), status
+    refused = server.client.patch(location, b"more")
+    assert (refused.status, refused["Range"]) == (416, f"0-{len(data) - 1}"), refused
+    obstacle.unlink()
+    finished = repository.finish(location, digest, body)
+    assert finished.status == 201, finished
+    assert server.client.get(repository.blob(digest)).body == data
+    assert server.client.get(location).codes() == ["BLOB_UPLOAD_UNKNOWN"]
+
+
+def test_a_session_that_lost_its_bytes_gives_nobody_else_s_blob(start):
+    server = start(expected_faults=True)
+    repository = server.client.repository("me/app")
+    secret = server.client.repository("some/body").push_blob(b"secret")
+    obstacle = server.store / "repositories/me/app/_layers"
+    obstacle.parent.mkdir(parents=True)
+    obstacle.write_bytes(b"")
+    location = server.client.patch(repository.open_upload(), b"mine")["Location"]
+    assert repository.finish(location, content.digest(b"mine")).status == 500
+    obstacle.unlink()
+    refused = repository.finish(location, secret)
+    assert (refused.status, refused.codes()) == (404, ["BLOB_UPLOAD_UNKNOWN"]), refused
+    assert server.client.exists(repository.blob(secret)).status == 404

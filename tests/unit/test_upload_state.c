@@ -355,6 +355,183 @@ static void finishing_fails_as_a_whole(void **state)
     }
 }
 
+/* Finishes by an id, as the next request does. */
+static int finish_again(struct fixture *fixture, const char *id, const struct digest *digest,
+                        struct error *error)
+{
+    AUTO_UPLOAD struct upload upload = UPLOAD_INIT;
+
+    return upload_open(&upload, &fixture->repository, id, error) < 0
+               ? -1
+               : upload_finish(&upload, digest, error);
+}
+
+/* Sends a session of six bytes, whose finishing fails at the n-th call of a name. Whether it did.
+ */
+static bool fail_to_finish(struct fixture *fixture, const char *call, size_t n, char id[ID_SIZE])
+{
+    AUTO_UPLOAD struct upload upload = UPLOAD_INIT;
+    struct digest digest = sha256("abcdef");
+    struct error error = ERROR_INIT;
+    bool reached;
+    int result;
+
+    fixture->store.synced = (struct sync_memory){.marks = {{.born = 0}}};
+    assert_returns(0, upload_start(&upload, &fixture->repository, DIGEST_SHA256, &error));
+    memcpy(id, upload.id, ID_SIZE);
+    assert_returns(0, upload_write(&upload, "abcdef", 6, &error));
+    trace_begin_with_fault(n, EIO);
+    trace_fault_only(call);
+    result = upload_finish(&upload, &digest, &error);
+    reached = trace_end();
+    assert_true(result == 0 || error.code == ERROR_INTERNAL);
+    return reached && result < 0;
+}
+
+static void a_finish_that_failed_succeeds_when_it_is_repeated(void **state)
+{
+    static const char *const calls[] = {"fsync", "renameat", "pwrite", "mkdirat"};
+    struct fixture *fixture = *state;
+    struct digest digest = sha256("abcdef");
+    size_t closed = 0;
+
+    for (size_t i = 0; i < COUNT(calls); i++) {
+        char id[ID_SIZE];
+
+        for (size_t n = 0; fail_to_finish(fixture, calls[i], n, id); n++) {
+            struct error error = ERROR_INIT;
+            struct blob blob;
+            uint64_t size;
+
+            closed += !is_there(fixture->store.temporary, layout_upload_data(id).text);
+            assert_returns(0, upload_status(&fixture->repository, id, &size, &error));
+            assert_int_equal(size, 6);
+            assert_returns(0, finish_again(fixture, id, &digest, &error));
+            assert_returns(1, blob_find(&fixture->repository, &digest, &blob, &error));
+            assert_file(fixture->store.root, layout_blob(&digest).text, "abcdef");
+            assert_fails(ERROR_UPLOAD_UNKNOWN,
+                         upload_status(&fixture->repository, id, &size, &error));
+            assert_false(is_there(fixture->store.temporary, layout_upload(id).text));
+            assert_returns(1, blob_unlink(&fixture->repository, &digest, &error));
+        }
+    }
+    assert_true(closed >= 5); /* the bytes were the blob already */
+}
+
+/* Ends a process that finishes a suspended session before its n-th call. Whether it got there. */
+static bool die_while_finishing(struct fixture *fixture, const char *id, size_t n)
+{
+    pid_t child = fork_child();
+
+    if (child == 0) {
+        AUTO_UPLOAD struct upload upload = UPLOAD_INIT;
+        struct digest digest = sha256("abcdef");
+        struct error error = ERROR_INIT;
+
+        trace_begin_with_fault(n, 0);
+        if (upload_open(&upload, &fixture->repository, id, &error) < 0 ||
+            upload_finish(&upload, &digest, &error) < 0) {
+            _exit(2);
+        }
+        _exit(1);
+    }
+    return wait_for_child(child) == 0;
+}
+
+static void after_a_crash_the_client_goes_on_or_is_told_that_all_is_lost(void **state)
+{
+    struct fixture *fixture = *state;
+    struct digest digest = sha256("abcdef");
+    bool died = true;
+    size_t n;
+
+    for (n = 0; died; n++) {
+        struct error error = ERROR_INIT;
+        struct blob blob;
+        char id[ID_SIZE];
+        int result;
+
+        make_session(fixture, id);
+        died = die_while_finishing(fixture, id, n);
+        result = finish_again(fixture, id, &digest, &error);
+        assert_true(result == 0 || error.code == ERROR_UPLOAD_UNKNOWN);
+        /* Unknown is a session only that was finished, but for what it left behind. */
+        assert_returns(1, blob_find(&fixture->repository, &digest, &blob, &error));
+        assert_returns(1, blob_unlink(&fixture->repository, &digest, &error));
+    }
+    assert_true(n > 10);
+    fixture->damaged = true; /* pieces of the dead */
+}
+
+/* A session whose bytes have become the blob before its link could be written. */
+static void make_closed_session(struct fixture *fixture, char id[ID_SIZE])
+{
+    assert_true(fail_to_finish(fixture, "fsync", 1, id));
+    assert_false(is_there(fixture->store.temporary, layout_upload_data(id).text));
+}
+
+static void a_closed_session_takes_nothing_more(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_UPLOAD struct upload upload = UPLOAD_INIT;
+    struct digest digest = sha256("abcdef");
+    struct error error = ERROR_INIT;
+    char id[ID_SIZE];
+
+    make_closed_session(fixture, id);
+    assert_returns(0, upload_open(&upload, &fixture->repository, id, &error));
+    assert_true(upload.is_closed);
+    assert_int_equal(upload.size, 6);
+    put_file(fixture->store.temporary, LAYOUT_BODIES "/body", "ghi");
+    assert_returns(0, upload_write(&upload, "ghi", 3, &error));
+    assert_returns(0, upload_adopt(&upload, "/dev/null", &error));
+    assert_returns(0, upload_rewind(&upload, 6, &error));
+    assert_int_equal(upload.size, 6);
+    assert_returns(0, upload_suspend(&upload, &error));
+    assert_returns(0, finish_again(fixture, id, &digest, &error));
+    assert_file(fixture->store.root, layout_blob(&digest).text, "abcdef");
+}
+
+/* The blob may be somebody else's by now: who cannot prove that it was theirs gets nothing. */
+static void a_closed_session_is_worth_what_its_hash_proves(void **state)
+{
+    struct fixture *fixture = *state;
+    struct repository other = repository_named(fixture, "other");
+    struct digest secret = push_blob(&other, "secret");
+    struct digest digest = sha256("abcdef");
+    struct digest large;
+    const struct digest *const wrong[] = {&secret, &large};
+    struct blob blob;
+
+    digest_of(DIGEST_SHA512, "abcdef", 6, &large);
+    for (size_t i = 0; i < COUNT(wrong); i++) {
+        struct error error = ERROR_INIT;
+        char id[ID_SIZE];
+
+        make_closed_session(fixture, id);
+        assert_fails(ERROR_UPLOAD_UNKNOWN, finish_again(fixture, id, wrong[i], &error));
+        assert_returns(0, blob_find(&fixture->repository, wrong[i], &blob, &error));
+        assert_fails(ERROR_UPLOAD_UNKNOWN, finish_again(fixture, id, &digest, &error));
+    }
+}
+
+static void a_closed_session_whose_blob_or_hash_has_gone_is_none(void **state)
+{
+    struct fixture *fixture = *state;
+    struct digest digest = sha256("abcdef");
+    struct error error = ERROR_INIT;
+    char id[ID_SIZE];
+    uint64_t size;
+
+    make_closed_session(fixture, id);
+    assert_int_equal(unlinkat(fixture->store.root, layout_blob(&digest).text, 0), 0);
+    assert_fails(ERROR_UPLOAD_UNKNOWN, finish_again(fixture, id, &digest, &error));
+    make_closed_session(fixture, id);
+    change_state(fixture, id, 3, "00000000-0000-0000-0000-000000000000"); /* another boot */
+    assert_fails(ERROR_UPLOAD_UNKNOWN, upload_status(&fixture->repository, id, &size, &error));
+    assert_fails(ERROR_UPLOAD_UNKNOWN, finish_again(fixture, id, &digest, &error));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -368,6 +545,11 @@ int main(void)
         IN_STORE(a_body_that_is_not_there_is_an_error),
         IN_STORE(a_full_disk_ends_the_session),
         IN_STORE(a_partial_write_never_counts_as_all),
+        IN_STORE(a_finish_that_failed_succeeds_when_it_is_repeated),
+        IN_STORE(after_a_crash_the_client_goes_on_or_is_told_that_all_is_lost),
+        IN_STORE(a_closed_session_takes_nothing_more),
+        IN_STORE(a_closed_session_is_worth_what_its_hash_proves),
+        IN_STORE(a_closed_session_whose_blob_or_hash_has_gone_is_none),
         IN_STORE(finishing_fails_as_a_whole),
     };
 
