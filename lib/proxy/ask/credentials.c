@@ -22,6 +22,7 @@ enum {
     TOKEN_LIMIT = 256 * 1024, /* bytes of a token service's answer */
     TOKEN_SECONDS = 60,       /* what a token is good for if nothing is said */
     TOKEN_MARGIN = 10,        /* seconds before its end at which it is renewed */
+    TOKEN_LONGEST = 86400,    /* seconds that are believed */
 };
 
 bool credentials_same_domain(const char *left, const char *right)
@@ -158,6 +159,17 @@ static bool may_see_password(const struct upstream *upstream, const char *realm)
             strcmp(upstream->section->token_host, service.host) == 0);
 }
 
+/* A token becomes a header, and a line of a memo. */
+static bool token_is_plain(const struct buffer *token)
+{
+    for (size_t i = 0; i < token->length; i++) {
+        if (token->data[i] <= ' ' || token->data[i] > '~') {
+            return false;
+        }
+    }
+    return token->length > 0;
+}
+
 /* Reads a token service's answer. */
 static int read_token(const struct buffer *body, struct buffer *out, uint64_t *out_seconds,
                       struct error *error)
@@ -169,19 +181,27 @@ static int read_token(const struct buffer *body, struct buffer *out, uint64_t *o
         !document_text_member(&document, "access_token", &token)) {
         return error_set(error, ERROR_UPSTREAM, "the upstream's token service sent no token");
     }
-    if (strpbrk(token.data, "\r\n")) {
+    if (!token_is_plain(&token)) {
         return error_set(error, ERROR_UPSTREAM, "the upstream's token service sent a bad token");
     }
     *out_seconds = TOKEN_SECONDS;
     (void)document_number_member(&document, "expires_in", out_seconds);
+    *out_seconds = *out_seconds < TOKEN_LONGEST ? *out_seconds : TOKEN_LONGEST;
     buffer_format(out, "Bearer %s", token.data);
     return 0;
 }
 
-static int ask_token_service(const struct upstream *upstream, const char *repository,
-                             const struct challenge *challenge, struct buffer *out,
-                             struct error *error)
+/* What an upstream wants before it answers a question. */
+struct login {
+    const struct upstream *upstream;
+    const char *repository;
+    const struct challenge *challenge;
+    int64_t deadline; /* the question's: logging in is a part of it */
+};
+
+static int ask_token_service(const struct login *login, struct buffer *out, struct error *error)
 {
+    const struct upstream *upstream = login->upstream;
     AUTO_HTTP_TRANSFER struct http_transfer transfer = HTTP_TRANSFER_INIT;
     AUTO_BUFFER struct buffer url = BUFFER_INIT;
     AUTO_BUFFER struct buffer body = BUFFER_INIT;
@@ -189,15 +209,16 @@ static int ask_token_service(const struct upstream *upstream, const char *reposi
     uint64_t seconds = 0;
     int result = 0;
 
-    if (!token_url(upstream, repository, challenge, &url)) {
+    if (!token_url(upstream, login->repository, login->challenge, &url)) {
         return error_set(error, ERROR_DENIED, "the upstream's token service may not be asked");
     }
     upstream_prepare(upstream, &request);
+    request.deadline = login->deadline;
     request.url = url.data;
-    if (may_see_password(upstream, challenge->realm.data)) {
+    if (may_see_password(upstream, login->challenge->realm.data)) {
         AUTO_BUFFER struct buffer basic = BUFFER_INIT;
 
-        result = basic_header(upstream, repository, &basic, error);
+        result = basic_header(upstream, login->repository, &basic, error);
         if (result > 0) {
             buffer_format(&request.headers, "Authorization: %s\n", basic.data);
         }
@@ -210,15 +231,18 @@ static int ask_token_service(const struct upstream *upstream, const char *reposi
                            transfer.status);
         error->code = transfer.status == 429 ? ERROR_TOO_MANY_REQUESTS : ERROR_UPSTREAM;
     }
-    if (result == 0 && http_read_all(&transfer, TOKEN_LIMIT, &body, error) <= 0) {
-        result = error_set(error, ERROR_UPSTREAM, "the upstream's token service breaks off");
+    if (result == 0) {
+        result = http_read_all(&transfer, TOKEN_LIMIT, &body, error);
+    }
+    if (result == 0) {
+        result = error_set(error, ERROR_UPSTREAM, "the upstream's token service sends too much");
     }
     buffer_release(&request.headers);
     if (result < 0 || read_token(&body, out, &seconds, error) < 0) {
         return -1;
     }
     if (seconds > TOKEN_MARGIN) {
-        remember(upstream, repository, out->data, seconds - TOKEN_MARGIN);
+        remember(upstream, login->repository, out->data, seconds - TOKEN_MARGIN);
     }
     return 1;
 }
@@ -230,6 +254,10 @@ int credentials_obtain(const struct upstream *upstream, const char *repository,
     enum { BASIC_SECONDS = 300 };
     AUTO_CHALLENGE struct challenge challenge = CHALLENGE_INIT;
     AUTO_BUFFER struct buffer field = BUFFER_INIT;
+    struct login login = {.upstream = upstream,
+                          .repository = repository,
+                          .challenge = &challenge,
+                          .deadline = transfer->request->deadline};
     int found;
 
     for (unsigned i = 0; http_header(transfer, "www-authenticate", i, &field); i++) {
@@ -240,7 +268,7 @@ int credentials_obtain(const struct upstream *upstream, const char *repository,
     case CHALLENGE_NONE:
         break;
     case CHALLENGE_BEARER:
-        return ask_token_service(upstream, repository, &challenge, out, error);
+        return ask_token_service(&login, out, error);
     case CHALLENGE_BASIC:
         found = basic_header(upstream, repository, out, error);
         if (found > 0) {

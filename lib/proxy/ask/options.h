@@ -29,6 +29,7 @@ struct proxy_options {
     uint64_t tag_ttl;         /* seconds */
     uint64_t connect_timeout; /* seconds until a connection stands */
     uint64_t stall_timeout;   /* seconds without a byte */
+    uint64_t minimum_rate;    /* bytes per second, on average over stall_timeout; 0: any */
     uint64_t maximum_waiting; /* requests that wait for upstreams at a time, on this host */
     char *http_proxy;         /* "" for none */
     char *ca_file;            /* "" for the system's */

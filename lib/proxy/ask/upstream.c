@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/text.h"
 #include "lib/http/address.h"
 
@@ -195,19 +196,30 @@ bool upstream_may_follow(const struct upstream *upstream, const struct url *url)
 }
 
 /* A limit of days is none that anybody waits for; it shall not overflow. */
-static uint64_t upstream_milliseconds(uint64_t seconds)
+static uint64_t upstream_seconds(uint64_t seconds)
 {
     enum { LONGEST = 7 * 86400 };
 
-    return (seconds < LONGEST ? seconds : LONGEST) * 1000;
+    return seconds < LONGEST ? seconds : LONGEST;
+}
+
+uint64_t upstream_least(const struct upstream *upstream)
+{
+    uint64_t least =
+        upstream->options->minimum_rate * upstream_seconds(upstream->options->stall_timeout);
+
+    return least > 0 ? least : 1;
 }
 
 void upstream_prepare(const struct upstream *upstream, struct http_request *request)
 {
     request->proxy = upstream->options->http_proxy;
     request->ca_file = upstream->options->ca_file;
-    request->connect_milliseconds = upstream_milliseconds(upstream->options->connect_timeout);
-    request->stall_milliseconds = upstream_milliseconds(upstream->options->stall_timeout);
+    request->connect_milliseconds = upstream_seconds(upstream->options->connect_timeout) * 1000;
+    request->stall_milliseconds = upstream_seconds(upstream->options->stall_timeout) * 1000;
+    request->minimum_rate = upstream->options->minimum_rate;
+    request->deadline = clock_milliseconds() +
+                        2 * (int64_t)(request->connect_milliseconds + request->stall_milliseconds);
     request->allow_private_address = upstream->allow_private_address;
     request->allow_http = upstream->allow_http;
 }

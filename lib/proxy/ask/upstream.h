@@ -48,7 +48,15 @@ const struct upstream_options *upstream_credentials(const struct upstream *upstr
 /* Whether a redirect or token service may be followed to this URL. */
 bool upstream_may_follow(const struct upstream *upstream, const struct url *url);
 
-/* Fills in what all requests to this upstream have in common. */
+/*
+ * Fills in what all requests to this upstream have in common, its limits of time among them. A
+ * question that begins now, with its log-ins and redirects, comes to an answer within twice
+ * connect_timeout and stall_timeout together, and so does what is read as a whole; what is read
+ * as it comes has the minimum rate.
+ */
 void upstream_prepare(const struct upstream *upstream, struct http_request *request);
+
+/* How many bytes of a body it has to send within stall_timeout, at least 1. */
+uint64_t upstream_least(const struct upstream *upstream);
 
 #endif

@@ -313,6 +313,8 @@ static void pause_before_try(int tries)
 /* Requests until all is there. */
 static int fetch_all(struct filler *filler, struct error *error)
 {
+    /* A try counts that brings this much: breaking off after each byte is dripping, too. */
+    uint64_t least = upstream_least(filler->fill->upstream);
     int idle = 0;
     bool again = false;
 
@@ -326,7 +328,7 @@ static int fetch_all(struct filler *filler, struct error *error)
         if (found == 0) {
             return error_set(error, ERROR_BLOB_UNKNOWN, "the upstream has no such blob");
         }
-        idle = filler->size > before ? 0 : idle + 1;
+        idle = filler->size >= before + least ? 0 : idle + 1;
         if (idle >= IDLE_TRIES || !is_worth_another_try(filler, error)) {
             return -1;
         }

@@ -40,6 +40,7 @@ class Reply:
         self.silent = False  # the connection is closed without a byte
         self.mute = False  # nothing is answered, and nothing closed
         self.endless = False  # chunks without an end
+        self.raw = None  # instead of everything: what this yields, bytes to be sent or seconds to pause
 
 
 class HttpServer:
@@ -153,6 +154,9 @@ class HttpServer:
         if reply.mute:
             self.wait(connection)
             return
+        if reply.raw is not None:
+            self.send_raw(connection, request, reply.raw)
+            return
         headers = {"Connection": "close", **reply.headers}
         if reply.endless:
             headers["Transfer-Encoding"] = "chunked"
@@ -184,6 +188,16 @@ class HttpServer:
             self.wait(connection)
             connection.sendall(body[request.sent:])
             request.sent = len(body)
+
+    def send_raw(self, connection, request, parts):
+        for part in parts:
+            if self.free.is_set():
+                return
+            if isinstance(part, bytes):
+                connection.sendall(part)
+                request.sent += len(part)
+            elif select.select([connection], [], [], part)[0]:
+                return  # the other side has left
 
     def send_endlessly(self, connection, request, reply):
         body = reply.body or b"x" * BLOCK

@@ -1,0 +1,203 @@
+"""What an upstream may cost that wants to do harm: never more than its time-outs, never memory, and no process stays.
+
+The time-outs of these sites are 2 s each, so that one question is over within 2 * (2 + 2) s. Nothing here is measured closer than
+"not several times that": what would go on for ever is what these tests are about.
+"""
+import itertools
+import threading
+import time
+
+import pytest
+
+from harness import content
+from harness.process import read, wait_until
+from harness.upstream import PATH, error
+from harness.upstream_fixtures import *  # noqa: F401,F403 pylint: disable=all
+from harness.upstream_http import Reply
+from harness.upstream_site import Download, Site
+
+LIMIT = 2 * (2 + 2)
+FAR = 4 * LIMIT  # seconds; this machine may be slow
+MARGIN = 32 * 1024  # kilobytes: a manifest of 16 MB is read before it is refused
+OK = b"HTTP/1.1 200 OK\r\n"
+JSON = OK + b"Content-Type: " + content.IMAGE.encode() + b"\r\n"
+BLOCK = b"x" * 65536
+
+
+def forever(*parts):
+    return itertools.cycle(parts)
+
+
+def after(begin, *parts):
+    return itertools.chain([begin], forever(*parts))
+
+
+# name: (what is sent, status that a client may get)
+HOSTILE = {
+    "101 and a flood": (lambda: after(b"HTTP/1.1 101 Switching Protocols\r\n\r\n", BLOCK), {502}),
+    "101 and a drip": (lambda: after(b"HTTP/1.1 101 Switching Protocols\r\n\r\n", b"x", 0.1), {502}),
+    "100 Continue for ever": (lambda: forever(b"HTTP/1.1 100 Continue\r\n\r\n"), {502}),
+    "100 Continue now and then": (lambda: forever(b"HTTP/1.1 100 Continue\r\n\r\n", 0.5), {502, 504}),
+    "a dripped status line": (lambda: after(b"HTTP/1.1 200 ", b"x", 0.1), {504}),
+    "dripped headers": (lambda: after(OK, b"X: y\r\n", 0.1), {504}),
+    "a flood of headers": (lambda: after(OK, b"X: " + BLOCK[:1000] + b"\r\n"), {502}),
+    "a header line without an end": (lambda: after(OK + b"X: ", BLOCK), {502}),
+    "a dripped document": (lambda: after(JSON + b"Content-Length: 100000\r\n\r\n", b" ", 0.1), {504}),
+    "a dripped document without a length": (lambda: after(JSON + b"\r\n", b" ", 0.1), {504}),
+    "a document at just the minimum rate": (lambda: after(JSON + b"\r\n", b" " * 500, 0.1), {504}),
+    "endless trailers": (lambda: after(JSON + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X: y\r\n"), {502}),
+    "dripped trailers": (lambda: after(JSON + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X: y\r\n", 0.1), {504}),
+    "a chunk extension without an end": (lambda: after(JSON + b"Transfer-Encoding: chunked\r\n\r\n5;x=", BLOCK), {504}),
+    "a flood of document": (lambda: after(JSON + b"\r\n", BLOCK), {502}),
+    "HTTP/0.9": (lambda: iter([b"<html>hello</html>"]), {502}),
+    "no words at all": (lambda: iter([b"HTTP/1.1 100 Continue\r\n\r\n"]), {502}),
+}
+
+
+def raw(parts):
+    def spoil(reply, _):
+        reply.raw = parts()
+    return spoil
+
+
+def peak(pid):
+    """Kilobytes that a process has had at most."""
+    found = [line.split()[1] for line in read(f"/proc/{pid}/status").splitlines() if line.startswith("VmHWM:")]
+    return int(found[0]) if found else 0
+
+
+class Watch(threading.Thread):
+    """The most memory that any process of a site has had that waits for an upstream."""
+
+    def __init__(self, site):
+        super().__init__(daemon=True)
+        self.site, self.kilobytes, self.over = site, 0, threading.Event()
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.join()
+
+    def run(self):
+        while not self.over.wait(0.1):
+            self.kilobytes = max([self.kilobytes, *(peak(pid) for pid in self.site.children())])
+
+
+@pytest.fixture(scope="module")
+def ordinary(nginx_site):
+    """Kilobytes that waiting for an upstream takes that says nothing."""
+    silent = nginx_site.take()
+    silent.when(lambda reply, _: setattr(reply, "mute", True))
+    with Watch(nginx_site) as watch:
+        assert nginx_site.client.get(nginx_site.at(silent).manifest("1")).status == 504
+    assert watch.kilobytes > 0
+    return watch.kilobytes
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_answer_costs_neither_time_nor_memory(nginx_site, upstream, ordinary, name):
+    parts, statuses = HOSTILE[name]
+    _, digest = upstream.add_image("app", "1")
+    upstream.when(raw(parts))
+    begin = time.monotonic()
+    with Watch(nginx_site) as watch:
+        for target in (nginx_site.at(upstream).manifest("1"), nginx_site.at(upstream).manifest(digest)):
+            answer = nginx_site.client.get(target)
+            assert answer.status in statuses, answer
+            message = answer.json()["errors"][0]["detail"]["message"]
+            assert message and "No error" not in message, answer
+            nginx_site.forgive(upstream)
+    assert time.monotonic() - begin < FAR
+    assert watch.kilobytes < ordinary + MARGIN, f"{watch.kilobytes} KB, not {ordinary}"
+    wait_until(lambda: not nginx_site.children(), FAR, "nobody to stay")
+
+
+@pytest.mark.parametrize("name", ["101 and a flood", "dripped headers", "a flood of headers", "100 Continue for ever"])
+def test_a_hostile_answer_to_a_blob_ends(nginx_site, upstream, ordinary, name):
+    digest = upstream.add_blob(content.noise(1000))
+    upstream.when(raw(HOSTILE[name][0]))
+    with Watch(nginx_site) as watch:
+        answer = nginx_site.client.get(nginx_site.at(upstream).blob(digest))
+    assert answer.status in HOSTILE[name][1], answer
+    assert watch.kilobytes < ordinary + MARGIN, f"{watch.kilobytes} KB, not {ordinary}"
+    wait_until(lambda: not nginx_site.children(), FAR, "nobody to stay")
+
+
+@pytest.mark.parametrize("name", ["101 and a flood", "dripped headers", "a dripped document"])
+def test_it_is_the_same_behind_lighttpd(new_directory, name):
+    with Site(new_directory("lighttpd"), "lighttpd") as site:
+        upstream = site.take()
+        upstream.when(raw(HOSTILE[name][0]))
+        assert site.client.get(site.at(upstream).manifest("1")).status in HOSTILE[name][1]
+        wait_until(lambda: not site.children(), FAR, "nobody to stay")
+
+
+@pytest.mark.parametrize("piece, pause", [(b"x", 0.1), (None, 0)])
+def test_a_dripped_blob_does_not_live_for_ever(new_directory, piece, pause):
+    """A byte now and then; or a byte and an end, again and again."""
+    with Site(new_directory("dripped"), stall_timeout=1) as site:
+        upstream, data = site.take(), content.noise(100_000)
+        digest = upstream.add_blob(data)
+
+        def drip(reply, request):
+            first = int((request["Range"] or "bytes=0-")[6:-1])
+            head = b"HTTP/1.1 206 x\r\nContent-Range: bytes %d-99999/100000\r\n" % first if first else OK
+            head += b"Content-Length: %d\r\n\r\n" % (len(data) - first)
+            pieces = [data[at:at + 1] for at in range(first, len(data))]
+            if not piece:
+                reply.raw = iter([head + pieces[0]])
+            else:
+                reply.raw = itertools.chain([head], *([each, pause] for each in pieces))
+        upstream.when(drip, "/blobs/", "GET")
+        with site.expecting_cuts():
+            got = Download(site.client, site.at(upstream).blob(digest)).result(120)
+            assert got.status != 200 or not got.is_whole, got
+            wait_until(lambda: not site.children(), FAR, "nobody to stay")
+        assert len(upstream.asked("/blobs/", "GET")) < 20
+
+
+def test_a_blob_slower_than_its_window_but_above_the_rate_comes(new_directory):
+    with Site(new_directory("slow"), proxy="minimum_rate = 2K", stall_timeout=1) as site:
+        upstream, data = site.take(), content.noise(80_000)
+        digest = upstream.add_blob(data)
+
+        def slowly(reply, _):
+            head = OK + b"Content-Length: %d\r\n\r\n" % len(data)
+            reply.raw = itertools.chain([head], *([data[at:at + 4000], 0.2] for at in range(0, len(data), 4000)))
+        upstream.when(slowly, "/blobs/")
+        answer = site.client.get(site.at(upstream).blob(digest))
+        assert (answer.status, answer.body) == (200, data)
+        assert len(upstream.asked("/blobs/", "GET")) == 1
+
+
+def slow_redirects(upstream, seconds):
+    """Each in time, together not."""
+    def spoil(reply, request):
+        step = int(request.query or 0)
+        if step < 5:
+            reply.raw = iter([seconds, b"HTTP/1.1 307 x\r\nContent-Length: 0\r\nLocation: %s?%d\r\n\r\n"
+                              % (request.path.encode(), step + 1)])
+    upstream.when(spoil)
+
+
+def test_redirects_have_one_limit_together(nginx_site, upstream):
+    upstream.add_image("app", "1")
+    slow_redirects(upstream, 1.7)
+    answer = nginx_site.client.get(nginx_site.at(upstream).manifest("1"))
+    assert answer.status == 504, answer
+    assert 4 <= len(upstream.asked()) <= 5
+
+
+def test_a_log_in_is_part_of_the_question(nginx_site, upstream):
+    """The token service drips; the upstream is asked once."""
+    service = nginx_site.take()
+    upstream.add_image("app", "1")
+    upstream.login = lambda _: error(401, "UNAUTHORIZED", "?", {"WWW-Authenticate": f'Bearer realm="{service.url}/token"'})
+    service.when(raw(lambda: after(OK + b"Content-Type: application/json\r\n\r\n", b" " * 500, 0.1)))
+    answer = nginx_site.client.get(nginx_site.at(upstream).manifest("1"))
+    assert answer.status == 504, answer
+    assert "too long" in answer.json()["errors"][0]["detail"]["message"]
+    assert len(upstream.asked()) == len(service.asked()) == 1
