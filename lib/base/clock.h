@@ -2,11 +2,26 @@
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
-/* Time that passes, for measuring and waiting: it never goes back, and says nothing of the date. */
+/*
+ * Two clocks. One is for measuring and waiting: it never goes back, and says nothing of the date.
+ * The other is the date, which files and memos have: it may be set, by a year either way. Nobody
+ * else asks the system for it, so that nobody computes an age that such a step makes negative.
+ */
 
 #include <stdint.h>
+#include <time.h>
 
 int64_t clock_milliseconds(void);
+
+/* The date, in seconds since the epoch. */
+time_t clock_date(void);
+
+/*
+ * Seconds since a date. UINT64_MAX, "very old", if it is ahead of us: what was remembered then is
+ * not to be believed until the clock comes there again. Some seconds ahead are another host's, or
+ * a file server's, idea of now: 0.
+ */
+uint64_t clock_age(time_t date);
 
 /* Sleeps; a signal ends it early. */
 void clock_pause(int64_t milliseconds);

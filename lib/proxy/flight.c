@@ -2,7 +2,6 @@
 #include "lib/proxy/flight.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "lib/store/memo.h"
 
@@ -31,16 +30,9 @@ int flight_recall(const struct proxied *proxied, const struct digest *key, struc
                   uint64_t *out_age, struct error *error)
 {
     struct path path = layout_memo(key);
-    time_t written;
-    int found = memo_read((struct file_place){proxied->upstream.store->root, path.text}, out,
-                          &written, error);
 
-    if (found > 0) {
-        time_t now = time(NULL);
-
-        *out_age = now > written ? (uint64_t)(now - written) : 0;
-    }
-    return found;
+    return memo_read((struct file_place){proxied->upstream.store->root, path.text}, out, out_age,
+                     error);
 }
 
 int flight_keep(const struct proxied *proxied, const struct digest *key,

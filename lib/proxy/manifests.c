@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
 #include "lib/base/text.h"
 #include "lib/proxy/ask/health.h"
 #include "lib/proxy/flight.h"
@@ -38,12 +38,11 @@ static uint64_t tag_age(const struct proxied *proxied, const char *tag)
 {
     struct path path = layout_tag_current(proxied->repository.name, tag);
     struct stat status;
-    time_t now = time(NULL);
 
     if (fstatat(proxied->repository.store->root, path.text, &status, 0) < 0) {
         return UINT64_MAX;
     }
-    return now > status.st_mtime ? (uint64_t)(now - status.st_mtime) : 0;
+    return clock_age(status.st_mtime);
 }
 
 static void confirm_tag(const struct proxied *proxied, const char *tag)

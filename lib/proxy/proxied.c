@@ -27,10 +27,10 @@ int proxied_let_wait(struct proxied *proxied, const char *via, struct error *err
 {
     struct upstream *upstream = &proxied->upstream;
     AUTO_BUFFER struct buffer id = BUFFER_INIT;
-    time_t written;
+    uint64_t age;
 
-    if (memo_read((struct file_place){upstream->store->root, LAYOUT_INSTANCE}, &id, &written,
-                  error) < 0) {
+    if (memo_read((struct file_place){upstream->store->root, LAYOUT_INSTANCE}, &id, &age, error) <
+        0) {
         return -1;
     }
     if (via && ((id.length > 0 && strstr(via, id.data)) || strlen(via) > VIA_LIMIT ||

@@ -14,8 +14,8 @@ static int make_instance(struct store *cache, struct error *error)
     struct file_place place = {cache->root, LAYOUT_INSTANCE};
     AUTO_BUFFER struct buffer id = BUFFER_INIT;
     char fresh[ID_SIZE];
-    time_t written;
-    int found = memo_read(place, &id, &written, error);
+    uint64_t age;
+    int found = memo_read(place, &id, &age, error);
 
     if (found != 0) {
         return found < 0 ? -1 : 0;

@@ -3,8 +3,8 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <time.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/directory.h"
 #include "lib/base/lock.h"
 #include "lib/base/log.h"
@@ -25,7 +25,7 @@ static bool is_old(const struct store *cache, const char *path)
     struct stat status;
 
     return fstatat(cache->root, path, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-           time(NULL) - status.st_mtime > KEEP_SECONDS;
+           clock_age(status.st_mtime) > KEEP_SECONDS;
 }
 
 static void drop_memo(struct store *cache, const char *path)
@@ -42,13 +42,14 @@ static void drop_token(struct store *cache, const char *path)
     AUTO_BUFFER struct buffer line = BUFFER_INIT;
     struct error ignored;
     uint64_t expires;
-    time_t written;
+    uint64_t age;
 
-    if (memo_read((struct file_place){cache->root, path}, &memo, &written, &ignored) <= 0) {
+    if (memo_read((struct file_place){cache->root, path}, &memo, &age, &ignored) <= 0) {
         return;
     }
     memo_line(&memo, 0, &line);
-    if (!text_number(line.data, line.length, &expires) || (uint64_t)time(NULL) >= expires) {
+    if (age > KEEP_SECONDS || !text_number(line.data, line.length, &expires) ||
+        (uint64_t)clock_date() >= expires) {
         memo_forget((struct file_place){cache->root, path});
     }
 }
@@ -104,9 +105,9 @@ static bool is_due(struct store *cache)
     struct file_place place = {cache->root, LAYOUT_CACHE_SWEPT};
     AUTO_BUFFER struct buffer nothing = BUFFER_INIT;
     struct error ignored;
-    time_t swept;
+    uint64_t age;
 
-    if (memo_read(place, &nothing, &swept, &ignored) > 0 && time(NULL) - swept < SWEEP_SECONDS) {
+    if (memo_read(place, &nothing, &age, &ignored) > 0 && age < SWEEP_SECONDS) {
         return false;
     }
     return memo_write(cache, place, &nothing, &ignored) == 0;

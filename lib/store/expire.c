@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
 #include "lib/base/directory.h"
 #include "lib/base/lock.h"
 
@@ -33,7 +34,7 @@ static time_t last_change(const struct store *store, const char *path)
     time_t latest;
 
     if (fstatat(store->temporary, path, &status, AT_SYMLINK_NOFOLLOW) < 0) {
-        return time(NULL); /* gone, or not to be looked at: not ours to remove */
+        return clock_date(); /* gone, or not to be looked at: not ours to remove */
     }
     latest = status.st_mtime;
     if (S_ISDIR(status.st_mode) && directory_list(store->temporary, path, &names, &ignored) > 0) {
@@ -131,18 +132,25 @@ int expire_abandoned(struct store *store, struct error *error)
     static const char *const directories[] = {LAYOUT_UPLOADS, LAYOUT_PIECES, LAYOUT_BODIES};
     enum { SWEEP_INTERVAL = 3600 };
     struct stat status;
-    time_t now = time(NULL);
+    time_t now = clock_date();
+    time_t seen = now; /* when it was last looked */
     time_t before;
     int failed = 0;
 
-    if (fstatat(store->temporary, LAYOUT_SWEPT, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-        now >= status.st_mtime && now - status.st_mtime < SWEEP_INTERVAL) {
-        return 0;
+    if (fstatat(store->temporary, LAYOUT_SWEPT, &status, AT_SYMLINK_NOFOLLOW) == 0) {
+        uint64_t age = clock_age(status.st_mtime);
+
+        if (age < SWEEP_INTERVAL) {
+            return 0;
+        }
+        seen = age < UINT64_MAX ? status.st_mtime : now;
     }
     if (touch(store, LAYOUT_SWEPT, &now, error) < 0) {
         return -1;
     }
-    before = now - (time_t)store->options->upload_expiry;
+    /* What the last look would have found old as well. If the clock has been put forward since,
+     * everything is old now, but not what was in use then; that is touched before the next look. */
+    before = (seen < now ? seen : now) - (time_t)store->options->upload_expiry;
     for (size_t i = 0; i < sizeof(directories) / sizeof(*directories); i++) {
         if (expire_in(store, directories[i], before, error) < 0) {
             failed = -1;

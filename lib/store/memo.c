@@ -8,8 +8,9 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
 
-int memo_read(struct file_place place, struct buffer *out, time_t *out_written, struct error *error)
+int memo_read(struct file_place place, struct buffer *out, uint64_t *out_age, struct error *error)
 {
     struct stat status;
     int found;
@@ -19,7 +20,7 @@ int memo_read(struct file_place place, struct buffer *out, time_t *out_written, 
     }
     found = file_read(place.directory, place.path, MEMO_LIMIT, out, error);
     if (found > 0) {
-        *out_written = status.st_mtime;
+        *out_age = clock_age(status.st_mtime);
     }
     return found;
 }

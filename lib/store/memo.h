@@ -8,15 +8,14 @@
  * once, readable by its owner only, and not synced.
  */
 
-#include <time.h>
+#include <stdint.h>
 
 #include "lib/store/store.h"
 
 enum { MEMO_LIMIT = 8 * 1024 * 1024 }; /* bytes */
 
-/* 1 and when it was written; 0 if there is none; -1. */
-int memo_read(struct file_place place, struct buffer *out, time_t *out_written,
-              struct error *error);
+/* 1 and how many seconds ago it was written, as clock_age() says it; 0 if there is none; -1. */
+int memo_read(struct file_place place, struct buffer *out, uint64_t *out_age, struct error *error);
 
 int memo_write(struct store *store, struct file_place place, const struct buffer *content,
                struct error *error);

@@ -106,6 +106,7 @@ RULES = [
      "struct repository target = {0};\n    return name"),
     ("catalog_list: a repository without a permit", "fcgi/main.c", "return name",
      "catalog_list(0, 0, 0, 0);\n    return name"),
+    ("time(NULL: the date", "fcgi/main.c", "return name", "time(NULL);\n    return name"),
     ("first line is not", "lib/oci/name.c", HEAD, ""),
     ("name_long has 61 lines", "lib/oci/name.c", "return text_length(name) > 255;\n}\n",
      "return text_length(name) > 255;\n}\n" + function("name_long", 61)),

@@ -159,6 +159,31 @@ static void a_clock_that_was_wrong_does_not_stop_it_for_ever(void **state)
     assert_true(status.st_mtime <= time(NULL) + 2);
 }
 
+static void a_clock_put_forward_spares_what_is_in_use(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error = ERROR_INIT;
+    char used[ID_SIZE];
+    char abandoned[ID_SIZE];
+
+    make_session(fixture, used, 60);
+    make_session(fixture, abandoned, 60);
+    put_file(fixture->store.temporary, "swept", "");
+    put_file(fixture->store.temporary, "bodies/on-its-way", "x");
+    set_age_of_all(fixture->store.temporary, ".", 365 * DAY);
+    set_age(fixture->store.temporary, "swept", 365 * DAY + HOUR / 2);
+    assert_returns(0, expire_abandoned(&fixture->store, &error));
+    assert_true(has_session(fixture, used));
+    assert_true(has_session(fixture, abandoned));
+    assert_true(is_there(fixture->store.temporary, "bodies/on-its-way"));
+    set_age(fixture->store.temporary, layout_upload_data(used).text, HOUR / 2);
+    set_age(fixture->store.temporary, "swept", HOUR + 60);
+    assert_returns(0, expire_abandoned(&fixture->store, &error));
+    assert_true(has_session(fixture, used));
+    assert_false(has_session(fixture, abandoned));
+    assert_false(is_there(fixture->store.temporary, "bodies/on-its-way"));
+}
+
 static void the_longest_expiry_takes_nothing(void **state)
 {
     struct fixture *fixture = *state;
@@ -227,6 +252,7 @@ int main(void)
         IN_STORE(strange_things_go_too_and_stop_nobody),
         IN_STORE(looks_at_most_once_an_hour),
         IN_STORE(a_clock_that_was_wrong_does_not_stop_it_for_ever),
+        IN_STORE(a_clock_put_forward_spares_what_is_in_use),
         IN_STORE(the_longest_expiry_takes_nothing),
         IN_STORE(a_session_whose_lock_cannot_be_opened_stays),
         IN_STORE(says_so_when_it_may_not),

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
 #include "lib/base/text.h"
 #include "lib/http/base64.h"
 #include "lib/http/challenge.h"
@@ -87,14 +87,15 @@ int credentials_cached(const struct upstream *upstream, const char *repository, 
     AUTO_BUFFER struct buffer memo = BUFFER_INIT;
     AUTO_BUFFER struct buffer line = BUFFER_INIT;
     uint64_t expires;
-    time_t written;
-    int found = memo_read(place, &memo, &written, error);
+    uint64_t age;
+    int found = memo_read(place, &memo, &age, error);
 
     if (found <= 0) {
         return found;
     }
     memo_line(&memo, 0, &line);
-    if (!text_number(line.data, line.length, &expires) || (uint64_t)time(NULL) >= expires) {
+    if (age > TOKEN_LONGEST || !text_number(line.data, line.length, &expires) ||
+        (uint64_t)clock_date() >= expires) {
         memo_forget(place);
         return 0;
     }
@@ -113,7 +114,7 @@ static void remember(const struct upstream *upstream, const char *repository, co
     AUTO_BUFFER struct buffer memo = BUFFER_INIT;
     struct error ignored;
 
-    buffer_format(&memo, "%" PRIu64 "\n%s\n", (uint64_t)time(NULL) + seconds, value);
+    buffer_format(&memo, "%" PRIu64 "\n%s\n", (uint64_t)clock_date() + seconds, value);
     (void)memo_write(upstream->store, (struct file_place){upstream->store->root, path.text}, &memo,
                      &ignored);
 }

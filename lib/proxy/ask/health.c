@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/text.h"
 #include "lib/store/memo.h"
 
@@ -29,18 +30,18 @@ static struct file_place place_of(const struct store *store, const struct path *
     return (struct file_place){store->root, path->text};
 }
 
-/* 1 if there was trouble, perhaps long ago; 0. */
+/* 1 if there was trouble, perhaps long ago; 0, also when the clock has gone back since. */
 static int trouble_read(struct store *store, const char *upstream, struct trouble *out)
 {
     struct path path = layout_upstream(upstream, "trouble");
     AUTO_BUFFER struct buffer memo = BUFFER_INIT;
     AUTO_BUFFER struct buffer line = BUFFER_INIT;
     struct error ignored;
-    time_t written;
+    uint64_t age;
     uint64_t until;
     uint64_t code;
 
-    if (memo_read(place_of(store, &path), &memo, &written, &ignored) <= 0) {
+    if (memo_read(place_of(store, &path), &memo, &age, &ignored) <= 0 || age == UINT64_MAX) {
         return 0;
     }
     memo_line(&memo, 0, &line);
@@ -68,7 +69,7 @@ static unsigned jittered(time_t seconds)
 static int still_bad(const struct trouble *trouble, const char *upstream, struct report *report,
                      struct error *error)
 {
-    time_t left = trouble->until - time(NULL);
+    time_t left = trouble->until - clock_date();
 
     report->retry_after = jittered(left);
     report_failure(report, upstream, 0, trouble->message.data);
@@ -78,7 +79,7 @@ static int still_bad(const struct trouble *trouble, const char *upstream, struct
 bool health_is_bad(struct store *store, const char *upstream)
 {
     struct trouble trouble = {.message = BUFFER_INIT};
-    bool bad = trouble_read(store, upstream, &trouble) > 0 && trouble.until > time(NULL);
+    bool bad = trouble_read(store, upstream, &trouble) > 0 && trouble.until > clock_date();
 
     buffer_release(&trouble.message);
     return bad;
@@ -93,7 +94,7 @@ int health_check(struct store *store, const char *upstream, struct lock *probe,
     int result = 0;
 
     if (trouble_read(store, upstream, &trouble) > 0 &&
-        (trouble.until > time(NULL) ||
+        (trouble.until > clock_date() ||
          lock_take_or_make(probe, place_of(store, &path), LOCK_TRY, &ignored) == LOCK_BUSY)) {
         result = still_bad(&trouble, upstream, report, error);
     }
@@ -110,7 +111,7 @@ void health_record(struct store *store, const char *upstream, const struct error
     struct error ignored;
 
     seconds = seconds < RETRY_LIMIT ? seconds : RETRY_LIMIT;
-    buffer_format(&memo, "%" PRIu64 "\n%u\n%s\n", (uint64_t)time(NULL) + seconds,
+    buffer_format(&memo, "%" PRIu64 "\n%u\n%s\n", (uint64_t)clock_date() + seconds,
                   (unsigned)error->code, error->message);
     (void)memo_write(store, place_of(store, &path), &memo, &ignored);
 }
@@ -155,10 +156,9 @@ bool health_is_short(struct store *store, const char *upstream)
     struct error ignored;
     uint64_t remaining;
     uint64_t limit;
-    time_t written;
+    uint64_t age;
 
-    if (memo_read(place_of(store, &path), &memo, &written, &ignored) <= 0 ||
-        time(NULL) - written > LIMIT_SECONDS) {
+    if (memo_read(place_of(store, &path), &memo, &age, &ignored) <= 0 || age > LIMIT_SECONDS) {
         return false;
     }
     memo_line(&memo, 0, &line);

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
@@ -71,10 +70,9 @@ bool fill_peek(struct store *store, const struct upstream *upstream, const struc
     struct path path = layout_partial(upstream->name, digest, "size");
     AUTO_BUFFER struct buffer memo = BUFFER_INIT;
     struct error ignored;
-    time_t written;
+    uint64_t age;
 
-    return memo_read((struct file_place){store->temporary, path.text}, &memo, &written, &ignored) >
-               0 &&
+    return memo_read((struct file_place){store->temporary, path.text}, &memo, &age, &ignored) > 0 &&
            text_number(memo.data, strcspn(memo.data, "\n"), out_size);
 }
 
@@ -91,9 +89,9 @@ static void write_failure(const struct filler *filler, const struct error *error
     (void)memo_write(store, (struct file_place){store->temporary, path.text}, &memo, &ignored);
 }
 
-/* 1 and when it was written; 0. */
+/* 1 and its age in seconds; 0. */
 static int read_failure(const struct fill *fill, struct report *report, struct error *out_failure,
-                        time_t *out_written)
+                        uint64_t *out_age)
 {
     struct store *store = fill->upstream->store;
     struct path path = filler_place(fill, "failed");
@@ -103,7 +101,7 @@ static int read_failure(const struct fill *fill, struct report *report, struct e
     uint64_t code;
     uint64_t retry_after = 0;
 
-    if (memo_read((struct file_place){store->temporary, path.text}, &memo, out_written, &ignored) <=
+    if (memo_read((struct file_place){store->temporary, path.text}, &memo, out_age, &ignored) <=
         0) {
         return 0;
     }
@@ -122,9 +120,9 @@ static int read_failure(const struct fill *fill, struct report *report, struct e
 
 bool filler_failure(const struct fill *fill, struct report *report, struct error *error)
 {
-    time_t written;
+    uint64_t age;
 
-    return read_failure(fill, report, error, &written) > 0;
+    return read_failure(fill, report, error, &age) > 0;
 }
 
 bool filler_lacked_space(const struct fill *fill)
@@ -132,9 +130,9 @@ bool filler_lacked_space(const struct fill *fill)
     enum { MEMORY_SECONDS = 10 };
     struct report report = REPORT_INIT;
     struct error failure;
-    time_t written;
-    bool lacked = read_failure(fill, &report, &failure, &written) > 0 &&
-                  failure.code == ERROR_NO_SPACE && time(NULL) - written < MEMORY_SECONDS;
+    uint64_t age;
+    bool lacked = read_failure(fill, &report, &failure, &age) > 0 &&
+                  failure.code == ERROR_NO_SPACE && age < MEMORY_SECONDS;
 
     report_release(&report);
     return lacked;

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/test.h"
+
+#include "lib/base/clock.h"
+#include "lib/store/memo.h"
+
+enum { HOUR = 3600, YEAR = 365 * 24 * HOUR };
+
+static struct error error;
+
+static void an_age_is_what_has_passed(void **state)
+{
+    (void)state;
+    assert_true(clock_age(clock_date()) <= 1);
+    assert_true(clock_age(clock_date() - HOUR) - HOUR <= 1);
+    assert_true(clock_age(clock_date() - YEAR) - YEAR <= 1);
+}
+
+static void another_hosts_now_is_now(void **state)
+{
+    (void)state;
+    assert_int_equal(clock_age(clock_date() + 3), 0);
+}
+
+static void what_lies_ahead_is_very_old(void **state)
+{
+    (void)state;
+    assert_true(clock_age(clock_date() + 60) == UINT64_MAX);
+    assert_true(clock_age(clock_date() + YEAR) == UINT64_MAX);
+    assert_true(clock_age((time_t)INT64_MAX) == UINT64_MAX);
+}
+
+static void a_memo_tells_its_age(void **state)
+{
+    struct fixture *fixture = *state;
+    struct file_place place = {fixture->store.root, "_berth/memo"};
+    AUTO_BUFFER struct buffer text = BUFFER_INIT;
+    AUTO_BUFFER struct buffer read = BUFFER_INIT;
+    uint64_t age = 7;
+
+    assert_returns(0, memo_read(place, &read, &age, &error));
+    assert_int_equal(age, 7);
+    buffer_add_text(&text, "one\ntwo\n");
+    assert_returns(0, memo_write(&fixture->store, place, &text, &error));
+    set_age(fixture->store.root, place.path, HOUR);
+    assert_returns(1, memo_read(place, &read, &age, &error));
+    assert_true(age - HOUR <= 60);
+    assert_string_equal(read.data, "one\ntwo\n");
+    set_age(fixture->store.root, place.path, -HOUR);
+    assert_returns(1, memo_read(place, &read, &age, &error));
+    assert_true(age == UINT64_MAX);
+    memo_forget(place);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_age_is_what_has_passed),
+        cmocka_unit_test(another_hosts_now_is_now),
+        cmocka_unit_test(what_lies_ahead_is_very_old),
+        IN_STORE(a_memo_tells_its_age),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

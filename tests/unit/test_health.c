@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/test.h"
+
+#include <string.h>
+
+#include "lib/proxy/ask/health.h"
+
+enum { HOUR = 3600, UPSTREAM_HOURS = 24 };
+
+static struct error error;
+static struct report report = REPORT_INIT;
+
+static const char *trouble(void)
+{
+    static struct path path;
+
+    path = layout_upstream("up", "trouble");
+    return path.text;
+}
+
+static void record(struct fixture *fixture, unsigned retry_after)
+{
+    struct error failure;
+
+    (void)error_set(&failure, ERROR_UPSTREAM_UNREACHABLE, "the upstream is on fire");
+    health_record(&fixture->store, "up", &failure, retry_after);
+}
+
+static int check(struct fixture *fixture)
+{
+    AUTO_LOCK struct lock probe = LOCK_INIT;
+
+    return health_check(&fixture->store, "up", &probe, &report, &error);
+}
+
+static void a_failure_is_remembered_for_a_while(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_returns(0, check(fixture));
+    record(fixture, 0);
+    assert_true(health_is_bad(&fixture->store, "up"));
+    assert_false(health_is_bad(&fixture->store, "other"));
+    assert_fails(ERROR_UPSTREAM_UNREACHABLE, check(fixture));
+    assert_string_equal(error.message, "the upstream is on fire");
+    assert_true(report.retry_after > 0);
+    health_clear(&fixture->store, "up");
+    assert_false(health_is_bad(&fixture->store, "up"));
+    assert_returns(0, check(fixture));
+}
+
+static void after_it_one_may_try(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_LOCK struct lock probe = LOCK_INIT;
+    AUTO_BUFFER struct buffer past = BUFFER_INIT;
+
+    buffer_format(&past, "1\n%u\nlong ago\n", (unsigned)ERROR_UPSTREAM_TIMEOUT);
+    put_bytes(fixture->store.root, trouble(), past.data, past.length);
+    assert_false(health_is_bad(&fixture->store, "up"));
+    assert_returns(0, health_check(&fixture->store, "up", &probe, &report, &error));
+    assert_fails(ERROR_UPSTREAM_TIMEOUT, check(fixture));
+}
+
+/* The clock has gone back since: nobody knows for how long it was meant. */
+static void what_was_remembered_in_the_future_is_forgotten(void **state)
+{
+    struct fixture *fixture = *state;
+
+    record(fixture, HOUR);
+    assert_true(health_is_bad(&fixture->store, "up"));
+    set_age(fixture->store.root, trouble(), -UPSTREAM_HOURS * HOUR);
+    assert_false(health_is_bad(&fixture->store, "up"));
+    assert_returns(0, check(fixture));
+}
+
+static void a_limit_of_the_future_is_forgotten(void **state)
+{
+    struct fixture *fixture = *state;
+    struct path path = layout_upstream("up", "ratelimit");
+
+    put_file(fixture->store.root, path.text, "5\n100\n");
+    assert_true(health_is_short(&fixture->store, "up"));
+    set_age(fixture->store.root, path.text, -HOUR);
+    assert_false(health_is_short(&fixture->store, "up"));
+    set_age(fixture->store.root, path.text, 2 * HOUR);
+    assert_false(health_is_short(&fixture->store, "up"));
+    put_file(fixture->store.root, path.text, "50\n100\n");
+    assert_false(health_is_short(&fixture->store, "up"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_STORE(a_failure_is_remembered_for_a_while),
+        IN_STORE(after_it_one_may_try),
+        IN_STORE(what_was_remembered_in_the_future_is_forgotten),
+        IN_STORE(a_limit_of_the_future_is_forgotten),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
