@@ -28,6 +28,7 @@ ANALYZER_NODES = 30000
 # For what is built on the way to something else; `make` itself does what -j says.
 JOBS = $(shell nproc 2>/dev/null || echo 2)
 build = $(MAKE) --no-print-directory -j$(JOBS)
+pytest = $(PYTHON) -m pytest -q -p no:cacheprovider
 
 # SANITIZE=1 and FUZZ=1 are the same rules with other flags, in a directory of their own.
 ifdef FUZZ
@@ -110,29 +111,33 @@ run: deps
 	@PORT='$(PORT)' SERVER='$(SERVER)' MODE='$(MODE)' WORKERS='$(WORKERS)' STATE='$(STATE)' \
 	 CONFIGURATION='$(CONFIGURATION)' BERTH='$(BUILD)/berth' exec deploy/run
 
-# All parts, also when one fails.
+# All parts, also when one fails. Half of what the servers' tests take is waiting: what only computes runs beside them,
+# and is heard of afterwards.
 test: deps-test
-	@status=0; for part in lint test-unit test-end-to-end test-sanitize 'fuzz FUZZ_SECONDS=5'; do \
-	    $(MAKE) --no-print-directory $$part || status=1; \
-	done; exit $$status
+	@$(build) all tests
+	@{ status=0; for part in lint test-unit test-sanitize 'fuzz FUZZ_SECONDS=5'; do \
+	    env --default-signal=INT $(MAKE) --no-print-directory $$part || status=1; \
+	done; exit $$status; } >build/test.log 2>&1 & \
+	status=0; $(MAKE) --no-print-directory test-end-to-end || status=1; \
+	wait $$! || status=1; cat build/test.log; exit $$status
 
 test-unit: deps-test
 	@$(build) all tests
 	@tests/lint/run-unit $(UNIT)
 
+# The tests of a file share its servers, so a file is one process's.
 test-end-to-end: deps-test
 	@$(build) all
-	$(PYTHON) -m pytest -q -p no:cacheprovider tests/lint tests/end_to_end $(ARGUMENTS)
+	$(pytest) -n $(JOBS) --dist loadfile tests/lint tests/end_to_end $(ARGUMENTS)
 
 test-sanitize: deps-test
 	@$(build) SANITIZE=1 all tests
 	@$(MAKE) --no-print-directory SANITIZE=1 test-unit
-	BERTH=$(CURDIR)/build-sanitize/berth $(PYTHON) -m pytest -q -p no:cacheprovider -m quick \
-	    -k 'not lighttpd' tests/end_to_end $(ARGUMENTS)
+	BERTH=$(CURDIR)/build-sanitize/berth $(pytest) -m quick -k 'not lighttpd' tests/end_to_end $(ARGUMENTS)
 
 test-long: deps-test
 	@$(build) all
-	$(PYTHON) -m pytest -q -p no:cacheprovider tests/long $(ARGUMENTS)
+	$(pytest) tests/long $(ARGUMENTS)
 	@$(MAKE) --no-print-directory fuzz
 
 # Objects and checks by clang in a directory of their own: what has not changed is not looked at again.

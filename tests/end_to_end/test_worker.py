@@ -114,10 +114,8 @@ def mixture(repository, data, digest, layer, count):
 
 
 def assert_no_growth(server, count, kilobytes):
-    """Memory and descriptors of every worker after `count` requests, against those after a quarter as many before.
-
-    A worker's heap has found its size after some ten thousand requests, when it has met the largest of each kind.
-    """
+    """Memory and descriptors of every worker after `count` requests, against those after a quarter as many before, when
+    its heap has met the largest of each kind."""
     repository = server.client.repository("me/app")
     layer = content.noise(5000)
     data, digest = repository.push_image("latest", [layer])

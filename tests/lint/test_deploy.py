@@ -12,6 +12,7 @@ import urllib.request
 import pytest
 
 from harness.process import PATIENCE, wait_until
+from harness.server import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BERTH = os.path.abspath(os.environ.get("BERTH") or ROOT / "build/berth")
@@ -86,12 +87,6 @@ def test_the_unit_is_fenced_in(units):
 def test_dependencies_says_nothing_when_nothing_is_missing():
     asked = call(ROOT / "deploy/dependencies", "test")
     assert (asked.returncode, asked.stdout) == (0, "")
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def settings(directory, **more):

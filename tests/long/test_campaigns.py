@@ -94,7 +94,10 @@ def test_the_pool_is_restarted_100_times_under_load_without_a_failed_request(sta
 
 
 @BOTH
-def test_a_worker_does_not_grow_over_a_million_requests(start, web):
+def test_a_worker_does_not_grow_over_a_million_requests(start, web, monkeypatch):
+    """Without malloc's cache of freed pieces (seven of each of 64 sizes, up to 230 KB), which takes hundreds of thousands of
+    requests to fill: so what remains in use is exact, and a leak of one byte in twenty requests is seen."""
+    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0")
     assert_no_growth(start(web, workers=2), 1000000, 32)
 
 

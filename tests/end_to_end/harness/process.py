@@ -32,20 +32,25 @@ def read(path, mode="r"):
         return b"" if "b" in mode else ""
 
 
-def parents():
-    """The parent of each living process."""
+def parents(since=0):
+    """The parent of each living process that was born at `since` or later."""
     found = {}
     for entry in os.listdir("/proc"):
         fields = read(f"/proc/{entry}/stat").rpartition(")")[2].split() if entry.isdigit() else []
-        if fields and fields[0] != "Z" and fields[1] not in ("0", "2"):  # not the kernel's own
+        if fields and fields[0] != "Z" and fields[1] not in ("0", "2") and int(fields[19]) >= since:  # not the kernel's own
             found[int(entry)] = int(fields[1])
     return found
 
 
-def family(mark, path):
+def birth(pid):
+    """When a process was born, in the kernel's ticks."""
+    return int(read(f"/proc/{pid}/stat").rpartition(")")[2].split()[19])
+
+
+def family(mark, path, since):
     """The processes with `mark` in their environment or `path` in their command line (nginx writes its title over its
-    environment), and all their descendants."""
-    parent = parents()
+    environment), and all their descendants; all of them born at `since` or later."""
+    parent = parents(since)
     found = {pid for pid in parent if mark.encode() in read(f"/proc/{pid}/environ", "rb").split(b"\0")
              or str(path) in read(f"/proc/{pid}/cmdline")}
     while more := {pid for pid, above in parent.items() if above in found and pid not in found}:

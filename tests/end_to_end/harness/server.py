@@ -2,13 +2,14 @@
 import contextlib
 import os
 import pathlib
+import random
 import re
 import signal
 import socket
 import subprocess
 import uuid
 
-from harness.process import PATIENCE, TIED_TO_US, family, runs, send_signal, wait_until
+from harness.process import PATIENCE, TIED_TO_US, birth, family, runs, send_signal, wait_until
 from harness.registry import Registry
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -33,9 +34,12 @@ def configuration_in(storage):
 
 
 def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """Not of those that the kernel takes for outgoing connections: nobody gets it before the server that it is for."""
+    while True:
+        port = random.SystemRandom().randrange(10000, 32768)
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 def berth(configuration, *arguments, **options):
@@ -93,6 +97,7 @@ class Server:
             self.process = subprocess.Popen([*TIED_TO_US, ROOT / "deploy/run"], cwd=self.directory, env=environment,
                                             stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                                             start_new_session=True)
+        self.born = birth(self.process.pid)
         wait_until(lambda: self.is_ready(start), f"'ready' in {self.output}")
         if self.mode == "fastcgi":
             wait_until(lambda: len(self.workers()) == self.worker_count, f"{self.worker_count} workers")
@@ -140,7 +145,7 @@ class Server:
 
     def processes(self):
         """Everything that deploy/run started, itself included."""
-        return family(self.mark, self.runtime)
+        return family(self.mark, self.runtime, self.born)
 
     def workers(self):
         """Process ids of the pool's workers."""

@@ -1,6 +1,7 @@
 """A piece of the public internet on this machine: a network of its own with an address that is nobody's private one."""
 import contextlib
 import ctypes
+import fcntl
 import os
 import subprocess
 import threading
@@ -20,6 +21,12 @@ def ip(*arguments):
 def internet():
     """`with internet() as inside: server = inside(lambda: Upstream(ADDRESS))`."""
     name = f"berth-test-{os.getpid()}"
+    with open("/run/lock/berth-test-internet", "w", encoding="ascii") as alone:  # the address is the machine's
+        fcntl.flock(alone, fcntl.LOCK_EX)
+        yield from connected(name)
+
+
+def connected(name):
     ip("netns", "add", name)
     try:
         ip("link", "add", "berth-test0", "type", "veth", "peer", "name", "berth-test1", "netns", name)
