@@ -24,7 +24,7 @@ struct setup {
 };
 
 /* A file that the workers need and that holds what others should not know. */
-static void check_secret(struct setup *setup, const char *file, gid_t trusted)
+static void setup_check_secret(struct setup *setup, const char *file, gid_t trusted)
 {
     struct findings *findings = &setup->findings;
     struct owner_name user = owner_user(geteuid());
@@ -49,7 +49,7 @@ static void check_secret(struct setup *setup, const char *file, gid_t trusted)
     }
 }
 
-static void check_readable(struct setup *setup, const char *file)
+static void setup_check_readable(struct setup *setup, const char *file)
 {
     struct owner_name user = owner_user(geteuid());
 
@@ -63,7 +63,7 @@ static void check_readable(struct setup *setup, const char *file)
     }
 }
 
-static void check_files(struct setup *setup)
+static void setup_check_files(struct setup *setup)
 {
     const struct configuration *configuration = setup->configuration;
     const struct proxy_options *proxy = &configuration->registry.proxy;
@@ -75,21 +75,21 @@ static void check_files(struct setup *setup)
         has_password = has_password || proxy->sections[i].password;
     }
     if (has_password) {
-        check_secret(setup, configuration->file, trusted);
+        setup_check_secret(setup, configuration->file, trusted);
     } else {
-        check_readable(setup, configuration->file);
+        setup_check_readable(setup, configuration->file);
     }
     for (size_t i = 0; i < proxy->section_count; i++) {
         if (proxy->sections[i].password_file) {
-            check_secret(setup, proxy->sections[i].password_file, trusted);
+            setup_check_secret(setup, proxy->sections[i].password_file, trusted);
         }
     }
     if (proxy->ca_file && *proxy->ca_file) {
-        check_readable(setup, proxy->ca_file);
+        setup_check_readable(setup, proxy->ca_file);
     }
 }
 
-static void check_user(struct setup *setup)
+static void setup_check_user(struct setup *setup)
 {
     const char *root = setup->configuration->registry.hosted.root;
     struct owner_name user = owner_user(geteuid());
@@ -111,7 +111,7 @@ static void check_user(struct setup *setup)
 }
 
 /* A directory that is not there: whether it can be made. Root does not try, lest it be root's. */
-static bool check_absent(struct setup *setup, const char *path)
+static bool setup_check_absent(struct setup *setup, const char *path)
 {
     struct owner_name user = owner_user(geteuid());
     AUTO_FREE char *above = memory_text(path);
@@ -141,7 +141,7 @@ static bool check_absent(struct setup *setup, const char *path)
 }
 
 /* Whether a store can be tried with this directory. */
-static bool check_directory(struct setup *setup, const char *path)
+static bool setup_check_directory(struct setup *setup, const char *path)
 {
     struct findings *findings = &setup->findings;
     struct owner_name user = owner_user(geteuid());
@@ -149,7 +149,7 @@ static bool check_directory(struct setup *setup, const char *path)
 
     if (stat(path, &status) < 0) {
         if (errno == ENOENT) {
-            return check_absent(setup, path);
+            return setup_check_absent(setup, path);
         }
         findings_problem(findings, path,
                          "user %s cannot reach it: %s" FINDINGS_DO
@@ -179,7 +179,7 @@ static bool check_directory(struct setup *setup, const char *path)
 }
 
 /* A lock that is held must be refused to a second descriptor, and be free again afterwards. */
-static void check_locks(struct setup *setup, const struct store *store)
+static void setup_check_locks(struct setup *setup, const struct store *store)
 {
     struct file_place place = {store->root, LAYOUT_SETUP_LOCK};
     const char *path = store->options->root;
@@ -205,7 +205,7 @@ static void check_locks(struct setup *setup, const struct store *store)
                      result == LOCK_FAILED ? error.message : "two had the same one at once");
 }
 
-static void check_space(struct setup *setup, const struct store *store)
+static void setup_check_space(struct setup *setup, const struct store *store)
 {
     const char *path = store->options->root;
     AUTO_BUFFER struct buffer available = BUFFER_INIT;
@@ -237,8 +237,8 @@ static void check_space(struct setup *setup, const struct store *store)
 }
 
 /* True if the store is open. */
-static bool check_store(struct setup *setup, struct store *store,
-                        const struct store_options *options)
+static bool setup_check_store(struct setup *setup, struct store *store,
+                              const struct store_options *options)
 {
     bool is_hosted = options == &setup->configuration->registry.hosted;
     struct error error;
@@ -254,12 +254,12 @@ static bool check_store(struct setup *setup, struct store *store,
     }
     findings_ok(&setup->findings, options->root, "link and rename work between it and '%s'",
                 options->temporary);
-    check_locks(setup, store);
-    check_space(setup, store);
+    setup_check_locks(setup, store);
+    setup_check_space(setup, store);
     return true;
 }
 
-static int check_all(struct setup *setup)
+static int setup_check_all(struct setup *setup)
 {
     const struct registry_options *options = &setup->configuration->registry;
     struct store hosted = STORE_INIT;
@@ -268,13 +268,13 @@ static int check_all(struct setup *setup)
     bool has_cache;
     int status = EXIT_FINE;
 
-    check_user(setup);
-    check_files(setup);
-    usable = check_directory(setup, options->hosted.root);
-    usable = check_directory(setup, options->hosted.temporary) && usable;
-    usable = usable && check_store(setup, &hosted, &options->hosted);
-    has_cache = options->proxy.enabled && check_directory(setup, options->proxy.store.root) &&
-                check_store(setup, &cache, &options->proxy.store);
+    setup_check_user(setup);
+    setup_check_files(setup);
+    usable = setup_check_directory(setup, options->hosted.root);
+    usable = setup_check_directory(setup, options->hosted.temporary) && usable;
+    usable = usable && setup_check_store(setup, &hosted, &options->hosted);
+    has_cache = options->proxy.enabled && setup_check_directory(setup, options->proxy.store.root) &&
+                setup_check_store(setup, &cache, &options->proxy.store);
     if (setup->url && usable) {
         status = setup_request(setup->configuration, &hosted, has_cache ? &cache : NULL, setup->url,
                                &setup->findings);
@@ -303,7 +303,7 @@ int command_setup(const struct configuration *configuration, const struct argume
     if (command_become_owner(configuration, &error) < 0) {
         return command_fail(&command_check, &error);
     }
-    status = check_all(&setup);
+    status = setup_check_all(&setup);
     if (status == EXIT_FINE && setup.findings.problems > 0) {
         status = EXIT_FOUND;
     }

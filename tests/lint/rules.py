@@ -20,7 +20,7 @@ FLOORS = [
     ["lib/proxy/"],
     ["lib/registry/"],
     ["lib/configuration/"],
-    ["fcgi/request", "fcgi/response", "fcgi/route", "fcgi/status"],
+    ["fcgi/request", "fcgi/response", "fcgi/route", "fcgi/setup.", "fcgi/status"],
     ["fcgi/handle/", "fcgi/command/"],
     ["fcgi/"],
 ]
