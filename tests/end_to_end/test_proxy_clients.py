@@ -7,7 +7,7 @@ import pathlib
 import pytest
 
 from harness import content, images
-from harness.engines import Containerd, Containers, Docker, pull_layout, run
+from harness.engines import Containerd, Containers, Docker, containerd_mirror, pull_layout, run
 from harness.process import wait_until
 from harness.upstream import Upstream
 from harness.upstream_site import Site
@@ -82,10 +82,7 @@ def test_dockerd_uses_it_as_its_registry_mirror(hub, layout, new_directory):
 @pytest.mark.usefixtures("asked_once")
 def test_containerd_names_the_registry_by_ns(hub, layout, new_directory):
     site, _ = hub
-    hosts = pathlib.Path(new_directory("hosts"))
-    (hosts / "docker.io").mkdir()
-    (hosts / "docker.io/hosts.toml").write_text(f'server = "https://registry-1.docker.io"\n[host."http://{site.server.authority}"]\n'
-                                                '  capabilities = ["pull", "resolve"]\n')
+    hosts = containerd_mirror(new_directory("hosts"), "docker.io", f"http://{site.server.authority}")
     ctr = Containerd(new_directory("containerd"))
     try:
         for name in ("app", "multi"):
@@ -98,6 +95,33 @@ def test_containerd_names_the_registry_by_ns(hub, layout, new_directory):
         assert access
     finally:
         ctr.stop()
+
+
+def pull_slow_layers(new_directory, web, mebibytes):
+    """Two layers of noise from a Docker Hub of 4 MB/s, by a containerd that has nobody else to ask. No mirror's root helps out."""
+    docker = Upstream(alias="docker.io")
+    layout = images.Layout(f"{new_directory('layout')}/layout")
+    layout.tag(layout.image([images.layer({"hello": images.program()}), *(images.layer({"data": content.noise(mebibytes << 20)}) for _ in range(2))]),
+               "1")
+    docker.add_layout(layout, "1", "library/slow")
+    docker.when(lambda reply, _: setattr(reply, "rate", 4_000_000), path="/blobs/", method="GET")
+    settings = f"[upstream docker.io]\nurl = {docker.url}\nallow_private_address = yes\n"
+    with Site(new_directory("slow"), web, 0, settings=settings) as site:
+        ctr = Containerd(new_directory("containerd"))
+        try:
+            ctr("images", "pull", "--hosts-dir", containerd_mirror(new_directory("hosts"), "docker.io", f"http://{site.server.authority}"),
+                "docker.io/library/slow:1")
+            assert ctr.digest("docker.io/library/slow:1") == layout.digest("1")
+        finally:
+            ctr.stop()
+    assert {each.status for each in docker.asked("/blobs/")} == {200}
+    docker.close()
+
+
+@pytest.mark.parametrize("web", ["nginx", "lighttpd"])
+def test_containerd_pulls_by_ns_what_takes_long(new_directory, web):
+    """Behind nginx what is still coming is sent in a second pass, which has to know of ns. (tests/long: layers of 64 MiB.)"""
+    pull_slow_layers(new_directory, web, 6)
 
 
 @pytest.mark.usefixtures("asked_once")

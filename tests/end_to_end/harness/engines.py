@@ -98,6 +98,14 @@ class Docker(Daemon):
         return next(each for each in digests if each.startswith(reference.rpartition(":")[0])).partition("@")[2]
 
 
+def containerd_mirror(directory, registry, mirror):
+    """A --hosts-dir that sends pulls of `registry` to `mirror`, with nothing behind it that could be reached."""
+    hosts = pathlib.Path(directory)
+    (hosts / registry).mkdir()
+    (hosts / registry / "hosts.toml").write_text(f'server = "http://127.0.0.1:1"\n[host."{mirror}"]\n  capabilities = ["pull", "resolve"]\n')
+    return hosts
+
+
 class Containerd(Daemon):
     def __init__(self, directory):
         base = pathlib.Path(directory)
