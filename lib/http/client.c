@@ -13,11 +13,13 @@
 #include "lib/base/text.h"
 #include "lib/http/address.h"
 #include "lib/http/failure.h"
+#include "lib/http/lookup.h"
 
 enum {
     RECEIVE_SIZE = 64 * 1024,    /* bytes that libcurl reads at a time */
     PENDING_LIMIT = 1024 * 1024, /* bytes of body that wait for the caller */
     POLL_MILLISECONDS = 250,
+    LOOKUP_MILLISECONDS = 2000, /* for a name that a proxy will resolve again */
 };
 
 /* For callbacks: what they return instead of what they took ends the transfer. */
@@ -148,6 +150,13 @@ static void client_set_options(struct http_transfer *transfer)
     }
 }
 
+static int client_deny(struct error *error)
+{
+    return error_set(error, ERROR_DENIED,
+                     "the upstream has an address that is not one of the public internet "
+                     "(allow_private_address = yes in its section allows that)");
+}
+
 static int client_explain(const struct http_transfer *transfer, struct error *error)
 {
     struct http_failure failure = {.result = transfer->result,
@@ -165,9 +174,7 @@ static int client_explain(const struct http_transfer *transfer, struct error *er
         return error_errno(error, "ask an upstream");
     }
     if (!failure.is_connected && transfer->refused_address) {
-        return error_set(error, ERROR_DENIED,
-                         "the upstream has an address that is not one of the public internet "
-                         "(allow_private_address = yes in its section allows that)");
+        return client_deny(error);
     }
     (void)curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &failure.os_errno);
     (void)curl_easy_getinfo(transfer->easy, CURLINFO_SSL_VERIFYRESULT, &failure.verify_result);
@@ -299,6 +306,10 @@ int http_open(struct http_transfer *transfer, const struct http_request *request
               struct error *error)
 {
     transfer->request = request;
+    if (*request->proxy && !request->allow_private_address &&
+        lookup_url(request->url, LOOKUP_MILLISECONDS) == LOOKUP_PRIVATE) {
+        return client_deny(error);
+    }
     transfer->opened = clock_milliseconds();
     transfer->multi = curl_multi_init();
     transfer->easy = curl_easy_init();

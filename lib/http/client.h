@@ -5,7 +5,8 @@
 /*
  * One HTTP request to somewhere else, read at the caller's pace. Redirects are not followed and
  * nothing of the environment is used. Every new connection is checked after the name was resolved:
- * unless private addresses are allowed, it must lead to the public internet.
+ * unless private addresses are allowed, it must lead to the public internet. Through a proxy it is
+ * the proxy that connects: there the target is looked up before, as far as it can be from here.
  *
  * Calling sequence: http_open() returns when the status and headers are there; http_read() until it
  * returns 0 or -1; http_close() in any case.

@@ -10,11 +10,11 @@ import pytest
 
 from harness import content
 from harness.process import read, wait_until
-from harness.upstream import PATH, error
-from harness.upstream_fixtures import *  # noqa: F401,F403 pylint: disable=all
+from harness.upstream import Upstream, error
 from harness.upstream_http import Reply
 from harness.upstream_site import Download, Site
 
+BOUNDS = {"connect_timeout": 2, "stall_timeout": 2}
 LOOK = 0.1  # seconds between two looks at a process
 MARGIN = 32 * 1024  # kilobytes: a manifest of 16 MB is read before it is refused
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -85,46 +85,57 @@ class Watch(threading.Thread):
 
 
 @pytest.fixture(scope="module")
-def ordinary(nginx_site):
+def bounded_site(new_directory):
+    with Site(new_directory("bounded"), count=50, **BOUNDS) as running:
+        yield running
+
+
+@pytest.fixture
+def upstream(bounded_site):
+    return bounded_site.take()
+
+
+@pytest.fixture(scope="module")
+def ordinary(bounded_site):
     """Kilobytes that waiting for an upstream takes that says nothing."""
-    silent = nginx_site.take()
+    silent = bounded_site.take()
     silent.when(lambda reply, _: setattr(reply, "mute", True))
-    with Watch(nginx_site) as watch:
-        assert nginx_site.client.get(nginx_site.at(silent).manifest("1")).status == 504
+    with Watch(bounded_site) as watch:
+        assert bounded_site.client.get(bounded_site.at(silent).manifest("1")).status == 504
     assert watch.kilobytes > 0
     return watch.kilobytes
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_answer_costs_neither_time_nor_memory(nginx_site, upstream, ordinary, name):
+def test_a_hostile_answer_costs_neither_time_nor_memory(bounded_site, upstream, ordinary, name):
     parts, statuses = HOSTILE[name]
     _, digest = upstream.add_image("app", "1")
     upstream.when(raw(parts))
-    with Watch(nginx_site) as watch:
-        for target in (nginx_site.at(upstream).manifest("1"), nginx_site.at(upstream).manifest(digest)):
-            answer = nginx_site.client.get(target)
+    with Watch(bounded_site) as watch:
+        for target in (bounded_site.at(upstream).manifest("1"), bounded_site.at(upstream).manifest(digest)):
+            answer = bounded_site.client.get(target)
             assert answer.status in statuses, answer
             message = answer.json()["errors"][0]["detail"]["message"]
             assert message and "No error" not in message, answer
-            nginx_site.forgive(upstream)
+            bounded_site.forgive(upstream)
     assert watch.kilobytes < ordinary + MARGIN, f"{watch.kilobytes} KB, not {ordinary}"
-    wait_until(lambda: not nginx_site.children(), "nobody to stay")
+    wait_until(lambda: not bounded_site.children(), "nobody to stay")
 
 
 @pytest.mark.parametrize("name", ["101 and a flood", "dripped headers", "a flood of headers", "100 Continue for ever"])
-def test_a_hostile_answer_to_a_blob_ends(nginx_site, upstream, ordinary, name):
+def test_a_hostile_answer_to_a_blob_ends(bounded_site, upstream, ordinary, name):
     digest = upstream.add_blob(content.noise(1000))
     upstream.when(raw(HOSTILE[name][0]))
-    with Watch(nginx_site) as watch:
-        answer = nginx_site.client.get(nginx_site.at(upstream).blob(digest))
+    with Watch(bounded_site) as watch:
+        answer = bounded_site.client.get(bounded_site.at(upstream).blob(digest))
     assert answer.status in HOSTILE[name][1], answer
     assert watch.kilobytes < ordinary + MARGIN, f"{watch.kilobytes} KB, not {ordinary}"
-    wait_until(lambda: not nginx_site.children(), "nobody to stay")
+    wait_until(lambda: not bounded_site.children(), "nobody to stay")
 
 
 @pytest.mark.parametrize("name", ["101 and a flood", "dripped headers", "a dripped document"])
 def test_it_is_the_same_behind_lighttpd(new_directory, name):
-    with Site(new_directory("lighttpd"), "lighttpd") as site:
+    with Site(new_directory("lighttpd"), "lighttpd", **BOUNDS) as site:
         upstream = site.take()
         upstream.when(raw(HOSTILE[name][0]))
         assert site.client.get(site.at(upstream).manifest("1")).status in HOSTILE[name][1]
@@ -134,7 +145,7 @@ def test_it_is_the_same_behind_lighttpd(new_directory, name):
 @pytest.mark.parametrize("piece, pause", [(b"x", 0.1), (None, 0)])
 def test_a_dripped_blob_does_not_live_for_ever(new_directory, piece, pause):
     """A byte now and then; or a byte and an end, again and again."""
-    with Site(new_directory("dripped"), stall_timeout=1) as site:
+    with Site(new_directory("dripped"), connect_timeout=2, stall_timeout=1) as site:
         upstream, data = site.take(), content.noise(100_000)
         digest = upstream.add_blob(data)
 
@@ -156,7 +167,7 @@ def test_a_dripped_blob_does_not_live_for_ever(new_directory, piece, pause):
 
 
 def test_a_blob_slower_than_its_window_but_above_the_rate_comes(new_directory):
-    with Site(new_directory("slow"), proxy="minimum_rate = 2K", stall_timeout=1) as site:
+    with Site(new_directory("slow"), proxy="minimum_rate = 2K", stall_timeout=2) as site:
         upstream, data = site.take(), content.noise(80_000)
         digest = upstream.add_blob(data)
 
@@ -179,21 +190,57 @@ def slow_redirects(upstream, seconds):
     upstream.when(spoil)
 
 
-def test_redirects_have_one_limit_together(nginx_site, upstream):
+def test_redirects_have_one_limit_together(bounded_site, upstream):
     upstream.add_image("app", "1")
-    slow_redirects(upstream, 1.5)
-    answer = nginx_site.client.get(nginx_site.at(upstream).manifest("1"))
+    slow_redirects(upstream, 1.7)
+    answer = bounded_site.client.get(bounded_site.at(upstream).manifest("1"))
     assert answer.status == 504, answer
     assert 1 <= len(upstream.asked()) <= 5
 
 
-def test_a_log_in_is_part_of_the_question(nginx_site, upstream):
+def test_a_log_in_is_part_of_the_question(bounded_site, upstream):
     """The token service drips; the upstream is asked once."""
-    service = nginx_site.take()
+    service = bounded_site.take()
     upstream.add_image("app", "1")
     upstream.login = lambda _: error(401, "UNAUTHORIZED", "?", {"WWW-Authenticate": f'Bearer realm="{service.url}/token"'})
     service.when(raw(lambda: after(OK + b"Content-Type: application/json\r\n\r\n", b" " * 500, 0.1)))
-    answer = nginx_site.client.get(nginx_site.at(upstream).manifest("1"))
+    answer = bounded_site.client.get(bounded_site.at(upstream).manifest("1"))
     assert answer.status == 504, answer
     assert "too long" in answer.json()["errors"][0]["detail"]["message"]
     assert len(upstream.asked()) == len(service.asked()) == 1
+
+
+PROXIED = """
+[upstream literal]
+url = http://127.0.0.1
+[upstream six]
+url = http://[::1]
+[upstream numeric]
+url = http://2130706433
+[upstream named]
+url = http://localhost
+[upstream outside]
+url = http://registry.invalid
+"""
+
+
+@pytest.mark.parametrize("name", ["literal", "six", "numeric", "named"])
+def test_an_outgoing_proxy_is_not_sent_to_private_addresses(new_directory, name):
+    outgoing = Upstream()
+    with Site(new_directory("outgoing"), proxy=f"http_proxy = {outgoing.url}", settings=PROXIED) as site:
+        answer = site.client.get(f"/v2/proxy/{name}/app/manifests/1")
+        assert (answer.status, answer.codes()) == (403, ["DENIED"]), answer
+        assert outgoing.asked() == []
+    outgoing.close()
+
+
+@pytest.mark.parametrize("target", ["http://10.1.2.3/x", "http://localhost/x", "http://0x7f.1/x", "http://[::ffff:127.0.0.1]/x"])
+def test_nor_by_a_redirect(new_directory, target):
+    """A name that does not resolve here is the proxy's business; where that leads is ours again."""
+    outgoing = Upstream()
+    outgoing.when(lambda reply, _: reply.__dict__.update(Reply(307, b"", {"Location": target}).__dict__))
+    with Site(new_directory("outgoing"), proxy=f"http_proxy = {outgoing.url}", settings=PROXIED) as site:
+        answer = site.client.get("/v2/proxy/outside/app/manifests/1")
+        assert (answer.status, answer.codes()) == (403, ["DENIED"]), answer
+        assert [each.target for each in outgoing.asked()] == ["http://registry.invalid/v2/app/manifests/1"]
+    outgoing.close()
