@@ -9,7 +9,7 @@
 #   make test-end-to-end  the servers in deploy/ with real clients (ARGUMENTS='-k push' goes to pytest)
 #   make test-sanitize    both again behind nginx, under the address and undefined-behaviour sanitizers
 #   make test-long        the long campaigns: storms of kills, power cuts, fuzzing, soak
-#   make lint             what STYLE asks and a tool can check
+#   make lint             what lib/README.md asks and a tool can check
 #   make bench            speed and memory beside docker-registry
 #   make fuzz             each fuzz target for FUZZ_SECONDS=60
 #   make install          DESTDIR= PREFIX=/usr/local SYSCONFDIR=/etc

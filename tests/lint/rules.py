@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""What STYLE asks of the source and no other tool looks at: floors and circles of includes, who may talk to which
+"""What lib/README.md asks of the source and no other tool looks at: floors and circles of includes, who may talk to which
 library, banned functions, the length of files and functions, licence lines.
 
-    tests/lint/rules.py [DIRECTORY]     prints FILE:LINE: what is wrong, exits 1 if anything is
+    tests/lint/rules.py [DIRECTORY]     prints FILE:LINE: what is wrong, exits 1 if anything is;
+                                    else the house: floors and rooms, with the arrows between them
 """
 import os
 import re
@@ -276,10 +277,40 @@ def parameters(text):
     return count
 
 
+def house(lint):
+    """The floors from the top down, a row a room: its files and lines, and its arrows (files that include from another
+    room) down, sideways and up. Sideways is within the floor; a room's own files are no arrows."""
+    rooms = {}
+    for path in lint.files():
+        if SOURCE.match(path):
+            room = rooms.setdefault(room_of(path), {"modules": set(), "lines": 0, "down": 0, "sideways": 0, "up": 0})
+            room["modules"].add(module_of(path))
+            with open(os.path.join(lint.root, path), encoding="utf-8") as file:
+                room["lines"] += sum(1 for _ in file)
+    for module, targets in lint.edges.items():
+        for target in targets:
+            here, there = room_of(module + ".h"), room_of(target + ".h")
+            if here != there:
+                way = "sideways" if here[0] == there[0] else "down" if here[0] > there[0] else "up"
+                rooms[here][way] += 1
+    rows = [(str(height + 1), name, str(len(room["modules"])), str(room["lines"]), str(room["down"]), str(room["sideways"]), str(room["up"]))
+            for (height, name), room in sorted(rooms.items(), key=lambda item: (-item[0][0], item[0][1]))]
+    head = ("floor", "room", "files", "lines", "arrows down", "sideways", "up")
+    widths = [max(len(row[n]) for row in [head, *rows]) for n in range(len(head))]
+    return [" ".join(cell.ljust(width) if n == 1 else cell.rjust(width) for n, (cell, width) in enumerate(zip(row, widths)))
+            for row in [head, *rows]] + ["no circles"]
+
+
+def room_of(path):
+    """A file's floor and directory."""
+    return floor_of(path), os.path.dirname(path) + "/"
+
+
 def main():
-    faults = Lint(sys.argv[1] if len(sys.argv) > 1 else ".").run()
-    for fault in faults:
-        print(fault)
+    lint = Lint(sys.argv[1] if len(sys.argv) > 1 else ".")
+    faults = lint.run()
+    for line in faults or house(lint):
+        print(line)
     return 1 if faults else 0
 
 

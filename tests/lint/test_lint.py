@@ -64,6 +64,15 @@ def test_a_clean_tree_passes(tree):
         assert checked.returncode == 0, checked.stdout
 
 
+def test_shows_the_house_of_a_tree_without_faults(tree):
+    rows = [line.split() for line in rules(tree).stdout.splitlines()]
+    assert rows[0] == ["floor", "room", "files", "lines", "arrows", "down", "sideways", "up"]
+    assert [row[1:3] + row[4:] for row in rows[1:4]] == [["fcgi/", "1", "1", "0", "0"], ["lib/oci/", "1", "1", "0", "0"],
+                                                        ["lib/base/", "1", "0", "0", "0"]]
+    assert [int(row[0]) for row in rows[1:4]] == sorted((int(row[0]) for row in rows[1:4]), reverse=True)
+    assert rows[4:] == [["no", "circles"]]
+
+
 def body(lines):
     return "".join(f"    count += {n};\n" for n in range(lines))
 
