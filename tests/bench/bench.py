@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Berth behind nginx beside Debian's docker-registry, on one machine and in one run. `make bench` calls it.
 
-    tests/bench/bench.py [SECTION…]     small large push image; all of them without arguments
+    tests/bench/bench.py [SECTION…]     small large push image proxy; all of them without arguments
 
 Whatever is compared is measured in turns, pair by pair, and the median of the pairs' ratios is held against its bar:
 other work on the machine slows both sides of a pair. Exit status: 0 all bars held, 1 one was missed, 2 could not run.
@@ -29,11 +29,14 @@ from figures import Figures
 from server import Berth, Cpu, DockerRegistry, Nginx
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tests/end_to_end"))
+from harness.upstream import Upstream  # noqa: E402 pylint: disable=all
 MIB = 1 << 20
 QUICK = os.environ.get("BENCH") == "quick"
 ROUNDS = 3 if QUICK else 5
 PAIRS = 6 if QUICK else 20            # of downloads of the large blob
 SECONDS = 1 if QUICK else 3           # that wrk runs for one figure
+RATE = 50_000_000                     # bytes per second that the other registry sends
 LARGE = (128 if QUICK else 1024) * MIB
 LAYERS = 100
 LAYER_SIZE = 20_000
@@ -120,7 +123,7 @@ class Bench:
         wall = {server: [] for server in pair}
         cpu = {server: [] for server in pair}
         for server in pair:
-            self.push_once(server, content.Blob(LARGE // 8), chunked)
+            self.push_once(server, content.Blob(LARGE // 4), chunked)
         for _, servers in self.turns(ROUNDS, *pair):
             for server in servers:
                 seconds, burnt = self.push_once(server, content.Blob(LARGE), chunked)
@@ -174,6 +177,32 @@ class Bench:
             name = f"{LAYERS} layers, skopeo {way}, {filesystem(self.disk)}"
             self.figures.at_most(name + ": s", bar, wall[way][pair[0]], wall[way][pair[1]])
             self.figures.at_most(name + ": server CPU s", 0.4, cpu[way][pair[0]], cpu[way][pair[1]])
+
+    def section_proxy(self):
+        """What comes from another registry, against that one alone; what is cached, against what is hosted."""
+        upstream = Upstream()
+        upstream.when(lambda reply, _: setattr(reply, "rate", RATE), "/blobs/")
+        configuration = self.disk / "proxy.ini"
+        stores = {"registry_storage": "registry", "temporary_registry_storage": "_tmp", "proxy_storage": "cache"}
+        configuration.write_text("".join(f"{key} = {self.disk}/stores/{name}\n" for key, name in stores.items()) +
+                                 f"[upstream other]\nurl = {upstream.url}\nallow_private_address = yes\n")
+        berth = self.start(Berth(self.disk / "proxy", self.berth_path, WORKERS, configuration))
+        loads.push_image(berth, "bench/small", self.small)
+        upstream.add_manifest("small", self.small[1], "latest", content.MANIFEST)
+        rates = {berth: [], upstream: []}
+        for _ in range(ROUNDS):
+            data = os.urandom(LARGE // 4)
+            digest = upstream.add_blob(data)
+            for server, path in ((upstream, "/v2/small"), (berth, "/v2/proxy/other/small")):
+                rates[server].append(len(data) / MIB / loads.get(server, f"{path}/blobs/{digest}", len(data)))
+            upstream.blobs.clear()
+        self.figures.at_least(f"{LARGE // 4 // MIB} MiB blob, cold, of {RATE // 10**6} MB/s, MiB/s", 0.9, rates[berth], rates[upstream])
+        hosted, cached = [], []
+        for _ in range(ROUNDS):
+            for path, found in (("bench/small", hosted), ("proxy/other/small", cached)):
+                found.append(loads.requests_per_second(berth, "GET", f"/v2/{path}/manifests/latest", SECONDS))
+        self.figures.at_least("cached manifest GET, requests/s, to hosted", 0.9, cached, hosted)
+        upstream.close()
 
     def memory(self):
         """What the pool holds after all that. Pages that its processes share count once."""

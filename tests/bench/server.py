@@ -124,9 +124,9 @@ class Berth(Server):
 
     name = "Berth"
 
-    def __init__(self, directory, program, workers):
+    def __init__(self, directory, program, workers, configuration=""):
         super().__init__(directory)
-        self.program, self.workers = program, workers
+        self.program, self.workers, self.configuration = program, workers, configuration
         self.storage = self.directory / "state/registry"
 
     def __enter__(self):
@@ -134,7 +134,8 @@ class Berth(Server):
         logs.mkdir()
         self.start([os.environ.get("BERTH_RUN") or ROOT / "deploy/run"], BERTH=self.program,
                    PORT=str(self.port), ADDRESS="127.0.0.1", SERVER="nginx", MODE="fastcgi", WORKERS=str(self.workers),
-                   STATE=str(self.directory / "state"), RUNTIME=str(runtime), LOGS=str(logs), CONFIGURATION="")
+                   STATE=str(self.directory / "state"), RUNTIME=str(runtime), LOGS=str(logs),
+                   CONFIGURATION=str(self.configuration))
         self.wait()
         self.sessions = {role: int((runtime / f"{role}.pid").read_text()) for role in ("web", "workers")}
         return self

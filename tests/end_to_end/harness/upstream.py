@@ -20,6 +20,8 @@ def error(status, code, message, headers=None):
 class Upstream(HttpServer):
     """`login(request)` may return a Reply of its own, or None if the request is welcome."""
 
+    name = "upstream"
+
     def __init__(self, host="127.0.0.1", context=None, alias=None, port=0):
         self.alias = alias
         self.blobs, self.manifests, self.tags = {}, {}, {}
