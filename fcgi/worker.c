@@ -5,6 +5,7 @@
 #include <fastcgi.h>
 #include <fcgiapp.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -56,6 +57,10 @@ struct listener {
 /*
  * Of all workers that wait, one is woken for a connection: poll() would wake them all. Another one
  * may still be faster, so nobody may block in accept().
+ *
+ * Web servers do not wait for room among the connections that nobody has accepted yet: lighttpd
+ * makes 500 of it, nginx 502. So there has to be as much as the kernel gives (net.core.somaxconn),
+ * whoever made the socket; listen() on a socket that listens changes just that.
  */
 static int listener_open(struct listener *out)
 {
@@ -68,7 +73,8 @@ static int listener_open(struct listener *out)
     if (out->epoll < 0 || flags < 0 ||
         fcntl(FCGI_LISTENSOCK_FILENO, F_SETFL, flags | O_NONBLOCK) < 0 ||
         epoll_ctl(out->epoll, EPOLL_CTL_ADD, FCGI_LISTENSOCK_FILENO, &connection) < 0 ||
-        getsockname(FCGI_LISTENSOCK_FILENO, (struct sockaddr *)&address, &length) < 0) {
+        getsockname(FCGI_LISTENSOCK_FILENO, (struct sockaddr *)&address, &length) < 0 ||
+        listen(FCGI_LISTENSOCK_FILENO, INT_MAX) < 0) {
         return -1;
     }
     out->is_local = address.ss_family == AF_UNIX;

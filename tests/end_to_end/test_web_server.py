@@ -225,6 +225,7 @@ def test_without_workers_the_web_server_says_so_in_our_words(server, client):
         server.log()
     for answer in answers:
         assert_is_error(answer, 502 if server.web == "nginx" else 503, "UNAVAILABLE")
+        assert answer["Retry-After"] or server.web == "lighttpd", answer
 
 
 # --- nginx inside of somebody else's server

@@ -104,7 +104,7 @@ class Exchange:
 class Worker(Registry):
     """`parameters` are FastCGI parameters that every request has, such as BERTH_SENDFILE or DOCUMENT_ROOT."""
 
-    def __init__(self, directory, settings="", expected_faults=False, storage="storage", **parameters):
+    def __init__(self, directory, settings="", expected_faults=False, storage="storage", backlog=64, **parameters):
         super().__init__("localhost", 80)
         self.directory = pathlib.Path(directory)
         self.configuration = self.directory / "configuration.ini"
@@ -113,7 +113,7 @@ class Worker(Registry):
         self.registry_storage = self.directory / storage / "registry"
         for name in ("registry", "_tmp/bodies", "proxy"):
             (self.directory / storage / name).mkdir(parents=True, exist_ok=True)
-        self.parameters, self.expected_faults = parameters, expected_faults
+        self.parameters, self.expected_faults, self.backlog = parameters, expected_faults, backlog
         self.path = self.directory / "socket"
         self.log_path = self.directory / "worker.log"
         self.process = None
@@ -123,7 +123,7 @@ class Worker(Registry):
         self.path.unlink(missing_ok=True)
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(str(self.path))
-        listener.listen(64)
+        listener.listen(self.backlog)
         return listener
 
     def start(self, listener=None):
