@@ -228,7 +228,7 @@ static void floods_and_drips_end(void **state)
 
         server_start(&server, answer_flood, &floods[i].flood);
         request = request_for("http");
-        request.stall_milliseconds = SHORT;
+        request.stall_milliseconds = floods[i].code == ERROR_UPSTREAM ? LONG : SHORT;
         request.minimum_rate = 1000;
         result = http_open(&transfer, &request, &error);
         if (result == 0) {
@@ -273,23 +273,23 @@ static void answer_large(struct server *with, const void *context)
 
 static void the_readers_time_is_not_the_upstreams(void **state)
 {
-    static const unsigned kilobytes = 6 * 1024;
+    static const unsigned kilobytes = 4 * 1024;
     AUTO_HTTP_TRANSFER struct http_transfer transfer = HTTP_TRANSFER_INIT;
     struct http_request request;
 
     (void)state;
     server_start(&server, answer_large, &kilobytes);
     request = request_for("http");
-    request.stall_milliseconds = SHORT;
-    request.minimum_rate = 100 * 1024 * 1024; /* far more than we read */
+    request.stall_milliseconds = 3 * SHORT;
+    request.minimum_rate = 2 * 1024 * 1024; /* more than we read in a second */
     assert_returns(0, http_open(&transfer, &request, &error));
-    reads_slowly(&transfer, SHORT + 100, (sizeof(KILOBYTE) - 1) * kilobytes);
+    reads_slowly(&transfer, 4 * SHORT, (sizeof(KILOBYTE) - 1) * kilobytes);
     server_end(&server);
 }
 
 static void a_rate_above_the_minimum_is_enough(void **state)
 {
-    static const struct flood drip = {OK "Content-Length: 20\r\n\r\n", "x", DRIP};
+    static const struct flood drip = {OK "Content-Length: 150\r\n\r\n", "x", DRIP};
     AUTO_HTTP_TRANSFER struct http_transfer transfer = HTTP_TRANSFER_INIT;
     AUTO_BUFFER struct buffer body = BUFFER_INIT;
     struct http_request request;
@@ -297,10 +297,10 @@ static void a_rate_above_the_minimum_is_enough(void **state)
     (void)state;
     server_start(&server, answer_flood, &drip);
     request = request_for("http");
-    request.stall_milliseconds = 10 * DRIP;
+    request.stall_milliseconds = 5 * SHORT;
     request.minimum_rate = 1;
     assert_returns(1, fetch(&request, &transfer, &body));
-    assert_int_equal(body.length, 20);
+    assert_int_equal(body.length, 150);
     server_end(&server);
 }
 
