@@ -31,12 +31,12 @@ enum option_id {
 };
 
 struct option_row {
-    enum option_id id;
     const char *name;   /* "--json", or "-c" if there is no long one; NULL ends a table */
     const char *letter; /* "-h", or NULL */
     const char *value;  /* what usage calls its value: "FILE"; NULL: it takes none */
-    bool is_repeatable;
     const char *help;
+    enum option_id id;
+    bool is_repeatable;
 };
 
 /* The same for all commands that have it. */
