@@ -252,18 +252,22 @@ static int open_registry(struct service *service, struct error *error)
     return 0;
 }
 
+/* A line is one write, so it has a limit: a long path gives way, not what follows it. */
 static void log_access(const struct request *request, const struct response *response)
 {
+    enum { TARGET_LIMIT = 3072 };
     struct timespec now;
     int64_t milliseconds;
     const char *target = request_target(request);
+    size_t length = strcspn(target, "?");
+    bool is_long = length > TARGET_LIMIT;
 
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     milliseconds = (now.tv_sec - request->arrived.tv_sec) * 1000 +
                    (now.tv_nsec - request->arrived.tv_nsec) / 1000000;
-    log_info("%s %.*s %d %" PRIu64 " %" PRId64 "ms - %s", request->method,
-             (int)strcspn(target, "?"), target, response->status, response->sent, milliseconds,
-             request->id);
+    log_info("%.32s %.*s%s %d %" PRIu64 " %" PRId64 "ms - %s", request->method,
+             (int)(is_long ? TARGET_LIMIT : length), target, is_long ? "..." : "", response->status,
+             response->sent, milliseconds, request->id);
 }
 
 /* What a client is told besides: RFC 9110, 15.5.6 (Allow), 10.2.3 (Retry-After); Warning. */

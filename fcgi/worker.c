@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/base/log.h"
@@ -146,17 +147,39 @@ static void serve(struct service *service, const struct listener *listener, FCGX
     request_end(&request);
 }
 
-/* 1 if there was a request; 0 if another worker was faster; -1. */
+/*
+ * Nobody has a descriptor or memory for a connection at the moment. It waits in the queue, so we
+ * come back to it; the log hears of it once per shortage.
+ */
+static bool pause_for_want(int failure)
+{
+    static const struct timespec pause = {.tv_nsec = 100L * 1000 * 1000};
+    static bool is_told;
+    bool is_want =
+        failure == EMFILE || failure == ENFILE || failure == ENOBUFS || failure == ENOMEM;
+
+    if (is_want && !is_told) {
+        log_warning("accept: %s; connections wait", strerror(failure));
+    }
+    is_told = is_want;
+    if (is_want) {
+        (void)nanosleep(&pause, NULL);
+    }
+    return is_want;
+}
+
+/* 1 if there was a request; 0 if another worker was faster, or nothing can be accepted now; -1. */
 static int serve_next(struct service *service, const struct listener *listener,
                       FCGX_Request *fastcgi)
 {
     int accepted = FCGX_Accept_r(fastcgi);
 
     if (accepted == 0) {
+        (void)pause_for_want(0);
         serve(service, listener, fastcgi);
         return 1;
     }
-    if (accepted == -EAGAIN || accepted == -ECONNABORTED) {
+    if (accepted == -EAGAIN || accepted == -ECONNABORTED || pause_for_want(-accepted)) {
         return 0;
     }
     log_error("accept: %s", strerror(accepted < 0 ? -accepted : EIO));

@@ -1,4 +1,5 @@
 """A worker without a web server: it sends blobs itself, reads bodies that arrive slowly, and ends when it is told to."""
+import resource
 import signal
 
 import pytest
@@ -276,3 +277,25 @@ def test_a_broken_fastcgi_stream_does_not_end_the_worker(shared):
         exchange.connection.sendall(data)
         exchange.close()
     wait_until(lambda: shared.get("/v2/").status == 200, "an answer")
+
+
+def test_a_worker_without_descriptors_waits_for_one(new_directory):
+    """EMFILE at accept() ends no worker: the connection waits, and the log hears of it once."""
+    with Worker(new_directory("descriptors")) as worker:
+        assert worker.get("/v2/").status == 200
+        pid = worker.process.pid
+        before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, before[1]))
+        exchange = worker.open("GET", "/v2/")
+        exchange.end()
+        wait_until(lambda: "connections wait" in worker.log() or worker.process.poll() is not None, "a word about it")
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+        assert exchange.answer().status == 200
+        assert worker.log().count("connections wait") == 1, worker.log()
+
+
+def test_the_line_of_a_long_path_has_its_end(shared):
+    """One write, with status and request: what gives way is the path."""
+    answer = shared.get("/v2/" + "x/" * 4000 + "tags/list")
+    (line,) = [line for line in shared.log().splitlines() if answer["X-Request-Id"] in line]
+    assert line.startswith("berth: GET /v2/x/") and f"... {answer.status} " in line and len(line) < 4096, line
