@@ -26,6 +26,9 @@
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
+/* A literal for a member that is a plain `char *`. */
+#define TEXT(literal) ((char[]){literal})
+
 /* Both want a `struct error error` in scope; a message of the library's goes into the report. */
 #define assert_returns(expected, call)                                                             \
     do {                                                                                           \
