@@ -1,26 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <fcntl.h>
-#include <unistd.h>
-
+#include "lib/proxy/fill/origin.h"
 #include "lib/proxy/flight.h"
 #include "lib/proxy/proxy.h"
 #include "lib/proxy/sweep.h"
 #include "lib/store/link.h"
-#include "lib/store/memo.h"
 
 enum { SPACE_TO_FETCH = 1024 * 1024 }; /* bytes */
 
-/* Whether the bytes may be shown to those who read this repository: they came through its upstream,
- * or anybody could have them. 1, 0, -1. */
-static int may_show(const struct proxied *proxied, const struct digest *digest)
-{
-    int root = proxied->upstream.store->root;
-
-    return faccessat(root, layout_origin(digest, proxied->upstream.name).text, F_OK, 0) == 0 ||
-           faccessat(root, layout_origin(digest, ORIGIN_ANYBODY).text, F_OK, 0) == 0;
-}
-
-static struct fill fill_of(const struct proxied *proxied, const struct digest *digest)
+static struct fill blob_fill(const struct proxied *proxied, const struct digest *digest)
 {
     return (struct fill){.upstream = &proxied->upstream,
                          .repository = &proxied->repository,
@@ -29,8 +16,8 @@ static struct fill fill_of(const struct proxied *proxied, const struct digest *d
 }
 
 /* Whether the upstream has the blob, and how long it is there. 1, 0, -1. */
-static int ask_for_blob(struct proxied *proxied, const struct digest *digest, uint64_t *out_size,
-                        struct error *error)
+static int blob_ask_size(struct proxied *proxied, const struct digest *digest, uint64_t *out_size,
+                         struct error *error)
 {
     AUTO_ANSWER struct answer answer = ANSWER_INIT;
     AUTO_BUFFER struct buffer rest = BUFFER_INIT;
@@ -49,21 +36,18 @@ static int ask_for_blob(struct proxied *proxied, const struct digest *digest, ui
     return found;
 }
 
-/* The bytes are here, but came some other way: the upstream has to confirm that it has them. */
-static int confirm(struct proxied *proxied, const struct digest *digest, struct error *error)
+/* The bytes are here, or on their way, but not by this repository's right: its upstream has to
+ * confirm that it has them. 1, 0, -1. */
+static int blob_confirm(struct proxied *proxied, const struct digest *digest, struct error *error)
 {
-    struct path origin = layout_origin(digest, proxied->upstream.name);
     AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(proxied->upstream.store);
-    struct buffer nothing = BUFFER_INIT;
     uint64_t size;
-    int found = ask_for_blob(proxied, digest, &size, error);
+    int found = blob_ask_size(proxied, digest, &size, error);
 
     if (found <= 0) {
         return found;
     }
-    if (memo_write(proxied->upstream.store,
-                   (struct file_place){proxied->upstream.store->root, origin.text}, &nothing,
-                   error) < 0 ||
+    if (origin_record(&proxied->upstream, proxied->name, digest, ORIGIN_CONFIRMED, error) < 0 ||
         link_add(&proxied->repository, digest, digest, &syncs, error) < 0 ||
         sync_set_flush(&syncs, error) < 0) {
         return -1;
@@ -72,12 +56,12 @@ static int confirm(struct proxied *proxied, const struct digest *digest, struct 
 }
 
 /* Looks into the cache. 1; 0; -1. */
-static int find_stored(struct proxied *proxied, const struct digest *digest,
-                       struct proxy_blob *out_blob, struct error *error)
+static int blob_find_stored(struct proxied *proxied, const struct digest *digest,
+                            struct proxy_blob *out_blob, struct error *error)
 {
     int found = blob_find(&proxied->repository, digest, &out_blob->blob, error);
 
-    if (found > 0 && may_show(proxied, digest)) {
+    if (found > 0 && origin_allows(&proxied->upstream, proxied->name, digest)) {
         out_blob->is_stored = true;
         out_blob->size = out_blob->blob.size;
         return 1;
@@ -86,7 +70,7 @@ static int find_stored(struct proxied *proxied, const struct digest *digest,
 }
 
 /* Whether a range begins so far behind what is there that waiting for it makes no sense. */
-static bool is_far(const struct fill_view *view, const char *header, struct range *out_range)
+static bool blob_is_far(const struct fill_view *view, const char *header, struct range *out_range)
 {
     enum { NEAR = 16 * 1024 * 1024 };
 
@@ -95,10 +79,11 @@ static bool is_far(const struct fill_view *view, const char *header, struct rang
 }
 
 /* Passes the upstream's answer on and keeps nothing. `range` is NULL for all of it. */
-static int pass_through(struct proxied *proxied, const struct proxy_blob_request *request,
-                        const struct range *range, struct proxy_blob *out_blob, struct error *error)
+static int blob_pass_through(struct proxied *proxied, const struct proxy_blob_request *request,
+                             const struct range *range, struct proxy_blob *out_blob,
+                             struct error *error)
 {
-    struct fill fill = fill_of(proxied, &request->digest);
+    struct fill fill = blob_fill(proxied, &request->digest);
     int found;
 
     if (request->is_asked_again) {
@@ -112,31 +97,35 @@ static int pass_through(struct proxied *proxied, const struct proxy_blob_request
 }
 
 /* The blob is in the cache: for this repository too, if its upstream says so. */
-static int use_stored(struct proxied *proxied, const struct digest *digest,
-                      struct proxy_blob *out_blob, struct error *error)
+static int blob_use_stored(struct proxied *proxied, const struct proxy_blob_request *request,
+                           struct proxy_blob *out_blob, struct error *error)
 {
-    int found = find_stored(proxied, digest, out_blob, error);
+    int found = blob_find_stored(proxied, &request->digest, out_blob, error);
 
-    if (found == 0) {
-        found = confirm(proxied, digest, error);
-        return found > 0 ? find_stored(proxied, digest, out_blob, error) : found;
+    if (found != 0) {
+        return found;
     }
-    return found;
+    found = blob_confirm(proxied, &request->digest, error);
+    if (found < 0 && error->code == ERROR_UPSTREAM && !request->head_only) {
+        return blob_pass_through(proxied, request, NULL, out_blob, error); /* it knows no HEAD */
+    }
+    return found > 0 ? blob_find_stored(proxied, &request->digest, out_blob, error) : found;
 }
 
 /* A blob that is on its way. Takes the view over. */
-static int use_growing(struct proxied *proxied, const struct proxy_blob_request *request,
-                       struct fill_view *view, struct proxy_blob *out_blob, struct error *error)
+static int blob_use_growing(struct proxied *proxied, const struct proxy_blob_request *request,
+                            struct fill_view *view, struct proxy_blob *out_blob,
+                            struct error *error)
 {
     struct range range;
 
-    if (is_far(view, request->range, &range)) {
+    if (blob_is_far(view, request->range, &range)) {
         fill_close(view);
-        return pass_through(proxied, request, &range, out_blob, error);
+        return blob_pass_through(proxied, request, &range, out_blob, error);
     }
     if (fill_wait_for_end(view)) {
         fill_close(view);
-        return use_stored(proxied, &request->digest, out_blob, error);
+        return blob_use_stored(proxied, request, out_blob, error);
     }
     out_blob->size = view->size;
     if (request->is_asked_again) {
@@ -147,63 +136,86 @@ static int use_growing(struct proxied *proxied, const struct proxy_blob_request 
     return 1;
 }
 
+/* Joins a fill, for which the upstream may have to be asked first. */
+static enum fill_result blob_join(struct proxied *proxied, const struct fill *fill,
+                                  struct fill_view *out_view, struct error *error)
+{
+    enum fill_result result = fill_join(out_view, fill, proxied->report, error);
+
+    if (result == FILL_FOREIGN) {
+        int confirmed = blob_confirm(proxied, &fill->digest, error);
+
+        if (confirmed <= 0) {
+            /* Some upstreams do not know HEAD: a GET will tell. */
+            return confirmed == 0                  ? FILL_ABSENT
+                   : error->code == ERROR_UPSTREAM ? FILL_FOREIGN
+                                                   : FILL_FAILED;
+        }
+        result = fill_join(out_view, fill, proxied->report, error);
+    }
+    return result;
+}
+
 /* Gets the blob through a fill, or past it. */
-static int fetch_blob(struct proxied *proxied, const struct proxy_blob_request *request,
+static int blob_fetch(struct proxied *proxied, const struct proxy_blob_request *request,
                       struct proxy_blob *out_blob, struct error *error)
 {
-    struct fill fill = fill_of(proxied, &request->digest);
+    struct fill fill = blob_fill(proxied, &request->digest);
     struct fill_view view;
     struct error full;
 
     /* Below a little, even what says why a fetch failed cannot be written. */
     if (store_check_space(proxied->upstream.store, SPACE_TO_FETCH, &full) < 0 ||
         filler_lacked_space(&fill)) {
-        return pass_through(proxied, request, NULL, out_blob, error);
+        return blob_pass_through(proxied, request, NULL, out_blob, error);
     }
-    switch (fill_join(&view, &fill, proxied->report, error)) {
+    switch (blob_join(proxied, &fill, &view, error)) {
     case FILL_FAILED:
-        return error->code == ERROR_NO_SPACE ? pass_through(proxied, request, NULL, out_blob, error)
-                                             : -1;
+        return error->code == ERROR_NO_SPACE
+                   ? blob_pass_through(proxied, request, NULL, out_blob, error)
+                   : -1;
     case FILL_ABSENT:
         return 0;
+    case FILL_FOREIGN:
+        return blob_pass_through(proxied, request, NULL, out_blob, error);
     case FILL_STORED:
-        return use_stored(proxied, &request->digest, out_blob, error);
+        return blob_use_stored(proxied, request, out_blob, error);
     case FILL_GROWING:
-        return use_growing(proxied, request, &view, out_blob, error);
+        return blob_use_growing(proxied, request, &view, out_blob, error);
     }
     return -1;
 }
 
 /* The upstream has to be asked. */
-static int ask(struct proxied *proxied, const struct proxy_blob_request *request,
-               struct proxy_blob *out_blob, struct error *error)
+static int blob_ask(struct proxied *proxied, const struct proxy_blob_request *request,
+                    struct proxy_blob *out_blob, struct error *error)
 {
     uint64_t size;
     int found = blob_is_stored(proxied->upstream.store, &request->digest, &size, error);
 
     if (found != 0) {
-        return found < 0 ? -1 : use_stored(proxied, &request->digest, out_blob, error);
+        return found < 0 ? -1 : blob_use_stored(proxied, request, out_blob, error);
     }
     if (request->head_only) {
-        return ask_for_blob(proxied, &request->digest, &out_blob->size, error);
+        return blob_ask_size(proxied, &request->digest, &out_blob->size, error);
     }
     sweep_cache(proxied->upstream.store);
-    return fetch_blob(proxied, request, out_blob, error);
+    return blob_fetch(proxied, request, out_blob, error);
 }
 
 int proxy_get_blob(struct proxied *proxied, const struct proxy_blob_request *request,
                    struct proxy_blob *out_blob, struct error *error)
 {
+    struct fill fill = blob_fill(proxied, &request->digest);
     struct digest key;
     int found;
 
     *out_blob = (struct proxy_blob){.is_stored = false};
-    found = find_stored(proxied, &request->digest, out_blob, error);
+    found = blob_find_stored(proxied, &request->digest, out_blob, error);
     if (found != 0) {
         return found;
     }
-    if (request->head_only &&
-        fill_peek(proxied->upstream.store, &proxied->upstream, &request->digest, &out_blob->size)) {
+    if (request->head_only && fill_size(&fill, &out_blob->size)) {
         return 1;
     }
     flight_key(proxied, request->digest.text, &key);
@@ -213,7 +225,7 @@ int proxy_get_blob(struct proxied *proxied, const struct proxy_blob_request *req
     if (!proxied->may_wait) {
         return error_set(error, ERROR_WOULD_WAIT, "the upstream has to be asked");
     }
-    found = ask(proxied, request, out_blob, error);
+    found = blob_ask(proxied, request, out_blob, error);
     if (found == 0) {
         flight_remember_absence(proxied, &key);
     }

@@ -183,11 +183,11 @@ struct path layout_setup_probe(const struct digest *token)
     return path_format(LAYOUT_OWN "/" LAYOUT_SETUP_PROBE "%s", digest_hex(token));
 }
 
-struct path layout_origin(const struct digest *digest, const char *upstream)
+struct path layout_origin(const struct digest *digest, const struct digest *key)
 {
     return path_format(LAYOUT_OWN "/origins/%s/%.2s/%s/%s",
                        digest_algorithm_name(digest->algorithm), digest_hex(digest),
-                       digest_hex(digest), upstream);
+                       digest_hex(digest), digest_hex(key));
 }
 
 struct path layout_upstream(const char *upstream, const char *what)

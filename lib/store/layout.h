@@ -83,9 +83,8 @@ struct path layout_setup_probe(const struct digest *token);
 
 /* Below the root of a cache. */
 
-/* Says that a blob came from this upstream, or, for ORIGIN_ANYBODY, without credentials. */
-#define ORIGIN_ANYBODY "anybody"
-struct path layout_origin(const struct digest *digest, const char *upstream);
+/* Says how a blob was come by: one of several, by the hash of what it says. */
+struct path layout_origin(const struct digest *digest, const struct digest *key);
 
 #define LAYOUT_UPSTREAMS "_berth/upstreams"
 #define LAYOUT_FLIGHTS "_berth/flights"

@@ -353,7 +353,7 @@ def test_a_full_disk_stops_caching_not_serving(new_directory, mounted, web):
 
 
 def test_a_download_keeps_nothing_of_the_client_back_from_the_upstream(nginx_site, upstream):
-    """No header of the client's goes there but Accept and Range."""
+    """No header of the client's goes there but Range."""
     data, digest = offered(upstream, 1000)
     nginx_site.client.get(nginx_site.at(upstream).blob(digest), {
         "Authorization": "Bearer secret", "Cookie": "secret", "X-Secret": "secret", "User-Agent": "secret", "Referer": "http://secret/"})

@@ -327,16 +327,6 @@ def test_private_content_is_not_given_to_another_upstreams_repository(new_direct
         assert site.client.get(f"/v2/hosted/app/blobs/{digest}").status == 404
 
 
-def test_public_content_is_shared_without_asking(nginx_site, upstream):
-    other, layer = nginx_site.take(), content.noise(5000)
-    for each in (upstream, other):
-        each.add_image("app", "1", [layer])
-        assert nginx_site.client.get(nginx_site.at(each).manifest("1")).status == 200
-        answer = nginx_site.client.get(nginx_site.at(each).blob(content.digest(layer)))
-        assert (answer.status, answer.body) == (200, layer), answer
-    assert other.asked("/blobs/") == []
-
-
 def test_a_guessed_digest_of_another_repository_is_asked_for(nginx_site, upstream):
     """No manifest of this repository names it: the upstream decides whether it is there."""
     layer = content.noise(5000)

@@ -11,9 +11,10 @@
 #include "lib/base/lock.h"
 #include "lib/base/process.h"
 #include "lib/base/text.h"
+#include "lib/proxy/fill/origin.h"
 #include "lib/proxy/fill/slot.h"
 #include "lib/store/blob.h"
-#include "lib/store/memo.h"
+#include "lib/store/link.h"
 
 enum {
     HELD_BACK = 64 * 1024, /* bytes at the end, until the digest is verified */
@@ -26,15 +27,50 @@ enum {
     END_SAMPLE = 200,    /* milliseconds after which the speed is judged */
 };
 
-static int is_stored(const struct fill *fill, struct error *error)
+static int fill_is_stored(const struct fill *fill, struct error *error)
 {
     uint64_t size;
 
     return blob_is_stored(fill->upstream->store, &fill->digest, &size, error);
 }
 
+/* Whether a manifest of this repository names the blob, or the upstream has confirmed it. */
+static bool fill_is_named(const struct fill *fill)
+{
+    struct digest target;
+    struct error ignored;
+
+    return link_follow(fill->repository, LINK_LAYER, &fill->digest, &target, &ignored) > 0;
+}
+
+static bool fill_may_join(const struct fill *fill)
+{
+    switch (filler_owner(fill)) {
+    case FILLER_NONE:
+    case FILLER_OURS:
+        return true;
+    case FILLER_ACCOUNT:
+        return fill_is_named(fill);
+    case FILLER_FOREIGN:
+        return fill_is_named(fill) && origin_allows(fill->upstream, fill->name, &fill->digest);
+    }
+    return false;
+}
+
+bool fill_size(const struct fill *fill, uint64_t *out_size)
+{
+    uint64_t size;
+
+    /* In this order: what is known now may be there before another fetch's owner is. */
+    if (!filler_total(fill, &size) || !fill_may_join(fill)) {
+        return false;
+    }
+    *out_size = size;
+    return true;
+}
+
 /* In the new process: downloads, holding the lock and a slot, and ends. */
-static void run_filler(const struct fill *fill)
+static void fill_run_filler(const struct fill *fill)
 {
     struct error error;
 
@@ -42,10 +78,9 @@ static void run_filler(const struct fill *fill)
 }
 
 /* Starts a filler that takes over `lock`. */
-static int start_filler(const struct fill *fill, const struct lock *lock, struct error *error)
+static int fill_start_filler(const struct fill *fill, const struct lock *lock, struct error *error)
 {
     struct store *store = fill->upstream->store;
-    struct path failed = filler_place(fill, "failed");
     struct slot slot = SLOT_INIT;
     int keep[5];
     int started;
@@ -56,7 +91,10 @@ static int start_filler(const struct fill *fill, const struct lock *lock, struct
                    ? -1
                    : error_set(error, ERROR_TOO_MANY_REQUESTS, "too many blobs are being fetched");
     }
-    memo_forget((struct file_place){store->temporary, failed.text});
+    if (filler_prepare(fill, error) < 0) {
+        slot_release(&slot);
+        return -1;
+    }
     keep[0] = lock->descriptor;
     keep[1] = slot.all.descriptor;
     keep[2] = slot.upstream.descriptor;
@@ -64,96 +102,113 @@ static int start_filler(const struct fill *fill, const struct lock *lock, struct
     keep[4] = store->temporary;
     started = process_detach(keep, sizeof(keep) / sizeof(*keep), error);
     if (started == 0) {
-        run_filler(fill);
+        fill_run_filler(fill);
     }
     slot_release(&slot);
     return started < 0 ? -1 : 0;
+}
+
+/* What has just failed for this reader is for it to tell, not to try again. */
+static bool fill_has_failed(const struct fill_view *view)
+{
+    struct report report = REPORT_INIT;
+    struct error ignored;
+    bool failed = view->has_waited && filler_failure(&view->fill, &report, &ignored);
+
+    report_release(&report);
+    return failed;
 }
 
 /*
  * Sees to it that somebody is filling: if the lock can be had, nobody is. 1 if the blob is there
  * meanwhile, 0, -1.
  */
-static int ensure_filler(struct fill_view *view, struct error *error)
+static int fill_ensure_filler(struct fill_view *view, struct error *error)
 {
     const struct fill *fill = &view->fill;
-    struct store *store = fill->upstream->store;
     struct path path = filler_place(fill, "lock");
-    struct file_place place = {store->temporary, path.text};
+    struct file_place place = {fill->upstream->store->temporary, path.text};
     AUTO_LOCK struct lock lock = LOCK_INIT;
-    enum lock_result result;
+    enum lock_result result = lock_take_or_make(&lock, place, LOCK_TRY, error);
     int stored;
 
-    result = lock_take_or_make(&lock, place, LOCK_TRY, error);
     if (result != LOCK_TAKEN) {
         return result == LOCK_BUSY ? 0 : -1;
     }
-    stored = is_stored(fill, error); /* the last filler may have finished just now */
+    stored = fill_is_stored(fill, error); /* the last filler may have finished just now */
     if (stored > 0) {
         filler_discard(fill); /* it has removed its own: this is what taking the lock has made */
     }
     if (stored != 0) {
         return stored;
     }
+    if (fill_has_failed(view) || (!view->is_reading && !fill_may_join(fill))) {
+        return 0; /* since the last look: the next one will see it */
+    }
     if (view->restarts++ >= RESTART_LIMIT) {
         return error_set(error, ERROR_UPSTREAM, "fetching the blob fails again and again");
     }
-    return start_filler(fill, &lock, error);
+    return fill_start_filler(fill, &lock, error);
 }
 
-static bool open_data(struct fill_view *view)
+static bool fill_open_data(struct fill_view *view)
 {
     struct store *store = view->fill.upstream->store;
     struct path path = filler_place(&view->fill, "data");
 
-    if (!fill_peek(store, view->fill.upstream, &view->fill.digest, &view->size)) {
+    if (!filler_total(&view->fill, &view->size)) {
         return false;
     }
     view->descriptor = openat(store->temporary, path.text, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     return view->descriptor >= 0;
 }
 
-/* Each look may find the blob, a failure, the growing file, or nobody at work. */
-static enum fill_result look(struct fill_view *view, bool joined, struct report *report,
-                             struct error *error, bool *out_decided)
+/* Each look may find the blob, a failure, another's fetch, nobody at work, or the growing file.
+ * False if it decides nothing. */
+static bool fill_look(struct fill_view *view, enum fill_result *out_result, struct report *report,
+                      struct error *error)
 {
-    int stored = is_stored(&view->fill, error);
+    int stored = fill_is_stored(&view->fill, error);
 
-    *out_decided = true;
+    if (stored == 0 && view->has_waited && filler_failure(&view->fill, report, error)) {
+        *out_result = error->code == ERROR_BLOB_UNKNOWN ? FILL_ABSENT : FILL_FAILED;
+        return true;
+    }
+    if (stored == 0 && !fill_may_join(&view->fill)) {
+        *out_result = FILL_FOREIGN;
+        return true;
+    }
+    if (stored == 0) {
+        stored = fill_ensure_filler(view, error);
+    }
     if (stored != 0) {
-        return stored < 0 ? FILL_FAILED : FILL_STORED;
+        *out_result = stored < 0 ? FILL_FAILED : FILL_STORED;
+        return true;
     }
-    if (joined && filler_failure(&view->fill, report, error)) {
-        return error->code == ERROR_BLOB_UNKNOWN ? FILL_ABSENT : FILL_FAILED;
+    if (view->has_waited && fill_open_data(view)) {
+        /* Once more, since another fetch may have begun before the file was opened. */
+        view->is_reading = fill_may_join(&view->fill);
+        if (!view->is_reading) {
+            fill_close(view);
+        }
+        *out_result = view->is_reading ? FILL_GROWING : FILL_FOREIGN;
+        return true;
     }
-    if (joined && open_data(view)) {
-        return FILL_GROWING;
-    }
-    stored = ensure_filler(view, error);
-    if (stored != 0) {
-        return stored < 0 ? FILL_FAILED : FILL_STORED;
-    }
-    *out_decided = false;
-    return FILL_GROWING;
+    view->has_waited = true;
+    return false;
 }
 
 enum fill_result fill_join(struct fill_view *out_view, const struct fill *fill,
                            struct report *report, struct error *error)
 {
-    bool joined = false;
-    bool decided = false;
+    enum fill_result result;
 
     *out_view = (struct fill_view){.fill = *fill, .descriptor = -1};
-    for (;;) {
-        enum fill_result result = look(out_view, joined, report, error, &decided);
-
-        if (decided) {
-            out_view->looked = clock_milliseconds();
-            return result;
-        }
-        joined = true; /* from now on, what fails has failed for us */
+    while (!fill_look(out_view, &result, report, error)) {
         clock_pause(SHORT_PAUSE);
     }
+    out_view->looked = clock_milliseconds();
+    return result;
 }
 
 uint64_t fill_available(const struct fill_view *view)
@@ -164,7 +219,7 @@ uint64_t fill_available(const struct fill_view *view)
 }
 
 /* Whether the blob is there, made of the file that we are reading. */
-static int check_complete(struct fill_view *view, struct error *error)
+static int fill_check_complete(struct fill_view *view, struct error *error)
 {
     struct store *store = view->fill.upstream->store;
 
@@ -183,7 +238,7 @@ static int check_complete(struct fill_view *view, struct error *error)
 }
 
 /* Whether it makes sense to wait on. */
-static int check_filler(struct fill_view *view, struct error *error)
+static int fill_check_filler(struct fill_view *view, struct error *error)
 {
     struct store *store = view->fill.upstream->store;
     struct path data = filler_place(&view->fill, "data");
@@ -199,12 +254,12 @@ static int check_filler(struct fill_view *view, struct error *error)
     if (failed) {
         return -1;
     }
-    if (ensure_filler(view, error) < 0 || check_complete(view, error) < 0) {
+    if (fill_ensure_filler(view, error) < 0 || fill_check_complete(view, error) < 0) {
         return -1;
     }
     if (!view->complete &&
         !file_is_same(view->descriptor, (struct file_place){store->temporary, data.text}) &&
-        check_complete(view, error) == 0 && !view->complete) {
+        fill_check_complete(view, error) == 0 && !view->complete) {
         return error_set(error, ERROR_UPSTREAM, "the fetch of the blob had to start over");
     }
     return 0;
@@ -235,10 +290,10 @@ ssize_t fill_read(struct fill_view *view, uint64_t offset, void *bytes, size_t s
         } else if (view->complete) {
             return error_set(error, ERROR_UPSTREAM, "the blob is shorter than announced");
         }
-        if (!view->complete && available >= view->size && check_complete(view, error) < 0) {
+        if (!view->complete && available >= view->size && fill_check_complete(view, error) < 0) {
             return -1;
         }
-        if (!view->complete && check_filler(view, error) < 0) {
+        if (!view->complete && fill_check_filler(view, error) < 0) {
             return -1;
         }
         if (!view->complete || empty_reads > 0) {
@@ -259,8 +314,8 @@ bool fill_wait_for_end(struct fill_view *view)
         uint64_t available = fill_available(view);
         uint64_t gained = available - (available > first ? first : available);
 
-        if (check_complete(view, &ignored) < 0 || view->complete) {
-            return is_stored(&view->fill, &ignored) > 0;
+        if (fill_check_complete(view, &ignored) < 0 || view->complete) {
+            return fill_is_stored(&view->fill, &ignored) > 0;
         }
         if (elapsed > END_WAIT) {
             return false;

@@ -11,10 +11,16 @@
  *   lock    held by the filler as long as it lives
  *   data    the bytes so far
  *   size    how many it will be, once the upstream has said so
- *   failed  why the last filler gave up
+ *   owner   for which repository, with whose account, the last filler has asked
+ *   failed  why it gave up; told to that repository only
  * Whoever needs the blob and gets the lock starts the next filler, which goes on where the last one
  * stopped. What is on disk then is hashed again from its beginning, and the digest of the whole
  * decides: it is the only thing that is trusted.
+ *
+ * Who knows a digest need not have the blob. So a fetch is joined, taken over, or told the size of,
+ * only for the repository that it is for; for one that names the blob and has the same account; or
+ * for one that names it and whose upstream has confirmed it to its own account (origin_record()
+ * with ORIGIN_CONFIRMED, and a link).
  *
  * The file becomes the blob by a rename, so that readers who have it open need not notice. Until
  * then they hold back the last block: no response is complete before the digest is verified.
@@ -28,6 +34,8 @@ struct fill_view {
     int descriptor;    /* of the data */
     uint64_t size;     /* bytes that it will have */
     bool complete;     /* the digest is verified */
+    bool has_waited;   /* from now on, what fails has failed for this reader */
+    bool is_reading;   /* it has been let in */
     unsigned restarts; /* fillers that this reader has started */
     int64_t looked;    /* when it last looked whether the filler lives, in milliseconds */
 };
@@ -39,7 +47,9 @@ struct fill_view {
 
 enum fill_result {
     FILL_FAILED = -1,
-    FILL_ABSENT, /* the upstream has no such blob */
+    FILL_ABSENT,  /* the upstream has no such blob */
+    FILL_FOREIGN, /* it is being fetched for another repository: ask the upstream, then come again
+                   */
     FILL_GROWING,
     FILL_STORED, /* the blob is in the cache now */
 };
@@ -50,6 +60,9 @@ enum fill_result {
  */
 enum fill_result fill_join(struct fill_view *out_view, const struct fill *fill,
                            struct report *report, struct error *error);
+
+/* The size of a fetch that is under way, for who may join it. False if it is not known. */
+bool fill_size(const struct fill *fill, uint64_t *out_size);
 
 /* See stream_read(). */
 ssize_t fill_read(struct fill_view *view, uint64_t offset, void *bytes, size_t size,

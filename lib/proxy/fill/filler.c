@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/proxy/fill/filler.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include "lib/base/log.h"
 #include "lib/base/text.h"
 #include "lib/http/range.h"
+#include "lib/proxy/fill/origin.h"
 #include "lib/store/link.h"
 #include "lib/store/memo.h"
 
@@ -33,9 +35,10 @@ struct filler {
     bool has_total;
     uint64_t total; /* bytes that it will be */
     struct hash hash;
-    bool with_credentials;
-    bool is_doubtful; /* the upstream contradicts itself about the length */
-    bool resumed;     /* from bytes that another process left */
+    bool was_answered;     /* by the upstream, as this repository's filler */
+    bool with_credentials; /* and it wanted an account for that */
+    bool is_doubtful;      /* the upstream contradicts itself about the length */
+    bool resumed;          /* from bytes that another process left */
     char *piece;
 };
 
@@ -54,29 +57,60 @@ void filler_discard(const struct fill *fill)
     (void)store_discard(store, (struct file_place){store->temporary, directory.text}, &ignored);
 }
 
-int fill_record_origin(const struct fill *fill, bool with_credentials, struct error *error)
+bool filler_total(const struct fill *fill, uint64_t *out_size)
 {
-    struct store *store = fill->upstream->store;
-    struct path path =
-        layout_origin(&fill->digest, with_credentials ? fill->upstream->name : ORIGIN_ANYBODY);
-    struct buffer nothing = BUFFER_INIT;
-
-    return memo_write(store, (struct file_place){store->root, path.text}, &nothing, error);
-}
-
-bool fill_peek(struct store *store, const struct upstream *upstream, const struct digest *digest,
-               uint64_t *out_size)
-{
-    struct path path = layout_partial(upstream->name, digest, "size");
+    struct path path = filler_place(fill, "size");
     AUTO_BUFFER struct buffer memo = BUFFER_INIT;
     struct error ignored;
     uint64_t age;
 
-    return memo_read((struct file_place){store->temporary, path.text}, &memo, &age, &ignored) > 0 &&
+    return memo_read((struct file_place){fill->upstream->store->temporary, path.text}, &memo, &age,
+                     &ignored) > 0 &&
            text_number(memo.data, strcspn(memo.data, "\n"), out_size);
 }
 
-/* The failure's lines: error code, seconds to wait, message; then the detail. */
+/* The owner's lines: repository, account. */
+int filler_prepare(const struct fill *fill, struct error *error)
+{
+    struct store *store = fill->upstream->store;
+    struct path owner = filler_place(fill, "owner");
+    struct path failed = filler_place(fill, "failed");
+    AUTO_BUFFER struct buffer memo = BUFFER_INIT;
+
+    buffer_format(&memo, "%s\n", fill->name);
+    origin_account(fill->upstream, fill->name, &memo);
+    buffer_add_text(&memo, "\n");
+    memo_forget((struct file_place){store->temporary, failed.text});
+    return memo_write(store, (struct file_place){store->temporary, owner.text}, &memo, error);
+}
+
+enum filler_owner filler_owner(const struct fill *fill)
+{
+    struct store *store = fill->upstream->store;
+    struct path owner = filler_place(fill, "owner");
+    struct path data = filler_place(fill, "data");
+    AUTO_BUFFER struct buffer memo = BUFFER_INIT;
+    AUTO_BUFFER struct buffer name = BUFFER_INIT;
+    AUTO_BUFFER struct buffer account = BUFFER_INIT;
+    AUTO_BUFFER struct buffer own = BUFFER_INIT;
+    struct error ignored;
+    uint64_t age;
+
+    if (memo_read((struct file_place){store->temporary, owner.text}, &memo, &age, &ignored) <= 0) {
+        return faccessat(store->temporary, data.text, F_OK, 0) < 0 && errno == ENOENT
+                   ? FILLER_NONE
+                   : FILLER_FOREIGN;
+    }
+    memo_line(&memo, 0, &name);
+    memo_line(&memo, 1, &account);
+    origin_account(fill->upstream, fill->name, &own);
+    if (strcmp(account.data, own.data) != 0) {
+        return FILLER_FOREIGN;
+    }
+    return strcmp(name.data, fill->name) == 0 ? FILLER_OURS : FILLER_ACCOUNT;
+}
+
+/* The failure's lines: repository, error code, seconds to wait, message; then the detail. */
 static void write_failure(const struct filler *filler, const struct error *error)
 {
     struct store *store = filler->fill->upstream->store;
@@ -84,57 +118,65 @@ static void write_failure(const struct filler *filler, const struct error *error
     AUTO_BUFFER struct buffer memo = BUFFER_INIT;
     struct error ignored;
 
-    buffer_format(&memo, "%u\n%u\n%s\n%s\n", (unsigned)error->code, filler->report.retry_after,
-                  error->message, filler->report.detail.data);
+    buffer_format(&memo, "%s\n%u\n%u\n%s\n%s\n", filler->fill->name, (unsigned)error->code,
+                  filler->report.retry_after, error->message, filler->report.detail.data);
     (void)memo_write(store, (struct file_place){store->temporary, path.text}, &memo, &ignored);
 }
 
-/* 1 and its age in seconds; 0. */
-static int read_failure(const struct fill *fill, struct report *report, struct error *out_failure,
-                        uint64_t *out_age)
+struct failure {
+    struct buffer memo;
+    uint64_t age; /* seconds */
+    enum error_code code;
+};
+
+static bool read_failure(const struct fill *fill, struct failure *out)
 {
-    struct store *store = fill->upstream->store;
     struct path path = filler_place(fill, "failed");
-    AUTO_BUFFER struct buffer memo = BUFFER_INIT;
     AUTO_BUFFER struct buffer line = BUFFER_INIT;
     struct error ignored;
     uint64_t code;
-    uint64_t retry_after = 0;
 
-    if (memo_read((struct file_place){store->temporary, path.text}, &memo, out_age, &ignored) <=
-        0) {
-        return 0;
+    if (memo_read((struct file_place){fill->upstream->store->temporary, path.text}, &out->memo,
+                  &out->age, &ignored) <= 0) {
+        return false;
     }
-    memo_line(&memo, 0, &line);
+    memo_line(&out->memo, 1, &line);
     if (!text_number(line.data, line.length, &code)) {
-        return 0;
+        return false;
     }
-    memo_line(&memo, 1, &line);
-    (void)text_number(line.data, line.length, &retry_after);
-    report->retry_after = (unsigned)retry_after;
-    memo_line(&memo, 3, &report->detail);
-    memo_line(&memo, 2, &line);
-    (void)error_set(out_failure, (enum error_code)code, "%s", line.data);
-    return 1;
+    out->code = (enum error_code)code;
+    return true;
 }
 
 bool filler_failure(const struct fill *fill, struct report *report, struct error *error)
 {
-    uint64_t age;
+    struct failure failure = {.memo = BUFFER_INIT};
+    AUTO_BUFFER struct buffer line = BUFFER_INIT;
+    uint64_t retry_after = 0;
+    bool failed = read_failure(fill, &failure);
 
-    return read_failure(fill, report, error, &age) > 0;
+    memo_line(&failure.memo, 0, &line);
+    failed = failed && strcmp(line.data, fill->name) == 0;
+    if (failed) {
+        memo_line(&failure.memo, 2, &line);
+        (void)text_number(line.data, line.length, &retry_after);
+        report->retry_after = (unsigned)retry_after;
+        memo_line(&failure.memo, 4, &report->detail);
+        memo_line(&failure.memo, 3, &line);
+        (void)error_set(error, failure.code, "%s", line.data);
+    }
+    buffer_release(&failure.memo);
+    return failed;
 }
 
 bool filler_lacked_space(const struct fill *fill)
 {
     enum { MEMORY_SECONDS = 10 };
-    struct report report = REPORT_INIT;
-    struct error failure;
-    uint64_t age;
-    bool lacked = read_failure(fill, &report, &failure, &age) > 0 &&
-                  failure.code == ERROR_NO_SPACE && age < MEMORY_SECONDS;
+    struct failure failure = {.memo = BUFFER_INIT};
+    bool lacked = read_failure(fill, &failure) && failure.code == ERROR_NO_SPACE &&
+                  failure.age < MEMORY_SECONDS;
 
-    report_release(&report);
+    buffer_release(&failure.memo);
     return lacked;
 }
 
@@ -179,8 +221,7 @@ static int take_over(struct filler *filler, struct error *error)
     }
     filler->written = filler->size;
     filler->resumed = filler->size > 0;
-    filler->has_total =
-        fill_peek(store, filler->fill->upstream, &filler->fill->digest, &filler->total);
+    filler->has_total = filler_total(filler->fill, &filler->total);
     return filler->has_total && filler->size > filler->total ? start_over(filler, error) : 0;
 }
 
@@ -277,6 +318,7 @@ static int fetch(struct filler *filler, bool again, struct error *error)
     if (understand(filler, &answer, error) < 0) {
         return -1;
     }
+    filler->was_answered = true;
     filler->with_credentials |= answer.with_credentials;
     while ((got = http_read(&answer.transfer, filler->piece, PIECE_SIZE, error)) > 0) {
         if (keep(filler, filler->piece, (size_t)got, error) < 0) {
@@ -393,6 +435,16 @@ static int fetch_verified(struct filler *filler, struct error *error)
     return -1;
 }
 
+/* If all bytes were there already, the upstream has told this repository no more than that it has
+ * them, or its account is the one that they were fetched with. */
+static enum origin_act origin_of(const struct filler *filler)
+{
+    if (!filler->was_answered) {
+        return ORIGIN_CONFIRMED;
+    }
+    return filler->with_credentials ? ORIGIN_GIVEN_TO_ACCOUNT : ORIGIN_GIVEN;
+}
+
 static int publish(struct filler *filler, struct error *error)
 {
     const struct fill *fill = filler->fill;
@@ -402,7 +454,7 @@ static int publish(struct filler *filler, struct error *error)
     AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(store);
 
     /* First what lets this repository show the blob: who sees the blob appear looks for that. */
-    if (fill_record_origin(fill, filler->with_credentials, error) < 0 ||
+    if (origin_record(fill->upstream, fill->name, &fill->digest, origin_of(filler), error) < 0 ||
         link_add(fill->repository, &fill->digest, &fill->digest, &syncs, error) < 0) {
         return -1;
     }

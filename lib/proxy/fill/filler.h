@@ -14,12 +14,9 @@ struct fill {
     struct digest digest;
 };
 
-/* The size of a fetch that is under way. False if there is none, or it is not known yet. */
-bool fill_peek(struct store *store, const struct upstream *upstream, const struct digest *digest,
-               uint64_t *out_size);
-
-/* Notes that these bytes came from this upstream, and whether an account was needed. */
-int fill_record_origin(const struct fill *fill, bool with_credentials, struct error *error);
+/* Notes for which repository, and with whose account, the blob is fetched from now on, and forgets
+ * why it could not be. Only for who holds the fetch's lock. */
+int filler_prepare(const struct fill *fill, struct error *error);
 
 /*
  * Downloads the blob into the cache. Breaks are resumed where they happened, as long as bytes keep
@@ -27,10 +24,22 @@ int fill_record_origin(const struct fill *fill, bool with_credentials, struct er
  */
 int filler_run(const struct fill *fill, struct error *error);
 
-/* Reads what a filler has left as its failure. True if it gave up. */
+/* What is known of a fetch, whether or not somebody is at work. */
+enum filler_owner {
+    FILLER_NONE,    /* nothing is there */
+    FILLER_OURS,    /* it is for this repository, with its account */
+    FILLER_ACCOUNT, /* for another repository, with the same account */
+    FILLER_FOREIGN,
+};
+enum filler_owner filler_owner(const struct fill *fill);
+
+/* How many bytes the blob will have. False if it is not known yet. */
+bool filler_total(const struct fill *fill, uint64_t *out_size);
+
+/* Reads what a filler has left as its failure. True if it gave up, and was this repository's. */
 bool filler_failure(const struct fill *fill, struct report *report, struct error *error);
 
-/* Whether a filler has found no room for this blob just now: then the next one need not look. */
+/* Whether any filler has found no room for this blob just now: then the next one need not look. */
 bool filler_lacked_space(const struct fill *fill);
 
 /* Removes the directory of a fetch. Only for who holds its lock. */
