@@ -10,6 +10,37 @@
  * asked for again. When the upstream is in trouble, what the cache has is served with a warning.
  *
  * Whoever may not wait (`may_wait`) gets ERROR_WOULD_WAIT instead of a request to the upstream.
+ *
+ * The life of a cold blob
+ *
+ * 1. A worker looks into the cache (blobs.c): bytes, a link of this repository, and an origin that
+ *    lets it be shown (fill/origin). Else it must not wait: ERROR_WOULD_WAIT.
+ * 2. A forked child of the worker keeps the client's connection and a slot (fill/slot), and asks
+ *    again, this time waiting. It joins the blob's fetch (fill/fill), a directory in the cache's
+ *    temporary storage, partial/UPSTREAM/DIGEST/, unless that is another repository's: then the
+ *    upstream is asked first.
+ * 3. Whoever gets `lock` there notes `owner` and starts the filler (fill/filler): a process of its
+ *    own with the lock and a slot, without a client. It asks the upstream (ask/question), writes
+ *    `size` when that is known and `data` as it comes.
+ * 4. Everybody who waits reads `data` as it grows (fill/stream), the last block held back. If the
+ *    web server wants to send it itself (nginx), the request comes once more when a stream is
+ *    ready.
+ * 5. The filler has all of it, and the digest is right: it writes the origin and the link, then
+ *    renames `data` to the blob, then removes the directory. Readers, whose descriptor is now that
+ *    of the blob, get the last block. From then on the web server sends the file by itself.
+ * 6. If it fails, `failed` says why, to who waits for the same repository; others start their own.
+ *
+ * What is left after a crash:
+ *   of a worker or child   nothing: locks end with their process; the filler does not notice
+ *   of a filler            the directory, without anybody who holds its lock: the next who needs
+ *                          the blob goes on where it stopped, also one of the readers
+ *   between link and blob  a link and an origin without bytes: as if there were none; the next
+ *                          fill writes them again
+ *   after the rename       an empty shell of a directory
+ *   of the machine         the same; `data` may hold less than was written, or zeros: the digest
+ *                          is of all bytes, read again
+ * Directories that nobody goes on with for upload_expiry are removed by expire_abandoned(), which
+ * sweep_cache() calls; memos, tokens and locks of questions (flight.h) by sweep_cache() itself.
  */
 
 #include "lib/proxy/fill/stream.h"

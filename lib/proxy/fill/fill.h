@@ -3,7 +3,8 @@
 #define PROXY_FILL_FILL_H
 
 /*
- * One download of a blob, for everybody who waits for it. The filler is a process of its own,
+ * One download of a blob, for everybody who waits for it (its place in a blob's life: see
+ * lib/proxy/proxy.h). The filler is a process of its own,
  * without a client: nobody can slow it down or end it by leaving. It writes a file that grows; all
  * others, in other processes and on other hosts, read from that file.
  *

@@ -2,7 +2,8 @@
 #ifndef PROXY_FILL_FILLER_H
 #define PROXY_FILL_FILLER_H
 
-/* The process that downloads one blob: see lib/proxy/fill/fill for what it leaves where. */
+/* The process that downloads one blob: see lib/proxy/proxy.h for when, and
+ * lib/proxy/fill/fill for what it leaves where. */
 
 #include "lib/proxy/ask/question.h"
 #include "lib/store/blob.h"
