@@ -45,8 +45,9 @@ static int permit_name(const struct caller *caller, const struct identity *ident
     return 0;
 }
 
+/* What the cache has of another registry may be dropped: it is asked for again. */
 static int permit_change(const struct caller *caller, const struct identity *identity,
-                         struct error *error)
+                         enum permission permission, struct error *error)
 {
     if (permit_name(caller, identity, error) < 0) {
         return -1;
@@ -54,9 +55,9 @@ static int permit_change(const struct caller *caller, const struct identity *ide
     if (caller->options->read_only) {
         return error_set(error, ERROR_READ_ONLY, "the registry is read-only at the moment");
     }
-    if (identity->is_proxied) {
+    if (identity->is_proxied && permission != PERMISSION_DELETE) {
         return error_set(error, ERROR_UNSUPPORTED,
-                         "what belongs to another registry cannot be changed here");
+                         "what belongs to another registry cannot be pushed here");
     }
     return 0;
 }
@@ -78,7 +79,7 @@ static int permit_judge(const struct caller *caller, const struct identity *iden
         return permit_name(caller, identity, error);
     case PERMISSION_PUSH:
     case PERMISSION_DELETE:
-        return permit_change(caller, identity, error);
+        return permit_change(caller, identity, permission, error);
     }
     return error_set(error, ERROR_INTERNAL, "there is no such permission");
 }

@@ -21,7 +21,7 @@ enum permission {
     PERMISSION_PULL,   /* what a repository has */
     PERMISSION_RESUME, /* how far a push has come: of who may push, also while nobody can */
     PERMISSION_PUSH,   /* more in a repository */
-    PERMISSION_DELETE, /* less in it */
+    PERMISSION_DELETE, /* less in it; what is another registry's is dropped from the cache */
 };
 
 /* Whether it is one for a repository, and registry_permit() needs an identity. */
@@ -53,9 +53,8 @@ struct permit {
  * `identity` is NULL for a permission that is not about a repository. The permit is a copy of what
  * was judged; only the caller must outlive it.
  *
- * ERROR_DENIED: not through this virtual host. ERROR_READ_ONLY. ERROR_UNSUPPORTED: another
- * registry's content is not changed here. ERROR_NOT_FOUND: without the token there is no such
- * thing.
+ * ERROR_DENIED: not through this virtual host. ERROR_READ_ONLY. ERROR_UNSUPPORTED: nothing is
+ * pushed to another registry from here. ERROR_NOT_FOUND: without the token there is no such thing.
  */
 int registry_permit(const struct caller *caller, const struct identity *identity,
                     enum permission permission, struct permit *out_permit, struct error *error);

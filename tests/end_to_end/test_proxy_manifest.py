@@ -277,6 +277,21 @@ def test_referrers_come_from_upstream_and_are_cached(site, upstream):
     assert (empty.status, empty.json()["manifests"]) == (200, [])
 
 
+# --- deleting
+
+def test_a_cached_manifest_can_be_dropped(site, upstream):
+    data, digest = upstream.add_image("app", "1")
+    repository = site.at(upstream)
+    assert_is(site.client.get(repository.manifest("1")), data, digest)
+    for reference in ("1", digest):
+        assert site.client.delete(repository.manifest(reference)).status == 202
+        upstream.forget()
+        assert_is(site.client.get(repository.manifest(reference)), data, digest)
+        assert "GET" in methods(upstream) or reference == "1", "dropped from the cache: asked for again"
+        assert_is(site.client.get(repository.manifest("1")), data, digest)
+    assert site.client.delete(repository.manifest("never-seen")).status == 404
+
+
 # --- pushing
 
 def test_pushes_are_refused(site, upstream):
