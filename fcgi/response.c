@@ -13,6 +13,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/file.h"
 #include "lib/base/json.h"
+#include "lib/base/memory.h"
 #include "lib/base/text.h"
 #include "lib/http/range.h"
 
@@ -159,11 +160,11 @@ static ssize_t read_body(const struct response *response, uint64_t offset, void 
 static int copy_body(struct response *response, struct request *request, const struct range *range,
                      struct error *error)
 {
-    AUTO_FREE char *piece = malloc(COPY_SIZE);
+    AUTO_FREE char *piece = memory_reserve(COPY_SIZE);
     uint64_t offset = range->first;
     uint64_t end = range->last + 1;
 
-    while (piece && offset < end) {
+    while (offset < end) {
         size_t size = end - offset < COPY_SIZE ? (size_t)(end - offset) : COPY_SIZE;
         ssize_t got = read_body(response, offset, piece, size, error);
 

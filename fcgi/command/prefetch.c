@@ -83,7 +83,7 @@ static int prefetch_fetch_manifest(struct prefetch *prefetch, const char *refere
     if (prefetch_get_manifest(prefetch, reference, &stored, error) < 0) {
         return -1;
     }
-    document = (struct document){stored.content.data, stored.content.length, stored.media_type};
+    document = stored_manifest_document(&stored);
     if (manifest_parse(&manifest, &document, error) < 0 ||
         index_parse(&index, &document, error) < 0) {
         return -1;

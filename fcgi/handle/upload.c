@@ -8,6 +8,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
+#include "lib/base/memory.h"
 #include "lib/http/range.h"
 #include "lib/store/expire.h"
 #include "lib/store/upload.h"
@@ -90,13 +91,10 @@ static int check_chunk(struct exchange *exchange, const struct upload *upload, u
 static int take_stream(struct request *request, struct upload *upload, uint64_t length,
                        struct error *error)
 {
-    AUTO_FREE char *piece = malloc(PIECE_SIZE);
+    AUTO_FREE char *piece = memory_reserve(PIECE_SIZE);
     uint64_t begin = upload->size;
     ssize_t got;
 
-    if (!piece) {
-        return error_errno(error, "take a request body");
-    }
     while ((got = request_read(request, piece, PIECE_SIZE, error)) > 0) {
         if ((uint64_t)got > length - (upload->size - begin)) {
             got = -1;

@@ -20,6 +20,11 @@ void *memory_allocate(size_t count, size_t size)
     return memory_checked(calloc(count ? count : 1, size));
 }
 
+void *memory_reserve(size_t size)
+{
+    return memory_checked(malloc(size ? size : 1));
+}
+
 void *memory_resize(void *old, size_t count, size_t size)
 {
     return memory_checked(reallocarray(old, count ? count : 1, size));

@@ -12,6 +12,8 @@
 
 void *memory_allocate(size_t count, size_t size) /* zeroed */
     __attribute__((returns_nonnull, malloc, alloc_size(1, 2)));
+/* For bytes that are read into it: not zeroed. */
+void *memory_reserve(size_t size) __attribute__((returns_nonnull, malloc, alloc_size(1)));
 void *memory_resize(void *old, size_t count, size_t size) __attribute__((returns_nonnull));
 char *memory_text(const char *text) __attribute__((returns_nonnull, malloc));
 

@@ -141,7 +141,7 @@ void hash_finish(struct hash *hash, struct digest *out_digest)
 int hash_update_from(struct hash *hash, int descriptor, uint64_t *offset, struct error *error)
 {
     enum { PIECE_SIZE = 256 * 1024 };
-    AUTO_FREE char *piece = memory_allocate(1, PIECE_SIZE);
+    AUTO_FREE char *piece = memory_reserve(PIECE_SIZE);
     ssize_t got;
 
     while ((got = file_read_at(descriptor, *offset, piece, PIECE_SIZE, error)) > 0) {

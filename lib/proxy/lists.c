@@ -278,11 +278,11 @@ static int read_fallback(struct proxied *proxied, const struct digest *subject,
                          struct buffer *out_pages, struct error *error)
 {
     AUTO_STORED_MANIFEST struct stored_manifest index = STORED_MANIFEST_INIT;
-    AUTO_BUFFER struct buffer tag = BUFFER_INIT;
+    char tag[TAG_SIZE];
     int found;
 
-    buffer_format(&tag, "%s-%.64s", digest_algorithm_name(subject->algorithm), digest_hex(subject));
-    found = proxy_get_manifest(proxied, tag.data, false, &index, error);
+    referrers_fallback_tag(subject, tag);
+    found = proxy_get_manifest(proxied, tag, false, &index, error);
     if (found > 0) {
         add_page(out_pages, &index.content);
     }

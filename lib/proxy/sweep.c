@@ -10,6 +10,7 @@
 #include "lib/base/log.h"
 #include "lib/base/text.h"
 #include "lib/store/expire.h"
+#include "lib/store/mark.h"
 #include "lib/store/memo.h"
 
 enum {
@@ -39,7 +40,6 @@ static void drop_memo(struct store *cache, const char *path)
 static void drop_token(struct store *cache, const char *path)
 {
     AUTO_BUFFER struct buffer memo = BUFFER_INIT;
-    AUTO_BUFFER struct buffer line = BUFFER_INIT;
     struct error ignored;
     uint64_t expires;
     uint64_t age;
@@ -47,8 +47,7 @@ static void drop_token(struct store *cache, const char *path)
     if (memo_read((struct file_place){cache->root, path}, &memo, &age, &ignored) <= 0) {
         return;
     }
-    memo_line(&memo, 0, &line);
-    if (age > KEEP_SECONDS || !text_number(line.data, line.length, &expires) ||
+    if (age > KEEP_SECONDS || !memo_number(&memo, 0, &expires) ||
         (uint64_t)clock_date() >= expires) {
         memo_forget((struct file_place){cache->root, path});
     }
@@ -99,28 +98,16 @@ static void sweep_each(struct store *cache, const char *parent, const char *belo
     }
 }
 
-/* Whether the last sweep is long enough ago; then the next one counts from now. */
-static bool is_due(struct store *cache)
-{
-    struct file_place place = {cache->root, LAYOUT_CACHE_SWEPT};
-    AUTO_BUFFER struct buffer nothing = BUFFER_INIT;
-    struct error ignored;
-    uint64_t age;
-
-    if (memo_read(place, &nothing, &age, &ignored) > 0 && age < SWEEP_SECONDS) {
-        return false;
-    }
-    return memo_write(cache, place, &nothing, &ignored) == 0;
-}
-
 void sweep_cache(struct store *cache)
 {
+    struct file_place swept = {cache->root, LAYOUT_CACHE_SWEPT};
+    struct mark mark;
     struct error error;
 
     if (expire_abandoned(cache, &error) < 0) {
         log_warning("what is abandoned in the cache cannot be removed: %s", error.message);
     }
-    if (is_due(cache)) {
+    if (mark_is_due(swept, SWEEP_SECONDS, &mark, &error) > 0) {
         sweep_each(cache, LAYOUT_UPSTREAMS, LAYOUT_TOKENS, drop_token);
         sweep_each(cache, LAYOUT_MEMOS, "", drop_memo);
         sweep_each(cache, LAYOUT_FLIGHTS, "", drop_lock);

@@ -109,7 +109,7 @@ static int search_below(struct search *search, const char *parent, const char *d
     return result;
 }
 
-static bool is_below(const char *name, const char *prefix)
+static bool catalog_is_below(const char *name, const char *prefix)
 {
     size_t length = strlen(prefix);
 
@@ -136,7 +136,7 @@ static int search_around(struct search *search, const char *near, const char *pr
     char done[NAME_SIZE] = "";
     int found = 0;
 
-    (void)snprintf(level, sizeof(level), "%s", is_below(near, prefix) ? near : prefix);
+    (void)snprintf(level, sizeof(level), "%s", catalog_is_below(near, prefix) ? near : prefix);
     do {
         if (strcmp(level, prefix) != 0) {
             found = search_look(search, level, error);

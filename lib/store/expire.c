@@ -10,23 +10,10 @@
 #include "lib/base/clock.h"
 #include "lib/base/directory.h"
 #include "lib/base/lock.h"
-
-/* Sets the file's time to now, creating it, and returns that time: the filesystem's own. */
-static int touch(struct store *store, const char *path, time_t *out_now, struct error *error)
-{
-    AUTO_CLOSE int descriptor =
-        openat(store->temporary, path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-    struct stat status;
-
-    if (descriptor < 0 || futimens(descriptor, NULL) < 0 || fstat(descriptor, &status) < 0) {
-        return error_errno(error, "touch '%s'", path);
-    }
-    *out_now = status.st_mtime;
-    return 0;
-}
+#include "lib/store/mark.h"
 
 /* When something below `path` last changed. */
-static time_t last_change(const struct store *store, const char *path)
+static time_t expire_last_change(const struct store *store, const char *path)
 {
     AUTO_NAMES struct names names = NAMES_INIT;
     struct error ignored;
@@ -43,14 +30,14 @@ static time_t last_change(const struct store *store, const char *path)
             time_t change;
 
             buffer_format(&child, "%s/%s", path, names.names[i]);
-            change = last_change(store, child.data);
+            change = expire_last_change(store, child.data);
             latest = change > latest ? change : latest;
         }
     }
     return latest;
 }
 
-static bool is_directory(const struct store *store, const char *path)
+static bool expire_is_directory(const struct store *store, const char *path)
 {
     struct stat status;
 
@@ -68,7 +55,7 @@ static int expire_session(struct store *store, const char *directory, struct err
     if (result == LOCK_BUSY) {
         return 0;
     }
-    if (result == LOCK_FAILED && is_directory(store, directory)) {
+    if (result == LOCK_FAILED && expire_is_directory(store, directory)) {
         return -1;
     }
     /* Without a lock it is no session: what else lies about goes as well. */
@@ -76,7 +63,7 @@ static int expire_session(struct store *store, const char *directory, struct err
 }
 
 /* Upload sessions, and the fetches of an upstream's blobs, have a lock each. */
-static bool has_locks(const char *directory)
+static bool expire_has_locks(const char *directory)
 {
     return strcmp(directory, LAYOUT_UPLOADS) == 0 ||
            strcmp(layout_above(directory).text, LAYOUT_PARTIAL) == 0;
@@ -96,11 +83,12 @@ static int expire_in(struct store *store, const char *directory, time_t before, 
         struct error reason;
         int result;
 
-        if (last_change(store, path.text) >= before) {
+        if (expire_last_change(store, path.text) >= before) {
             continue;
         }
-        result = has_locks(directory) ? expire_session(store, path.text, &reason)
-                                      : directory_remove(store->temporary, path.text, &reason);
+        result = expire_has_locks(directory)
+                     ? expire_session(store, path.text, &reason)
+                     : directory_remove(store->temporary, path.text, &reason);
         if (result < 0) {
             *error = reason;
             failed = -1;
@@ -131,26 +119,18 @@ int expire_abandoned(struct store *store, struct error *error)
 {
     static const char *const directories[] = {LAYOUT_UPLOADS, LAYOUT_PIECES, LAYOUT_BODIES};
     enum { SWEEP_INTERVAL = 3600 };
-    struct stat status;
-    time_t now = clock_date();
-    time_t seen = now; /* when it was last looked */
+    struct file_place swept = {store->temporary, LAYOUT_SWEPT};
+    struct mark mark;
     time_t before;
     int failed = 0;
+    int due = mark_is_due(swept, SWEEP_INTERVAL, &mark, error);
 
-    if (fstatat(store->temporary, LAYOUT_SWEPT, &status, AT_SYMLINK_NOFOLLOW) == 0) {
-        uint64_t age = clock_age(status.st_mtime);
-
-        if (age < SWEEP_INTERVAL) {
-            return 0;
-        }
-        seen = age < UINT64_MAX ? status.st_mtime : now;
-    }
-    if (touch(store, LAYOUT_SWEPT, &now, error) < 0) {
-        return -1;
+    if (due <= 0) {
+        return due;
     }
     /* What the last look would have found old as well. If the clock has been put forward since,
      * everything is old now, but not what was in use then; that is touched before the next look. */
-    before = (seen < now ? seen : now) - (time_t)store->options->upload_expiry;
+    before = mark.before - (time_t)store->options->upload_expiry;
     for (size_t i = 0; i < sizeof(directories) / sizeof(*directories); i++) {
         if (expire_in(store, directories[i], before, error) < 0) {
             failed = -1;

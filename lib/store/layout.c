@@ -19,7 +19,7 @@ __attribute__((format(printf, 1, 2))) static struct path path_format(const char 
     return path;
 }
 
-static const char *link_directory(enum link_kind kind)
+static const char *layout_link_directory(enum link_kind kind)
 {
     return kind == LINK_LAYER ? "_layers" : "_manifests/revisions";
 }
@@ -77,13 +77,13 @@ struct path layout_manifests(const char *name)
 
 struct path layout_links(const char *name, enum link_kind kind, enum digest_algorithm algorithm)
 {
-    return path_format(LAYOUT_REPOSITORIES "/%s/%s/%s", name, link_directory(kind),
+    return path_format(LAYOUT_REPOSITORIES "/%s/%s/%s", name, layout_link_directory(kind),
                        digest_algorithm_name(algorithm));
 }
 
 struct path layout_link(const char *name, enum link_kind kind, const struct digest *digest)
 {
-    return path_format(LAYOUT_REPOSITORIES "/%s/%s/%s/%s/link", name, link_directory(kind),
+    return path_format(LAYOUT_REPOSITORIES "/%s/%s/%s/%s/link", name, layout_link_directory(kind),
                        digest_algorithm_name(digest->algorithm), digest_hex(digest));
 }
 

@@ -9,6 +9,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
+#include "lib/base/text.h"
 
 int memo_read(struct file_place place, struct buffer *out, uint64_t *out_age, struct error *error)
 {
@@ -48,4 +49,12 @@ void memo_line(const struct buffer *memo, unsigned n, struct buffer *out)
     if (line) {
         buffer_add(out, line, strcspn(line, "\n"));
     }
+}
+
+bool memo_number(const struct buffer *memo, unsigned n, uint64_t *out_number)
+{
+    AUTO_BUFFER struct buffer line = BUFFER_INIT;
+
+    memo_line(memo, n, &line);
+    return text_number(line.data, line.length, out_number);
 }

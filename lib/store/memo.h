@@ -24,5 +24,7 @@ void memo_forget(struct file_place place);
 
 /* Copies the n-th line; "" if there are fewer. */
 void memo_line(const struct buffer *memo, unsigned n, struct buffer *out);
+/* The n-th line as a number; false if it is none. */
+bool memo_number(const struct buffer *memo, unsigned n, uint64_t *out_number);
 
 #endif

@@ -45,26 +45,24 @@ int referrers_remove(const struct repository_lock *held, const struct referrer *
     return removed < 0 ? -1 : 0;
 }
 
-/* "sha256-" and at most 64 digits ("Referrers Tag Schema"). */
-static void fallback_tag(const struct digest *subject, char out_tag[TAG_SIZE])
+void referrers_fallback_tag(const struct digest *subject, char out_tag[TAG_SIZE])
 {
     (void)snprintf(out_tag, TAG_SIZE, "%s-%.64s", digest_algorithm_name(subject->algorithm),
                    digest_hex(subject));
 }
 
 /* Adds the digests that clients have listed under the fallback tag. */
-static int add_fallback(const struct repository *repository, const struct digest *subject,
-                        struct names *names, struct error *error)
+static int referrers_add_fallback(const struct repository *repository, const struct digest *subject,
+                                  struct names *names, struct error *error)
 {
     AUTO_STORED_MANIFEST struct stored_manifest index = STORED_MANIFEST_INIT;
     AUTO_MANIFEST struct manifest parsed = MANIFEST_INIT;
     char tag[TAG_SIZE];
     struct digest digest;
-    struct document document;
     struct error ignored;
     int found;
 
-    fallback_tag(subject, tag);
+    referrers_fallback_tag(subject, tag);
     found = tag_get(repository, tag, &digest, error);
     if (found > 0) {
         found = revision_read(repository, &digest, &index, error);
@@ -72,8 +70,7 @@ static int add_fallback(const struct repository *repository, const struct digest
     if (found <= 0) {
         return found;
     }
-    document = (struct document){index.content.data, index.content.length, index.media_type};
-    if (manifest_parse(&parsed, &document, &ignored) < 0) {
+    if (stored_manifest_parse(&index, &parsed, &ignored) < 0) {
         return 0;
     }
     for (size_t i = 0; i < parsed.reference_count; i++) {
@@ -85,12 +82,12 @@ static int add_fallback(const struct repository *repository, const struct digest
 }
 
 /* The descriptor of a manifest that has no entry. 1; 0 if the subject is not its own; -1. */
-static int describe_revision(const struct repository *repository, const struct digest *subject,
-                             const struct digest *digest, struct buffer *out, struct error *error)
+static int referrers_describe_revision(const struct repository *repository,
+                                       const struct digest *subject, const struct digest *digest,
+                                       struct buffer *out, struct error *error)
 {
     AUTO_STORED_MANIFEST struct stored_manifest stored = STORED_MANIFEST_INIT;
     AUTO_MANIFEST struct manifest parsed = MANIFEST_INIT;
-    struct document document;
     struct reference self = {.kind = REFERENCE_MANIFEST, .digest = *digest};
     struct error ignored;
     int found = revision_read(repository, digest, &stored, error);
@@ -98,8 +95,7 @@ static int describe_revision(const struct repository *repository, const struct d
     if (found <= 0) {
         return found;
     }
-    document = (struct document){stored.content.data, stored.content.length, stored.media_type};
-    if (manifest_parse(&parsed, &document, &ignored) < 0 || !parsed.has_subject ||
+    if (stored_manifest_parse(&stored, &parsed, &ignored) < 0 || !parsed.has_subject ||
         !digest_equal(&parsed.subject, subject)) {
         return 0;
     }
@@ -109,8 +105,10 @@ static int describe_revision(const struct repository *repository, const struct d
 }
 
 /* The descriptor to list for a digest. 1; 0 if it is not to be listed; -1. */
-static int find_descriptor(const struct repository *repository, const struct referrers_query *query,
-                           const struct digest *digest, struct buffer *out, struct error *error)
+static int referrers_find_descriptor(const struct repository *repository,
+                                     const struct referrers_query *query,
+                                     const struct digest *digest, struct buffer *out,
+                                     struct error *error)
 {
     struct path path = layout_referrer(repository->name, &query->subject, digest);
     AUTO_BUFFER struct buffer type = BUFFER_INIT;
@@ -120,7 +118,7 @@ static int find_descriptor(const struct repository *repository, const struct ref
     if (found > 0) {
         found = file_read(repository->store->root, path.text, DESCRIPTOR_LIMIT, out, error);
         if (found == 0) {
-            found = describe_revision(repository, &query->subject, digest, out, error);
+            found = referrers_describe_revision(repository, &query->subject, digest, out, error);
         }
     }
     if (found <= 0 || !query->artifact_type) {
@@ -132,13 +130,14 @@ static int find_descriptor(const struct repository *repository, const struct ref
 }
 
 /* Everything that may be listed, sorted, some perhaps twice. */
-static int find_candidates(const struct repository *repository, const struct digest *subject,
-                           struct names *out, struct error *error)
+static int referrers_find_candidates(const struct repository *repository,
+                                     const struct digest *subject, struct names *out,
+                                     struct error *error)
 {
     struct path directory = layout_referrers(repository->name, subject);
 
     if (directory_list(repository->store->root, directory.text, out, error) < 0 ||
-        add_fallback(repository, subject, out, error) < 0) {
+        referrers_add_fallback(repository, subject, out, error) < 0) {
         return -1;
     }
     names_sort(out);
@@ -154,7 +153,7 @@ int referrers_list(const struct repository *repository, const struct referrers_q
     if (query->page.limit == 0) {
         return 0;
     }
-    if (find_candidates(repository, &query->subject, &candidates, error) < 0) {
+    if (referrers_find_candidates(repository, &query->subject, &candidates, error) < 0) {
         return -1;
     }
     for (size_t i = 0; i < candidates.count; i++) {
@@ -169,7 +168,7 @@ int referrers_list(const struct repository *repository, const struct referrers_q
             digest_parse(&digest, name, &ignored) < 0) {
             continue;
         }
-        found = find_descriptor(repository, query, &digest, &descriptor, error);
+        found = referrers_find_descriptor(repository, query, &digest, &descriptor, error);
         if (found < 0) {
             return -1;
         }

@@ -24,6 +24,10 @@ int referrers_add(const struct repository_lock *held, const struct referrer *ref
 int referrers_remove(const struct repository_lock *held, const struct referrer *referrer,
                      struct sync_set *syncs, struct error *error);
 
+/* Under which clients keep an index of the referrers where a registry does not: "sha256-" and at
+ * most 64 digits ("Referrers Tag Schema"). */
+void referrers_fallback_tag(const struct digest *subject, char out_tag[TAG_SIZE]);
+
 struct referrers_query {
     struct digest subject;
     const char *artifact_type; /* NULL: all */

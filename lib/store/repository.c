@@ -244,11 +244,10 @@ static int repository_forget_referrer(const struct repository_lock *held,
                                       struct error *error)
 {
     AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
-    struct document document = {stored->content.data, stored->content.length, stored->media_type};
     struct referrer referrer = {&manifest, {.digest = stored->digest}};
     struct error ignored;
 
-    if (manifest_parse(&manifest, &document, &ignored) < 0 || !manifest.has_subject) {
+    if (stored_manifest_parse(stored, &manifest, &ignored) < 0 || !manifest.has_subject) {
         return 0;
     }
     return referrers_remove(held, &referrer, syncs, error);

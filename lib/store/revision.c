@@ -30,6 +30,19 @@ void stored_manifest_release(struct stored_manifest *manifest)
     buffer_release(&manifest->content);
 }
 
+struct document stored_manifest_document(const struct stored_manifest *stored)
+{
+    return (struct document){stored->content.data, stored->content.length, stored->media_type};
+}
+
+int stored_manifest_parse(const struct stored_manifest *stored, struct manifest *out_manifest,
+                          struct error *error)
+{
+    struct document document = stored_manifest_document(stored);
+
+    return manifest_parse(out_manifest, &document, error);
+}
+
 /*
  * The types that documents state, so that a tag that everybody pulls is not parsed every time. A
  * digest stands for the same bytes for ever; a damaged blob states nothing, and is not remembered.
@@ -39,7 +52,8 @@ static struct {
     char type[MEDIA_TYPE_SIZE];
 } stated_types[32];
 
-static bool find_stated_type(const struct stored_manifest *manifest, char out_type[MEDIA_TYPE_SIZE])
+static bool revision_find_stated_type(const struct stored_manifest *manifest,
+                                      char out_type[MEDIA_TYPE_SIZE])
 {
     enum { COUNT = sizeof(stated_types) / sizeof(*stated_types) };
     struct document document = {manifest->content.data, manifest->content.length, NULL};
@@ -59,14 +73,14 @@ static bool find_stated_type(const struct stored_manifest *manifest, char out_ty
 }
 
 /* What the document states, else what was said when it was pushed, else what it looks like. */
-static int find_media_type(const struct repository *repository, struct stored_manifest *manifest,
-                           struct error *error)
+static int revision_find_media_type(const struct repository *repository,
+                                    struct stored_manifest *manifest, struct error *error)
 {
     struct path path = layout_media_type(repository->name, &manifest->digest);
     AUTO_BUFFER struct buffer stored = BUFFER_INIT;
 
     (void)snprintf(manifest->media_type, sizeof(manifest->media_type), "application/json");
-    if (find_stated_type(manifest, manifest->media_type)) {
+    if (revision_find_stated_type(manifest, manifest->media_type)) {
         return 0;
     }
     if (file_read(repository->store->root, path.text, MEDIA_TYPE_SIZE, &stored, error) < 0) {
@@ -93,12 +107,12 @@ int revision_read(const struct repository *repository, const struct digest *dige
     }
     out_manifest->digest = *digest;
     out_manifest->size = out_manifest->content.length;
-    return find_media_type(repository, out_manifest, error) < 0 ? -1 : 1;
+    return revision_find_media_type(repository, out_manifest, error) < 0 ? -1 : 1;
 }
 
-static int write_media_type(const struct repository *repository,
-                            const struct stored_manifest *manifest, struct sync_set *syncs,
-                            struct error *error)
+static int revision_write_media_type(const struct repository *repository,
+                                     const struct stored_manifest *manifest, struct sync_set *syncs,
+                                     struct error *error)
 {
     struct document document = {manifest->content.data, manifest->content.length, NULL};
     struct path path = layout_media_type(repository->name, &manifest->digest);
@@ -117,8 +131,8 @@ static int write_media_type(const struct repository *repository,
 
 /* Without `_layers`, distribution does not see the repository, and its collector would take the
  * manifests away. */
-static int make_layers(const struct repository *repository, struct sync_set *syncs,
-                       struct error *error)
+static int revision_make_layers(const struct repository *repository, struct sync_set *syncs,
+                                struct error *error)
 {
     struct path layers = layout_links(repository->name, LINK_LAYER, DIGEST_SHA256);
 
@@ -133,8 +147,8 @@ int revision_write(const struct repository_lock *held, const struct stored_manif
     struct path link = layout_link(repository->name, LINK_REVISION, &manifest->digest);
 
     if (blob_write(repository->store, &manifest->digest, &manifest->content, syncs, error) < 0 ||
-        make_layers(repository, syncs, error) < 0 ||
-        write_media_type(repository, manifest, syncs, error) < 0) {
+        revision_make_layers(repository, syncs, error) < 0 ||
+        revision_write_media_type(repository, manifest, syncs, error) < 0) {
         return -1;
     }
     return link_write(held, link.text, &manifest->digest, syncs, error);

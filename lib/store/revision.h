@@ -32,6 +32,12 @@ struct stored_manifest {
 #define AUTO_STORED_MANIFEST AUTO(stored_manifest_release)
 void stored_manifest_release(struct stored_manifest *manifest);
 
+/* The bytes and the type under which they are stored; good as long as `stored` is. */
+struct document stored_manifest_document(const struct stored_manifest *stored);
+/* ERROR_MANIFEST_INVALID: another program may have stored what we would not have taken. */
+int stored_manifest_parse(const struct stored_manifest *stored, struct manifest *out_manifest,
+                          struct error *error);
+
 /* 1, 0, -1. `out_manifest` must be empty. */
 int revision_read(const struct repository *repository, const struct digest *digest,
                   struct stored_manifest *out_manifest, struct error *error);

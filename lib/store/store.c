@@ -14,7 +14,7 @@
 #include "lib/base/directory.h"
 #include "lib/base/text.h"
 
-static int open_directory(const char *path, struct error *error)
+static int store_open_directory(const char *path, struct error *error)
 {
     int descriptor;
 
@@ -28,7 +28,7 @@ static int open_directory(const char *path, struct error *error)
     return descriptor < 0 ? error_errno(error, "open directory '%s'", path) : descriptor;
 }
 
-static int make_directories(int directory, const char *const *paths, struct error *error)
+static int store_make_directories(int directory, const char *const *paths, struct error *error)
 {
     for (; *paths; paths++) {
         if (file_make_parents(directory, *paths, error) < 0) {
@@ -42,7 +42,7 @@ static int make_directories(int directory, const char *const *paths, struct erro
 }
 
 /* Whether a file can be moved, and linked, from one directory into the other. */
-static int try_together(struct store *store, struct error *error)
+static int store_try_together(struct store *store, struct error *error)
 {
     char id[ID_SIZE];
     struct path piece;
@@ -71,7 +71,7 @@ static int try_together(struct store *store, struct error *error)
 }
 
 /* The root's own entries, and the root's entry above it. */
-static int sync_root(const struct store *store, struct error *error)
+static int store_sync_root(const struct store *store, struct error *error)
 {
     AUTO_CLOSE int above = openat(store->root, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -85,16 +85,16 @@ static int sync_root(const struct store *store, struct error *error)
 }
 
 /* A skeleton on a read-only filesystem can still be read from. */
-static int make_skeleton(struct store *store, struct error *error)
+static int store_make_skeleton(struct store *store, struct error *error)
 {
     static const char *const below_root[] = {LAYOUT_BLOBS, LAYOUT_REPOSITORIES, LAYOUT_LOCKS, NULL};
     static const char *const below_temporary[] = {LAYOUT_UPLOADS, LAYOUT_PIECES, LAYOUT_BODIES,
                                                   NULL};
     AUTO_SYNC_SET struct sync_set syncs = SYNC_SET_INIT(store->root);
 
-    if (make_directories(store->root, below_root, error) < 0 ||
-        make_directories(store->temporary, below_temporary, error) < 0 ||
-        try_together(store, error) < 0) {
+    if (store_make_directories(store->root, below_root, error) < 0 ||
+        store_make_directories(store->temporary, below_temporary, error) < 0 ||
+        store_try_together(store, error) < 0) {
         return -1;
     }
     sync_set_add(&syncs, layout_blobs(DIGEST_SHA256).text);
@@ -102,7 +102,7 @@ static int make_skeleton(struct store *store, struct error *error)
     if (sync_set_flush(&syncs, error) < 0) {
         return -1;
     }
-    return sync_root(store, error);
+    return store_sync_root(store, error);
 }
 
 int store_open(struct store *store, const struct store_options *options, struct error *error)
@@ -111,14 +111,14 @@ int store_open(struct store *store, const struct store_options *options, struct 
     struct statvfs status;
     struct error reason;
 
-    opened.root = open_directory(options->root, error);
-    opened.temporary = opened.root < 0 ? -1 : open_directory(options->temporary, error);
+    opened.root = store_open_directory(options->root, error);
+    opened.temporary = opened.root < 0 ? -1 : store_open_directory(options->temporary, error);
     if (opened.temporary < 0) {
         store_close(&opened);
         return -1;
     }
     if (fstatvfs(opened.root, &status) == 0 && !(status.f_flag & ST_RDONLY) &&
-        make_skeleton(&opened, &reason) < 0 && reason.code != ERROR_NO_SPACE) {
+        store_make_skeleton(&opened, &reason) < 0 && reason.code != ERROR_NO_SPACE) {
         store_close(&opened);
         *error = reason;
         return -1;
@@ -164,8 +164,8 @@ int store_check_space(const struct store *store, uint64_t bytes, struct error *e
 }
 
 /* Fills a new file and moves it to its place. */
-static int fill_piece(struct store *store, int descriptor, const struct buffer *content,
-                      enum replace_manner manner, struct error *error)
+static int store_fill_piece(struct store *store, int descriptor, const struct buffer *content,
+                            enum replace_manner manner, struct error *error)
 {
     if (manner == REPLACE_PRIVATE && fchmod(descriptor, 0600) < 0) {
         return error_errno(error, "chmod a file in '%s'", store->options->temporary);
@@ -189,7 +189,7 @@ int store_replace(struct store *store, struct file_place to, const struct buffer
     if (descriptor < 0) {
         return -1;
     }
-    if (fill_piece(store, descriptor, content, manner, error) < 0 ||
+    if (store_fill_piece(store, descriptor, content, manner, error) < 0 ||
         file_publish((struct file_place){store->temporary, piece.text}, to, error) < 0) {
         (void)unlinkat(store->temporary, piece.text, 0);
         return -1;

@@ -11,19 +11,20 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/memory.h"
 #include "lib/base/text.h"
 #include "lib/store/blob.h"
 
 enum {
     STATE_LIMIT = 4096,     /* bytes of a state file */
     COPY_SIZE = 256 * 1024, /* bytes read at a time */
-    STATE_LINES = 6,        /* see state_write() */
+    STATE_LINES = 6,        /* see upload_state_write() */
 };
 
 #define STATE_MAGIC "berth-upload-1"
 
 /* A UUID and nothing else, because it becomes a file name. */
-static bool id_is_valid(const char *id)
+static bool upload_id_is_valid(const char *id)
 {
     static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
 
@@ -43,7 +44,7 @@ static bool id_is_valid(const char *id)
  * after a power cut the data may hold less than the state says, and other machines may have other
  * libraries. Empty if unknown: then nothing is trusted.
  */
-static const char *boot_id(void)
+static const char *upload_boot_id(void)
 {
     static char id[64];
 
@@ -57,20 +58,20 @@ static const char *boot_id(void)
     return id;
 }
 
-static int unknown(struct error *error)
+static int upload_unknown(struct error *error)
 {
     return error_set(error, ERROR_UPLOAD_UNKNOWN, "there is no such upload session");
 }
 
 /* Replaces the state file at once. Not synced: a session need not outlive a power cut. */
-static int state_write(const struct upload *upload, struct error *error)
+static int upload_state_write(const struct upload *upload, struct error *error)
 {
     struct store *store = upload->repository->store;
     struct path state = layout_upload_state(upload->id);
     AUTO_BUFFER struct buffer text = BUFFER_INIT;
 
     buffer_format(&text, STATE_MAGIC "\n%s\n%s\n%s\n%" PRIu64 "\n", upload->repository->name,
-                  digest_algorithm_name(upload->hash.algorithm), boot_id(), upload->hashed);
+                  digest_algorithm_name(upload->hash.algorithm), upload_boot_id(), upload->hashed);
     hash_save(&upload->hash, &text);
     buffer_add_text(&text, "\n");
     return store_replace(store, (struct file_place){store->temporary, state.text}, &text,
@@ -78,7 +79,7 @@ static int state_write(const struct upload *upload, struct error *error)
 }
 
 /* Reads the state of a session. 1; 0 if there is none that belongs to the repository; -1. */
-static int state_read(struct upload *upload, struct error *error)
+static int upload_state_read(struct upload *upload, struct error *error)
 {
     struct path path = layout_upload_state(upload->id);
     AUTO_BUFFER struct buffer text = BUFFER_INIT;
@@ -103,8 +104,8 @@ static int state_read(struct upload *upload, struct error *error)
         return 0;
     }
     upload->saved = 0;
-    if (!text_number(lines[4], strlen(lines[4]), &upload->saved) || !*boot_id() ||
-        strcmp(lines[3], boot_id()) != 0 ||
+    if (!text_number(lines[4], strlen(lines[4]), &upload->saved) || !*upload_boot_id() ||
+        strcmp(lines[3], upload_boot_id()) != 0 ||
         !hash_load(&upload->hash, algorithm, upload->saved, lines[5])) {
         hash_begin(&upload->hash, algorithm);
     } else {
@@ -131,7 +132,7 @@ int upload_start(struct upload *upload, const struct repository *repository,
     hash_begin(&started.hash, algorithm);
     if (lock_take_or_make(&started.lock, (struct file_place){store->temporary, lock.text}, LOCK_TRY,
                           error) != LOCK_TAKEN ||
-        state_write(&started, error) < 0) {
+        upload_state_write(&started, error) < 0) {
         struct error ignored;
 
         (void)store_discard(store, (struct file_place){store->temporary, directory.text}, &ignored);
@@ -142,7 +143,7 @@ int upload_start(struct upload *upload, const struct repository *repository,
     return 0;
 }
 
-static int open_data(struct upload *upload, int flags, struct error *error)
+static int upload_open_data(struct upload *upload, int flags, struct error *error)
 {
     struct path path = layout_upload_data(upload->id);
     struct stat status;
@@ -170,8 +171,8 @@ int upload_open(struct upload *upload, const struct repository *repository, cons
     struct path lock;
     int found;
 
-    if (!id_is_valid(id)) {
-        return unknown(error);
+    if (!upload_id_is_valid(id)) {
+        return upload_unknown(error);
     }
     opened.repository = repository;
     (void)snprintf(opened.id, sizeof(opened.id), "%s", id);
@@ -181,23 +182,23 @@ int upload_open(struct upload *upload, const struct repository *repository, cons
     case LOCK_FAILED:
         return -1;
     case LOCK_ABSENT:
-        return unknown(error);
+        return upload_unknown(error);
     case LOCK_BUSY:
         return error_set(error, ERROR_UPLOAD_BUSY,
                          "another request is writing to this upload session");
     case LOCK_TAKEN:
         break;
     }
-    found = state_read(&opened, error);
+    found = upload_state_read(&opened, error);
     if (found <= 0) {
-        return found < 0 ? -1 : unknown(error);
+        return found < 0 ? -1 : upload_unknown(error);
     }
-    if (open_data(&opened, 0, error) < 0) {
+    if (upload_open_data(&opened, 0, error) < 0) {
         return -1;
     }
     if (opened.data < 0 && opened.saved > 0) {
         if (opened.hashed == 0) {
-            return unknown(error); /* the bytes have gone, and nothing says what they were */
+            return upload_unknown(error); /* the bytes have gone, and nothing says what they were */
         }
         opened.is_closed = true;
         opened.size = opened.hashed;
@@ -215,14 +216,14 @@ int upload_status(const struct repository *repository, const char *id, uint64_t 
     struct stat status;
     int found;
 
-    if (!id_is_valid(id)) {
-        return unknown(error);
+    if (!upload_id_is_valid(id)) {
+        return upload_unknown(error);
     }
     seen.repository = repository;
     (void)snprintf(seen.id, sizeof(seen.id), "%s", id);
-    found = state_read(&seen, error);
+    found = upload_state_read(&seen, error);
     if (found <= 0) {
-        return found < 0 ? -1 : unknown(error);
+        return found < 0 ? -1 : upload_unknown(error);
     }
     data = layout_upload_data(id);
     if (fstatat(repository->store->temporary, data.text, &status, AT_SYMLINK_NOFOLLOW) == 0) {
@@ -230,14 +231,14 @@ int upload_status(const struct repository *repository, const char *id, uint64_t 
     } else if (!file_is_gone(errno)) {
         return error_errno(error, "stat '%s'", data.text);
     } else if (seen.saved > 0 && seen.hashed == 0) {
-        return unknown(error);
+        return upload_unknown(error);
     } else {
         *out_size = seen.hashed; /* a closed one, or one without bytes */
     }
     return 0;
 }
 
-static void hash_follow(struct upload *upload, const void *bytes, size_t length)
+static void upload_hash_follow(struct upload *upload, const void *bytes, size_t length)
 {
     if (upload->hashed == upload->size) {
         hash_update(&upload->hash, bytes, length);
@@ -250,19 +251,19 @@ int upload_write(struct upload *upload, const void *bytes, size_t length, struct
     if (upload->is_closed) {
         return 0;
     }
-    if (upload->data < 0 && open_data(upload, O_CREAT, error) < 0) {
+    if (upload->data < 0 && upload_open_data(upload, O_CREAT, error) < 0) {
         return -1;
     }
     if (file_write_at(upload->data, upload->size, bytes, length, error) < 0) {
         return -1;
     }
-    hash_follow(upload, bytes, length);
+    upload_hash_follow(upload, bytes, length);
     upload->size += length;
     return 0;
 }
 
 /* Brings the hash up to the end of the data, reading what it has not seen. */
-static int hash_catch_up(struct upload *upload, struct error *error)
+static int upload_hash_catch_up(struct upload *upload, struct error *error)
 {
     if (upload->hashed < upload->size &&
         hash_update_from(&upload->hash, upload->data, &upload->hashed, error) < 0) {
@@ -273,9 +274,9 @@ static int hash_catch_up(struct upload *upload, struct error *error)
                : error_set(error, ERROR_INTERNAL, "an upload shrank, or grew");
 }
 
-static int copy_file(struct upload *upload, const char *path, struct error *error)
+static int upload_copy_file(struct upload *upload, const char *path, struct error *error)
 {
-    AUTO_FREE char *piece = malloc(COPY_SIZE);
+    AUTO_FREE char *piece = memory_reserve(COPY_SIZE);
     AUTO_CLOSE int source = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     uint64_t offset = 0;
 
@@ -284,9 +285,6 @@ static int copy_file(struct upload *upload, const char *path, struct error *erro
                            "open the request body '%s' (the workers must run as the web server's "
                            "user)",
                            path);
-    }
-    if (!piece) {
-        return error_errno(error, "copy a request body");
     }
     for (;;) {
         ssize_t got = file_read_at(source, offset, piece, COPY_SIZE, error);
@@ -310,12 +308,12 @@ int upload_adopt(struct upload *upload, const char *path, struct error *error)
     }
     if (upload->size > 0 || upload->data >= 0 ||
         linkat(AT_FDCWD, path, upload->repository->store->temporary, data.text, 0) < 0) {
-        return copy_file(upload, path, error);
+        return upload_copy_file(upload, path, error);
     }
-    if (open_data(upload, 0, error) < 0) {
+    if (upload_open_data(upload, 0, error) < 0) {
         return -1;
     }
-    return hash_catch_up(upload, error);
+    return upload_hash_catch_up(upload, error);
 }
 
 int upload_rewind(struct upload *upload, uint64_t size, struct error *error)
@@ -327,7 +325,7 @@ int upload_rewind(struct upload *upload, uint64_t size, struct error *error)
         }
         /* Before the bytes go, so that no state ever vouches for bytes that others have replaced.
          */
-        if (state_write(upload, error) < 0) {
+        if (upload_state_write(upload, error) < 0) {
             return -1;
         }
         if (ftruncate(upload->data, (off_t)size) < 0) {
@@ -340,14 +338,14 @@ int upload_rewind(struct upload *upload, uint64_t size, struct error *error)
 
 int upload_suspend(struct upload *upload, struct error *error)
 {
-    int result = state_write(upload, error);
+    int result = upload_state_write(upload, error);
 
     upload_release(upload);
     return result;
 }
 
 /* Checks that the bytes have this digest. */
-static int verify(struct upload *upload, const struct digest *digest, struct error *error)
+static int upload_verify(struct upload *upload, const struct digest *digest, struct error *error)
 {
     struct digest actual;
     struct hash hash;
@@ -356,7 +354,7 @@ static int verify(struct upload *upload, const struct digest *digest, struct err
         hash_begin(&upload->hash, digest->algorithm);
         upload->hashed = 0;
     }
-    if (hash_catch_up(upload, error) < 0) {
+    if (upload_hash_catch_up(upload, error) < 0) {
         return -1;
     }
     hash = upload->hash;
@@ -368,7 +366,7 @@ static int verify(struct upload *upload, const struct digest *digest, struct err
     return 0;
 }
 
-static mode_t current_umask(void)
+static mode_t upload_umask(void)
 {
     mode_t mask = umask(0);
 
@@ -386,8 +384,8 @@ static void upload_close(struct upload *upload)
     struct error ignored;
 
     memcpy(seen.id, upload->id, sizeof(seen.id));
-    if (state_write(upload, &ignored) < 0 &&
-        (state_read(&seen, &ignored) <= 0 || seen.hashed != upload->hashed ||
+    if (upload_state_write(upload, &ignored) < 0 &&
+        (upload_state_read(&seen, &ignored) <= 0 || seen.hashed != upload->hashed ||
          seen.hash.algorithm != upload->hash.algorithm)) {
         (void)upload_cancel(upload, &ignored);
     }
@@ -409,7 +407,7 @@ static int upload_finish_closed(struct upload *upload, const struct digest *dige
         return -1;
     }
     (void)upload_cancel(upload, &ignored);
-    return found ? 0 : unknown(error);
+    return found ? 0 : upload_unknown(error);
 }
 
 int upload_finish(struct upload *upload, const struct digest *digest, struct error *error)
@@ -421,17 +419,17 @@ int upload_finish(struct upload *upload, const struct digest *digest, struct err
     if (upload->is_closed) {
         return upload_finish_closed(upload, digest, error);
     }
-    if (upload->data < 0 && open_data(upload, O_CREAT, error) < 0) {
+    if (upload->data < 0 && upload_open_data(upload, O_CREAT, error) < 0) {
         return -1;
     }
-    if (verify(upload, digest, error) < 0) {
+    if (upload_verify(upload, digest, error) < 0) {
         if (error->code == ERROR_DIGEST_INVALID) {
             (void)upload_suspend(upload, &ignored);
         }
         return -1;
     }
     /* A web server's body file is for its owner only. */
-    if (fchmod(upload->data, 0666 & ~current_umask()) < 0) {
+    if (fchmod(upload->data, 0666 & ~upload_umask()) < 0) {
         return error_errno(error, "fchmod '%s'", data.text);
     }
     if (blob_publish(upload->repository, digest, place, upload->data, error) < 0) {

@@ -159,7 +159,6 @@ static int verify_manifest(const struct repository *repository, const struct dig
     AUTO_STORED_MANIFEST struct stored_manifest stored = STORED_MANIFEST_INIT;
     AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
     struct path path = layout_link(repository->name, LINK_REVISION, digest);
-    struct document document;
     struct error reason;
     int found = revision_read(repository, digest, &stored, error);
 
@@ -167,8 +166,7 @@ static int verify_manifest(const struct repository *repository, const struct dig
         return found;
     }
     report->manifests++;
-    document = (struct document){stored.content.data, stored.content.length, stored.media_type};
-    if (manifest_parse(&manifest, &document, &reason) < 0) {
+    if (stored_manifest_parse(&stored, &manifest, &reason) < 0) {
         return 0; /* another program's, which knows what to do with it */
     }
     for (size_t i = 0; i < manifest.reference_count; i++) {

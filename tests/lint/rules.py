@@ -36,6 +36,8 @@ ROOMS = [
     (r"\bcrypt(_r)?\s*\(|<crypt\.h>", "crypt", ["lib/access/"]),
     (r"\blayout_(blob|damaged)\b", "the path of a blob", ["lib/store/blob.", "lib/store/layout."]),
     (r"\btime\s*\(\s*NULL|\bCLOCK_REALTIME|\bgettimeofday", "the date", ["lib/base/clock."]),
+    (r"\b(malloc|calloc|realloc|reallocarray|strdup|strndup|asprintf)\s*\(", "memory that nobody checks",
+     ["lib/base/memory."]),
     (r"<psl\w*\.h>|<libpsl\.h>|\bpsl_\w+", "libpsl", ["lib/proxy/"]),
     # A failed request is logged once, by the worker. These have nobody left to return an error to.
     (r"\blog_(error|warning|info)\b", "the operator's log", ["fcgi/", "lib/base/log.", "lib/base/memory.", "lib/proxy/fill/filler.",

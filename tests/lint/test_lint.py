@@ -116,6 +116,8 @@ RULES = [
     ("catalog_list: a repository without a permit", "fcgi/main.c", "return name",
      "catalog_list(0, 0, 0, 0);\n    return name"),
     ("time(NULL: the date", "fcgi/main.c", "return name", "time(NULL);\n    return name"),
+    ("malloc(: memory that nobody checks", "lib/oci/name.c", "return text", "malloc(1);\n    return text"),
+    ("strdup(: memory that nobody checks", "fcgi/main.c", "return name", "strdup(\"\");\n    return name"),
     ("first line is not", "lib/oci/name.c", HEAD, ""),
     ("name_long has 61 lines", "lib/oci/name.c", "return text_length(name) > 255;\n}\n",
      "return text_length(name) > 255;\n}\n" + function("name_long", 61)),

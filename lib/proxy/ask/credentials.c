@@ -93,8 +93,7 @@ int credentials_cached(const struct upstream *upstream, const char *repository, 
     if (found <= 0) {
         return found;
     }
-    memo_line(&memo, 0, &line);
-    if (age > TOKEN_LONGEST || !text_number(line.data, line.length, &expires) ||
+    if (age > TOKEN_LONGEST || !memo_number(&memo, 0, &expires) ||
         (uint64_t)clock_date() >= expires) {
         memo_forget(place);
         return 0;

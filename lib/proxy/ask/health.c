@@ -35,7 +35,6 @@ static int trouble_read(struct store *store, const char *upstream, struct troubl
 {
     struct path path = layout_upstream(upstream, "trouble");
     AUTO_BUFFER struct buffer memo = BUFFER_INIT;
-    AUTO_BUFFER struct buffer line = BUFFER_INIT;
     struct error ignored;
     uint64_t age;
     uint64_t until;
@@ -44,12 +43,7 @@ static int trouble_read(struct store *store, const char *upstream, struct troubl
     if (memo_read(place_of(store, &path), &memo, &age, &ignored) <= 0 || age == UINT64_MAX) {
         return 0;
     }
-    memo_line(&memo, 0, &line);
-    if (!text_number(line.data, line.length, &until)) {
-        return 0;
-    }
-    memo_line(&memo, 1, &line);
-    if (!text_number(line.data, line.length, &code)) {
+    if (!memo_number(&memo, 0, &until) || !memo_number(&memo, 1, &code)) {
         return 0;
     }
     memo_line(&memo, 2, &out->message);
@@ -152,7 +146,6 @@ bool health_is_short(struct store *store, const char *upstream)
 {
     struct path path = layout_upstream(upstream, "ratelimit");
     AUTO_BUFFER struct buffer memo = BUFFER_INIT;
-    AUTO_BUFFER struct buffer line = BUFFER_INIT;
     struct error ignored;
     uint64_t remaining;
     uint64_t limit;
@@ -161,11 +154,6 @@ bool health_is_short(struct store *store, const char *upstream)
     if (memo_read(place_of(store, &path), &memo, &age, &ignored) <= 0 || age > LIMIT_SECONDS) {
         return false;
     }
-    memo_line(&memo, 0, &line);
-    if (!text_number(line.data, line.length, &remaining)) {
-        return false;
-    }
-    memo_line(&memo, 1, &line);
-    return text_number(line.data, line.length, &limit) &&
+    return memo_number(&memo, 0, &remaining) && memo_number(&memo, 1, &limit) &&
            remaining * 100 < limit * LIMIT_FLOOR_PERCENT;
 }

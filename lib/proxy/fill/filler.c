@@ -12,6 +12,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "lib/base/memory.h"
 #include "lib/base/text.h"
 #include "lib/http/range.h"
 #include "lib/proxy/fill/origin.h"
@@ -464,14 +465,12 @@ static int publish(struct filler *filler, struct error *error)
 int filler_run(const struct fill *fill, struct error *error)
 {
     struct filler filler = {.fill = fill, .report = REPORT_INIT, .data = -1};
-    AUTO_FREE char *piece = malloc(PIECE_SIZE);
-    int result = piece ? 0 : error_errno(error, "fetch a blob");
+    AUTO_FREE char *piece = memory_reserve(PIECE_SIZE);
+    int result;
 
     log_debug("fills %s of %s from %s", fill->digest.text, fill->name, fill->upstream->name);
     filler.piece = piece;
-    if (result == 0) {
-        result = fetch_verified(&filler, error);
-    }
+    result = fetch_verified(&filler, error);
     if (result == 0) {
         result = publish(&filler, error);
     }
