@@ -123,7 +123,7 @@ class Bench:
         wall = {server: [] for server in pair}
         cpu = {server: [] for server in pair}
         for server in pair:
-            self.push_once(server, content.Blob(LARGE // 4), chunked)
+            self.push_once(server, content.Blob(LARGE // 8), chunked)
         for _, servers in self.turns(ROUNDS, *pair):
             for server in servers:
                 seconds, burnt = self.push_once(server, content.Blob(LARGE), chunked)
