@@ -67,7 +67,7 @@ static const struct key proxy_keys[] = {
     {.name = "stall_timeout", REGISTRY(SECONDS, proxy.stall_timeout), .standard = "30s"},
     {.name = "minimum_rate",
      REGISTRY(BYTES, proxy.minimum_rate),
-     .form.maximum = 1024 * 1024 * 1024,
+     .form.maximum = (uint64_t)1024 * 1024 * 1024,
      .standard = "1K"},
     {.name = "maximum_waiting", REGISTRY(NUMBER, proxy.maximum_waiting), .standard = "256"},
     {.name = "http_proxy", REGISTRY(TEXT, proxy.http_proxy), .standard = ""},
