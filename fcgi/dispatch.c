@@ -117,7 +117,6 @@ static int read_identity(const struct exchange *exchange, struct identity *out, 
 static int open_source(struct exchange *exchange, enum registry_reach reach, bool may_wait,
                        struct error *error)
 {
-    const char *namespace = request_query(exchange->request, "ns");
     struct source *source = &exchange->source;
 
     if (registry_find(exchange->registry, &exchange->permit, reach, source, error) < 0 ||
@@ -125,8 +124,9 @@ static int open_source(struct exchange *exchange, enum registry_reach reach, boo
          source_let_wait(source, request_parameter(exchange->request, "HTTP_VIA"), error) < 0)) {
         return -1;
     }
-    if (source->is_proxied && namespace && *namespace) {
-        response_header(&exchange->response, "OCI-Namespace", "%s", namespace);
+    if (permit_identity(&exchange->permit)->is_by_namespace) {
+        response_header(&exchange->response, "OCI-Namespace", "%s",
+                        request_query(exchange->request, "ns"));
     }
     return 0;
 }
@@ -229,7 +229,7 @@ static int check_document_root(struct service *service, const struct request *re
 static int check_parameters(struct exchange *exchange, struct error *error)
 {
     const char *way = request_parameter(exchange->request, "BERTH_SENDFILE");
-    const char *prefix = request_parameter(exchange->request, "BERTH_NAMESPACE");
+    const char *prefix = request_setting(exchange->request, "BERTH_NAMESPACE");
 
     if (way && !text_begins(way, "x-accel-redirect:/") && strcmp(way, "x-sendfile") != 0) {
         return error_set(error, ERROR_INTERNAL,

@@ -15,10 +15,14 @@
 #include "lib/base/id.h"
 #include "lib/base/text.h"
 
+const char *request_setting(const struct request *request, const char *name)
+{
+    return request->fastcgi ? FCGX_GetParam(name, request->fastcgi->envp) : getenv(name);
+}
+
 const char *request_parameter(const struct request *request, const char *name)
 {
-    const char *value =
-        request->fastcgi ? FCGX_GetParam(name, request->fastcgi->envp) : getenv(name);
+    const char *value = request_setting(request, name);
 
     return value && *value ? value : NULL;
 }

@@ -50,6 +50,9 @@ void request_end(struct request *request);
 /* A parameter of the web server's, such as "HTTP_RANGE"; NULL if absent or empty. */
 const char *request_parameter(const struct request *request, const char *name);
 
+/* The same where an empty one is not the same as none. */
+const char *request_setting(const struct request *request, const char *name);
+
 /* The path as the client sent it, for the log. */
 const char *request_target(const struct request *request);
 

@@ -283,6 +283,9 @@ static enum head_result head(struct wish *wish, struct error *error)
         digest_parse(&digest, field.data, &ignored) < 0) {
         return HEAD_CHANGED; /* a GET will tell */
     }
+    if (wish->is_digest && strcmp(digest.text, wish->reference) != 0) {
+        return HEAD_CHANGED;
+    }
     if (wish->cached && digest_equal(&digest, &wish->out->digest)) {
         confirm_tag(wish->proxied, wish->reference);
         return HEAD_SAME;

@@ -92,6 +92,20 @@ static bool is_elsewhere(const struct naming *naming)
            !(naming->own_host && strcasecmp(naming->namespace, naming->own_host) == 0);
 }
 
+/* Whether ?ns= names the upstream that the path names, too. */
+static bool namespace_agrees(const struct naming *naming, const struct proxy_options *options,
+                             const struct identity *identity)
+{
+    struct upstream upstream;
+    struct error ignored;
+    char host[HOST_SIZE];
+
+    return identity->is_proxied && is_elsewhere(naming) &&
+           namespace_read(naming->namespace, host) &&
+           upstream_find(&upstream, options, host, &ignored) == 0 &&
+           strcmp(upstream.name, identity->upstream.name) == 0;
+}
+
 int identity_find(struct identity *out_identity, const struct proxy_options *options,
                   const struct naming *naming, struct error *error)
 {
@@ -103,10 +117,18 @@ int identity_find(struct identity *out_identity, const struct proxy_options *opt
         if (!namespace_read(naming->namespace, host)) {
             return error_set(error, ERROR_DENIED, "ns is not the name of a host");
         }
-        return identity_set_proxied(out_identity, options, host, naming->name, error);
+        if (identity_set_proxied(out_identity, options, host, naming->name, error) < 0) {
+            return -1;
+        }
+        out_identity->is_by_namespace = true;
+        return 0;
     }
     buffer_format(&name, "%s%s%s", naming->prefix, *naming->prefix ? "/" : "", naming->name);
-    return identity_set_name(out_identity, options, name.data, error);
+    if (identity_set_name(out_identity, options, name.data, error) < 0) {
+        return -1;
+    }
+    out_identity->is_by_namespace = namespace_agrees(naming, options, out_identity);
+    return 0;
 }
 
 int identity_prefix(char out_prefix[NAME_SIZE], const struct proxy_options *options,

@@ -22,6 +22,7 @@
 struct identity {
     char name[NAME_SIZE]; /* canonical */
     bool is_proxied;
+    bool is_by_namespace;     /* ?ns= says which upstream it is */
     struct upstream upstream; /* if it is, and */
     char there[NAME_SIZE];    /* what the upstream calls it */
 };

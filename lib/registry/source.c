@@ -25,9 +25,14 @@ int source_check_space(const struct source *source, uint64_t bytes, struct error
  * A name that is hosted nowhere and that the mirror's upstream does not let us see (as Docker Hub
  * says of what does not exist) is simply unknown.
  */
+static bool is_hidden(const struct source *source, const struct error *error)
+{
+    return source->is_fallback && error->code == ERROR_UPSTREAM_REFUSED;
+}
+
 static int unless_unknown(const struct source *source, int found, const struct error *error)
 {
-    return found < 0 && source->is_fallback && error->code == ERROR_UPSTREAM_REFUSED ? 0 : found;
+    return found < 0 && is_hidden(source, error) ? 0 : found;
 }
 
 int source_get_manifest(struct source *source, const char *reference, bool head_only,
@@ -116,7 +121,11 @@ int source_list_tags(struct source *source, const struct page *page, struct name
     int exists;
 
     if (source->is_proxied) {
-        return proxy_list_tags(&source->proxied, page, out, error);
+        int more = proxy_list_tags(&source->proxied, page, out, error);
+
+        return more < 0 && is_hidden(source, error)
+                   ? error_set(error, ERROR_NAME_UNKNOWN, "repository unknown to the registry")
+                   : more;
     }
     exists = repository_exists(&source->repository, error);
     if (exists <= 0) {
@@ -131,8 +140,10 @@ int source_list_referrers(struct source *source, const struct referrers_query *q
                           struct buffer *out, struct digest *out_last, struct error *error)
 {
     if (source->is_proxied) {
-        return proxy_list_referrers(&source->proxied, &query->subject, query->artifact_type, out,
-                                    error);
+        return unless_unknown(source,
+                              proxy_list_referrers(&source->proxied, &query->subject,
+                                                   query->artifact_type, out, error),
+                              error);
     }
     return referrers_list(&source->repository, query, out, out_last, error);
 }

@@ -4,7 +4,7 @@ import pytest
 from harness import content
 from harness.fastcgi import Worker
 from harness.registry import Registry
-from harness.upstream import Upstream
+from harness.upstream import Upstream, error
 
 SETTINGS = """[hosted]
 minimum_free_space = 0
@@ -27,7 +27,7 @@ class Tenant(Registry):
         self.worker, self.prefix = worker, prefix
 
     def request(self, *arguments, **options):
-        return self.worker.request(*arguments, **options, **({"BERTH_NAMESPACE": self.prefix} if self.prefix else {}))
+        return self.worker.request(*arguments, **options, **({} if self.prefix is None else {"BERTH_NAMESPACE": self.prefix}))
 
     def catalog(self, query=""):
         answer = self.get(f"/v2/_catalog{query}")
@@ -70,7 +70,7 @@ def test_a_tenant_pushes_and_pulls_below_its_prefix(house):
     assert repository.client.get(repository.manifest("1")).body == data
     assert repository.client.get(repository.blob(content.digest(layer))).body == layer
     assert repository.client.get(repository.tags()).json() == {"name": "team/app", "tags": ["1"]}
-    everybody = house.at("")
+    everybody = house.at(None)
     assert everybody.get("/v2/one/team/app/manifests/1")["Docker-Content-Digest"] == digest
     assert everybody.get("/v2/team/app/manifests/1").status == 404
     assert house.at("on").get("/v2/e/team/app/manifests/1").status == 404
@@ -98,7 +98,7 @@ def test_a_catalog_lists_what_is_below_the_prefix_without_it(house):
     assert house.at("cat/deep").catalog().json() == {"repositories": ["x"]}
     assert house.at("cat-b").catalog().json() == {"repositories": ["other"]}
     assert house.at("empty").catalog().json() == {"repositories": []}
-    assert {"cat/a", "cat/deep/x", "cat-b/other", "c/at/y"} <= set(house.at("").catalog().json()["repositories"])
+    assert {"cat/a", "cat/deep/x", "cat-b/other", "c/at/y"} <= set(house.at(None).catalog().json()["repositories"])
     target, pages = "/v2/_catalog?n=2", []
     while target:
         answer = house.at("cat").get(target)
@@ -185,16 +185,58 @@ def test_the_mirror_is_not_for_virtual_hosts(house):
     data, _ = mirror.add_image("mirrored/app", "1")
     mirror.add_image("mirror-a/mirrored/app", "1")
     mirror.forget()
-    assert house.at("").get("/v2/mirrored/app/manifests/1").body == data
+    assert house.at(None).get("/v2/mirrored/app/manifests/1").body == data
     mirror.forget()
     answer = house.at("mirror-a").get("/v2/mirrored/app/manifests/1")
     assert (answer.status, answer.codes()) == (404, ["MANIFEST_UNKNOWN"]), answer
     assert mirror.asked() == []
 
 
-@pytest.mark.parametrize("prefix", ["team/", "/team", "Team", "team//a", "..", "te am", "x" * 256])
+@pytest.mark.parametrize("prefix", ["", "team/", "/team", "Team", "team//a", "..", "te am", "x" * 256])
 def test_a_malformed_prefix_is_the_operators_error(house, prefix):
+    """An empty one, too: what a variable of the web server's without a value leaves is not everybody's content."""
     for target in ("/v2/", "/v2/app/manifests/1", "/v2/_catalog"):
         answer = house.at(prefix).get(target)
         assert answer.status == 500 and answer.codes(), answer
     assert f"BERTH_NAMESPACE '{prefix[:100]}'" in house.worker.log()
+
+
+REFUSAL = error(401, "UNAUTHORIZED", "authentication required")
+
+
+def test_what_the_mirror_does_not_let_us_see_is_unknown(house):
+    """Docker Hub says 401 of what does not exist: a name that is hosted nowhere is no less unknown for that."""
+    mirror = house.upstreams[1]
+    subject = content.digest(content.noise())
+    mirror.when(lambda reply, _: reply.__dict__.update(REFUSAL.__dict__), "/unseen/")
+    client = house.at(None)
+    answer = client.get("/v2/unseen/app/manifests/1")
+    assert (answer.status, answer.codes()) == (404, ["MANIFEST_UNKNOWN"]), answer
+    answer = client.get("/v2/unseen/app/tags/list")
+    assert (answer.status, answer.codes()) == (404, ["NAME_UNKNOWN"]), answer
+    answer = client.get(f"/v2/unseen/app/referrers/{subject}")
+    assert (answer.status, answer.json()["manifests"]) == (200, []), answer
+    for target in ("manifests/1", "tags/list", f"referrers/{subject}"):
+        assert client.get(f"/v2/proxy/up1/unseen/app/{target}").status not in (200, 404), "who asks for the upstream is told"
+    assert mirror.asked("/unseen/") != []
+
+
+def test_the_namespace_is_said_where_it_chose_the_registry(house):
+    first = house.upstreams[0]
+    first.add_image("said/app", "1")
+    client = house.at(None)
+    assert client.get("/v2/said/app/manifests/1?ns=up0")["OCI-Namespace"] == "up0"
+    for ns in ("up1", "%ff%fe", "what%20the%20client%20says", "x" * 3000, client.authority):
+        answer = client.get(f"/v2/proxy/up0/said/app/manifests/1?ns={ns}")
+        assert (answer.status, answer["OCI-Namespace"]) == (200, None), answer
+    answer = house.at("proxy/up0").get(f"/v2/said/app/manifests/1?ns={client.authority}")
+    assert (answer.status, answer["OCI-Namespace"]) == (200, None), answer
+
+
+def test_a_head_by_digest_is_about_no_other_digest(house):
+    first = house.upstreams[0]
+    _, wanted = first.add_image("head/app", "1")
+    _, other = first.add_image("head/app", "2", [b"other"])
+    first.when(lambda reply, _: reply.headers.update({"Docker-Content-Digest": other}), f"/head/app/manifests/{wanted}")
+    answer = house.at(None).exists(f"/v2/proxy/up0/head/app/manifests/{wanted}")
+    assert (answer.status, answer["Docker-Content-Digest"]) == (200, wanted), answer
