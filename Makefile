@@ -13,6 +13,7 @@
 #   make bench            speed and memory beside docker-registry
 #   make fuzz             each fuzz target for FUZZ_SECONDS=60
 #   make install          DESTDIR= PREFIX=/usr/local SYSCONFDIR=/etc
+#   make bundle           build/bundle: what one uploads to a shared host
 #   make deps, deps-test  the distribution's packages for building, and running behind SERVER=nginx; for the tests
 #   make format, clean
 #
@@ -68,7 +69,7 @@ SOURCES := $(wildcard fcgi/*.[ch] fcgi/*/*.[ch] lib/*.[ch] lib/*/*.[ch] lib/*/*/
 UNIT_HELPERS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/unit/test_%.c,$(wildcard tests/unit/*.c)))
 
 .PHONY: all tests run test test-unit test-end-to-end test-sanitize test-long lint checked bench fuzz \
-        fuzzers install deps deps-test format clean
+        fuzzers install bundle deps deps-test format clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -133,7 +134,8 @@ test-end-to-end: deps-test
 test-sanitize: deps-test
 	@$(build) SANITIZE=1 all tests
 	@$(MAKE) --no-print-directory SANITIZE=1 test-unit
-	BERTH=$(CURDIR)/build-sanitize/berth $(pytest) -m quick -k 'not lighttpd' tests/end_to_end $(ARGUMENTS)
+	BERTH=$(CURDIR)/build-sanitize/berth $(pytest) -m quick -k 'not lighttpd and not apache or lighttpd-cgi' tests/end_to_end \
+	    $(ARGUMENTS)
 
 test-long: deps-test
 	@$(build) all
@@ -175,6 +177,9 @@ fuzz: deps-test
 
 install: all
 	@PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' DESTDIR='$(DESTDIR)' BERTH='$(BUILD)/berth' deploy/install
+
+bundle: all
+	@BERTH='$(BUILD)/berth' deploy/bundle $(BUILD)/bundle
 
 format:
 	clang-format -i $(SOURCES)

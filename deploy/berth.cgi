@@ -1,12 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# What Apache runs for each request on a shared host: see htaccess. It has to be executable (mode 755). Apache's
+# What Apache runs for each request where there is no pool: see htaccess. It has to be executable (mode 755). Apache's
 # suexec hands no variables of ours on, so they are set here.
-#
-# Change these if berth/ is not beside the directory of this file:
-program=${0%/*}/../berth/berth
-configuration=${0%/*}/../berth/configuration.ini
+
+case $0 in
+*/*) here=${0%/*} ;;
+*) here=. ;;
+esac
+
+# Change these if the directory berth/ is not beside the one that this file is in:
+program=$here/../berth/berth
+configuration=$here/../berth/configuration.ini
 
 export BERTH_CONFIGURATION="$configuration"
 # If the host has mod_xsendfile and lets it send from the two stores:

@@ -334,6 +334,9 @@ static enum departure prepare(struct response *response, const struct request *r
         return LEAVE_BY_SENDFILE;
     }
     range_headers(response, out_range, answer == RANGE_PART);
+    /* Apache keeps a connection although the answer was broken off, and its client waits for the
+     * rest: the end of the connection has to tell it. nginx has its own way, above. */
+    response_header(response, "Connection", "close");
     return LEAVE_COPIED;
 }
 

@@ -5,7 +5,7 @@ import pytest
 
 from harness import content
 
-pytestmark = pytest.mark.quick
+pytestmark = [pytest.mark.quick, pytest.mark.httpd]
 
 DATA = bytes(range(256)) * 40  # 10240 bytes in which every offset is told apart by its neighbours
 SIZE = len(DATA)

@@ -1,4 +1,4 @@
-"""Berth as plain CGI behind lighttpd: a process per request, the same answers."""
+"""Berth as plain CGI behind lighttpd and Apache: a process per request, the same answers."""
 import pytest
 
 from harness import content, images
@@ -8,9 +8,9 @@ from harness.server import Server
 from test_blob import DATA, RANGES, SIZE
 
 
-@pytest.fixture(scope="module")
-def server(new_directory):
-    with Server(new_directory("cgi"), "lighttpd", mode="cgi") as running:
+@pytest.fixture(scope="module", params=["lighttpd-cgi", "apache-cgi"])
+def server(request, new_directory):
+    with Server(new_directory(request.param), request.param) as running:
         yield running
 
 
@@ -37,7 +37,7 @@ def test_ranges(client, repository, value, first, last):
 
 @pytest.mark.quick
 @pytest.mark.parametrize("size", [0, 1, 70000, 3 * content.MIB])
-def test_blobs_in_every_way(client, repository, size):
+def test_blobs_in_every_way(server, client, repository, size):
     data = content.noise(size)
     digest = content.digest(data)
     assert client.post(f"{repository.uploads}?digest={digest}", data).status == 201
@@ -45,7 +45,8 @@ def test_blobs_in_every_way(client, repository, size):
     location = client.request("PATCH", repository.open_upload(), chunks=[data] if data else [])["Location"]
     assert client.put(closing(location, digest)).status == 201
     assert client.get(repository.blob(digest)).body == data
-    assert client.exists(repository.blob(digest))["Content-Length"] == str(size)
+    length = client.exists(repository.blob(digest))["Content-Length"]
+    assert length == (None if (server.web, size) == ("apache", 0) else str(size))  # it never says 0 to HEAD
 
 
 @pytest.mark.quick

@@ -4,7 +4,7 @@ import pytest
 from harness import content
 from harness.client import quote
 
-pytestmark = pytest.mark.quick
+pytestmark = [pytest.mark.quick, pytest.mark.httpd]
 
 # In the order of bytes: digits, upper case, underscore, lower case.
 TAGS = ["0", "1.0", "10", "2", "A", "B", "Latest", "_x", "a", "a-b", "a.b", "aa", "latest", "v1", "v10", "v2"]

@@ -32,6 +32,7 @@ def assert_served(client, repository, reference, data, digest, media_type=conten
         assert answer.body == (data if method == "GET" else b"")
 
 
+@pytest.mark.httpd
 def test_a_manifest_pushed_by_tag_is_there_by_tag_and_digest(client, repository):
     """end-7a, end-3: 201, Location is pullable, Docker-Content-Digest."""
     data, digest = repository.push_image()
@@ -60,6 +61,7 @@ def test_a_manifest_pushed_under_another_digest_is_400(client, repository):
     assert client.get(repository.manifest(content.digest(EMPTY_INDEX))).status == 404
 
 
+@pytest.mark.httpd
 @pytest.mark.parametrize("count", [1, 10, 100])
 def test_a_manifest_pushed_by_digest_takes_tags_along(client, repository, algorithm, count):
     """end-7b: SHOULD support at least 10; OCI-Tag MUST name each accepted tag."""
@@ -75,6 +77,7 @@ def test_a_manifest_pushed_by_digest_takes_tags_along(client, repository, algori
         assert_served(client, repository, tag, data, digest, content.INDEX)
 
 
+@pytest.mark.httpd
 def test_a_hundred_of_the_longest_tags_fit_in_a_request_line(client, repository):
     """end-7b MAY be 414 when there are too many; a hundred are not."""
     data = unique_index()
@@ -120,6 +123,7 @@ def test_every_tag_of_the_grammar_is_accepted(client, repository, tag):
     assert client.get(repository.manifest(tag)).body == data
 
 
+@pytest.mark.httpd
 @pytest.mark.parametrize("tag", [".a", "-a", "x" * 129, "a%20b", "a%2Bb", "%C3%BC", "a:b", "a@b", "%2e%2e", "%00", "a%00",
                                  "a%0A"])
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
@@ -240,6 +244,7 @@ def test_an_index_of_images_for_several_machines(client, repository):
 
 # Conditions (RFC 9110 13; the specification mentions them for the referrers tag)
 
+@pytest.mark.httpd
 def test_if_none_match_star_creates_but_does_not_overwrite(client, repository):
     """RFC 9110 13.1.2: PUT with * only when there is nothing."""
     first, second = unique_index(), unique_index()
@@ -250,6 +255,7 @@ def test_if_none_match_star_creates_but_does_not_overwrite(client, repository):
     assert client.get(repository.manifest("v1")).body == first
 
 
+@pytest.mark.httpd
 def test_if_match_replaces_what_the_client_has_seen_only(client, repository):
     """RFC 9110 13.1.1: the lost update problem."""
     first, second, third = unique_index(), unique_index(), unique_index()
@@ -275,6 +281,7 @@ def test_if_none_match_with_the_present_digest_is_412(client, repository):
     assert repository.put_manifest("v1", unique_index(), content.INDEX, {"If-None-Match": '"x"'}).status == 201
 
 
+@pytest.mark.httpd
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("by", ["tag", "digest"])
 def test_if_none_match_with_the_digest_is_304(client, repository, method, by):
@@ -309,6 +316,7 @@ def test_deleting_a_tag_leaves_the_manifest_and_its_other_tags(client, repositor
     assert repository.tag_names() == ["two"]
 
 
+@pytest.mark.httpd
 def test_deleting_a_digest_deletes_its_tags_and_no_others(client, repository, algorithm):
     """end-9: 202. A tag whose manifest is gone would be a tag to nothing."""
     data, digest = repository.push_image("one", algorithm=algorithm) if algorithm == "sha256" else (unique_index(), None)
@@ -358,6 +366,7 @@ def test_a_blob_is_no_manifest_and_a_manifest_no_blob_of_a_layer(client, reposit
     assert client.get(repository.manifest(digest)).status == 404
 
 
+@pytest.mark.httpd
 def test_a_percent_encoded_reference_is_the_same(client, repository):
     """RFC 3986 2.3, 6.2.2: escapes of what needs none mean the same."""
     data, digest = repository.push_image("v1")

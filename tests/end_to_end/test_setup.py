@@ -205,7 +205,7 @@ def test_a_wrong_command_line_is_2_with_usage(setup, arguments):
 
 @pytest.mark.parametrize("web, mode, sendfile, bodies", [
     ("nginx", "fastcgi", "x-accel-redirect:/_berth/", "come as files"), ("lighttpd", "fastcgi", "x-sendfile", "are streamed"),
-    ("lighttpd", "cgi", "x-sendfile", "are streamed")])
+    ("lighttpd", "cgi", "x-sendfile", "are streamed"), ("apache", "fastcgi", "x-sendfile", "are streamed")])
 def test_what_is_in_deploy_is_well(start, web, mode, sendfile, bodies):
     server = start(web, mode=mode, settings="[hosted]\nminimum_free_space = 0\n")
     for url in (f"http://{server.authority}", f"http://{server.authority}/v2/"):

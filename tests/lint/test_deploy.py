@@ -1,12 +1,15 @@
 """What is in deploy/: the units, what is installed where, and how `deploy/run` begins and ends."""
+import contextlib
 import json
 import os
 import pathlib
+import pwd
 import re
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import urllib.request
 
 import pytest
@@ -41,6 +44,8 @@ def test_everything_is_installed_below_the_destination(tmp_path):
     assert {"usr/bin/berth", "etc/berth/configuration.ini", "usr/lib/systemd/system/berth.service",
             "usr/lib/systemd/system/berth.socket", "usr/lib/tmpfiles.d/berth.conf", "usr/share/berth/nginx.conf",
             "usr/share/berth/nginx-snippet.conf", "usr/share/berth/lighttpd.conf",
+            "usr/share/berth/apache.conf", "usr/share/berth/apache-snippet.conf", "usr/share/berth/apache-cgi.conf",
+            "usr/share/berth/htaccess", "usr/share/berth/berth.cgi",
             "usr/share/berth/lighttpd-errors/503.html", "usr/share/doc/berth/README.md"} <= files
     assert os.access(tmp_path / "usr/bin/berth", os.X_OK)
     elsewhere = [name for name in files if name != "usr/bin/berth" and "/usr/local" in (tmp_path / name).read_text()]
@@ -97,12 +102,13 @@ def settings(directory, **more):
 class Running:
     """deploy/run, ready."""
 
-    def __init__(self, directory, **more):
+    def __init__(self, directory, tree=ROOT, user=None, stderr=subprocess.STDOUT, **more):
         self.directory = directory
         self.environment = settings(directory, **more)
         # Whoever started the tests in the background ignores SIGINT, and a shell cannot take that back.
-        self.process = subprocess.Popen([ROOT / "deploy/run"], env=self.environment, stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        self.process = subprocess.Popen([tree / "deploy/run"], env=self.environment, stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.PIPE, stderr=stderr, text=True, cwd=tree,
+                                        user=user, group=user and "nogroup", extra_groups=[] if user else None,
                                         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         line = self.process.stdout.readline()
         self.address = f"http://127.0.0.1:{self.environment['PORT']}"
@@ -151,6 +157,40 @@ def test_ends_cleanly(run, server, mode, how):
     running.process.send_signal(how)
     _, status, left = running.end()
     assert (status, left) == (0, [])
+
+
+@pytest.mark.parametrize("server, mode", SERVERS)
+def test_works_as_an_ordinary_user(server, mode):
+    """Whose home nobody else may look into; as root it is tested everywhere else."""
+    user = "nobody" if os.geteuid() == 0 else None
+    with tempfile.TemporaryDirectory(prefix="berth-") as home:
+        tree = pathlib.Path(home)
+        shutil.copytree(ROOT / "deploy", tree / "deploy")
+        shutil.copy(BERTH, tree / "berth")
+        if user:
+            call("chown", "-R", user, tree)
+        running = Running(tree / "files", tree, user, SERVER=server, MODE=mode, BERTH=str(tree / "berth"))
+        upload = urllib.request.Request(running.address + "/v2/me/app/blobs/uploads/", method="POST")
+        assert urllib.request.urlopen(upload).status == 202
+        running.process.terminate()
+        assert running.end()[1:] == (0, [])
+        assert {path.owner() for path in tree.rglob("*")} == {user or pathlib.Path(home).owner()}
+
+
+def test_apache_speaks_on_a_terminal_that_is_somebody_elses(run):
+    """As `sudo make run` does it: root, but with the name that Apache gets not the terminal's owner."""
+    ours, terminal = os.openpty()
+    os.chown(os.ttyname(terminal), pwd.getpwnam("nobody").pw_uid, -1)
+    running = run(SERVER="apache", LOGS="", stderr=terminal)
+    os.close(terminal)
+    running.process.terminate()
+    assert running.end()[1:] == (0, [])
+    said = b""
+    with contextlib.suppress(OSError):  # which is how the end of a terminal is read
+        while piece := os.read(ours, 65536):
+            said += piece
+    os.close(ours)
+    assert b"resuming normal operations" in said and b"caught SIGTERM" in said, said
 
 
 @pytest.mark.parametrize("server, part, said", [("nginx", "web", "nginx ended with status 137"),

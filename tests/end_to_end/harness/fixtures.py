@@ -14,7 +14,7 @@ from harness.images import Layout
 from harness.server import Server
 
 NUMBERS = itertools.count()
-APACHE = ("apache", "apache-cgi")
+APACHE = {"apache": "httpd", "apache-cgi": "httpd_cgi"}
 
 
 def pytest_configure(config):
@@ -22,14 +22,16 @@ def pytest_configure(config):
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     config.addinivalue_line("markers", "long: takes minutes; lives in tests/long")
     config.addinivalue_line("markers", "quick: seconds, and worth running under the sanitizers too")
-    config.addinivalue_line("markers", "every_front: runs behind Apache too, as what depends on the web server has to")
+    # Not called as the fronts are: -k would find them by these words.
+    config.addinivalue_line("markers", "httpd: runs behind Apache too, as what depends on the web server has to")
+    config.addinivalue_line("markers", "httpd_cgi: and with Apache's CGI, which takes four times as long")
 
 
 def pytest_collection_modifyitems(config, items):
-    """Behind Apache only what is marked every_front, unless BERTH_EVERY_FRONT is set: the rest takes minutes."""
+    """Behind Apache only what is marked for it, unless BERTH_EVERY_FRONT is set: the rest takes minutes."""
     def wanted(item):
         front = getattr(item, "callspec", None) and item.callspec.params.get("server")
-        return front not in APACHE or item.get_closest_marker("every_front") or os.environ.get("BERTH_EVERY_FRONT")
+        return front not in APACHE or item.get_closest_marker(APACHE[front]) or os.environ.get("BERTH_EVERY_FRONT")
     left_out = [item for item in items if not wanted(item)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if wanted(item)]

@@ -47,11 +47,12 @@ def birth(pid):
     return int(read(f"/proc/{pid}/stat").rpartition(")")[2].split()[19])
 
 
-def family(mark, path, since):
-    """The processes with `mark` in their environment or `path` in their command line (nginx writes its title over its
+def family(marks, path, since):
+    """The processes with one of `marks` in their environment or `path` in their command line (nginx writes its title over its
     environment), and all their descendants; all of them born at `since` or later."""
     parent = parents(since)
-    found = {pid for pid in parent if mark.encode() in read(f"/proc/{pid}/environ", "rb").split(b"\0")
+    marks = {mark.encode() for mark in marks}
+    found = {pid for pid in parent if not marks.isdisjoint(read(f"/proc/{pid}/environ", "rb").split(b"\0"))
              or str(path) in read(f"/proc/{pid}/cmdline")}
     while more := {pid for pid, above in parent.items() if above in found and pid not in found}:
         found |= more

@@ -144,14 +144,16 @@ class Server:
             self.stop()
 
     def processes(self):
-        """Everything that deploy/run started, itself included."""
-        return family(self.mark, self.runtime, self.born)
+        """Everything that deploy/run started, itself included, and what a CGI process left behind to work on."""
+        return family({self.mark, f"BERTH_CONFIGURATION={self.configuration}"}, self.runtime, self.born)
+
+    def programs(self):
+        """Process ids of workers, CGI processes, and of what they forked."""
+        return [pid for pid in self.processes() if runs(pid, BERTH)]
 
     def workers(self):
         """Process ids of the pool's workers."""
-        if self.mode != "fastcgi":
-            return []
-        return [pid for pid in self.processes() if runs(pid, BERTH)]
+        return self.programs() if self.mode == "fastcgi" else []
 
     def note_workers(self):
         """From now on these are the workers that must stay alive (a test has ended some on purpose)."""

@@ -56,7 +56,7 @@ class Site:
 
     def children(self):
         """Processes that wait for an upstream, and fillers."""
-        return [pid for pid in self.server.workers() if pid not in self.server.pids]
+        return [pid for pid in self.server.programs() if pid not in self.server.pids]
 
     @contextlib.contextmanager
     def expecting_cuts(self):

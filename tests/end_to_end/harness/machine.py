@@ -1,0 +1,61 @@
+"""This machine once more, with files, processes and a network of its own: for what is typed as root and stays otherwise."""
+import os
+import pathlib
+import signal
+import subprocess
+
+from harness.process import PATIENCE
+
+OVERLAID = ("etc", "home", "root", "run", "usr", "var")
+
+# "$1" is a directory. What is written lies in memory and goes with the last process.
+BEGIN = f"""
+mount -t tmpfs tmpfs "$1"
+for name in {' '.join(OVERLAID)}; do
+    mkdir "$1/$name" "$1/$name.work"
+    mount -t overlay overlay -o "lowerdir=/$name,upperdir=$1/$name,workdir=$1/$name.work" "/$name"
+done
+ip link set lo up
+echo 127.0.0.1 registry.example.org >>/etc/hosts
+echo ready
+exec sleep infinity
+"""
+
+
+class Machine:
+    """`with Machine(directory) as machine: machine("whoami")`; everything that was started there ends with it."""
+
+    def __init__(self, directory):
+        self.directory = pathlib.Path(directory)
+        self.process = self.inside = None
+
+    def __enter__(self):
+        self.process = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "--mount-proc", "bash", "-euc", BEGIN,
+             "bash", str(self.directory)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        assert self.process.stdout.readline() == "ready\n"
+        self.inside = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()[0]
+        return self
+
+    def __exit__(self, *_):
+        os.kill(int(self.inside), signal.SIGKILL)
+        self.process.wait(PATIENCE)
+
+    def __call__(self, script, check=True, directory="/", **variables):
+        """Runs a script in bash, and gives what it said."""
+        done = subprocess.run(["nsenter", "--target", self.inside, "--mount", "--pid", "--net", "env", *(f"{name}={value}" for name, value in variables.items()),
+                               "bash", "-euo", "pipefail", "-c", f"cd '{directory}'\n{script}"],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=PATIENCE)
+        assert not check or done.returncode == 0, f"{script}: {done.returncode}\n{done.stdout}"
+        return done.stdout if check else done
+
+    def program(self, path, text):
+        """Puts a script in the place of a program."""
+        self(f"mkdir -p \"$(dirname '{path}')\"; rm -f '{path}'; printf '%s' \"$TEXT\" >'{path}'; chmod 755 '{path}'", TEXT=text)
+
+    def trust(self, host):
+        """A certificate for `host` that everybody here believes in, where Let's Encrypt would put it."""
+        live = f"/etc/letsencrypt/live/{host}"
+        self(f"mkdir -p {live}; openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN={host} "
+             f"-addext subjectAltName=DNS:{host} -keyout {live}/privkey.pem -out {live}/fullchain.pem; "
+             f"cat {live}/fullchain.pem >>/etc/ssl/certs/ca-certificates.crt")
