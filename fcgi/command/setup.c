@@ -241,7 +241,7 @@ static bool setup_check_store(struct setup *setup, struct store *store,
                               const struct store_options *options)
 {
     bool is_hosted = options == &setup->configuration->registry.hosted;
-    struct error error;
+    struct error error = ERROR_INIT;
     int result = (is_hosted ? command_open_hosted : command_open_cache)(store, setup->configuration,
                                                                         OPEN_TO_MAKE, &error);
 

@@ -130,32 +130,88 @@ static int decide_type(const cJSON *root, const char *content_type, char out_typ
     return 0;
 }
 
-/* A reader that takes the first of two members and one that takes the last would see different
- * manifests under one digest. */
-static int check_unique(const cJSON *object, const char *const *names, struct error *error)
+/*
+ * A name as Go's encoding/json compares it: without regard to case, for which U+017F is an s and
+ * U+212A a k. Advances the cursor; 0 at the end.
+ */
+static int key_next(const char **cursor)
+{
+    const char *text = *cursor;
+
+    if (strncmp(text, "\xc5\xbf", 2) == 0) {
+        *cursor = text + 2;
+        return 's';
+    }
+    if (strncmp(text, "\xe2\x84\xaa", 3) == 0) {
+        *cursor = text + 3;
+        return 'k';
+    }
+    *cursor = text + (*text != '\0');
+    return *text >= 'A' && *text <= 'Z' ? *text - 'A' + 'a' : (unsigned char)*text;
+}
+
+static bool key_is_alike(const char *left, const char *right)
+{
+    for (;;) {
+        int one = key_next(&left);
+        int other = key_next(&right);
+
+        if (one != other || one == 0) {
+            return one == other;
+        }
+    }
+}
+
+/*
+ * Others must not read another manifest than we do under the same digest: of two members with one
+ * name some readers take the first and some the last, and readers in Go take "Layers" for "layers".
+ */
+static int check_member(const cJSON *object, const char *name, struct error *error)
+{
+    const cJSON *item;
+    int seen = 0;
+
+    cJSON_ArrayForEach(item, object)
+    {
+        if (strcmp(item->string, name) == 0) {
+            seen++;
+        } else if (key_is_alike(item->string, name)) {
+            return error_set(error, ERROR_MANIFEST_INVALID, "there is a '%.40s' for '%s'",
+                             item->string, name);
+        }
+    }
+    return seen > 1 ? error_set(error, ERROR_MANIFEST_INVALID, "'%s' appears twice", name) : 0;
+}
+
+static int check_names(const cJSON *object, const char *const *names, struct error *error)
 {
     for (; *names; names++) {
-        const cJSON *item;
-        int seen = 0;
-
-        cJSON_ArrayForEach(item, object)
-        {
-            seen += strcmp(item->string, *names) == 0;
-        }
-        if (seen > 1) {
-            return error_set(error, ERROR_MANIFEST_INVALID, "'%s' appears twice", *names);
+        if (check_member(object, *names, error) < 0) {
+            return -1;
         }
     }
     return 0;
 }
 
-static int check_unique_members(const cJSON *root, struct error *error)
+static int check_root_names(const cJSON *root, struct error *error)
 {
     static const char *const names[] = {"schemaVersion", "mediaType", "config",  "layers",
                                         "manifests",     "blobs",     "subject", "artifactType",
-                                        "annotations",   NULL};
+                                        "annotations",   "fsLayers",  NULL};
 
-    return check_unique(root, names, error);
+    return check_names(root, names, error);
+}
+
+/* Also of what an index says its children are for: see lib/oci/index. */
+static int check_descriptor_names(const cJSON *descriptor, struct error *error)
+{
+    static const char *const names[] = {"mediaType", "digest", "size", "urls", "platform", NULL};
+    static const char *const of_platform[] = {"os", "architecture", "variant", NULL};
+
+    if (check_names(descriptor, names, error) < 0) {
+        return -1;
+    }
+    return check_names(member(descriptor, "platform"), of_platform, error);
 }
 
 static int reference_parse(struct reference *out, const cJSON *descriptor, struct error *error)
@@ -163,14 +219,13 @@ static int reference_parse(struct reference *out, const cJSON *descriptor, struc
     const char *digest = cJSON_GetStringValue(member(descriptor, "digest"));
     const cJSON *size = member(descriptor, "size");
     const cJSON *media_type = member(descriptor, "mediaType");
-    static const char *const names[] = {"mediaType", "digest", "size", "urls", NULL};
     struct error reason;
 
+    if (check_descriptor_names(descriptor, error) < 0) {
+        return -1;
+    }
     if (!cJSON_IsObject(descriptor) || !digest) {
         return error_set(error, ERROR_MANIFEST_INVALID, "a descriptor has no digest");
-    }
-    if (check_unique(descriptor, names, error) < 0) {
-        return -1;
     }
     if (digest_parse(&out->digest, digest, &reason) < 0) {
         return error_set(error, ERROR_MANIFEST_INVALID, "a descriptor's digest: %s",
@@ -335,7 +390,7 @@ int manifest_parse(struct manifest *out_manifest, const struct document *documen
         return error_set(error, ERROR_MANIFEST_INVALID,
                          "Docker image manifest schema 1 is not supported: push schema 2 or OCI");
     }
-    if (check_unique_members(root, error) < 0 || check_members(root, error) < 0 ||
+    if (check_root_names(root, error) < 0 || check_members(root, error) < 0 ||
         decide_type(root, document->content_type, manifest.media_type, error) < 0 ||
         check_shape(root, shape_of(manifest.media_type), error) < 0 ||
         collect_references(&manifest, root, error) < 0 ||

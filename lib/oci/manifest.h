@@ -8,7 +8,9 @@
  *
  * Known are the image manifest and index of OCI, Docker's schema 2 and list, and the short-lived
  * OCI artifact manifest. Of any other type that is a JSON object, whatever looks like descriptors
- * in the usual places is taken for such. Docker's schema 1 is refused.
+ * in the usual places is taken for such. Docker's schema 1 is refused, and so is what other readers
+ * would understand differently: a member that appears twice, or that differs from one of ours in
+ * case only.
  */
 
 #include <stdbool.h>

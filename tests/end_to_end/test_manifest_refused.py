@@ -30,6 +30,15 @@ def test_four_megabytes_are_accepted(client, repository):
     assert client.get(repository.manifest("large")).body == data
 
 
+@pytest.mark.parametrize("old, new", [(b'"layers"', b'"Layers"'), (b'"mediaType"', b'"mediatype"'), (b'"size"', b'"SIZE"'),
+                                      (b'"layers"', b'"layer\\u017f"')])
+def test_names_that_differ_from_ours_in_case_only_are_refused(client, repository, old, new):
+    """Readers in Go take them for ours, and would pull other layers than we looked at."""
+    data, _ = repository.push_image("good")
+    assert old in data
+    assert_invalid(client, repository, repository.put_manifest("bad", data.replace(old, new), content.IMAGE))
+
+
 @pytest.mark.parametrize("chunked", [False, True], ids=["counted", "chunked"])
 @pytest.mark.parametrize("size", [LIMIT + 1, LIMIT * 3])
 def test_more_is_413(client, repository, size, chunked):

@@ -320,6 +320,59 @@ static void nor_may_a_member_of_a_descriptor(void **state)
     }
 }
 
+/* Readers in Go would follow them, in whatever case, where we see nothing. */
+static void names_that_differ_in_case_only_are_refused(void **state)
+{
+    static const char *const manifests[] = {
+        "{'Layers':[{'digest':'" A "','size':2}]," IMAGE,
+        "{'layers':[],'LAYERS':[]," IMAGE,
+        "{'layer\xc5\xbf':[]," IMAGE,
+        "{'mediatype':'application/b'," IMAGE,
+        "{'SchemaVersion':2," IMAGE,
+        "{'\xc5\xbfubject':{}," IMAGE,
+        "{'Annotations':{}," IMAGE,
+        "{'ArtifactType':'a/b'," IMAGE,
+        "{'Manifests':[]," IMAGE,
+        "{'Config':{}," IMAGE,
+        "{'fslayers':[]," IMAGE,
+        "{'layers':[{'digest':'" A "','size':2,'Size':3}]," IMAGE,
+        "{'layers':[{'digest':'" A "','Digest':'" B "','size':2}]," IMAGE,
+        "{'layers':[{'digest':'" A "','size':2,'URLs':['x']}]," IMAGE,
+        "{'layers':[{'digest':'" A "','\u017fize':2,'size':2}]," IMAGE,
+        "{'subject':{'digest':'" A "','size':2,'MediaType':'a/b'}," IMAGE,
+        "{'layers':[{'digest':'" A "','size':2,'platform':{'OS':'linux'}}]," IMAGE,
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(manifests); i++) {
+        AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
+        struct error error = ERROR_INIT;
+
+        assert_fails(ERROR_MANIFEST_INVALID,
+                     parse(manifests[i], MEDIA_TYPE_OCI_MANIFEST, &manifest, &error));
+        if (!strstr(error.message, "there is a '")) {
+            fail_msg("%s: %s", manifests[i], error.message);
+        }
+    }
+}
+
+static void other_names_may_be_in_any_case(void **state)
+{
+    static const char *const manifests[] = {
+        "{'annotations':{'Layers':'x','SIZE':'y'}," IMAGE,
+        "{'Layer':1,'layerss':2,'layer\xc5\xbfs':3,'\xe2\x84\xaa':4," IMAGE,
+        "{'layers':[{'digest':'" A "','size':2,'Data':'x','annotations':{'Digest':'y'}}]," IMAGE,
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(manifests); i++) {
+        AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
+        struct error error = ERROR_INIT;
+
+        assert_returns(0, parse(manifests[i], MEDIA_TYPE_OCI_MANIFEST, &manifest, &error));
+    }
+}
+
 static void deep_nesting_is_refused(void **state)
 {
     AUTO_BUFFER struct buffer json = BUFFER_INIT;
@@ -406,6 +459,8 @@ int main(void)
         cmocka_unit_test(a_member_that_appears_twice_is_refused),
         cmocka_unit_test(escapes_do_not_hide_a_member_that_appears_twice),
         cmocka_unit_test(nor_may_a_member_of_a_descriptor),
+        cmocka_unit_test(names_that_differ_in_case_only_are_refused),
+        cmocka_unit_test(other_names_may_be_in_any_case),
         cmocka_unit_test(deep_nesting_is_refused),
         cmocka_unit_test(documents_tell_their_type_or_imply_it),
         cmocka_unit_test(is_described_as_an_index_lists_it),
