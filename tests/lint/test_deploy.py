@@ -14,6 +14,7 @@ import urllib.request
 
 import pytest
 
+from harness.client import CODES
 from harness.process import PATIENCE, wait_until
 from harness.server import free_port
 
@@ -355,6 +356,17 @@ def test_every_error_of_lighttpd_has_its_words():
     for path in files.values():
         (error,) = json.loads(path.read_text())["errors"]
         assert set(error) == {"code", "message"} and error["code"].isupper(), path
+
+
+@pytest.mark.parametrize("name", ["apache.conf", "apache-snippet.conf", "htaccess"])
+def test_all_that_apache_says_by_itself_is_json(name):
+    """Whoever forgets a quotation mark gets one that says nothing at all."""
+    lines = re.findall(r"^ *ErrorDocument .*$", (ROOT / "deploy" / name).read_text(), re.MULTILINE)
+    assert len(lines) > 8
+    for line in lines:
+        status, text = re.fullmatch(r" *ErrorDocument ([45]\d\d) '([^']*)'", line).groups()
+        error, = json.loads(text)["errors"]
+        assert set(error) == {"code", "message"} and error["code"] in CODES | {"UNKNOWN", "UNAVAILABLE"}, (status, text)
 
 
 @pytest.mark.parametrize("path", ["/", "/v2x", "/_berth/registry/docker", "/v2/../_berth/registry/x", "/v2/_berth/stream"])
