@@ -1,5 +1,6 @@
 """What is in deploy/: the units, what is installed where, and how `deploy/run` begins and ends."""
 import contextlib
+import hashlib
 import json
 import os
 import pathlib
@@ -176,6 +177,32 @@ def test_works_as_an_ordinary_user(server, mode):
         running.process.terminate()
         assert running.end()[1:] == (0, [])
         assert {path.owner() for path in tree.rglob("*")} == {user or pathlib.Path(home).owner()}
+
+
+@pytest.mark.parametrize("reachable", [True, False])
+def test_apache_is_somebody_else_where_root_cannot_be_called_by_another_name(tmp_path, reachable):
+    """As in many containers. Apache sends the blobs, unless it cannot get at them."""
+    (tmp_path / "unshare").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "unshare").chmod(0o755)
+    environment = {"SERVER": "apache", "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    with tempfile.TemporaryDirectory(prefix="berth-") as directory:
+        if reachable:
+            os.chmod(directory, 0o755)
+        running = Running(pathlib.Path(directory), RUNTIME=tempfile.mkdtemp(prefix="berth-"), **environment)
+        data = os.urandom(100_000)
+        digest = "sha256:" + hashlib.sha256(data).hexdigest()
+        push = urllib.request.Request(f"{running.address}/v2/me/app/blobs/uploads/?digest={digest}", data, method="POST")
+        assert urllib.request.urlopen(push).status == 201
+        answer = urllib.request.urlopen(f"{running.address}/v2/me/app/blobs/{digest}")
+        assert answer.read() == data
+        assert (answer.headers["Last-Modified"] is not None) == reachable, "what Apache sends itself tells the file's time"
+        master = int((pathlib.Path(running.environment["RUNTIME"]) / "web.pid").read_text())
+        assert set(call("ps", "-o", "user=", "--ppid", master).stdout.split()) == {"www-data"}
+        running.process.terminate()
+        assert running.process.wait(PATIENCE) == 0
+        shutil.rmtree(running.environment["RUNTIME"])
+    refused = call(ROOT / "deploy/run", env=settings(tmp_path, MODE="cgi", **environment))
+    assert refused.returncode == 1 and "or with MODE=fastcgi" in refused.stdout
 
 
 def test_apache_speaks_on_a_terminal_that_is_somebody_elses(run):
