@@ -8,6 +8,7 @@
  * else asks the system for it, so that nobody computes an age that such a step makes negative.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -22,6 +23,20 @@ time_t clock_date(void);
  * a file server's, idea of now: 0.
  */
 uint64_t clock_age(time_t date);
+
+/*
+ * Whether the date was set since a note was taken: on the same boot of the same machine, the date
+ * has to have gone on as far as the clock that nobody sets. False where that cannot be told.
+ */
+enum { CLOCK_NOTE_SIZE = 128 };
+struct clock_note {
+    char text[CLOCK_NOTE_SIZE]; /* a line */
+};
+struct clock_note clock_note_take(void);
+bool clock_note_contradicts(const char *text);
+
+/* Which boot of which machine this is; "" if unknown. */
+const char *clock_boot(void);
 
 /* Sleeps; a signal ends it early. */
 void clock_pause(int64_t milliseconds);

@@ -115,6 +115,23 @@ static int expire_partial(struct store *store, time_t before, struct error *erro
     return failed;
 }
 
+/* What the mark says of the clocks; it says that of now afterwards. */
+static bool expire_date_was_set(struct file_place swept)
+{
+    AUTO_CLOSE int descriptor =
+        openat(swept.directory, swept.path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    struct clock_note note = clock_note_take();
+    char text[CLOCK_NOTE_SIZE] = "";
+    struct error ignored;
+
+    if (descriptor < 0) {
+        return false;
+    }
+    (void)file_read_at(descriptor, 0, text, sizeof(text) - 1, &ignored);
+    (void)file_write_at(descriptor, 0, note.text, strlen(note.text), &ignored);
+    return clock_note_contradicts(text);
+}
+
 int expire_abandoned(struct store *store, struct error *error)
 {
     static const char *const directories[] = {LAYOUT_UPLOADS, LAYOUT_PIECES, LAYOUT_BODIES};
@@ -123,14 +140,16 @@ int expire_abandoned(struct store *store, struct error *error)
     struct mark mark;
     time_t before;
     int failed = 0;
+    bool was_set;
     int due = mark_is_due(swept, SWEEP_INTERVAL, &mark, error);
 
     if (due <= 0) {
         return due;
     }
-    /* What the last look would have found old as well. If the clock has been put forward since,
-     * everything is old now, but not what was in use then; that is touched before the next look. */
-    before = mark.before - (time_t)store->options->upload_expiry;
+    was_set = expire_date_was_set(swept);
+    /* If the date was set since the last look, everything may seem old: then only what the last
+     * look would have found old as well. What is in use is touched before the next one. */
+    before = (was_set ? mark.before : mark.now) - (time_t)store->options->upload_expiry;
     for (size_t i = 0; i < sizeof(directories) / sizeof(*directories); i++) {
         if (expire_in(store, directories[i], before, error) < 0) {
             failed = -1;

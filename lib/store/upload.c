@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
 #include "lib/base/memory.h"
 #include "lib/base/text.h"
 #include "lib/store/blob.h"
@@ -39,31 +40,16 @@ static bool upload_id_is_valid(const char *id)
     return true;
 }
 
-/*
- * Which boot of which machine this is. A saved hash is trusted on the very boot that saved it only:
- * after a power cut the data may hold less than the state says, and other machines may have other
- * libraries. Empty if unknown: then nothing is trusted.
- */
-static const char *upload_boot_id(void)
-{
-    static char id[64];
-
-    if (!id[0]) {
-        AUTO_CLOSE int descriptor = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-        ssize_t length = descriptor < 0 ? -1 : read(descriptor, id, sizeof(id) - 1);
-
-        id[length > 0 ? length : 0] = '\0';
-        id[strcspn(id, "\n")] = '\0';
-    }
-    return id;
-}
-
 static int upload_unknown(struct error *error)
 {
     return error_set(error, ERROR_UPLOAD_UNKNOWN, "there is no such upload session");
 }
 
-/* Replaces the state file at once. Not synced: a session need not outlive a power cut. */
+/*
+ * Replaces the state file at once. Not synced: a session need not outlive a power cut. A saved hash
+ * is trusted on the very boot that saved it only: after a power cut the data may hold less than the
+ * state says, and other machines may have other libraries.
+ */
 static int upload_state_write(const struct upload *upload, struct error *error)
 {
     struct store *store = upload->repository->store;
@@ -71,7 +57,7 @@ static int upload_state_write(const struct upload *upload, struct error *error)
     AUTO_BUFFER struct buffer text = BUFFER_INIT;
 
     buffer_format(&text, STATE_MAGIC "\n%s\n%s\n%s\n%" PRIu64 "\n", upload->repository->name,
-                  digest_algorithm_name(upload->hash.algorithm), upload_boot_id(), upload->hashed);
+                  digest_algorithm_name(upload->hash.algorithm), clock_boot(), upload->hashed);
     hash_save(&upload->hash, &text);
     buffer_add_text(&text, "\n");
     return store_replace(store, (struct file_place){store->temporary, state.text}, &text,
@@ -104,8 +90,8 @@ static int upload_state_read(struct upload *upload, struct error *error)
         return 0;
     }
     upload->saved = 0;
-    if (!text_number(lines[4], strlen(lines[4]), &upload->saved) || !*upload_boot_id() ||
-        strcmp(lines[3], upload_boot_id()) != 0 ||
+    if (!text_number(lines[4], strlen(lines[4]), &upload->saved) || !*clock_boot() ||
+        strcmp(lines[3], clock_boot()) != 0 ||
         !hash_load(&upload->hash, algorithm, upload->saved, lines[5])) {
         hash_begin(&upload->hash, algorithm);
     } else {

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/test.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "lib/base/clock.h"
 #include "lib/store/memo.h"
 
@@ -52,9 +55,27 @@ static void a_memo_tells_its_age(void **state)
     memo_forget(place);
 }
 
+static void a_note_tells_whether_the_date_was_set(void **state)
+{
+    struct clock_note note = clock_note_take();
+    const char *rest = strchr(note.text, ' ');
+    char text[2 * CLOCK_NOTE_SIZE];
+
+    (void)state;
+    assert_false(clock_note_contradicts(note.text));
+    (void)snprintf(text, sizeof(text), "%lld%s", (long long)clock_date() - 86400, rest);
+    assert_true(clock_note_contradicts(text));
+    (void)snprintf(text, sizeof(text), "%lld%s", (long long)clock_date() + 86400, rest);
+    assert_true(clock_note_contradicts(text));
+    assert_false(clock_note_contradicts(""));
+    assert_false(clock_note_contradicts("1 2 another-boot\n"));
+    assert_false(clock_note_contradicts("x y z"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_note_tells_whether_the_date_was_set),
         cmocka_unit_test(an_age_is_what_has_passed),
         cmocka_unit_test(another_hosts_now_is_now),
         cmocka_unit_test(what_lies_ahead_is_very_old),

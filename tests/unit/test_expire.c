@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "lib/store/expire.h"
 #include "lib/store/upload.h"
 
@@ -159,6 +160,30 @@ static void a_clock_that_was_wrong_does_not_stop_it_for_ever(void **state)
     assert_true(status.st_mtime <= time(NULL) + 2);
 }
 
+/* The last look, as if the date had been set by so many seconds since. */
+static void put_note(struct fixture *fixture, time_t seconds)
+{
+    struct clock_note note = clock_note_take();
+    char text[2 * CLOCK_NOTE_SIZE];
+
+    (void)snprintf(text, sizeof(text), "%lld%s", (long long)(clock_date() - seconds),
+                   strchr(note.text, ' '));
+    put_file(fixture->store.temporary, "swept", text);
+}
+
+static void what_aged_by_itself_goes_at_once(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error = ERROR_INIT;
+    char abandoned[ID_SIZE];
+
+    make_session(fixture, abandoned, 60);
+    put_note(fixture, 0);
+    set_age_of_all(fixture->store.temporary, ".", 365 * DAY);
+    assert_returns(0, expire_abandoned(&fixture->store, &error));
+    assert_false(has_session(fixture, abandoned));
+}
+
 static void a_clock_put_forward_spares_what_is_in_use(void **state)
 {
     struct fixture *fixture = *state;
@@ -168,7 +193,7 @@ static void a_clock_put_forward_spares_what_is_in_use(void **state)
 
     make_session(fixture, used, 60);
     make_session(fixture, abandoned, 60);
-    put_file(fixture->store.temporary, "swept", "");
+    put_note(fixture, 365 * DAY + HOUR / 2);
     put_file(fixture->store.temporary, "bodies/on-its-way", "x");
     set_age_of_all(fixture->store.temporary, ".", 365 * DAY);
     set_age(fixture->store.temporary, "swept", 365 * DAY + HOUR / 2);
@@ -252,6 +277,7 @@ int main(void)
         IN_STORE(strange_things_go_too_and_stop_nobody),
         IN_STORE(looks_at_most_once_an_hour),
         IN_STORE(a_clock_that_was_wrong_does_not_stop_it_for_ever),
+        IN_STORE(what_aged_by_itself_goes_at_once),
         IN_STORE(a_clock_put_forward_spares_what_is_in_use),
         IN_STORE(the_longest_expiry_takes_nothing),
         IN_STORE(a_session_whose_lock_cannot_be_opened_stays),

@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import tempfile
+import threading
 import uuid
 
 import pytest
@@ -18,8 +19,10 @@ APACHE = {"apache": "httpd", "apache-cgi": "httpd_cgi"}
 
 
 def pytest_configure(config):
-    # As Ctrl-C: fixtures then take down servers and mounts.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # As Ctrl-C: fixtures then take down servers and mounts. One of several processes may run its tests beside its main
+    # thread, which is then the one that takes signals.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     config.addinivalue_line("markers", "long: takes minutes; lives in tests/long")
     config.addinivalue_line("markers", "quick: seconds, and worth running under the sanitizers too")
     # Not called as the fronts are: -k would find them by these words.
