@@ -129,7 +129,8 @@ static int write_all(struct request *request, const void *bytes, size_t length, 
 
 /*
  * Ends a response that cannot be completed. A normal end leaves lighttpd's client waiting for the
- * rest, a closed connection nginx's; a record that is no FastCGI makes both cut the client off.
+ * rest, a closed connection nginx's; a record that is no FastCGI makes both cut the client off, and
+ * Apache too once it was told to close the connection: see prepare().
  */
 static void cut_off(struct request *request)
 {

@@ -78,7 +78,8 @@ static void visit_judge_sendfile(struct visit *visit, const struct store *store,
             findings_problem(visit->findings, root,
                              "the web server does not send what is in it (%d)" FINDINGS_DO
                              "nginx: the location /_berth/%s/ is an alias of '%s/'; lighttpd: "
-                             "x-sendfile-docroot has it; and the web server's user may read it",
+                             "x-sendfile-docroot has it; Apache: XSendFilePath has it; and the web "
+                             "server's user may read it",
                              status, name, root);
         }
     }

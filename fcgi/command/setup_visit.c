@@ -115,7 +115,7 @@ static void visit_explain(const struct visit *visit, int status)
     case 413:
         findings_problem(findings, visit->url,
                          "the web server refuses a body of %d bytes (413)" FINDINGS_DO
-                         "nginx: client_max_body_size 0 for /v2/",
+                         "nginx: client_max_body_size 0 for /v2/; Apache: LimitRequestBody 0",
                          (int)BODY_SIZE);
         break;
     case 500:
