@@ -238,7 +238,6 @@ static void hand_over(struct response *response, const char *way)
         buffer_add_text(&path, "/");
         text_percent_encode(response->target.data, &path);
         response_header(response, "X-Sendfile", "%s", path.data);
-        response_header(response, "Accept-Ranges", "bytes"); /* which Apache does not add */
     }
     response->sent = response->size;
 }
@@ -329,8 +328,10 @@ static enum departure prepare(struct response *response, const struct request *r
         if (text_begins(way, REDIRECT_PREFIX)) {
             return LEAVE_BY_REDIRECT;
         }
-        if (answer == RANGE_WHOLE) {
+        if (answer == RANGE_WHOLE && request_parameter(request, "HTTP_RANGE")) {
             ignore_range(response, request);
+        } else {
+            response_header(response, "Accept-Ranges", "bytes"); /* which Apache does not add */
         }
         return LEAVE_BY_SENDFILE;
     }
