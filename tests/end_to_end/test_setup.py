@@ -12,7 +12,7 @@ import pytest
 
 from harness.fastcgi import Worker
 from harness.mounts import SmallMemory
-from harness.process import PATIENCE, TIED_TO_US, wait_until
+from harness.process import PATIENCE, TIED_TO_US
 from harness.server import BERTH, CONFIGURATION, Server, berth, free_port
 
 pytestmark = pytest.mark.quick
@@ -343,12 +343,8 @@ def test_a_sendfile_that_leads_elsewhere(start, new_directory):
     server = start(settings="[hosted]\nminimum_free_space = 0\n")
     snippet = server.runtime / "nginx-snippet.conf"
     snippet.write_text(snippet.read_text().replace(f'alias "{server.registry_storage}/"', f'alias "{new_directory("other")}/"'))
-    subprocess.run(["nginx", "-e", "stderr", "-c", server.runtime / "nginx.conf", "-s", "reload"], check=True, capture_output=True)
-    url = f"http://{server.authority}"
-
-    def found():
-        return lines(server.check("--setup", url).stdout.splitlines(), "problem")
-    problem, = wait_until(found, "nginx reads its configuration")
+    server.reload_nginx()
+    problem, = lines(server.check("--setup", f"http://{server.authority}").stdout.splitlines(), "problem")
     assert problem.startswith(f"problem: {server.registry_storage}: the web server does not send what is in it (404)"), problem
 
 

@@ -1,14 +1,13 @@
 """What a browser may do with hostile bytes (DESIGN 8), and what the web servers say by themselves, in whose words."""
 import pathlib
 import re
-import signal
 import subprocess
 
 import pytest
 
 from harness import content
 from harness.client import Client, receive, send
-from harness.process import send_signal, wait_until
+from harness.process import wait_until
 from harness.server import Server, free_port
 
 pytestmark = [pytest.mark.quick, pytest.mark.httpd]
@@ -276,8 +275,7 @@ def surrounded(new_directory):
         places = "".join(f"location = /v2/try/{status} {{ return {status}; }}\n" for status in OWN_STATUSES)
         places += """location = /v2/try/password { auth_basic "x"; auth_basic_user_file /dev/null; fastcgi_pass "unix:/none"; }\n"""
         inside.write_text(inside.read_text().replace("location ^~ /v2/ {", "location ^~ /v2/ {\n" + places))
-        send_signal(int((server.runtime / "web.pid").read_text()), signal.SIGHUP)
-        wait_until(lambda: server.client.get("/v2/try/503").status == 503, "the new configuration")
+        server.reload_nginx()
         server.note_workers()
         yield server
 

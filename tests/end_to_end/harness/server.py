@@ -9,7 +9,7 @@ import socket
 import subprocess
 import uuid
 
-from harness.process import PATIENCE, TIED_TO_US, birth, family, runs, send_signal, wait_until
+from harness.process import PATIENCE, TIED_TO_US, alive, birth, family, parents, runs, send_signal, wait_until
 from harness.registry import Registry
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -154,6 +154,13 @@ class Server:
     def workers(self):
         """Process ids of the pool's workers."""
         return self.programs() if self.mode == "fastcgi" else []
+
+    def reload_nginx(self):
+        """Returns when no process of the old configuration takes connections any more."""
+        master = int((self.runtime / "web.pid").read_text())
+        old = [pid for pid, parent in parents().items() if parent == master]
+        send_signal(master, signal.SIGHUP)
+        wait_until(lambda: not any(map(alive, old)), f"the end of nginx's processes {old}")
 
     def note_workers(self):
         """From now on these are the workers that must stay alive (a test has ended some on purpose)."""
