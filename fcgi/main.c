@@ -15,7 +15,7 @@
 #include "fcgi/worker.h"
 #include "lib/base/log.h"
 
-static bool is_listener(int descriptor)
+static bool descriptor_is_listener(int descriptor)
 {
     int listening = 0;
     socklen_t length = sizeof(listening);
@@ -24,7 +24,7 @@ static bool is_listener(int descriptor)
            listening != 0;
 }
 
-static const char *configuration_file(const char *option)
+static const char *configuration_find_file(const char *option)
 {
     const char *variable = getenv("BERTH_CONFIGURATION");
 
@@ -34,14 +34,14 @@ static const char *configuration_file(const char *option)
     return variable && *variable ? variable : "configuration.ini";
 }
 
-static int serve(const char *option, int (*run)(struct service *service),
-                 void (*refuse)(struct error *reason))
+static int service_run(const char *option, int (*run)(struct service *service),
+                       void (*refuse)(struct error *reason))
 {
     struct service service = SERVICE_INIT;
     struct error error;
     int status = EXIT_FAILED;
 
-    if (configuration_read(&service.configuration, configuration_file(option), &error) == 0) {
+    if (configuration_read(&service.configuration, configuration_find_file(option), &error) == 0) {
         log_set_level(service.configuration.log_level);
         status = run(&service);
     } else {
@@ -52,7 +52,7 @@ static int serve(const char *option, int (*run)(struct service *service),
     return status;
 }
 
-static void print_help(const struct command *command, FILE *to)
+static void help_print(const struct command *command, FILE *to)
 {
     AUTO_BUFFER struct buffer text = BUFFER_INIT;
 
@@ -65,20 +65,20 @@ static void print_help(const struct command *command, FILE *to)
 }
 
 /* How a command line looks, behind a word about the one that was no good. */
-static int show_usage(void)
+static int usage_show(void)
 {
-    print_help(NULL, stderr);
+    help_print(NULL, stderr);
     return EXIT_FAILED;
 }
 
-static int run_command(const struct command *command, const struct arguments *arguments)
+static int command_start(const struct command *command, const struct arguments *arguments)
 {
     AUTO_CONFIGURATION struct configuration configuration = CONFIGURATION_INIT;
     const char *option = arguments_value(arguments, OPTION_CONFIGURATION, 0);
     struct error error;
 
     if (arguments->has[OPTION_HELP]) {
-        print_help(command, stdout);
+        help_print(command, stdout);
         return EXIT_FINE;
     }
     if (arguments->operand_count < command->minimum_operands) {
@@ -89,7 +89,7 @@ static int run_command(const struct command *command, const struct arguments *ar
                               arguments->operands[command->maximum_operands]);
     }
     if (!command->needs_no_configuration) {
-        if (configuration_read(&configuration, configuration_file(option), &error) < 0) {
+        if (configuration_read(&configuration, configuration_find_file(option), &error) < 0) {
             log_error("%s", error.message);
             return EXIT_FAILED;
         }
@@ -98,16 +98,17 @@ static int run_command(const struct command *command, const struct arguments *ar
     return command->run(&configuration, arguments);
 }
 
-static int run_without_command(const struct arguments *arguments)
+static int service_start(const struct arguments *arguments)
 {
     if (arguments->has[OPTION_HELP]) {
-        print_help(NULL, stdout);
+        help_print(NULL, stdout);
         return EXIT_FINE;
     }
-    if (!is_listener(0)) {
-        return show_usage();
+    if (!descriptor_is_listener(0)) {
+        return usage_show();
     }
-    return serve(arguments_value(arguments, OPTION_CONFIGURATION, 0), worker_run, worker_refuse);
+    return service_run(arguments_value(arguments, OPTION_CONFIGURATION, 0), worker_run,
+                       worker_refuse);
 }
 
 int main(int count, char **words)
@@ -119,25 +120,25 @@ int main(int count, char **words)
     /* A web server may pass the query of a CGI request as arguments (RFC 3875, 4.4): they are the
      * client's, so they are not looked at. */
     if (getenv("GATEWAY_INTERFACE") && getenv("REQUEST_METHOD")) {
-        return serve(NULL, worker_run_cgi, worker_refuse_cgi);
+        return service_run(NULL, worker_run_cgi, worker_refuse_cgi);
     }
     words += count > 0 ? 1 : 0;
     if (arguments_parse_leading(&arguments, NULL, &words, &error) < 0) {
         line_complain("berth: %s", error.message);
-        return show_usage();
+        return usage_show();
     }
     if (!*words) {
-        return run_without_command(&arguments);
+        return service_start(&arguments);
     }
     command = command_find(&words);
     if (!command) {
         line_complain("berth: there is no command '%s'", *words);
-        return show_usage();
+        return usage_show();
     }
     if (arguments_parse(&arguments, command->options, words,
                         command->maximum_operands > 1 ? OPTIONS_FIRST : OPTIONS_ANYWHERE,
                         &error) < 0) {
         return command_refuse(command, "%s", error.message);
     }
-    return run_command(command, &arguments);
+    return command_start(command, &arguments);
 }

@@ -96,7 +96,7 @@ static int arguments_take(struct arguments *arguments, const struct option_row *
     return 0;
 }
 
-static bool is_option(const char *word)
+static bool word_is_option(const char *word)
 {
     return word[0] == '-' && word[1] && strcmp(word, "--") != 0;
 }
@@ -104,7 +104,7 @@ static bool is_option(const char *word)
 int arguments_parse_leading(struct arguments *arguments, const struct option_row *rows,
                             char ***words, struct error *error)
 {
-    while (**words && is_option(**words)) {
+    while (**words && word_is_option(**words)) {
         if (arguments_take(arguments, rows, words, error) < 0) {
             return -1;
         }
@@ -125,7 +125,7 @@ int arguments_parse(struct arguments *arguments, const struct option_row *rows, 
             return 0;
         }
         arguments_add_operand(arguments, *words++);
-        if (place == OPTIONS_FIRST && *words && is_option(*words)) {
+        if (place == OPTIONS_FIRST && *words && word_is_option(*words)) {
             return error_set(error, ERROR_REQUEST_INVALID,
                              "unexpected argument '%s' behind '%s': options stand in front", *words,
                              words[-1]);

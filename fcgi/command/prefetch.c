@@ -154,7 +154,7 @@ static void prefetch_tell_failure(const struct prefetch *prefetch, const struct 
 }
 
 /* Whether it begins with the name of a configured upstream. */
-static bool begins_with_alias(const struct proxy_options *options, const char *text)
+static bool prefetch_names_alias(const struct proxy_options *options, const char *text)
 {
     size_t length = strcspn(text, "/");
 
@@ -176,8 +176,8 @@ static int prefetch_parse(const struct prefetch *prefetch, const char *text, str
     if (text_begins(text, prefix)) {
         return image_parse(out, text + strlen(prefix), true, error);
     }
-    return image_parse(out, text, begins_with_alias(&prefetch->configuration->registry.proxy, text),
-                       error);
+    return image_parse(out, text,
+                       prefetch_names_alias(&prefetch->configuration->registry.proxy, text), error);
 }
 
 static int prefetch_fetch(struct prefetch *prefetch, const char *text)

@@ -10,7 +10,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/owner.h"
 
-static bool paths_are_same(const char *left, const char *right)
+static bool path_is_same(const char *left, const char *right)
 {
     AUTO_FREE char *real_left = realpath(left, NULL);
     AUTO_FREE char *real_right = realpath(right, NULL);
@@ -29,13 +29,13 @@ bool visit_judge_configuration(const struct visit *visit)
     visit_told(visit, SETUP_CONFIGURATION, &file);
     visit_told(visit, SETUP_TEMPORARY_STORAGE, &temporary);
     visit_told(visit, SETUP_PROXY_STORAGE, &proxy);
-    if (!paths_are_same(file.data, visit->configuration->file)) {
+    if (!path_is_same(file.data, visit->configuration->file)) {
         findings_problem(visit->findings, file.data,
                          "the workers read this configuration, not '%s'" FINDINGS_DO
                          "set BERTH_CONFIGURATION for the one or the other",
                          visit->configuration->file);
-    } else if (!paths_are_same(temporary.data, options->hosted.temporary) ||
-               !paths_are_same(proxy.data, options->proxy.store.root)) {
+    } else if (!path_is_same(temporary.data, options->hosted.temporary) ||
+               !path_is_same(proxy.data, options->proxy.store.root)) {
         findings_problem(visit->findings, file.data,
                          "it was changed after the workers read it" FINDINGS_DO
                          "restart the workers");

@@ -15,7 +15,7 @@ enum {
 };
 
 /* `n` and `last`; `limit` is both the standard and the maximum of `n`. */
-static int read_page(const struct exchange *exchange, size_t limit, struct page *out,
+static int page_read(const struct exchange *exchange, size_t limit, struct page *out,
                      struct error *error)
 {
     const char *count = request_query(exchange->request, "n");
@@ -31,7 +31,8 @@ static int read_page(const struct exchange *exchange, size_t limit, struct page 
 }
 
 /* A parameter of this request that is true of the next page, too. */
-static void keep_parameter(const struct exchange *exchange, const char *name, struct buffer *target)
+static void link_keep_parameter(const struct exchange *exchange, const char *name,
+                                struct buffer *target)
 {
     const char *value = request_query(exchange->request, name);
 
@@ -42,19 +43,19 @@ static void keep_parameter(const struct exchange *exchange, const char *name, st
 }
 
 /* RFC 8288: where the next page of the same list is. */
-static void link_header(struct exchange *exchange, const struct page *page, const char *last)
+static void link_add_header(struct exchange *exchange, const struct page *page, const char *last)
 {
     AUTO_BUFFER struct buffer target = BUFFER_INIT;
 
     text_percent_encode(exchange->request->path.data, &target);
     buffer_format(&target, "?n=%zu&last=", page->limit);
     text_percent_encode(last, &target);
-    keep_parameter(exchange, "ns", &target);
-    keep_parameter(exchange, "artifactType", &target);
+    link_keep_parameter(exchange, "ns", &target);
+    link_keep_parameter(exchange, "artifactType", &target);
     response_header(&exchange->response, "Link", "<%s>; rel=\"next\"", target.data);
 }
 
-static void add_names(struct buffer *out, const char *key, const struct names *names)
+static void names_write(struct buffer *out, const char *key, const struct names *names)
 {
     json_open_array(out, key);
     for (size_t i = 0; i < names->count; i++) {
@@ -64,7 +65,7 @@ static void add_names(struct buffer *out, const char *key, const struct names *n
 }
 
 /* What tag list and catalog have in common. `more`: 1, 0, or -1 for a failure to pass on. */
-static int answer_names(struct exchange *exchange, const struct page *page, const char *key,
+static int names_answer(struct exchange *exchange, const struct page *page, const char *key,
                         const struct names *names, int more)
 {
     struct response *response = &exchange->response;
@@ -78,10 +79,10 @@ static int answer_names(struct exchange *exchange, const struct page *page, cons
     if (exchange->route.kind == ROUTE_TAGS) {
         json_text(&response->bytes, "name", exchange->route.name);
     }
-    add_names(&response->bytes, key, names);
+    names_write(&response->bytes, key, names);
     json_close_object(&response->bytes);
     if (more && names->count > 0) {
-        link_header(exchange, page, names->names[names->count - 1]);
+        link_add_header(exchange, page, names->names[names->count - 1]);
     }
     return 0;
 }
@@ -91,10 +92,10 @@ int handle_tags_get(struct exchange *exchange, struct error *error)
     AUTO_NAMES struct names names = NAMES_INIT;
     struct page page = {.last = NULL};
 
-    if (read_page(exchange, TAGS_LIMIT, &page, error) < 0) {
+    if (page_read(exchange, TAGS_LIMIT, &page, error) < 0) {
         return -1;
     }
-    return answer_names(exchange, &page, "tags", &names,
+    return names_answer(exchange, &page, "tags", &names,
                         source_list_tags(&exchange->source, &page, &names, error));
 }
 
@@ -103,14 +104,14 @@ int handle_catalog_get(struct exchange *exchange, struct error *error)
     AUTO_NAMES struct names names = NAMES_INIT;
     struct page page = {.last = NULL};
 
-    if (read_page(exchange, CATALOG_LIMIT, &page, error) < 0) {
+    if (page_read(exchange, CATALOG_LIMIT, &page, error) < 0) {
         return -1;
     }
-    return answer_names(exchange, &page, "repositories", &names,
+    return names_answer(exchange, &page, "repositories", &names,
                         registry_list(exchange->registry, &exchange->permit, &page, &names, error));
 }
 
-static void open_index(struct buffer *out)
+static void index_open(struct buffer *out)
 {
     json_open_object(out, NULL);
     json_number(out, "schemaVersion", 2);
@@ -128,7 +129,7 @@ int handle_referrers_get(struct exchange *exchange, struct error *error)
     int more;
 
     if (digest_parse(&query.subject, exchange->route.reference, error) < 0 ||
-        read_page(exchange, REFERRERS_LIMIT, &query.page, error) < 0) {
+        page_read(exchange, REFERRERS_LIMIT, &query.page, error) < 0) {
         return -1;
     }
     if (query.artifact_type) {
@@ -138,14 +139,14 @@ int handle_referrers_get(struct exchange *exchange, struct error *error)
     if (more < 0) {
         return -1;
     }
-    open_index(&response->bytes);
+    index_open(&response->bytes);
     buffer_add(&response->bytes, list.data, list.length);
     json_close_array(&response->bytes);
     json_close_object(&response->bytes);
     response->body = BODY_BYTES;
     response_content_header(response, "Content-Type", MEDIA_TYPE_OCI_INDEX);
     if (more) {
-        link_header(exchange, &query.page, last.text);
+        link_add_header(exchange, &query.page, last.text);
     }
     return 0;
 }

@@ -9,12 +9,12 @@
 #include "lib/base/text.h"
 #include "lib/store/repository.h"
 
-static int manifest_unknown(struct error *error)
+static int manifest_refuse_unknown(struct error *error)
 {
     return error_set(error, ERROR_MANIFEST_UNKNOWN, "manifest unknown to the repository");
 }
 
-static bool is_digest(const char *reference)
+static bool reference_is_digest(const char *reference)
 {
     return strchr(reference, ':') != NULL;
 }
@@ -28,15 +28,16 @@ int handle_manifest_get(struct exchange *exchange, struct error *error)
                             strcmp(exchange->request->method, "HEAD") == 0, &manifest, error);
 
     if (found <= 0) {
-        return found < 0 ? -1 : manifest_unknown(error);
+        return found < 0 ? -1 : manifest_refuse_unknown(error);
     }
     if (handle_check_match(exchange, &manifest.digest, error) < 0) {
         return -1;
     }
     handle_digest_headers(exchange, &manifest.digest);
     response_content_header(response, "Cache-Control", "%s",
-                            is_digest(exchange->route.reference) ? "max-age=31536000, immutable"
-                                                                 : "no-cache");
+                            reference_is_digest(exchange->route.reference)
+                                ? "max-age=31536000, immutable"
+                                : "no-cache");
     if (handle_not_modified(exchange, &manifest.digest)) {
         return 0;
     }
@@ -61,7 +62,7 @@ static void tags_release(struct tags *tags)
     }
 }
 
-static int add_tag(struct tags *tags, const char *name, struct error *error)
+static int tags_add(struct tags *tags, const char *name, struct error *error)
 {
     if (!tag_is_valid(name)) {
         return error_set(error, ERROR_MANIFEST_INVALID, "a tag is malformed");
@@ -79,16 +80,16 @@ static int add_tag(struct tags *tags, const char *name, struct error *error)
     return 0;
 }
 
-static int read_tags(const struct exchange *exchange, struct tags *out, struct error *error)
+static int tags_read(const struct exchange *exchange, struct tags *out, struct error *error)
 {
     const char *tag;
 
-    if (!is_digest(exchange->route.reference) &&
-        add_tag(out, exchange->route.reference, error) < 0) {
+    if (!reference_is_digest(exchange->route.reference) &&
+        tags_add(out, exchange->route.reference, error) < 0) {
         return -1;
     }
     for (unsigned i = 0; (tag = query_value(&exchange->request->query, "tag", i)); i++) {
-        if (add_tag(out, tag, error) < 0) {
+        if (tags_add(out, tag, error) < 0) {
             return -1;
         }
     }
@@ -96,12 +97,12 @@ static int read_tags(const struct exchange *exchange, struct tags *out, struct e
 }
 
 /* The digest that the bytes are stored under; checked if the client named it. */
-static int find_digest(const struct exchange *exchange, const struct buffer *body,
-                       struct digest *out, struct error *error)
+static int body_find_digest(const struct exchange *exchange, const struct buffer *body,
+                            struct digest *out, struct error *error)
 {
     struct digest named = {.algorithm = DIGEST_SHA256};
 
-    if (is_digest(exchange->route.reference) &&
+    if (reference_is_digest(exchange->route.reference) &&
         digest_parse(&named, exchange->route.reference, error) < 0) {
         return -1;
     }
@@ -112,7 +113,7 @@ static int find_digest(const struct exchange *exchange, const struct buffer *bod
     return 0;
 }
 
-static int read_body(struct exchange *exchange, struct buffer *out, struct error *error)
+static int body_read(struct exchange *exchange, struct buffer *out, struct error *error)
 {
     uint64_t limit = exchange->registry->options->maximum_manifest_size;
     int fits = request_read_all(exchange->request, (size_t)limit, out, error);
@@ -123,7 +124,7 @@ static int read_body(struct exchange *exchange, struct buffer *out, struct error
 }
 
 /* RFC 9110, 5.3: a list may be spread over several fields. */
-static void tag_headers(struct response *response, const struct tags *tags)
+static void tags_add_headers(struct response *response, const struct tags *tags)
 {
     for (size_t i = 0; i < tags->count; i++) {
         response_header(response, "OCI-Tag", "%s", tags->names[i]);
@@ -144,8 +145,8 @@ int handle_manifest_put(struct exchange *exchange, struct error *error)
     };
 
     if (source_check_space(&exchange->source, 0, error) < 0 ||
-        read_tags(exchange, &tags, error) < 0 || read_body(exchange, &body, error) < 0 ||
-        find_digest(exchange, &body, &put.digest, error) < 0) {
+        tags_read(exchange, &tags, error) < 0 || body_read(exchange, &body, error) < 0 ||
+        body_find_digest(exchange, &body, &put.digest, error) < 0) {
         return -1;
     }
     put.document = (struct document){body.data, body.length,
@@ -163,7 +164,7 @@ int handle_manifest_put(struct exchange *exchange, struct error *error)
     if (manifest.has_subject) {
         response_header(response, "OCI-Subject", "%s", manifest.subject.text);
     }
-    tag_headers(response, &tags);
+    tags_add_headers(response, &tags);
     return 0;
 }
 
@@ -173,7 +174,7 @@ int handle_manifest_delete(struct exchange *exchange, struct error *error)
     struct digest digest;
     int removed;
 
-    if (is_digest(reference)) {
+    if (reference_is_digest(reference)) {
         if (digest_parse(&digest, reference, error) < 0) {
             return -1;
         }
@@ -184,7 +185,7 @@ int handle_manifest_delete(struct exchange *exchange, struct error *error)
                       : 0;
     }
     if (removed <= 0) {
-        return removed < 0 ? -1 : manifest_unknown(error);
+        return removed < 0 ? -1 : manifest_refuse_unknown(error);
     }
     exchange->response.status = 202;
     return 0;

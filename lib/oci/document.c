@@ -11,29 +11,29 @@ struct scan {
     const unsigned char *end;
 };
 
-static bool is_continuation(const struct scan *scan, size_t offset)
+static bool scan_is_continuation(const struct scan *scan, size_t offset)
 {
     return (size_t)(scan->end - scan->cursor) > offset && (scan->cursor[offset] & 0xc0) == 0x80;
 }
 
 /* Steps over one character of UTF-8 (RFC 3629: no overlong forms, no surrogates). */
-static bool skip_character(struct scan *scan)
+static bool scan_skip_character(struct scan *scan)
 {
     unsigned char first = scan->cursor[0];
-    unsigned char second = is_continuation(scan, 1) ? scan->cursor[1] : 0;
+    unsigned char second = scan_is_continuation(scan, 1) ? scan->cursor[1] : 0;
     size_t length = 0;
 
     if (first < 0x80) {
         length = 1;
     } else if (first >= 0xc2 && first <= 0xdf && second) {
         length = 2;
-    } else if (first >= 0xe0 && first <= 0xef && second && is_continuation(scan, 2)) {
+    } else if (first >= 0xe0 && first <= 0xef && second && scan_is_continuation(scan, 2)) {
         bool overlong = first == 0xe0 && second < 0xa0;
         bool surrogate = first == 0xed && second >= 0xa0;
 
         length = overlong || surrogate ? 0 : 3;
-    } else if (first >= 0xf0 && first <= 0xf4 && second && is_continuation(scan, 2) &&
-               is_continuation(scan, 3)) {
+    } else if (first >= 0xf0 && first <= 0xf4 && second && scan_is_continuation(scan, 2) &&
+               scan_is_continuation(scan, 3)) {
         bool overlong = first == 0xf0 && second < 0x90;
         bool beyond = first == 0xf4 && second >= 0x90;
 
@@ -44,7 +44,7 @@ static bool skip_character(struct scan *scan)
 }
 
 /* From behind the opening quote to behind the closing one. The parser looks at the escapes. */
-static bool skip_string(struct scan *scan)
+static bool scan_skip_string(struct scan *scan)
 {
     while (scan->cursor < scan->end) {
         unsigned char c = *scan->cursor;
@@ -64,14 +64,14 @@ static bool skip_string(struct scan *scan)
                 return false;
             }
         }
-        if (!skip_character(scan)) {
+        if (!scan_skip_character(scan)) {
             return false;
         }
     }
     return false;
 }
 
-static bool skip_digits(struct scan *scan)
+static bool scan_skip_digits(struct scan *scan)
 {
     const unsigned char *begin = scan->cursor;
 
@@ -81,38 +81,38 @@ static bool skip_digits(struct scan *scan)
     return scan->cursor > begin;
 }
 
-static bool next_is(const struct scan *scan, const char *characters)
+static bool scan_is_at(const struct scan *scan, const char *characters)
 {
     return scan->cursor < scan->end && *scan->cursor && strchr(characters, *scan->cursor);
 }
 
-static bool skip_number(struct scan *scan)
+static bool scan_skip_number(struct scan *scan)
 {
     const unsigned char *begin;
 
-    if (next_is(scan, "-")) {
+    if (scan_is_at(scan, "-")) {
         scan->cursor++;
     }
     begin = scan->cursor;
-    if (!skip_digits(scan) || (*begin == '0' && scan->cursor - begin > 1)) {
+    if (!scan_skip_digits(scan) || (*begin == '0' && scan->cursor - begin > 1)) {
         return false;
     }
-    if (next_is(scan, ".")) {
+    if (scan_is_at(scan, ".")) {
         scan->cursor++;
-        if (!skip_digits(scan)) {
+        if (!scan_skip_digits(scan)) {
             return false;
         }
     }
-    if (next_is(scan, "eE")) {
+    if (scan_is_at(scan, "eE")) {
         scan->cursor++;
-        if (next_is(scan, "+-")) {
+        if (scan_is_at(scan, "+-")) {
             scan->cursor++;
         }
-        if (!skip_digits(scan)) {
+        if (!scan_skip_digits(scan)) {
             return false;
         }
     }
-    return !next_is(scan, "+-.0123456789eE");
+    return !scan_is_at(scan, "+-.0123456789eE");
 }
 
 bool document_is_strict(const struct document *document)
@@ -124,13 +124,13 @@ bool document_is_strict(const struct document *document)
     while (scan.cursor < scan.end) {
         bool good = true;
 
-        if (next_is(&scan, "\"")) {
+        if (scan_is_at(&scan, "\"")) {
             scan.cursor++;
-            good = skip_string(&scan);
-        } else if (next_is(&scan, "-0123456789")) {
-            good = skip_number(&scan);
-        } else if (next_is(&scan, " \t\r\n{}[]:,truefalsn")) {
-            values += next_is(&scan, ",[{");
+            good = scan_skip_string(&scan);
+        } else if (scan_is_at(&scan, "-0123456789")) {
+            good = scan_skip_number(&scan);
+        } else if (scan_is_at(&scan, " \t\r\n{}[]:,truefalsn")) {
+            values += scan_is_at(&scan, ",[{");
             scan.cursor++;
         } else {
             good = false;

@@ -32,32 +32,32 @@ static enum shape shape_of(const char *media_type)
     return SHAPE_OTHER;
 }
 
-static const cJSON *member(const cJSON *object, const char *name)
+static const cJSON *json_member(const cJSON *object, const char *name)
 {
     return cJSON_GetObjectItemCaseSensitive(object, name);
 }
 
-static const char *text_member(const cJSON *object, const char *name)
+static const char *json_text_member(const cJSON *object, const char *name)
 {
-    const char *text = cJSON_GetStringValue(member(object, name));
+    const char *text = cJSON_GetStringValue(json_member(object, name));
 
     return text && *text ? text : NULL;
 }
 
-static bool is_schema_1(const cJSON *root)
+static bool json_is_schema_1(const cJSON *root)
 {
-    const cJSON *version = member(root, "schemaVersion");
+    const cJSON *version = json_member(root, "schemaVersion");
 
-    return member(root, "fsLayers") || (cJSON_IsNumber(version) && version->valuedouble == 1);
+    return json_member(root, "fsLayers") || (cJSON_IsNumber(version) && version->valuedouble == 1);
 }
 
 /* The type that the structure implies, or NULL. */
-static const char *implied_type(const cJSON *root)
+static const char *json_implied_type(const cJSON *root)
 {
-    if (cJSON_IsArray(member(root, "manifests"))) {
+    if (cJSON_IsArray(json_member(root, "manifests"))) {
         return MEDIA_TYPE_OCI_INDEX;
     }
-    if (cJSON_IsObject(member(root, "config")) && member(root, "layers")) {
+    if (cJSON_IsObject(json_member(root, "config")) && json_member(root, "layers")) {
         return MEDIA_TYPE_OCI_MANIFEST;
     }
     return NULL;
@@ -83,7 +83,7 @@ bool media_type_is_generic(const char *type)
 }
 
 /* The header without its parameters; empty if there is none. */
-static void header_type(const char *content_type, char out_type[MEDIA_TYPE_SIZE])
+static void media_type_read(const char *content_type, char out_type[MEDIA_TYPE_SIZE])
 {
     size_t length = content_type ? strcspn(content_type, "; \t") : 0;
 
@@ -93,14 +93,14 @@ static void header_type(const char *content_type, char out_type[MEDIA_TYPE_SIZE]
     }
 }
 
-static int decide_type(const cJSON *root, const char *content_type, char out_type[MEDIA_TYPE_SIZE],
-                       struct error *error)
+static int media_type_decide(const cJSON *root, const char *content_type,
+                             char out_type[MEDIA_TYPE_SIZE], struct error *error)
 {
-    const char *own = text_member(root, "mediaType");
+    const char *own = json_text_member(root, "mediaType");
     char generic[MEDIA_TYPE_SIZE] = "";
     const char *type;
 
-    header_type(content_type, out_type);
+    media_type_read(content_type, out_type);
     if (media_type_is_generic(out_type)) {
         (void)snprintf(generic, sizeof(generic), "%s", out_type);
         out_type[0] = '\0';
@@ -111,7 +111,7 @@ static int decide_type(const cJSON *root, const char *content_type, char out_typ
     }
     type = out_type[0] ? out_type : own;
     if (!type) {
-        type = implied_type(root);
+        type = json_implied_type(root);
     }
     if (!type && generic[0]) {
         type = generic;
@@ -166,7 +166,7 @@ static bool key_is_alike(const char *left, const char *right)
  * Others must not read another manifest than we do under the same digest: of two members with one
  * name some readers take the first and some the last, and readers in Go take "Layers" for "layers".
  */
-static int check_member(const cJSON *object, const char *name, struct error *error)
+static int member_check(const cJSON *object, const char *name, struct error *error)
 {
     const cJSON *item;
     int seen = 0;
@@ -183,45 +183,45 @@ static int check_member(const cJSON *object, const char *name, struct error *err
     return seen > 1 ? error_set(error, ERROR_MANIFEST_INVALID, "'%s' appears twice", name) : 0;
 }
 
-static int check_names(const cJSON *object, const char *const *names, struct error *error)
+static int members_check_names(const cJSON *object, const char *const *names, struct error *error)
 {
     for (; *names; names++) {
-        if (check_member(object, *names, error) < 0) {
+        if (member_check(object, *names, error) < 0) {
             return -1;
         }
     }
     return 0;
 }
 
-static int check_root_names(const cJSON *root, struct error *error)
+static int manifest_check_names(const cJSON *root, struct error *error)
 {
     static const char *const names[] = {"schemaVersion", "mediaType", "config",  "layers",
                                         "manifests",     "blobs",     "subject", "artifactType",
                                         "annotations",   "fsLayers",  NULL};
 
-    return check_names(root, names, error);
+    return members_check_names(root, names, error);
 }
 
 /* Also of what an index says its children are for: see lib/oci/index. */
-static int check_descriptor_names(const cJSON *descriptor, struct error *error)
+static int descriptor_check_names(const cJSON *descriptor, struct error *error)
 {
     static const char *const names[] = {"mediaType", "digest", "size", "urls", "platform", NULL};
     static const char *const of_platform[] = {"os", "architecture", "variant", NULL};
 
-    if (check_names(descriptor, names, error) < 0) {
+    if (members_check_names(descriptor, names, error) < 0) {
         return -1;
     }
-    return check_names(member(descriptor, "platform"), of_platform, error);
+    return members_check_names(json_member(descriptor, "platform"), of_platform, error);
 }
 
 static int reference_parse(struct reference *out, const cJSON *descriptor, struct error *error)
 {
-    const char *digest = cJSON_GetStringValue(member(descriptor, "digest"));
-    const cJSON *size = member(descriptor, "size");
-    const cJSON *media_type = member(descriptor, "mediaType");
+    const char *digest = cJSON_GetStringValue(json_member(descriptor, "digest"));
+    const cJSON *size = json_member(descriptor, "size");
+    const cJSON *media_type = json_member(descriptor, "mediaType");
     struct error reason;
 
-    if (check_descriptor_names(descriptor, error) < 0) {
+    if (descriptor_check_names(descriptor, error) < 0) {
         return -1;
     }
     if (!cJSON_IsObject(descriptor) || !digest) {
@@ -242,12 +242,12 @@ static int reference_parse(struct reference *out, const cJSON *descriptor, struc
                          "the mediaType in the descriptor of %s is not a text", out->digest.text);
     }
     out->size = (uint64_t)size->valuedouble;
-    out->elsewhere = cJSON_GetArraySize(member(descriptor, "urls")) > 0;
+    out->elsewhere = cJSON_GetArraySize(json_member(descriptor, "urls")) > 0;
     return 0;
 }
 
-static int add_reference(struct manifest *manifest, const cJSON *descriptor,
-                         enum reference_kind kind, struct error *error)
+static int manifest_add_reference(struct manifest *manifest, const cJSON *descriptor,
+                                  enum reference_kind kind, struct error *error)
 {
     struct reference *reference = &manifest->references[manifest->reference_count];
 
@@ -259,8 +259,8 @@ static int add_reference(struct manifest *manifest, const cJSON *descriptor,
     return 0;
 }
 
-static int add_references(struct manifest *manifest, const cJSON *list, enum reference_kind kind,
-                          struct error *error)
+static int manifest_add_references(struct manifest *manifest, const cJSON *list,
+                                   enum reference_kind kind, struct error *error)
 {
     const cJSON *descriptor;
 
@@ -275,7 +275,7 @@ static int add_references(struct manifest *manifest, const cJSON *list, enum ref
         sizeof(*manifest->references));
     cJSON_ArrayForEach(descriptor, list)
     {
-        if (add_reference(manifest, descriptor, kind, error) < 0) {
+        if (manifest_add_reference(manifest, descriptor, kind, error) < 0) {
             return -1;
         }
     }
@@ -283,18 +283,18 @@ static int add_references(struct manifest *manifest, const cJSON *list, enum ref
 }
 
 /* Absent, null, or what it has to be. */
-static bool is_text_or_absent(const cJSON *item)
+static bool json_is_text_or_absent(const cJSON *item)
 {
     return !item || cJSON_IsNull(item) || cJSON_IsString(item);
 }
 
-static int check_members(const cJSON *root, struct error *error)
+static int manifest_check_members(const cJSON *root, struct error *error)
 {
-    const cJSON *annotations = member(root, "annotations");
+    const cJSON *annotations = json_member(root, "annotations");
     const cJSON *annotation;
 
-    if (!is_text_or_absent(member(root, "mediaType")) ||
-        !is_text_or_absent(member(root, "artifactType"))) {
+    if (!json_is_text_or_absent(json_member(root, "mediaType")) ||
+        !json_is_text_or_absent(json_member(root, "artifactType"))) {
         return error_set(error, ERROR_MANIFEST_INVALID,
                          "mediaType and artifactType have to be texts");
     }
@@ -310,9 +310,9 @@ static int check_members(const cJSON *root, struct error *error)
     return 0;
 }
 
-static int check_shape(const cJSON *root, enum shape shape, struct error *error)
+static int manifest_check_shape(const cJSON *root, enum shape shape, struct error *error)
 {
-    const cJSON *version = member(root, "schemaVersion");
+    const cJSON *version = json_member(root, "schemaVersion");
 
     if (shape == SHAPE_OTHER) {
         return 0;
@@ -320,25 +320,27 @@ static int check_shape(const cJSON *root, enum shape shape, struct error *error)
     if (!cJSON_IsNumber(version) || version->valuedouble != 2) {
         return error_set(error, ERROR_MANIFEST_INVALID, "schemaVersion is not 2");
     }
-    if (shape == SHAPE_IMAGE && !cJSON_IsObject(member(root, "config"))) {
+    if (shape == SHAPE_IMAGE && !cJSON_IsObject(json_member(root, "config"))) {
         return error_set(error, ERROR_MANIFEST_INVALID, "an image manifest needs a config");
     }
-    if (shape == SHAPE_IMAGE && member(root, "manifests")) {
+    if (shape == SHAPE_IMAGE && json_member(root, "manifests")) {
         return error_set(error, ERROR_MANIFEST_INVALID, "an image manifest has no 'manifests'");
     }
-    if (shape == SHAPE_INDEX && (member(root, "layers") || member(root, "config"))) {
+    if (shape == SHAPE_INDEX && (json_member(root, "layers") || json_member(root, "config"))) {
         return error_set(error, ERROR_MANIFEST_INVALID, "an index has no 'config' or 'layers'");
     }
     return 0;
 }
 
-static int collect_references(struct manifest *manifest, const cJSON *root, struct error *error)
+static int manifest_collect_references(struct manifest *manifest, const cJSON *root,
+                                       struct error *error)
 {
-    const cJSON *config = member(root, "config");
+    const cJSON *config = json_member(root, "config");
 
-    if (add_references(manifest, member(root, "layers"), REFERENCE_BLOB, error) < 0 ||
-        add_references(manifest, member(root, "blobs"), REFERENCE_BLOB, error) < 0 ||
-        add_references(manifest, member(root, "manifests"), REFERENCE_MANIFEST, error) < 0) {
+    if (manifest_add_references(manifest, json_member(root, "layers"), REFERENCE_BLOB, error) < 0 ||
+        manifest_add_references(manifest, json_member(root, "blobs"), REFERENCE_BLOB, error) < 0 ||
+        manifest_add_references(manifest, json_member(root, "manifests"), REFERENCE_MANIFEST,
+                                error) < 0) {
         return -1;
     }
     if (!cJSON_IsObject(config)) {
@@ -346,18 +348,19 @@ static int collect_references(struct manifest *manifest, const cJSON *root, stru
     }
     manifest->references = memory_resize(manifest->references, manifest->reference_count + 1,
                                          sizeof(*manifest->references));
-    return add_reference(manifest, config, REFERENCE_BLOB, error);
+    return manifest_add_reference(manifest, config, REFERENCE_BLOB, error);
 }
 
-static int collect_relations(struct manifest *manifest, const cJSON *root, struct error *error)
+static int manifest_collect_relations(struct manifest *manifest, const cJSON *root,
+                                      struct error *error)
 {
-    const cJSON *subject = member(root, "subject");
-    const cJSON *annotations = member(root, "annotations");
-    const char *type = text_member(root, "artifactType");
+    const cJSON *subject = json_member(root, "subject");
+    const cJSON *annotations = json_member(root, "annotations");
+    const char *type = json_text_member(root, "artifactType");
     struct reference reference;
 
     if (!type) {
-        type = text_member(member(root, "config"), "mediaType");
+        type = json_text_member(json_member(root, "config"), "mediaType");
     }
     if (type) {
         manifest->artifact_type = memory_text(type);
@@ -386,15 +389,15 @@ int manifest_parse(struct manifest *out_manifest, const struct document *documen
         return error_set(error, ERROR_MANIFEST_INVALID,
                          "the manifest is not a JSON object, or nested too deeply");
     }
-    if (is_schema_1(root)) {
+    if (json_is_schema_1(root)) {
         return error_set(error, ERROR_MANIFEST_INVALID,
                          "Docker image manifest schema 1 is not supported: push schema 2 or OCI");
     }
-    if (check_root_names(root, error) < 0 || check_members(root, error) < 0 ||
-        decide_type(root, document->content_type, manifest.media_type, error) < 0 ||
-        check_shape(root, shape_of(manifest.media_type), error) < 0 ||
-        collect_references(&manifest, root, error) < 0 ||
-        collect_relations(&manifest, root, error) < 0) {
+    if (manifest_check_names(root, error) < 0 || manifest_check_members(root, error) < 0 ||
+        media_type_decide(root, document->content_type, manifest.media_type, error) < 0 ||
+        manifest_check_shape(root, shape_of(manifest.media_type), error) < 0 ||
+        manifest_collect_references(&manifest, root, error) < 0 ||
+        manifest_collect_relations(&manifest, root, error) < 0) {
         return -1;
     }
     *out_manifest = manifest;
@@ -414,8 +417,8 @@ enum type_source manifest_media_type(const struct document *document,
                                      char out_type[MEDIA_TYPE_SIZE])
 {
     AUTO_JSON cJSON *root = document_object(document);
-    const char *stated = root ? text_member(root, "mediaType") : NULL;
-    const char *type = root && !stated ? implied_type(root) : stated;
+    const char *stated = root ? json_text_member(root, "mediaType") : NULL;
+    const char *type = root && !stated ? json_implied_type(root) : stated;
 
     if (!type || !manifest_type_is_valid(type)) {
         return TYPE_UNKNOWN;

@@ -27,8 +27,8 @@ struct listing {
 };
 
 /* The path of the next page, without the upstream's "/v2/<name>/". False if there is none. */
-static bool next_page(const struct listing *listing, const struct http_transfer *transfer,
-                      struct buffer *out)
+static bool listing_find_next(const struct listing *listing, const struct http_transfer *transfer,
+                              struct buffer *out)
 {
     AUTO_BUFFER struct buffer link = BUFFER_INIT;
     AUTO_BUFFER struct buffer marker = BUFFER_INIT;
@@ -49,7 +49,7 @@ static bool next_page(const struct listing *listing, const struct http_transfer 
 }
 
 /* JSON has no line breaks that mean anything: without them a page is a line. */
-static void add_page(struct buffer *pages, const struct buffer *body)
+static void pages_add(struct buffer *pages, const struct buffer *body)
 {
     for (size_t i = 0; i < body->length; i++) {
         char c = body->data[i] == '\n' || body->data[i] == '\r' ? ' ' : body->data[i];
@@ -59,8 +59,8 @@ static void add_page(struct buffer *pages, const struct buffer *body)
     buffer_add_text(pages, "\n");
 }
 
-static int fetch_page(struct listing *listing, const char *rest, struct buffer *out_next,
-                      struct error *error)
+static int listing_fetch_page(struct listing *listing, const char *rest, struct buffer *out_next,
+                              struct error *error)
 {
     AUTO_ANSWER struct answer answer = ANSWER_INIT;
     AUTO_BUFFER struct buffer body = BUFFER_INIT;
@@ -84,21 +84,21 @@ static int fetch_page(struct listing *listing, const char *rest, struct buffer *
     if (found <= 0) {
         return found;
     }
-    add_page(&listing->pages, &body);
-    if (!next_page(listing, &answer.transfer, out_next)) {
+    pages_add(&listing->pages, &body);
+    if (!listing_find_next(listing, &answer.transfer, out_next)) {
         buffer_clear(out_next);
     }
     return 1;
 }
 
-static int fetch_pages(struct listing *listing, struct error *error)
+static int listing_fetch(struct listing *listing, struct error *error)
 {
     AUTO_BUFFER struct buffer rest = BUFFER_INIT;
     AUTO_BUFFER struct buffer next = BUFFER_INIT;
 
     buffer_add_text(&rest, listing->rest);
     for (int i = 0; i < LIST_PAGES && listing->pages.length < LIST_LIMIT; i++) {
-        int found = fetch_page(listing, rest.data, &next, error);
+        int found = listing_fetch_page(listing, rest.data, &next, error);
 
         if (found <= 0) {
             return found;
@@ -113,14 +113,14 @@ static int fetch_pages(struct listing *listing, struct error *error)
 }
 
 /* What was kept, whatever its age. */
-static int recall(struct listing *listing, const struct digest *key, uint64_t *out_age,
-                  struct error *error)
+static int listing_recall(struct listing *listing, const struct digest *key, uint64_t *out_age,
+                          struct error *error)
 {
     buffer_clear(&listing->pages);
     return flight_recall(listing->proxied, key, &listing->pages, out_age, error);
 }
 
-static int read_listing(struct listing *listing, struct error *error)
+static int listing_read(struct listing *listing, struct error *error)
 {
     const struct proxied *proxied = listing->proxied;
     AUTO_LOCK struct lock lock = LOCK_INIT;
@@ -130,7 +130,7 @@ static int read_listing(struct listing *listing, struct error *error)
     int found;
 
     flight_key(proxied, listing->rest, &key);
-    found = recall(listing, &key, &age, error);
+    found = listing_recall(listing, &key, &age, error);
     if (found < 0 || (found > 0 && age < proxied->upstream.options->tag_ttl)) {
         return found;
     }
@@ -140,15 +140,15 @@ static int read_listing(struct listing *listing, struct error *error)
     if (flight_begin(proxied, &key, &lock, error) < 0) {
         return -1;
     }
-    found = recall(listing, &key, &age, error);
+    found = listing_recall(listing, &key, &age, error);
     if (found < 0 || (found > 0 && age < proxied->upstream.options->tag_ttl)) {
         return found;
     }
     buffer_clear(&listing->pages);
-    found = fetch_pages(listing, error);
+    found = listing_fetch(listing, error);
     if (found > 0) {
         (void)flight_keep(proxied, &key, &listing->pages, &ignored);
-    } else if (found < 0 && recall(listing, &key, &age, &ignored) > 0) {
+    } else if (found < 0 && listing_recall(listing, &key, &age, &ignored) > 0) {
         buffer_format(&proxied->report->warning, "served from the cache, %s", error->message);
         found = 1;
     }
@@ -156,7 +156,7 @@ static int read_listing(struct listing *listing, struct error *error)
 }
 
 /* Calls up each page as a document. */
-static bool next_document(const char **cursor, struct document *out)
+static bool pages_next(const char **cursor, struct document *out)
 {
     size_t length;
 
@@ -169,12 +169,12 @@ static bool next_document(const char **cursor, struct document *out)
 }
 
 /* All tags of all pages, sorted. */
-static int collect_tags(const struct buffer *pages, struct names *out, struct error *error)
+static int pages_collect_tags(const struct buffer *pages, struct names *out, struct error *error)
 {
     const char *cursor = pages->data;
     struct document document;
 
-    while (next_document(&cursor, &document)) {
+    while (pages_next(&cursor, &document)) {
         AUTO_NAMES struct names names = NAMES_INIT;
 
         if (!document_text_list(&document, "tags", &names)) {
@@ -196,10 +196,10 @@ int proxy_list_tags(struct proxied *proxied, const struct page *page, struct nam
     AUTO_NAMES struct names all = NAMES_INIT;
     struct listing listing = {
         .proxied = proxied, .rest = "tags/list", .accept = NULL, .pages = BUFFER_INIT};
-    int found = read_listing(&listing, error);
+    int found = listing_read(&listing, error);
 
     if (found > 0) {
-        found = collect_tags(&listing.pages, &all, error) < 0 ? -1 : 1;
+        found = pages_collect_tags(&listing.pages, &all, error) < 0 ? -1 : 1;
     }
     buffer_release(&listing.pages);
     if (found < 0 && error->code != ERROR_WOULD_WAIT) {
@@ -231,7 +231,7 @@ int proxy_list_tags(struct proxied *proxied, const struct page *page, struct nam
     return 0;
 }
 
-static bool has_type(const char *descriptor, const char *artifact_type)
+static bool descriptor_has_type(const char *descriptor, const char *artifact_type)
 {
     struct document document = {descriptor, strlen(descriptor), NULL};
     AUTO_BUFFER struct buffer type = BUFFER_INIT;
@@ -241,7 +241,7 @@ static bool has_type(const char *descriptor, const char *artifact_type)
 }
 
 /* Adds a descriptor unless its digest is listed already. */
-static void add_descriptor(struct buffer *out, const char *descriptor)
+static void descriptor_add(struct buffer *out, const char *descriptor)
 {
     struct document document = {descriptor, strlen(descriptor), NULL};
     AUTO_BUFFER struct buffer digest = BUFFER_INIT;
@@ -252,21 +252,21 @@ static void add_descriptor(struct buffer *out, const char *descriptor)
     }
 }
 
-static int collect_descriptors(const struct buffer *pages, const char *artifact_type,
-                               struct buffer *out, struct error *error)
+static int pages_collect_descriptors(const struct buffer *pages, const char *artifact_type,
+                                     struct buffer *out, struct error *error)
 {
     const char *cursor = pages->data;
     struct document document;
 
-    while (next_document(&cursor, &document)) {
+    while (pages_next(&cursor, &document)) {
         AUTO_NAMES struct names descriptors = NAMES_INIT;
 
         if (!document_object_list(&document, "manifests", &descriptors)) {
             return error_set(error, ERROR_UPSTREAM, "the upstream sent no list of referrers");
         }
         for (size_t i = 0; i < descriptors.count; i++) {
-            if (has_type(descriptors.names[i], artifact_type)) {
-                add_descriptor(out, descriptors.names[i]);
+            if (descriptor_has_type(descriptors.names[i], artifact_type)) {
+                descriptor_add(out, descriptors.names[i]);
             }
         }
     }
@@ -274,8 +274,8 @@ static int collect_descriptors(const struct buffer *pages, const char *artifact_
 }
 
 /* Registries without the API keep an index under a tag ("Referrers Tag Schema"). */
-static int read_fallback(struct proxied *proxied, const struct digest *subject,
-                         struct buffer *out_pages, struct error *error)
+static int pages_add_fallback(struct proxied *proxied, const struct digest *subject,
+                              struct buffer *out_pages, struct error *error)
 {
     AUTO_STORED_MANIFEST struct stored_manifest index = STORED_MANIFEST_INIT;
     char tag[TAG_SIZE];
@@ -284,7 +284,7 @@ static int read_fallback(struct proxied *proxied, const struct digest *subject,
     referrers_fallback_tag(subject, tag);
     found = proxy_get_manifest(proxied, tag, false, &index, error);
     if (found > 0) {
-        add_page(out_pages, &index.content);
+        pages_add(out_pages, &index.content);
     }
     return found;
 }
@@ -304,12 +304,12 @@ int proxy_list_referrers(struct proxied *proxied, const struct digest *subject,
 
     buffer_format(&rest, "referrers/%s", subject->text);
     listing.rest = rest.data;
-    found = read_listing(&listing, error);
+    found = listing_read(&listing, error);
     if (found == 0) {
-        found = read_fallback(proxied, subject, &listing.pages, error);
+        found = pages_add_fallback(proxied, subject, &listing.pages, error);
     }
     if (found >= 0) {
-        found = collect_descriptors(&listing.pages, artifact_type, out, error);
+        found = pages_collect_descriptors(&listing.pages, artifact_type, out, error);
     }
     buffer_release(&listing.pages);
     if (found < 0 && error->code == ERROR_WOULD_WAIT) {

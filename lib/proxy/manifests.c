@@ -34,7 +34,7 @@ struct wish {
 };
 
 /* The time of the last confirmation is that of the tag's link. */
-static uint64_t tag_age(const struct proxied *proxied, const char *tag)
+static uint64_t proxied_tag_age(const struct proxied *proxied, const char *tag)
 {
     struct path path = layout_tag_current(proxied->repository.name, tag);
     struct stat status;
@@ -45,31 +45,31 @@ static uint64_t tag_age(const struct proxied *proxied, const char *tag)
     return clock_age(status.st_mtime);
 }
 
-static void confirm_tag(const struct proxied *proxied, const char *tag)
+static void proxied_confirm_tag(const struct proxied *proxied, const char *tag)
 {
     struct path path = layout_tag_current(proxied->repository.name, tag);
 
     (void)utimensat(proxied->repository.store->root, path.text, NULL, 0);
 }
 
-static int look_into_cache(struct wish *wish, struct error *error)
+static int wish_look_into_cache(struct wish *wish, struct error *error)
 {
     int found;
 
-    wish->age = wish->is_digest ? 0 : tag_age(wish->proxied, wish->reference);
+    wish->age = wish->is_digest ? 0 : proxied_tag_age(wish->proxied, wish->reference);
     stored_manifest_release(wish->out);
     found = repository_get_manifest(&wish->proxied->repository, wish->reference, wish->out, error);
     wish->cached = found > 0;
     return found < 0 ? -1 : 0;
 }
 
-static bool is_fresh(const struct wish *wish)
+static bool wish_is_fresh(const struct wish *wish)
 {
     return wish->cached &&
            (wish->is_digest || wish->age < wish->proxied->upstream.options->tag_ttl);
 }
 
-static void warn(const struct wish *wish, const char *why)
+static void wish_warn(const struct wish *wish, const char *why)
 {
     struct buffer *warning = &wish->proxied->report->warning;
 
@@ -78,7 +78,7 @@ static void warn(const struct wish *wish, const char *why)
 }
 
 /* Whether what is cached is better than asking, although it is not fresh. */
-static bool is_good_enough(const struct wish *wish)
+static bool wish_is_good_enough(const struct wish *wish)
 {
     const struct upstream *upstream = &wish->proxied->upstream;
 
@@ -86,14 +86,14 @@ static bool is_good_enough(const struct wish *wish)
         return false;
     }
     if (health_is_bad(upstream->store, upstream->name)) {
-        warn(wish, "the upstream is in trouble");
+        wish_warn(wish, "the upstream is in trouble");
         return true;
     }
     return wish->age < SAVING_SECONDS && health_is_short(upstream->store, upstream->name);
 }
 
-static int ask(const struct wish *wish, const char *method, struct answer *answer,
-               struct error *error)
+static int wish_ask(const struct wish *wish, const char *method, struct answer *answer,
+                    struct error *error)
 {
     AUTO_BUFFER struct buffer rest = BUFFER_INIT;
     struct question question = {
@@ -105,7 +105,8 @@ static int ask(const struct wish *wish, const char *method, struct answer *answe
 }
 
 /* A blob that a cached manifest names may be read without asking. */
-static int link_blobs(const struct wish *wish, const struct manifest *manifest, struct error *error)
+static int wish_link_blobs(const struct wish *wish, const struct manifest *manifest,
+                           struct error *error)
 {
     struct store *store = wish->proxied->repository.store;
     AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(store);
@@ -123,8 +124,8 @@ static int link_blobs(const struct wish *wish, const struct manifest *manifest, 
 }
 
 /* The digest of what came; under a digest, it has to be that one. */
-static int check_digest(const struct wish *wish, const struct buffer *body,
-                        struct digest *out_digest, struct error *error)
+static int wish_check_digest(const struct wish *wish, const struct buffer *body,
+                             struct digest *out_digest, struct error *error)
 {
     struct digest wanted = {.algorithm = DIGEST_SHA256};
 
@@ -142,7 +143,8 @@ static int check_digest(const struct wish *wish, const struct buffer *body,
 }
 
 /* Any JSON may be pushed as a manifest; what an upstream sends has to say that it is one. */
-static int check_type(const struct wish *wish, const struct document *document, struct error *error)
+static int wish_check_type(const struct wish *wish, const struct document *document,
+                           struct error *error)
 {
     AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
     struct error reason;
@@ -158,8 +160,8 @@ static int check_type(const struct wish *wish, const struct document *document, 
                      reason.message);
 }
 
-static int put(struct wish *wish, const struct buffer *body, const char *content_type,
-               struct error *error)
+static int wish_store(struct wish *wish, const struct buffer *body, const char *content_type,
+                      struct error *error)
 {
     AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
     AUTO_BUFFER struct buffer missing = BUFFER_INIT;
@@ -169,12 +171,12 @@ static int put(struct wish *wish, const struct buffer *body, const char *content
                                .tag_count = wish->is_digest ? 0 : 1};
     struct stored_manifest *out = wish->out;
 
-    if (check_type(wish, &put.document, error) < 0 ||
-        check_digest(wish, body, &put.digest, error) < 0 ||
+    if (wish_check_type(wish, &put.document, error) < 0 ||
+        wish_check_digest(wish, body, &put.digest, error) < 0 ||
         repository_put_manifest(&wish->proxied->repository, &put, &manifest, &missing, error) < 0) {
         return -1;
     }
-    if (link_blobs(wish, &manifest, error) < 0) {
+    if (wish_link_blobs(wish, &manifest, error) < 0) {
         return -1;
     }
     stored_manifest_release(out);
@@ -186,14 +188,14 @@ static int put(struct wish *wish, const struct buffer *body, const char *content
 }
 
 /* A full disk keeps us from caching, not from serving. */
-static int pass_on(struct wish *wish, const struct buffer *body, const char *content_type,
-                   struct error *error)
+static int wish_pass_on(struct wish *wish, const struct buffer *body, const char *content_type,
+                        struct error *error)
 {
     AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
     struct document document = {body->data, body->length, content_type};
 
-    if (check_type(wish, &document, error) < 0 ||
-        check_digest(wish, body, &wish->out->digest, error) < 0 ||
+    if (wish_check_type(wish, &document, error) < 0 ||
+        wish_check_digest(wish, body, &wish->out->digest, error) < 0 ||
         manifest_parse(&manifest, &document, error) < 0) {
         return -1;
     }
@@ -205,13 +207,13 @@ static int pass_on(struct wish *wish, const struct buffer *body, const char *con
 }
 
 /* 1, 0, -1. */
-static int get(struct wish *wish, struct error *error)
+static int wish_fetch(struct wish *wish, struct error *error)
 {
     AUTO_ANSWER struct answer answer = ANSWER_INIT;
     AUTO_BUFFER struct buffer body = BUFFER_INIT;
     AUTO_BUFFER struct buffer type = BUFFER_INIT;
     const char *content_type;
-    int found = ask(wish, "GET", &answer, error);
+    int found = wish_ask(wish, "GET", &answer, error);
 
     if (found > 0) {
         found = http_read_all(&answer.transfer, FETCH_LIMIT, &body, error);
@@ -228,14 +230,14 @@ static int get(struct wish *wish, struct error *error)
     }
     content_type = http_header(&answer.transfer, "content-type", 0, &type) ? type.data : NULL;
     if (store_check_space(wish->proxied->repository.store, body.length, error) == 0 &&
-        put(wish, &body, content_type, error) == 0) {
+        wish_store(wish, &body, content_type, error) == 0) {
         if (!wish->is_digest) {
-            confirm_tag(wish->proxied, wish->reference);
+            proxied_confirm_tag(wish->proxied, wish->reference);
         }
         return 1;
     }
     if (error->code == ERROR_NO_SPACE) {
-        return pass_on(wish, &body, content_type, error) < 0 ? -1 : 1;
+        return wish_pass_on(wish, &body, content_type, error) < 0 ? -1 : 1;
     }
     return -1;
 }
@@ -249,8 +251,8 @@ enum head_result {
 };
 
 /* What the headers tell, for a client that wants nothing else. */
-static bool fill_from_headers(struct wish *wish, const struct answer *answer,
-                              const struct digest *digest)
+static bool wish_fill_from_headers(struct wish *wish, const struct answer *answer,
+                                   const struct digest *digest)
 {
     AUTO_BUFFER struct buffer type = BUFFER_INIT;
 
@@ -268,13 +270,13 @@ static bool fill_from_headers(struct wish *wish, const struct answer *answer,
     return true;
 }
 
-static enum head_result head(struct wish *wish, struct error *error)
+static enum head_result wish_compare(struct wish *wish, struct error *error)
 {
     AUTO_ANSWER struct answer answer = ANSWER_INIT;
     AUTO_BUFFER struct buffer field = BUFFER_INIT;
     struct digest digest;
     struct error ignored;
-    int found = ask(wish, "HEAD", &answer, error);
+    int found = wish_ask(wish, "HEAD", &answer, error);
 
     if (found <= 0) {
         return found < 0 ? HEAD_FAILED : HEAD_ABSENT;
@@ -287,18 +289,18 @@ static enum head_result head(struct wish *wish, struct error *error)
         return HEAD_CHANGED;
     }
     if (wish->cached && digest_equal(&digest, &wish->out->digest)) {
-        confirm_tag(wish->proxied, wish->reference);
+        proxied_confirm_tag(wish->proxied, wish->reference);
         return HEAD_SAME;
     }
-    return wish->head_only && fill_from_headers(wish, &answer, &digest) ? HEAD_ANSWERS
-                                                                        : HEAD_CHANGED;
+    return wish->head_only && wish_fill_from_headers(wish, &answer, &digest) ? HEAD_ANSWERS
+                                                                             : HEAD_CHANGED;
 }
 
 /* Asks the upstream. 1: the wish is fulfilled; 0: there is no such manifest; -1. */
-static int refresh(struct wish *wish, struct error *error)
+static int wish_refresh(struct wish *wish, struct error *error)
 {
     if ((wish->cached || wish->head_only) && !(wish->is_digest && !wish->head_only)) {
-        switch (head(wish, error)) {
+        switch (wish_compare(wish, error)) {
         case HEAD_FAILED:
             if (error->code != ERROR_UPSTREAM) {
                 return -1;
@@ -313,27 +315,27 @@ static int refresh(struct wish *wish, struct error *error)
             break;
         }
     }
-    return get(wish, error);
+    return wish_fetch(wish, error);
 }
 
 /* When the upstream does not help, the cache may. */
-static int fall_back(struct wish *wish, int result, struct error *error)
+static int wish_fall_back(struct wish *wish, int result, struct error *error)
 {
     AUTO_BUFFER struct buffer why = BUFFER_INIT;
 
     if (result > 0 || error->code == ERROR_INTERNAL) {
         return result;
     }
-    if (look_into_cache(wish, error) < 0 || !wish->cached) {
+    if (wish_look_into_cache(wish, error) < 0 || !wish->cached) {
         return result;
     }
     buffer_format(&why, "%s",
                   result == 0 ? "the upstream does not have it any more" : error->message);
-    warn(wish, why.data);
+    wish_warn(wish, why.data);
     return 1;
 }
 
-static int fulfil(struct wish *wish, struct error *error)
+static int wish_fulfil(struct wish *wish, struct error *error)
 {
     AUTO_BUFFER struct buffer subject = BUFFER_INIT;
     AUTO_LOCK struct lock lock = LOCK_INIT;
@@ -345,20 +347,21 @@ static int fulfil(struct wish *wish, struct error *error)
     if (!wish->cached && flight_is_absent(wish->proxied, &key)) {
         return 0;
     }
-    if (flight_begin(wish->proxied, &key, &lock, error) < 0 || look_into_cache(wish, error) < 0) {
+    if (flight_begin(wish->proxied, &key, &lock, error) < 0 ||
+        wish_look_into_cache(wish, error) < 0) {
         return -1;
     }
-    if (is_fresh(wish) || is_good_enough(wish)) { /* somebody else has asked meanwhile */
+    if (wish_is_fresh(wish) || wish_is_good_enough(wish)) { /* somebody else has asked meanwhile */
         return 1;
     }
     if (!wish->cached && flight_is_absent(wish->proxied, &key)) {
         return 0;
     }
-    result = refresh(wish, error);
+    result = wish_refresh(wish, error);
     if (result == 0 && !wish->cached) {
         flight_remember_absence(wish->proxied, &key);
     }
-    return fall_back(wish, result, error);
+    return wish_fall_back(wish, result, error);
 }
 
 int proxy_get_manifest(struct proxied *proxied, const char *reference, bool head_only,
@@ -374,14 +377,14 @@ int proxy_get_manifest(struct proxied *proxied, const char *reference, bool head
     if (wish.is_digest ? digest_parse(&digest, reference, error) < 0 : !tag_is_valid(reference)) {
         return wish.is_digest ? -1 : 0;
     }
-    if (look_into_cache(&wish, error) < 0) {
+    if (wish_look_into_cache(&wish, error) < 0) {
         return -1;
     }
-    if (is_fresh(&wish) || is_good_enough(&wish)) {
+    if (wish_is_fresh(&wish) || wish_is_good_enough(&wish)) {
         return 1;
     }
     if (!proxied->may_wait) {
         return error_set(error, ERROR_WOULD_WAIT, "the upstream has to be asked");
     }
-    return fulfil(&wish, error);
+    return wish_fulfil(&wish, error);
 }

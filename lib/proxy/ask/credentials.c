@@ -40,8 +40,8 @@ bool credentials_same_domain(const char *left, const char *right)
 }
 
 /* "Basic …" for the account of this repository. 1; 0 if there is none; -1. */
-static int basic_header(const struct upstream *upstream, const char *repository, struct buffer *out,
-                        struct error *error)
+static int credentials_add_basic(const struct upstream *upstream, const char *repository,
+                                 struct buffer *out, struct error *error)
 {
     const struct upstream_options *section = upstream_credentials(upstream, repository);
     AUTO_BUFFER struct buffer pair = BUFFER_INIT;
@@ -68,7 +68,7 @@ static int basic_header(const struct upstream *upstream, const char *repository,
 }
 
 /* Tokens are for a repository and an account. */
-static struct path token_path(const struct upstream *upstream, const char *repository)
+static struct path token_find_path(const struct upstream *upstream, const char *repository)
 {
     const struct upstream_options *section = upstream_credentials(upstream, repository);
     AUTO_BUFFER struct buffer text = BUFFER_INIT;
@@ -82,7 +82,7 @@ static struct path token_path(const struct upstream *upstream, const char *repos
 int credentials_cached(const struct upstream *upstream, const char *repository, struct buffer *out,
                        struct error *error)
 {
-    struct path path = token_path(upstream, repository);
+    struct path path = token_find_path(upstream, repository);
     struct file_place place = {upstream->store->root, path.text};
     AUTO_BUFFER struct buffer memo = BUFFER_INIT;
     AUTO_BUFFER struct buffer line = BUFFER_INIT;
@@ -100,16 +100,16 @@ int credentials_cached(const struct upstream *upstream, const char *repository, 
     }
     memo_line(&memo, 1, &line);
     if (strcmp(line.data, "basic") == 0) { /* that it is asked for; never the password */
-        return basic_header(upstream, repository, out, error) < 0 ? -1 : 0;
+        return credentials_add_basic(upstream, repository, out, error) < 0 ? -1 : 0;
     }
     buffer_add(out, line.data, line.length);
     return 0;
 }
 
-static void remember(const struct upstream *upstream, const char *repository, const char *value,
-                     uint64_t seconds)
+static void token_remember(const struct upstream *upstream, const char *repository,
+                           const char *value, uint64_t seconds)
 {
-    struct path path = token_path(upstream, repository);
+    struct path path = token_find_path(upstream, repository);
     AUTO_BUFFER struct buffer memo = BUFFER_INIT;
     struct error ignored;
 
@@ -119,8 +119,8 @@ static void remember(const struct upstream *upstream, const char *repository, co
 }
 
 /* The token service's URL with its parameters. False if it may not be asked. */
-static bool token_url(const struct upstream *upstream, const char *repository,
-                      const struct challenge *challenge, struct buffer *out)
+static bool token_make_url(const struct upstream *upstream, const char *repository,
+                           const struct challenge *challenge, struct buffer *out)
 {
     struct url url;
 
@@ -143,7 +143,7 @@ static bool token_url(const struct upstream *upstream, const char *repository,
     return true;
 }
 
-static bool may_see_password(const struct upstream *upstream, const char *realm)
+static bool credentials_may_see(const struct upstream *upstream, const char *realm)
 {
     struct url own;
     struct url service;
@@ -171,7 +171,7 @@ static bool token_is_plain(const struct buffer *token)
 }
 
 /* Reads a token service's answer. */
-static int read_token(const struct buffer *body, struct buffer *out, uint64_t *out_seconds,
+static int token_read(const struct buffer *body, struct buffer *out, uint64_t *out_seconds,
                       struct error *error)
 {
     struct document document = {body->data, body->length, NULL};
@@ -199,7 +199,7 @@ struct login {
     int64_t deadline; /* the question's: logging in is a part of it */
 };
 
-static int ask_token_service(const struct login *login, struct buffer *out, struct error *error)
+static int login_ask_service(const struct login *login, struct buffer *out, struct error *error)
 {
     const struct upstream *upstream = login->upstream;
     AUTO_HTTP_TRANSFER struct http_transfer transfer = HTTP_TRANSFER_INIT;
@@ -209,16 +209,16 @@ static int ask_token_service(const struct login *login, struct buffer *out, stru
     uint64_t seconds = 0;
     int result = 0;
 
-    if (!token_url(upstream, login->repository, login->challenge, &url)) {
+    if (!token_make_url(upstream, login->repository, login->challenge, &url)) {
         return error_set(error, ERROR_DENIED, "the upstream's token service may not be asked");
     }
     upstream_prepare(upstream, &request);
     request.deadline = login->deadline;
     request.url = url.data;
-    if (may_see_password(upstream, login->challenge->realm.data)) {
+    if (credentials_may_see(upstream, login->challenge->realm.data)) {
         AUTO_BUFFER struct buffer basic = BUFFER_INIT;
 
-        result = basic_header(upstream, login->repository, &basic, error);
+        result = credentials_add_basic(upstream, login->repository, &basic, error);
         if (result > 0) {
             buffer_format(&request.headers, "Authorization: %s\n", basic.data);
         }
@@ -238,11 +238,11 @@ static int ask_token_service(const struct login *login, struct buffer *out, stru
         result = error_set(error, ERROR_UPSTREAM, "the upstream's token service sends too much");
     }
     buffer_release(&request.headers);
-    if (result < 0 || read_token(&body, out, &seconds, error) < 0) {
+    if (result < 0 || token_read(&body, out, &seconds, error) < 0) {
         return -1;
     }
     if (seconds > TOKEN_MARGIN) {
-        remember(upstream, login->repository, out->data, seconds - TOKEN_MARGIN);
+        token_remember(upstream, login->repository, out->data, seconds - TOKEN_MARGIN);
     }
     return 1;
 }
@@ -268,11 +268,11 @@ int credentials_obtain(const struct upstream *upstream, const char *repository,
     case CHALLENGE_NONE:
         break;
     case CHALLENGE_BEARER:
-        return ask_token_service(&login, out, error);
+        return login_ask_service(&login, out, error);
     case CHALLENGE_BASIC:
-        found = basic_header(upstream, repository, out, error);
+        found = credentials_add_basic(upstream, repository, out, error);
         if (found > 0) {
-            remember(upstream, repository, "basic", BASIC_SECONDS);
+            token_remember(upstream, repository, "basic", BASIC_SECONDS);
         }
         return found;
     }
