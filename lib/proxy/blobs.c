@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/proxy/ask/question.h"
 #include "lib/proxy/fill/origin.h"
 #include "lib/proxy/flight.h"
 #include "lib/proxy/proxy.h"
@@ -166,7 +167,7 @@ static int blob_fetch(struct proxied *proxied, const struct proxy_blob_request *
 
     /* Below a little, even what says why a fetch failed cannot be written. */
     if (store_check_space(proxied->upstream.store, SPACE_TO_FETCH, &full) < 0 ||
-        filler_lacked_space(&fill)) {
+        partial_lacked_space(&fill)) {
         return blob_pass_through(proxied, request, NULL, out_blob, error);
     }
     switch (blob_join(proxied, &fill, &view, error)) {

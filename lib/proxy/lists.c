@@ -5,6 +5,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/text.h"
 #include "lib/oci/document.h"
+#include "lib/proxy/ask/question.h"
 #include "lib/proxy/flight.h"
 #include "lib/proxy/proxy.h"
 #include "lib/store/referrers.h"

@@ -8,6 +8,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/text.h"
 #include "lib/proxy/ask/health.h"
+#include "lib/proxy/ask/question.h"
 #include "lib/proxy/flight.h"
 #include "lib/proxy/proxy.h"
 #include "lib/store/link.h"

@@ -9,7 +9,7 @@
 #include "lib/store/memo.h"
 
 /* Who we are for the registries that we ask: a name that comes back in a Via header is a loop. */
-static int make_instance(struct store *cache, struct error *error)
+static int proxy_make_instance(struct store *cache, struct error *error)
 {
     struct file_place place = {cache->root, LAYOUT_INSTANCE};
     AUTO_BUFFER struct buffer id = BUFFER_INIT;
@@ -30,7 +30,7 @@ int proxy_open(struct store *cache, const struct proxy_options *options, struct 
     if (store_open(cache, &options->store, error) < 0) {
         return -1;
     }
-    if (make_instance(cache, error) < 0) {
+    if (proxy_make_instance(cache, error) < 0) {
         store_close(cache);
         return -1;
     }

@@ -45,6 +45,7 @@
 
 #include "lib/proxy/fill/stream.h"
 #include "lib/proxy/proxied.h"
+#include "lib/store/blob.h"
 #include "lib/store/revision.h"
 #include "lib/store/tag.h"
 

@@ -19,9 +19,9 @@ enum {
 };
 
 /* Removes a file if it is of no more use. */
-typedef void drop(struct store *cache, const char *path);
+typedef void sweep_drop(struct store *cache, const char *path);
 
-static bool is_old(const struct store *cache, const char *path)
+static bool sweep_is_old(const struct store *cache, const char *path)
 {
     struct stat status;
 
@@ -29,15 +29,15 @@ static bool is_old(const struct store *cache, const char *path)
            clock_age(status.st_mtime) > KEEP_SECONDS;
 }
 
-static void drop_memo(struct store *cache, const char *path)
+static void sweep_memo(struct store *cache, const char *path)
 {
-    if (is_old(cache, path)) {
+    if (sweep_is_old(cache, path)) {
         memo_forget((struct file_place){cache->root, path});
     }
 }
 
 /* A token's first line is when it expires. */
-static void drop_token(struct store *cache, const char *path)
+static void sweep_token(struct store *cache, const char *path)
 {
     AUTO_BUFFER struct buffer memo = BUFFER_INIT;
     struct error ignored;
@@ -54,18 +54,18 @@ static void drop_token(struct store *cache, const char *path)
 }
 
 /* A lock is removed by who holds it: others look again when they get one. */
-static void drop_lock(struct store *cache, const char *path)
+static void sweep_lock(struct store *cache, const char *path)
 {
     AUTO_LOCK struct lock lock = LOCK_INIT;
     struct file_place place = {cache->root, path};
     struct error ignored;
 
-    if (is_old(cache, path) && lock_take(&lock, place, LOCK_TRY, &ignored) == LOCK_TAKEN) {
+    if (sweep_is_old(cache, path) && lock_take(&lock, place, LOCK_TRY, &ignored) == LOCK_TAKEN) {
         memo_forget(place);
     }
 }
 
-static void sweep_directory(struct store *cache, const char *directory, drop *drop_file)
+static void sweep_directory(struct store *cache, const char *directory, sweep_drop *drop)
 {
     AUTO_NAMES struct names names = NAMES_INIT;
     struct error ignored;
@@ -77,12 +77,12 @@ static void sweep_directory(struct store *cache, const char *directory, drop *dr
         AUTO_BUFFER struct buffer path = BUFFER_INIT;
 
         buffer_format(&path, "%s/%s", directory, names.names[i]);
-        drop_file(cache, path.data);
+        drop(cache, path.data);
     }
 }
 
 /* The same for each directory in `parent`, `below` it. */
-static void sweep_each(struct store *cache, const char *parent, const char *below, drop *drop_file)
+static void sweep_each(struct store *cache, const char *parent, const char *below, sweep_drop *drop)
 {
     AUTO_NAMES struct names names = NAMES_INIT;
     struct error ignored;
@@ -94,7 +94,7 @@ static void sweep_each(struct store *cache, const char *parent, const char *belo
         AUTO_BUFFER struct buffer path = BUFFER_INIT;
 
         buffer_format(&path, "%s/%s%s", parent, names.names[i], below);
-        sweep_directory(cache, path.data, drop_file);
+        sweep_directory(cache, path.data, drop);
     }
 }
 
@@ -108,8 +108,8 @@ void sweep_cache(struct store *cache)
         log_warning("what is abandoned in the cache cannot be removed: %s", error.message);
     }
     if (mark_is_due(swept, SWEEP_SECONDS, &mark, &error) > 0) {
-        sweep_each(cache, LAYOUT_UPSTREAMS, LAYOUT_TOKENS, drop_token);
-        sweep_each(cache, LAYOUT_MEMOS, "", drop_memo);
-        sweep_each(cache, LAYOUT_FLIGHTS, "", drop_lock);
+        sweep_each(cache, LAYOUT_UPSTREAMS, LAYOUT_TOKENS, sweep_token);
+        sweep_each(cache, LAYOUT_MEMOS, "", sweep_memo);
+        sweep_each(cache, LAYOUT_FLIGHTS, "", sweep_lock);
     }
 }

@@ -25,7 +25,7 @@ struct trouble {
     struct buffer message;
 };
 
-static struct file_place place_of(const struct store *store, const struct path *path)
+static struct file_place health_place(const struct store *store, const struct path *path)
 {
     return (struct file_place){store->root, path->text};
 }
@@ -40,7 +40,7 @@ static int trouble_read(struct store *store, const char *upstream, struct troubl
     uint64_t until;
     uint64_t code;
 
-    if (memo_read(place_of(store, &path), &memo, &age, &ignored) <= 0 || age == UINT64_MAX) {
+    if (memo_read(health_place(store, &path), &memo, &age, &ignored) <= 0 || age == UINT64_MAX) {
         return 0;
     }
     if (!memo_number(&memo, 0, &until) || !memo_number(&memo, 1, &code)) {
@@ -53,19 +53,19 @@ static int trouble_read(struct store *store, const char *upstream, struct troubl
 }
 
 /* Clients that all come back at the same second would only be refused again. */
-static unsigned jittered(time_t seconds)
+static unsigned health_jittered(time_t seconds)
 {
     unsigned base = seconds > 0 ? (unsigned)seconds : 1;
 
     return base + arc4random_uniform(base / 2 + 2);
 }
 
-static int still_bad(const struct trouble *trouble, const char *upstream, struct report *report,
-                     struct error *error)
+static int trouble_explain(const struct trouble *trouble, const char *upstream,
+                           struct report *report, struct error *error)
 {
     time_t left = trouble->until - clock_date();
 
-    report->retry_after = jittered(left);
+    report->retry_after = health_jittered(left);
     report_failure(report, upstream, 0, trouble->message.data);
     return error_set(error, trouble->code, "%s", trouble->message.data);
 }
@@ -89,8 +89,8 @@ int health_check(struct store *store, const char *upstream, struct lock *probe,
 
     if (trouble_read(store, upstream, &trouble) > 0 &&
         (trouble.until > clock_date() ||
-         lock_take_or_make(probe, place_of(store, &path), LOCK_TRY, &ignored) == LOCK_BUSY)) {
-        result = still_bad(&trouble, upstream, report, error);
+         lock_take_or_make(probe, health_place(store, &path), LOCK_TRY, &ignored) == LOCK_BUSY)) {
+        result = trouble_explain(&trouble, upstream, report, error);
     }
     buffer_release(&trouble.message);
     return result;
@@ -107,18 +107,19 @@ void health_record(struct store *store, const char *upstream, const struct error
     seconds = seconds < RETRY_LIMIT ? seconds : RETRY_LIMIT;
     buffer_format(&memo, "%" PRIu64 "\n%u\n%s\n", (uint64_t)clock_date() + seconds,
                   (unsigned)error->code, error->message);
-    (void)memo_write(store, place_of(store, &path), &memo, &ignored);
+    (void)memo_write(store, health_place(store, &path), &memo, &ignored);
 }
 
 void health_clear(struct store *store, const char *upstream)
 {
     struct path path = layout_upstream(upstream, "trouble");
 
-    memo_forget(place_of(store, &path));
+    memo_forget(health_place(store, &path));
 }
 
 /* "76;w=21600" and the like: the number in front. */
-static bool limit_header(const struct http_transfer *transfer, const char *name, uint64_t *out)
+static bool health_limit_header(const struct http_transfer *transfer, const char *name,
+                                uint64_t *out)
 {
     AUTO_BUFFER struct buffer value = BUFFER_INIT;
 
@@ -135,10 +136,10 @@ void health_record_limit(struct store *store, const char *upstream,
     uint64_t limit;
     uint64_t remaining;
 
-    if (limit_header(transfer, "ratelimit-limit", &limit) &&
-        limit_header(transfer, "ratelimit-remaining", &remaining)) {
+    if (health_limit_header(transfer, "ratelimit-limit", &limit) &&
+        health_limit_header(transfer, "ratelimit-remaining", &remaining)) {
         buffer_format(&memo, "%" PRIu64 "\n%" PRIu64 "\n", remaining, limit);
-        (void)memo_write(store, place_of(store, &path), &memo, &ignored);
+        (void)memo_write(store, health_place(store, &path), &memo, &ignored);
     }
 }
 
@@ -151,7 +152,7 @@ bool health_is_short(struct store *store, const char *upstream)
     uint64_t limit;
     uint64_t age;
 
-    if (memo_read(place_of(store, &path), &memo, &age, &ignored) <= 0 || age > LIMIT_SECONDS) {
+    if (memo_read(health_place(store, &path), &memo, &age, &ignored) <= 0 || age > LIMIT_SECONDS) {
         return false;
     }
     return memo_number(&memo, 0, &remaining) && memo_number(&memo, 1, &limit) &&

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/base/text.h"
+#include "lib/http/range.h"
 #include "lib/oci/document.h"
 #include "lib/proxy/ask/credentials.h"
 #include "lib/proxy/ask/health.h"
@@ -21,8 +22,28 @@ void answer_release(struct answer *answer)
     lock_release(&answer->probe);
 }
 
-static void set_headers(struct answer *answer, const struct upstream *upstream,
-                        const struct question *question, const char *authorization)
+int answer_extent(const struct answer *answer, struct extent *out, struct error *error)
+{
+    const struct http_transfer *transfer = &answer->transfer;
+    AUTO_BUFFER struct buffer field = BUFFER_INIT;
+    struct range range;
+    const char *slash;
+
+    *out = (struct extent){.has_total = transfer->has_length, .total = transfer->length};
+    if (transfer->status != 206) {
+        return 0;
+    }
+    if (!http_header(transfer, "content-range", 0, &field) ||
+        !content_range_parse(field.data, &range) || !(slash = strchr(field.data, '/'))) {
+        return error_set(error, ERROR_UPSTREAM, "the upstream answers a strange range");
+    }
+    out->first = range.first;
+    out->has_total = text_number(slash + 1, strlen(slash + 1), &out->total);
+    return 0;
+}
+
+static void question_set_headers(struct answer *answer, const struct upstream *upstream,
+                                 const struct question *question, const char *authorization)
 {
     struct buffer *headers = &answer->request.headers;
 
@@ -41,15 +62,15 @@ static void set_headers(struct answer *answer, const struct upstream *upstream,
     }
 }
 
-static bool is_redirect(int status)
+static bool answer_is_redirect(int status)
 {
     return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
 /* Puts the target of a redirect into answer->url. `same_host` becomes false for good when it leads
  * away: nothing secret goes there. */
-static int follow(struct answer *answer, const struct upstream *upstream, bool *same_host,
-                  struct error *error)
+static int question_follow(struct answer *answer, const struct upstream *upstream, bool *same_host,
+                           struct error *error)
 {
     AUTO_BUFFER struct buffer location = BUFFER_INIT;
     AUTO_BUFFER struct buffer target = BUFFER_INIT;
@@ -76,25 +97,25 @@ static int follow(struct answer *answer, const struct upstream *upstream, bool *
 }
 
 /* One request and the redirects that it leads to. */
-static int transfer_once(struct answer *answer, const struct upstream *upstream,
-                         const struct question *question, const char *authorization,
-                         struct error *error)
+static int question_transfer(struct answer *answer, const struct upstream *upstream,
+                             const struct question *question, const char *authorization,
+                             struct error *error)
 {
     bool same_host = true;
 
     buffer_clear(&answer->url);
     buffer_format(&answer->url, "%s/v2/%s/%s", upstream->url, question->repository, question->rest);
     for (int i = 0; i <= REDIRECT_LIMIT; i++) {
-        set_headers(answer, upstream, question, same_host ? authorization : "");
+        question_set_headers(answer, upstream, question, same_host ? authorization : "");
         answer->request.url = answer->url.data;
         http_close(&answer->transfer);
         if (http_open(&answer->transfer, &answer->request, error) < 0) {
             return -1;
         }
-        if (!is_redirect(answer->transfer.status)) {
+        if (!answer_is_redirect(answer->transfer.status)) {
             return 0;
         }
-        if (follow(answer, upstream, &same_host, error) < 0) {
+        if (question_follow(answer, upstream, &same_host, error) < 0) {
             return -1;
         }
     }
@@ -102,21 +123,21 @@ static int transfer_once(struct answer *answer, const struct upstream *upstream,
 }
 
 /* Sends the request, logging in when it is asked to. */
-static int transfer_with_login(struct answer *answer, const struct upstream *upstream,
-                               const struct question *question, struct error *error)
+static int question_transfer_with_login(struct answer *answer, const struct upstream *upstream,
+                                        const struct question *question, struct error *error)
 {
     AUTO_BUFFER struct buffer authorization = BUFFER_INIT;
     int found;
 
     if (credentials_cached(upstream, question->repository, &authorization, error) < 0 ||
-        transfer_once(answer, upstream, question, authorization.data, error) < 0) {
+        question_transfer(answer, upstream, question, authorization.data, error) < 0) {
         return -1;
     }
     if (answer->transfer.status == 401) {
         found = credentials_obtain(upstream, question->repository, &answer->transfer,
                                    &authorization, error);
-        if (found < 0 || (found > 0 && transfer_once(answer, upstream, question, authorization.data,
-                                                     error) < 0)) {
+        if (found < 0 || (found > 0 && question_transfer(answer, upstream, question,
+                                                         authorization.data, error) < 0)) {
             return -1;
         }
     }
@@ -125,7 +146,7 @@ static int transfer_with_login(struct answer *answer, const struct upstream *ups
     return 0;
 }
 
-static unsigned retry_after(const struct http_transfer *transfer)
+static unsigned answer_retry_after(const struct http_transfer *transfer)
 {
     enum { STANDARD = 30 };
     AUTO_BUFFER struct buffer value = BUFFER_INIT;
@@ -139,8 +160,8 @@ static unsigned retry_after(const struct http_transfer *transfer)
 }
 
 /* An answer that is neither 2xx nor 404, as an error. */
-static int refuse(const struct upstream *upstream, struct answer *answer, struct report *report,
-                  struct error *error)
+static int question_refuse(const struct upstream *upstream, struct answer *answer,
+                           struct report *report, struct error *error)
 {
     int status = answer->transfer.status;
     AUTO_BUFFER struct buffer body = BUFFER_INIT;
@@ -155,7 +176,7 @@ static int refuse(const struct upstream *upstream, struct answer *answer, struct
     }
     report_failure(report, upstream->name, status, message.data);
     if (status == 429) {
-        report->retry_after = retry_after(&answer->transfer);
+        report->retry_after = answer_retry_after(&answer->transfer);
         (void)error_set(error, ERROR_TOO_MANY_REQUESTS, "the upstream %s limits our requests",
                         upstream->name);
         health_record(upstream->store, upstream->name, error, report->retry_after);
@@ -183,7 +204,7 @@ int question_ask(const struct upstream *upstream, const struct question *questio
     }
     out_answer->request.method = question->method;
     upstream_prepare(upstream, &out_answer->request);
-    if (transfer_with_login(out_answer, upstream, question, error) < 0) {
+    if (question_transfer_with_login(out_answer, upstream, question, error) < 0) {
         report_failure(report, upstream->name, 0, error->message);
         if (error->code == ERROR_UPSTREAM_UNREACHABLE || error->code == ERROR_UPSTREAM_TIMEOUT) {
             health_record(upstream->store, upstream->name, error, 0);
@@ -198,5 +219,5 @@ int question_ask(const struct upstream *upstream, const struct question *questio
         }
         return status != 404;
     }
-    return refuse(upstream, out_answer, report, error);
+    return question_refuse(upstream, out_answer, report, error);
 }

@@ -45,4 +45,14 @@ int question_ask(const struct upstream *upstream, const struct question *questio
                  struct answer *out_answer, struct report *report, struct error *error);
 void answer_release(struct answer *answer);
 
+/* Which bytes of the whole the body of an answer has. */
+struct extent {
+    uint64_t first;
+    bool has_total;
+    uint64_t total; /* bytes of the whole */
+};
+
+/* ERROR_UPSTREAM if it is a part, but does not say which. */
+int answer_extent(const struct answer *answer, struct extent *out, struct error *error);
+
 #endif

@@ -10,7 +10,7 @@ void report_release(struct report *report)
 }
 
 /* What others say may be long, of any encoding, and may try to look like something else. */
-static void add_plain(struct buffer *out, const char *text)
+static void report_add_plain(struct buffer *out, const char *text)
 {
     enum { LIMIT = 300 };
 
@@ -25,7 +25,7 @@ void report_failure(struct report *report, const char *upstream, int status, con
 {
     AUTO_BUFFER struct buffer plain = BUFFER_INIT;
 
-    add_plain(&plain, message);
+    report_add_plain(&plain, message);
     buffer_clear(&report->detail);
     json_open_object(&report->detail, NULL);
     json_text(&report->detail, "upstream", upstream);

@@ -28,20 +28,20 @@ static bool upstream_spell(const char *host, size_t length, char out[NAME_SIZE])
     return true;
 }
 
-static bool is_spelled(const char *host, size_t length, const char *spelling)
+static bool section_is_spelled(const char *host, size_t length, const char *spelling)
 {
     char own[NAME_SIZE];
 
     return upstream_spell(host, length, own) && strcmp(own, spelling) == 0;
 }
 
-static bool is_listed(const char *list, const char *name)
+static bool upstream_is_listed(const char *list, const char *name)
 {
     const char *item;
     size_t length;
 
     while (text_next_item(&list, ',', &item, &length)) {
-        if ((length == 1 && *item == '*') || is_spelled(item, length, name)) {
+        if ((length == 1 && *item == '*') || section_is_spelled(item, length, name)) {
             return true;
         }
     }
@@ -49,7 +49,7 @@ static bool is_listed(const char *list, const char *name)
 }
 
 /* "host:port" of a configured URL is another name for the section: ?ns= may say that. */
-static bool is_address_of(const struct upstream_options *section, const char *host)
+static bool section_has_address(const struct upstream_options *section, const char *host)
 {
     char address[300];
     struct url url;
@@ -62,38 +62,38 @@ static bool is_address_of(const struct upstream_options *section, const char *ho
 }
 
 /* A section for some repositories of an upstream holds credentials and is no upstream. */
-static bool is_for_a_prefix(const struct upstream_options *section)
+static bool section_is_for_a_prefix(const struct upstream_options *section)
 {
     return strchr(section->name, '/') != NULL;
 }
 
 /* The first one: of two whose names are spelled alike, such as "a:1" and "a_1", only one is seen.
  */
-static const struct upstream_options *find_spelled(const struct proxy_options *options,
-                                                   const char *spelling)
+static const struct upstream_options *section_find_spelled(const struct proxy_options *options,
+                                                           const char *spelling)
 {
     for (size_t i = 0; i < options->section_count; i++) {
         const struct upstream_options *section = &options->sections[i];
 
-        if (!is_for_a_prefix(section) &&
-            is_spelled(section->name, strlen(section->name), spelling)) {
+        if (!section_is_for_a_prefix(section) &&
+            section_is_spelled(section->name, strlen(section->name), spelling)) {
             return section;
         }
     }
     return NULL;
 }
 
-static const struct upstream_options *find_addressed(const struct proxy_options *options,
-                                                     const char *host)
+static const struct upstream_options *section_find_addressed(const struct proxy_options *options,
+                                                             const char *host)
 {
     char spelling[NAME_SIZE];
 
     for (size_t i = 0; i < options->section_count; i++) {
         const struct upstream_options *section = &options->sections[i];
 
-        if (is_address_of(section, host) &&
+        if (section_has_address(section, host) &&
             upstream_spell(section->name, strlen(section->name), spelling) &&
-            find_spelled(options, spelling) == section) {
+            section_find_spelled(options, spelling) == section) {
             return section;
         }
     }
@@ -121,13 +121,13 @@ int upstream_find(struct upstream *out_upstream, const struct proxy_options *opt
     bool is_known = upstream_spell(host, strlen(host), found.name);
 
     if (is_known) {
-        found.section = find_spelled(options, found.name);
-        found.section = found.section ? found.section : find_addressed(options, host);
+        found.section = section_find_spelled(options, found.name);
+        found.section = found.section ? found.section : section_find_addressed(options, host);
         is_known = found.section ? upstream_spell(found.section->name, strlen(found.section->name),
                                                   found.name)
                                  : host_is_valid(found.name);
     }
-    if (!options->enabled || !is_known || !is_listed(options->upstreams, found.name)) {
+    if (!options->enabled || !is_known || !upstream_is_listed(options->upstreams, found.name)) {
         return error_set(error, ERROR_DENIED, "this registry is not proxied here");
     }
     upstream_set_url(&found);
@@ -171,7 +171,7 @@ const struct upstream_options *upstream_credentials(const struct upstream *upstr
         const char *prefix = section->name + host + (section->name[host] == '/');
         size_t length = strlen(prefix);
 
-        if (!section->username || !is_spelled(section->name, host, upstream->name) ||
+        if (!section->username || !section_is_spelled(section->name, host, upstream->name) ||
             strncmp(repository, prefix, length) != 0 ||
             (length > 0 && repository[length] != '/' && repository[length] != '\0')) {
             continue;

@@ -11,14 +11,14 @@
 #include "lib/base/lock.h"
 #include "lib/base/process.h"
 #include "lib/base/text.h"
+#include "lib/proxy/fill/filler.h"
 #include "lib/proxy/fill/origin.h"
 #include "lib/proxy/fill/slot.h"
 #include "lib/store/blob.h"
 #include "lib/store/link.h"
 
 enum {
-    HELD_BACK = 64 * 1024, /* bytes at the end, until the digest is verified */
-    SHORT_PAUSE = 2,       /* milliseconds between two looks at the file */
+    SHORT_PAUSE = 2, /* milliseconds between two looks at the file */
     LONG_PAUSE = 20,
     LOOK_INTERVAL = 250, /* milliseconds between two looks at the filler */
     RESTART_LIMIT = 20,  /* fillers that one reader starts */
@@ -45,13 +45,13 @@ static bool fill_is_named(const struct fill *fill)
 
 static bool fill_may_join(const struct fill *fill)
 {
-    switch (filler_owner(fill)) {
-    case FILLER_NONE:
-    case FILLER_OURS:
+    switch (partial_owner(fill)) {
+    case PARTIAL_NONE:
+    case PARTIAL_OURS:
         return true;
-    case FILLER_ACCOUNT:
+    case PARTIAL_ACCOUNT:
         return fill_is_named(fill);
-    case FILLER_FOREIGN:
+    case PARTIAL_FOREIGN:
         return fill_is_named(fill) && origin_allows(fill->upstream, fill->name, &fill->digest);
     }
     return false;
@@ -62,7 +62,7 @@ bool fill_size(const struct fill *fill, uint64_t *out_size)
     uint64_t size;
 
     /* In this order: what is known now may be there before another fetch's owner is. */
-    if (!filler_total(fill, &size) || !fill_may_join(fill)) {
+    if (!partial_total(fill, &size) || !fill_may_join(fill)) {
         return false;
     }
     *out_size = size;
@@ -91,7 +91,7 @@ static int fill_start_filler(const struct fill *fill, const struct lock *lock, s
                    ? -1
                    : error_set(error, ERROR_TOO_MANY_REQUESTS, "too many blobs are being fetched");
     }
-    if (filler_prepare(fill, error) < 0) {
+    if (partial_prepare(fill, error) < 0) {
         slot_release(&slot);
         return -1;
     }
@@ -113,7 +113,7 @@ static bool fill_has_failed(const struct fill_view *view)
 {
     struct report report = REPORT_INIT;
     struct error ignored;
-    bool failed = view->has_waited && filler_failure(&view->fill, &report, &ignored);
+    bool failed = view->has_waited && partial_failure(&view->fill, &report, &ignored);
 
     report_release(&report);
     return failed;
@@ -126,7 +126,7 @@ static bool fill_has_failed(const struct fill_view *view)
 static int fill_ensure_filler(struct fill_view *view, struct error *error)
 {
     const struct fill *fill = &view->fill;
-    struct path path = filler_place(fill, "lock");
+    struct path path = partial_place(fill, "lock");
     struct file_place place = {fill->upstream->store->temporary, path.text};
     AUTO_LOCK struct lock lock = LOCK_INIT;
     enum lock_result result = lock_take_or_make(&lock, place, LOCK_TRY, error);
@@ -137,7 +137,7 @@ static int fill_ensure_filler(struct fill_view *view, struct error *error)
     }
     stored = fill_is_stored(fill, error); /* the last filler may have finished just now */
     if (stored > 0) {
-        filler_discard(fill); /* it has removed its own: this is what taking the lock has made */
+        partial_discard(fill); /* it has removed its own: this is what taking the lock has made */
     }
     if (stored != 0) {
         return stored;
@@ -154,9 +154,9 @@ static int fill_ensure_filler(struct fill_view *view, struct error *error)
 static bool fill_open_data(struct fill_view *view)
 {
     struct store *store = view->fill.upstream->store;
-    struct path path = filler_place(&view->fill, "data");
+    struct path path = partial_place(&view->fill, "data");
 
-    if (!filler_total(&view->fill, &view->size)) {
+    if (!partial_total(&view->fill, &view->size)) {
         return false;
     }
     view->descriptor = openat(store->temporary, path.text, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -170,7 +170,7 @@ static bool fill_look(struct fill_view *view, enum fill_result *out_result, stru
 {
     int stored = fill_is_stored(&view->fill, error);
 
-    if (stored == 0 && view->has_waited && filler_failure(&view->fill, report, error)) {
+    if (stored == 0 && view->has_waited && partial_failure(&view->fill, report, error)) {
         *out_result = error->code == ERROR_BLOB_UNKNOWN ? FILL_ABSENT : FILL_FAILED;
         return true;
     }
@@ -241,7 +241,7 @@ static int fill_check_complete(struct fill_view *view, struct error *error)
 static int fill_check_filler(struct fill_view *view, struct error *error)
 {
     struct store *store = view->fill.upstream->store;
-    struct path data = filler_place(&view->fill, "data");
+    struct path data = partial_place(&view->fill, "data");
     struct report report = REPORT_INIT;
     bool failed;
 
@@ -249,7 +249,7 @@ static int fill_check_filler(struct fill_view *view, struct error *error)
         return 0;
     }
     view->looked = clock_milliseconds();
-    failed = filler_failure(&view->fill, &report, error);
+    failed = partial_failure(&view->fill, &report, error);
     report_release(&report);
     if (failed) {
         return -1;
@@ -273,7 +273,7 @@ ssize_t fill_read(struct fill_view *view, uint64_t offset, void *bytes, size_t s
 
     for (;;) {
         uint64_t available = fill_available(view);
-        uint64_t limit = view->size > HELD_BACK ? view->size - HELD_BACK : 0;
+        uint64_t limit = view->size > FILL_HELD_BACK ? view->size - FILL_HELD_BACK : 0;
 
         if (view->complete || limit > available) {
             limit = available;

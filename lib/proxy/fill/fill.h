@@ -27,7 +27,9 @@
  * then they hold back the last block: no response is complete before the digest is verified.
  */
 
-#include "lib/proxy/fill/filler.h"
+#include "lib/proxy/fill/partial.h"
+
+enum { FILL_HELD_BACK = 64 * 1024 }; /* bytes at the end, until the digest is verified */
 
 /* A reader of a fetch. */
 struct fill_view {

@@ -13,9 +13,9 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
-#include "lib/base/text.h"
-#include "lib/http/range.h"
+#include "lib/proxy/ask/question.h"
 #include "lib/proxy/fill/origin.h"
+#include "lib/store/blob.h"
 #include "lib/store/link.h"
 #include "lib/store/memo.h"
 
@@ -43,150 +43,12 @@ struct filler {
     char *piece;
 };
 
-struct path filler_place(const struct fill *fill, const char *what)
-{
-    return layout_partial(fill->upstream->name, &fill->digest, what);
-}
-
-void filler_discard(const struct fill *fill)
-{
-    struct store *store = fill->upstream->store;
-    struct path directory = filler_place(fill, "");
-    struct error ignored;
-
-    directory.text[strlen(directory.text) - 1] = '\0';
-    (void)store_discard(store, (struct file_place){store->temporary, directory.text}, &ignored);
-}
-
-bool filler_total(const struct fill *fill, uint64_t *out_size)
-{
-    struct path path = filler_place(fill, "size");
-    AUTO_BUFFER struct buffer memo = BUFFER_INIT;
-    struct error ignored;
-    uint64_t age;
-
-    return memo_read((struct file_place){fill->upstream->store->temporary, path.text}, &memo, &age,
-                     &ignored) > 0 &&
-           text_number(memo.data, strcspn(memo.data, "\n"), out_size);
-}
-
-/* The owner's lines: repository, account. */
-int filler_prepare(const struct fill *fill, struct error *error)
-{
-    struct store *store = fill->upstream->store;
-    struct path owner = filler_place(fill, "owner");
-    struct path failed = filler_place(fill, "failed");
-    AUTO_BUFFER struct buffer memo = BUFFER_INIT;
-
-    buffer_format(&memo, "%s\n", fill->name);
-    origin_account(fill->upstream, fill->name, &memo);
-    buffer_add_text(&memo, "\n");
-    memo_forget((struct file_place){store->temporary, failed.text});
-    return memo_write(store, (struct file_place){store->temporary, owner.text}, &memo, error);
-}
-
-enum filler_owner filler_owner(const struct fill *fill)
-{
-    struct store *store = fill->upstream->store;
-    struct path owner = filler_place(fill, "owner");
-    struct path data = filler_place(fill, "data");
-    AUTO_BUFFER struct buffer memo = BUFFER_INIT;
-    AUTO_BUFFER struct buffer name = BUFFER_INIT;
-    AUTO_BUFFER struct buffer account = BUFFER_INIT;
-    AUTO_BUFFER struct buffer own = BUFFER_INIT;
-    struct error ignored;
-    uint64_t age;
-
-    if (memo_read((struct file_place){store->temporary, owner.text}, &memo, &age, &ignored) <= 0) {
-        return faccessat(store->temporary, data.text, F_OK, 0) < 0 && errno == ENOENT
-                   ? FILLER_NONE
-                   : FILLER_FOREIGN;
-    }
-    memo_line(&memo, 0, &name);
-    memo_line(&memo, 1, &account);
-    origin_account(fill->upstream, fill->name, &own);
-    if (strcmp(account.data, own.data) != 0) {
-        return FILLER_FOREIGN;
-    }
-    return strcmp(name.data, fill->name) == 0 ? FILLER_OURS : FILLER_ACCOUNT;
-}
-
-/* The failure's lines: repository, error code, seconds to wait, message; then the detail. */
-static void write_failure(const struct filler *filler, const struct error *error)
-{
-    struct store *store = filler->fill->upstream->store;
-    struct path path = filler_place(filler->fill, "failed");
-    AUTO_BUFFER struct buffer memo = BUFFER_INIT;
-    struct error ignored;
-
-    buffer_format(&memo, "%s\n%u\n%u\n%s\n%s\n", filler->fill->name, (unsigned)error->code,
-                  filler->report.retry_after, error->message, filler->report.detail.data);
-    (void)memo_write(store, (struct file_place){store->temporary, path.text}, &memo, &ignored);
-}
-
-struct failure {
-    struct buffer memo;
-    uint64_t age; /* seconds */
-    enum error_code code;
-};
-
-static bool read_failure(const struct fill *fill, struct failure *out)
-{
-    struct path path = filler_place(fill, "failed");
-    AUTO_BUFFER struct buffer line = BUFFER_INIT;
-    struct error ignored;
-    uint64_t code;
-
-    if (memo_read((struct file_place){fill->upstream->store->temporary, path.text}, &out->memo,
-                  &out->age, &ignored) <= 0) {
-        return false;
-    }
-    memo_line(&out->memo, 1, &line);
-    if (!text_number(line.data, line.length, &code)) {
-        return false;
-    }
-    out->code = (enum error_code)code;
-    return true;
-}
-
-bool filler_failure(const struct fill *fill, struct report *report, struct error *error)
-{
-    struct failure failure = {.memo = BUFFER_INIT};
-    AUTO_BUFFER struct buffer line = BUFFER_INIT;
-    uint64_t retry_after = 0;
-    bool failed = read_failure(fill, &failure);
-
-    memo_line(&failure.memo, 0, &line);
-    failed = failed && strcmp(line.data, fill->name) == 0;
-    if (failed) {
-        memo_line(&failure.memo, 2, &line);
-        (void)text_number(line.data, line.length, &retry_after);
-        report->retry_after = (unsigned)retry_after;
-        memo_line(&failure.memo, 4, &report->detail);
-        memo_line(&failure.memo, 3, &line);
-        (void)error_set(error, failure.code, "%s", line.data);
-    }
-    buffer_release(&failure.memo);
-    return failed;
-}
-
-bool filler_lacked_space(const struct fill *fill)
-{
-    enum { MEMORY_SECONDS = 10 };
-    struct failure failure = {.memo = BUFFER_INIT};
-    bool lacked = read_failure(fill, &failure) && failure.code == ERROR_NO_SPACE &&
-                  failure.age < MEMORY_SECONDS;
-
-    buffer_release(&failure.memo);
-    return lacked;
-}
-
 /* A file of its own, so that readers of the old one see that they have been left behind. */
-static int start_over(struct filler *filler, struct error *error)
+static int filler_start_over(struct filler *filler, struct error *error)
 {
     struct store *store = filler->fill->upstream->store;
-    struct path path = filler_place(filler->fill, "data");
-    struct path size = filler_place(filler->fill, "size");
+    struct path path = partial_place(filler->fill, "data");
+    struct path size = partial_place(filler->fill, "size");
 
     cleanup_close(&filler->data);
     memo_forget((struct file_place){store->temporary, size.text});
@@ -202,77 +64,60 @@ static int start_over(struct filler *filler, struct error *error)
 }
 
 /* Hashes what another filler has left. */
-static int take_over(struct filler *filler, struct error *error)
+static int filler_take_over(struct filler *filler, struct error *error)
 {
     struct store *store = filler->fill->upstream->store;
-    struct path path = filler_place(filler->fill, "data");
-    ssize_t got;
+    struct path path = partial_place(filler->fill, "data");
 
     filler->data = openat(store->temporary, path.text, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     if (filler->data < 0) {
-        return start_over(filler, error);
+        return filler_start_over(filler, error);
     }
     hash_begin(&filler->hash, filler->fill->digest.algorithm);
-    while ((got = file_read_at(filler->data, filler->size, filler->piece, PIECE_SIZE, error)) > 0) {
-        hash_update(&filler->hash, filler->piece, (size_t)got);
-        filler->size += (uint64_t)got;
-    }
-    if (got < 0) {
+    if (hash_update_from(&filler->hash, filler->data, &filler->size, error) < 0) {
         return -1;
     }
     filler->written = filler->size;
     filler->resumed = filler->size > 0;
-    filler->has_total = filler_total(filler->fill, &filler->total);
-    return filler->has_total && filler->size > filler->total ? start_over(filler, error) : 0;
-}
-
-static int write_total(const struct filler *filler, struct error *error)
-{
-    struct store *store = filler->fill->upstream->store;
-    struct path path = filler_place(filler->fill, "size");
-    AUTO_BUFFER struct buffer memo = BUFFER_INIT;
-
-    buffer_format(&memo, "%" PRIu64 "\n", filler->total);
-    return memo_write(store, (struct file_place){store->temporary, path.text}, &memo, error);
+    filler->has_total = partial_total(filler->fill, &filler->total);
+    return filler->has_total && filler->size > filler->total ? filler_start_over(filler, error) : 0;
 }
 
 /* Where the answer's body begins, which has to be where we are; and how long the whole is. */
-static int understand(struct filler *filler, const struct answer *answer, struct error *error)
+static int filler_understand(struct filler *filler, const struct answer *answer,
+                             struct error *error)
 {
-    const struct http_transfer *transfer = &answer->transfer;
-    uint64_t total = transfer->length;
+    struct extent extent;
 
-    if (transfer->status == 206) {
-        AUTO_BUFFER struct buffer field = BUFFER_INIT;
-        struct range range;
-
-        if (!http_header(transfer, "content-range", 0, &field) ||
-            !content_range_parse(field.data, &range) || range.first != filler->size) {
-            return error_set(error, ERROR_UPSTREAM, "the upstream answers another range");
-        }
-        total = range.last + 1;
-    } else if (filler->size > 0 && start_over(filler, error) < 0) {
+    if (answer_extent(answer, &extent, error) < 0) {
         return -1;
     }
-    if (transfer->status != 206 && !transfer->has_length) {
+    if (extent.first == 0 && filler->size > 0 && filler_start_over(filler, error) < 0) {
+        return -1;
+    }
+    if (extent.first != filler->size) {
+        return error_set(error, ERROR_UPSTREAM, "the upstream answers another range");
+    }
+    if (!extent.has_total) {
         return 0;
     }
-    if (filler->has_total && filler->total != total) {
+    if (filler->has_total && filler->total != extent.total) {
         filler->is_doubtful = true;
         return error_set(error, ERROR_UPSTREAM, "the upstream changes the length of a blob");
     }
     if (!filler->has_total) {
         filler->has_total = true;
-        filler->total = total;
-        if (store_check_space(filler->fill->upstream->store, total - filler->size, error) < 0) {
+        filler->total = extent.total;
+        if (store_check_space(filler->fill->upstream->store, extent.total - filler->size, error) <
+            0) {
             return -1;
         }
-        return write_total(filler, error);
+        return partial_write_total(filler->fill, extent.total, error);
     }
     return 0;
 }
 
-static int keep(struct filler *filler, const void *bytes, size_t length, struct error *error)
+static int filler_keep(struct filler *filler, const void *bytes, size_t length, struct error *error)
 {
     if (filler->has_total && filler->size + length > filler->total) {
         filler->is_doubtful = true;
@@ -294,7 +139,7 @@ static int keep(struct filler *filler, const void *bytes, size_t length, struct 
 }
 
 /* One request, as far as it gets. 1: all is there; 0: the upstream has no such blob; -1. */
-static int fetch(struct filler *filler, bool again, struct error *error)
+static int filler_fetch(struct filler *filler, bool again, struct error *error)
 {
     const struct fill *fill = filler->fill;
     AUTO_ANSWER struct answer answer = ANSWER_INIT;
@@ -316,13 +161,13 @@ static int fetch(struct filler *filler, bool again, struct error *error)
         filler->is_doubtful = answer.transfer.status == 416;
         return found;
     }
-    if (understand(filler, &answer, error) < 0) {
+    if (filler_understand(filler, &answer, error) < 0) {
         return -1;
     }
     filler->was_answered = true;
     filler->with_credentials |= answer.with_credentials;
     while ((got = http_read(&answer.transfer, filler->piece, PIECE_SIZE, error)) > 0) {
-        if (keep(filler, filler->piece, (size_t)got, error) < 0) {
+        if (filler_keep(filler, filler->piece, (size_t)got, error) < 0) {
             return -1;
         }
     }
@@ -333,7 +178,7 @@ static int fetch(struct filler *filler, bool again, struct error *error)
     return got < 0 ? -1 : 1;
 }
 
-static bool is_worth_another_try(const struct filler *filler, const struct error *error)
+static bool filler_may_try_again(const struct filler *filler, const struct error *error)
 {
     bool is_upstream = error->code == ERROR_UPSTREAM || error->code == ERROR_UPSTREAM_TIMEOUT ||
                        error->code == ERROR_UPSTREAM_UNREACHABLE;
@@ -341,7 +186,7 @@ static bool is_worth_another_try(const struct filler *filler, const struct error
     return is_upstream && filler->size > 0 && !filler->is_doubtful;
 }
 
-static void pause_before_try(int tries)
+static void filler_pause(int tries)
 {
     int64_t milliseconds = FIRST_PAUSE;
 
@@ -352,7 +197,7 @@ static void pause_before_try(int tries)
 }
 
 /* Requests until all is there. */
-static int fetch_all(struct filler *filler, struct error *error)
+static int filler_fetch_all(struct filler *filler, struct error *error)
 {
     /* A try counts that brings this much: breaking off after each byte is dripping, too. */
     uint64_t least = upstream_least(filler->fill->upstream);
@@ -361,7 +206,7 @@ static int fetch_all(struct filler *filler, struct error *error)
 
     while (!(filler->has_total && filler->size == filler->total)) {
         uint64_t before = filler->size;
-        int found = fetch(filler, again, error);
+        int found = filler_fetch(filler, again, error);
 
         if (found > 0) {
             return 0;
@@ -370,16 +215,16 @@ static int fetch_all(struct filler *filler, struct error *error)
             return error_set(error, ERROR_BLOB_UNKNOWN, "the upstream has no such blob");
         }
         idle = filler->size >= before + least ? 0 : idle + 1;
-        if (idle >= IDLE_TRIES || !is_worth_another_try(filler, error)) {
+        if (idle >= IDLE_TRIES || !filler_may_try_again(filler, error)) {
             return -1;
         }
         again = true;
-        pause_before_try(idle);
+        filler_pause(idle);
     }
     return 0;
 }
 
-static bool is_right(const struct filler *filler)
+static bool filler_is_right(const struct filler *filler)
 {
     struct hash hash = filler->hash;
     struct digest actual;
@@ -389,16 +234,16 @@ static bool is_right(const struct filler *filler)
 }
 
 /* All of it, with the right digest; -1 and *out_suspect if what is on disk may be to blame. */
-static int fetch_right(struct filler *filler, bool *out_suspect, struct error *error)
+static int filler_fetch_right(struct filler *filler, bool *out_suspect, struct error *error)
 {
     bool resumed = filler->resumed;
 
     *out_suspect = false;
-    if (fetch_all(filler, error) < 0) {
+    if (filler_fetch_all(filler, error) < 0) {
         *out_suspect = filler->is_doubtful;
         return -1;
     }
-    if (is_right(filler)) {
+    if (filler_is_right(filler)) {
         return 0;
     }
     *out_suspect = resumed;
@@ -411,34 +256,34 @@ static int fetch_right(struct filler *filler, bool *out_suspect, struct error *e
 
 /* What others have left may be damaged, and lengths may be wrong: then once more from the start.
  * What is wrong after that is the upstream's, and is not kept. */
-static int fetch_verified(struct filler *filler, struct error *error)
+static int filler_fetch_verified(struct filler *filler, struct error *error)
 {
     struct error ignored;
     bool suspect;
 
-    if (take_over(filler, error) < 0) {
+    if (filler_take_over(filler, error) < 0) {
         return -1;
     }
-    if (fetch_right(filler, &suspect, error) == 0) {
+    if (filler_fetch_right(filler, &suspect, error) == 0) {
         return 0;
     }
     if (suspect) {
-        if (start_over(filler, error) < 0) {
+        if (filler_start_over(filler, error) < 0) {
             return -1;
         }
-        if (fetch_right(filler, &suspect, error) == 0) {
+        if (filler_fetch_right(filler, &suspect, error) == 0) {
             return 0;
         }
     }
     if (suspect || error->code == ERROR_UPSTREAM) {
-        (void)start_over(filler, &ignored);
+        (void)filler_start_over(filler, &ignored);
     }
     return -1;
 }
 
 /* If all bytes were there already, the upstream has told this repository no more than that it has
  * them, or its account is the one that they were fetched with. */
-static enum origin_act origin_of(const struct filler *filler)
+static enum origin_act filler_origin(const struct filler *filler)
 {
     if (!filler->was_answered) {
         return ORIGIN_CONFIRMED;
@@ -446,16 +291,17 @@ static enum origin_act origin_of(const struct filler *filler)
     return filler->with_credentials ? ORIGIN_GIVEN_TO_ACCOUNT : ORIGIN_GIVEN;
 }
 
-static int publish(struct filler *filler, struct error *error)
+static int filler_publish(struct filler *filler, struct error *error)
 {
     const struct fill *fill = filler->fill;
     struct store *store = fill->upstream->store;
-    struct path data = filler_place(fill, "data");
+    struct path data = partial_place(fill, "data");
     struct file_place place = {store->temporary, data.text};
     AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(store);
 
     /* First what lets this repository show the blob: who sees the blob appear looks for that. */
-    if (origin_record(fill->upstream, fill->name, &fill->digest, origin_of(filler), error) < 0 ||
+    if (origin_record(fill->upstream, fill->name, &fill->digest, filler_origin(filler), error) <
+            0 ||
         link_add(fill->repository, &fill->digest, &fill->digest, &syncs, error) < 0) {
         return -1;
     }
@@ -470,16 +316,16 @@ int filler_run(const struct fill *fill, struct error *error)
 
     log_debug("fills %s of %s from %s", fill->digest.text, fill->name, fill->upstream->name);
     filler.piece = piece;
-    result = fetch_verified(&filler, error);
+    result = filler_fetch_verified(&filler, error);
     if (result == 0) {
-        result = publish(&filler, error);
+        result = filler_publish(&filler, error);
     }
     if (result < 0) {
-        write_failure(&filler, error);
+        partial_write_failure(fill, &filler.report, error);
         log_warning("fetching %s of %s from %s: %s", fill->digest.text, fill->name,
                     fill->upstream->name, error->message);
     } else {
-        filler_discard(fill);
+        partial_discard(fill);
     }
     log_debug("has %s %s", result < 0 ? "given up" : "filled", fill->digest.text);
     cleanup_close(&filler.data);

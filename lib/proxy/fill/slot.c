@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 /* Names the directory of this host's slots. */
-static void host_name(char *out, size_t size)
+static void slot_host(char *out, size_t size)
 {
     if (gethostname(out, size) < 0 || !*out || *out == '.') {
         (void)snprintf(out, size, "host");
@@ -16,12 +16,12 @@ static void host_name(char *out, size_t size)
     }
 }
 
-static int take_one(struct lock *lock, struct store *store, const char *group, uint64_t maximum,
-                    struct error *error)
+static int slot_take_one(struct lock *lock, struct store *store, const char *group,
+                         uint64_t maximum, struct error *error)
 {
     char host[65];
 
-    host_name(host, sizeof(host));
+    slot_host(host, sizeof(host));
     for (uint64_t i = 0; i < maximum; i++) {
         struct path path = layout_slot(host, group, (unsigned)i);
         struct file_place place = {store->root, path.text};
@@ -42,10 +42,10 @@ static int take_one(struct lock *lock, struct store *store, const char *group, u
 int slot_take(struct slot *slot, struct store *store, const char *upstream, uint64_t maximum,
               struct error *error)
 {
-    int taken = take_one(&slot->all, store, "_all", maximum, error);
+    int taken = slot_take_one(&slot->all, store, "_all", maximum, error);
 
     if (taken > 0) {
-        taken = take_one(&slot->upstream, store, upstream, (maximum + 1) / 2, error);
+        taken = slot_take_one(&slot->upstream, store, upstream, (maximum + 1) / 2, error);
     }
     if (taken <= 0) {
         slot_release(slot);

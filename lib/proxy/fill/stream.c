@@ -7,9 +7,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/base/memory.h"
-#include "lib/base/text.h"
-
-enum { HELD_BACK = 64 * 1024 }; /* bytes at the end, until the digest is verified */
+#include "lib/proxy/ask/question.h"
 
 struct stream {
     bool is_fill;
@@ -56,27 +54,18 @@ uint64_t stream_size(const struct stream *stream)
 }
 
 /* How long the whole is, and where the answer begins. */
-static int understand(struct stream *stream, struct error *error)
+static int stream_understand(struct stream *stream, struct error *error)
 {
-    const struct http_transfer *transfer = &stream->answer.transfer;
-    AUTO_BUFFER struct buffer field = BUFFER_INIT;
-    struct range range;
+    struct extent extent;
 
-    if (transfer->status == 206) {
-        const char *slash;
-
-        if (!http_header(transfer, "content-range", 0, &field) ||
-            !content_range_parse(field.data, &range) || !(slash = strchr(field.data, '/')) ||
-            !text_number(slash + 1, strlen(slash + 1), &stream->size)) {
-            return error_set(error, ERROR_UPSTREAM, "the upstream answers a strange range");
-        }
-        stream->position = range.first;
-        return 0;
+    if (answer_extent(&stream->answer, &extent, error) < 0) {
+        return -1;
     }
-    if (!transfer->has_length) {
+    if (!extent.has_total) {
         return error_set(error, ERROR_UPSTREAM, "the upstream does not say how long the blob is");
     }
-    stream->size = transfer->length;
+    stream->position = extent.first;
+    stream->size = extent.total;
     return 0;
 }
 
@@ -101,7 +90,7 @@ int stream_open(struct stream **out_stream, const struct fill *fill, const struc
         question.range = wanted.data;
     }
     found = question_ask(fill->upstream, &question, &stream->answer, report, error);
-    if (found > 0 && understand(stream, error) < 0) {
+    if (found > 0 && stream_understand(stream, error) < 0) {
         found = -1;
     }
     if (found <= 0) {
@@ -112,7 +101,7 @@ int stream_open(struct stream **out_stream, const struct fill *fill, const struc
     return 1;
 }
 
-static int check_digest(struct stream *stream, struct error *error)
+static int stream_check_digest(struct stream *stream, struct error *error)
 {
     struct hash hash = stream->hash;
     struct digest actual;
@@ -127,7 +116,7 @@ static int check_digest(struct stream *stream, struct error *error)
 }
 
 /* Reads the last block whole, so that it is not given away before it is checked. */
-static int read_tail(struct stream *stream, struct error *error)
+static int stream_read_tail(struct stream *stream, struct error *error)
 {
     while (stream->position < stream->size) {
         size_t room = (size_t)(stream->size - stream->position);
@@ -141,12 +130,14 @@ static int read_tail(struct stream *stream, struct error *error)
         buffer_added(&stream->tail, (size_t)got);
         stream->position += (uint64_t)got;
     }
-    return check_digest(stream, error);
+    return stream_check_digest(stream, error);
 }
 
-static ssize_t read_through(struct stream *stream, void *bytes, size_t size, struct error *error)
+static ssize_t stream_read_through(struct stream *stream, void *bytes, size_t size,
+                                   struct error *error)
 {
-    uint64_t end = stream->verify && stream->size > HELD_BACK ? stream->size - HELD_BACK : 0;
+    uint64_t end =
+        stream->verify && stream->size > FILL_HELD_BACK ? stream->size - FILL_HELD_BACK : 0;
     ssize_t got;
 
     if (!stream->verify) {
@@ -164,7 +155,7 @@ static ssize_t read_through(struct stream *stream, void *bytes, size_t size, str
         }
         return got;
     }
-    if (read_tail(stream, error) < 0) {
+    if (stream_read_tail(stream, error) < 0) {
         return -1;
     }
     size = stream->tail.length - stream->consumed < size ? stream->tail.length - stream->consumed
@@ -191,5 +182,5 @@ ssize_t stream_read(struct stream *stream, uint64_t offset, void *bytes, size_t 
         }
         stream->position += (uint64_t)got;
     }
-    return read_through(stream, bytes, size, error);
+    return stream_read_through(stream, bytes, size, error);
 }

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/proxy/fill/partial.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/text.h"
+#include "lib/proxy/fill/origin.h"
+#include "lib/store/memo.h"
+
+struct path partial_place(const struct fill *fill, const char *what)
+{
+    return layout_partial(fill->upstream->name, &fill->digest, what);
+}
+
+void partial_discard(const struct fill *fill)
+{
+    struct store *store = fill->upstream->store;
+    struct path directory = partial_place(fill, "");
+    struct error ignored;
+
+    directory.text[strlen(directory.text) - 1] = '\0';
+    (void)store_discard(store, (struct file_place){store->temporary, directory.text}, &ignored);
+}
+
+bool partial_total(const struct fill *fill, uint64_t *out_size)
+{
+    struct path path = partial_place(fill, "size");
+    AUTO_BUFFER struct buffer memo = BUFFER_INIT;
+    struct error ignored;
+    uint64_t age;
+
+    return memo_read((struct file_place){fill->upstream->store->temporary, path.text}, &memo, &age,
+                     &ignored) > 0 &&
+           memo_number(&memo, 0, out_size);
+}
+
+int partial_write_total(const struct fill *fill, uint64_t size, struct error *error)
+{
+    struct store *store = fill->upstream->store;
+    struct path path = partial_place(fill, "size");
+    AUTO_BUFFER struct buffer memo = BUFFER_INIT;
+
+    buffer_format(&memo, "%" PRIu64 "\n", size);
+    return memo_write(store, (struct file_place){store->temporary, path.text}, &memo, error);
+}
+
+/* The owner's lines: repository, account. */
+int partial_prepare(const struct fill *fill, struct error *error)
+{
+    struct store *store = fill->upstream->store;
+    struct path owner = partial_place(fill, "owner");
+    struct path failed = partial_place(fill, "failed");
+    AUTO_BUFFER struct buffer memo = BUFFER_INIT;
+
+    buffer_format(&memo, "%s\n", fill->name);
+    origin_account(fill->upstream, fill->name, &memo);
+    buffer_add_text(&memo, "\n");
+    memo_forget((struct file_place){store->temporary, failed.text});
+    return memo_write(store, (struct file_place){store->temporary, owner.text}, &memo, error);
+}
+
+enum partial_owner partial_owner(const struct fill *fill)
+{
+    struct store *store = fill->upstream->store;
+    struct path owner = partial_place(fill, "owner");
+    struct path data = partial_place(fill, "data");
+    AUTO_BUFFER struct buffer memo = BUFFER_INIT;
+    AUTO_BUFFER struct buffer name = BUFFER_INIT;
+    AUTO_BUFFER struct buffer account = BUFFER_INIT;
+    AUTO_BUFFER struct buffer own = BUFFER_INIT;
+    struct error ignored;
+    uint64_t age;
+
+    if (memo_read((struct file_place){store->temporary, owner.text}, &memo, &age, &ignored) <= 0) {
+        return faccessat(store->temporary, data.text, F_OK, 0) < 0 && errno == ENOENT
+                   ? PARTIAL_NONE
+                   : PARTIAL_FOREIGN;
+    }
+    memo_line(&memo, 0, &name);
+    memo_line(&memo, 1, &account);
+    origin_account(fill->upstream, fill->name, &own);
+    if (strcmp(account.data, own.data) != 0) {
+        return PARTIAL_FOREIGN;
+    }
+    return strcmp(name.data, fill->name) == 0 ? PARTIAL_OURS : PARTIAL_ACCOUNT;
+}
+
+/* The failure's lines: repository, error code, seconds to wait, message; then the detail. */
+void partial_write_failure(const struct fill *fill, const struct report *report,
+                           const struct error *error)
+{
+    struct store *store = fill->upstream->store;
+    struct path path = partial_place(fill, "failed");
+    AUTO_BUFFER struct buffer memo = BUFFER_INIT;
+    struct error ignored;
+
+    buffer_format(&memo, "%s\n%u\n%u\n%s\n%s\n", fill->name, (unsigned)error->code,
+                  report->retry_after, error->message, report->detail.data);
+    (void)memo_write(store, (struct file_place){store->temporary, path.text}, &memo, &ignored);
+}
+
+struct partial_failure {
+    struct buffer memo;
+    uint64_t age; /* seconds */
+    enum error_code code;
+};
+
+static bool partial_read_failure(const struct fill *fill, struct partial_failure *out)
+{
+    struct path path = partial_place(fill, "failed");
+    AUTO_BUFFER struct buffer line = BUFFER_INIT;
+    struct error ignored;
+    uint64_t code;
+
+    if (memo_read((struct file_place){fill->upstream->store->temporary, path.text}, &out->memo,
+                  &out->age, &ignored) <= 0) {
+        return false;
+    }
+    memo_line(&out->memo, 1, &line);
+    if (!text_number(line.data, line.length, &code)) {
+        return false;
+    }
+    out->code = (enum error_code)code;
+    return true;
+}
+
+bool partial_failure(const struct fill *fill, struct report *report, struct error *error)
+{
+    struct partial_failure failure = {.memo = BUFFER_INIT};
+    AUTO_BUFFER struct buffer line = BUFFER_INIT;
+    uint64_t retry_after = 0;
+    bool failed = partial_read_failure(fill, &failure);
+
+    memo_line(&failure.memo, 0, &line);
+    failed = failed && strcmp(line.data, fill->name) == 0;
+    if (failed) {
+        memo_line(&failure.memo, 2, &line);
+        (void)text_number(line.data, line.length, &retry_after);
+        report->retry_after = (unsigned)retry_after;
+        memo_line(&failure.memo, 4, &report->detail);
+        memo_line(&failure.memo, 3, &line);
+        (void)error_set(error, failure.code, "%s", line.data);
+    }
+    buffer_release(&failure.memo);
+    return failed;
+}
+
+bool partial_lacked_space(const struct fill *fill)
+{
+    enum { MEMORY_SECONDS = 10 };
+    struct partial_failure failure = {.memo = BUFFER_INIT};
+    bool lacked = partial_read_failure(fill, &failure) && failure.code == ERROR_NO_SPACE &&
+                  failure.age < MEMORY_SECONDS;
+
+    buffer_release(&failure.memo);
+    return lacked;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROXY_FILL_PARTIAL_H
+#define PROXY_FILL_PARTIAL_H
+
+/*
+ * The directory of a fetch: what the filler and those who wait for it tell each other, in other
+ * processes and on other hosts. lib/proxy/fill/fill has the list of its files, and what they mean
+ * to whom.
+ */
+
+#include "lib/proxy/ask/report.h"
+#include "lib/proxy/ask/upstream.h"
+#include "lib/store/store.h"
+
+/* What is fetched. */
+struct fill {
+    const struct upstream *upstream;
+    const struct repository *repository; /* of the cache */
+    const char *name;                    /* of the repository at the upstream */
+    struct digest digest;
+};
+
+/* One of its files, below the store's temporary directory. */
+struct path partial_place(const struct fill *fill, const char *what);
+
+/* Removes it. Only for who holds its lock. */
+void partial_discard(const struct fill *fill);
+
+/* Notes for which repository, and with whose account, the blob is fetched from now on, and forgets
+ * why it could not be. Only for who holds the lock. */
+int partial_prepare(const struct fill *fill, struct error *error);
+
+/* Whose fetch it is, whether or not somebody is at work. */
+enum partial_owner {
+    PARTIAL_NONE,    /* nothing is there */
+    PARTIAL_OURS,    /* it is for this repository, with its account */
+    PARTIAL_ACCOUNT, /* for another repository, with the same account */
+    PARTIAL_FOREIGN,
+};
+enum partial_owner partial_owner(const struct fill *fill);
+
+/* How many bytes the blob will have. False if it is not known yet. */
+bool partial_total(const struct fill *fill, uint64_t *out_size);
+int partial_write_total(const struct fill *fill, uint64_t size, struct error *error);
+
+/* For the readers: why the filler has given up. As well as it can be said. */
+void partial_write_failure(const struct fill *fill, const struct report *report,
+                           const struct error *error);
+
+/* True if the last filler gave up, and was this repository's. */
+bool partial_failure(const struct fill *fill, struct report *report, struct error *error);
+
+/* Whether any filler has found no room for this blob just now: then the next one need not look. */
+bool partial_lacked_space(const struct fill *fill);
+
+#endif
