@@ -140,6 +140,7 @@ int handle_manifest_put(struct exchange *exchange, struct error *error)
     AUTO_DIGEST_SET struct digest_set expected = DIGEST_SET_INIT;
     AUTO_DIGEST_SET struct digest_set unwanted = DIGEST_SET_INIT;
     struct manifest_put put = {
+        .manifest = &manifest,
         .expected = handle_condition(exchange, "HTTP_IF_MATCH", &expected) ? &expected : NULL,
         .unwanted = handle_condition(exchange, "HTTP_IF_NONE_MATCH", &unwanted) ? &unwanted : NULL,
     };
@@ -153,8 +154,9 @@ int handle_manifest_put(struct exchange *exchange, struct error *error)
                                      request_parameter(exchange->request, "CONTENT_TYPE")};
     put.tags = (const char *const *)tags.names;
     put.tag_count = tags.count;
-    if (repository_put_manifest(&exchange->source.repository, &put, &manifest, &exchange->details,
-                                error) < 0) {
+    if (manifest_parse(&manifest, &put.document, error) < 0 ||
+        repository_put_manifest(&exchange->source.repository, &put, &exchange->details, error) <
+            0) {
         return -1;
     }
     response->status = 201;

@@ -93,30 +93,24 @@ static void media_type_read(const char *content_type, char out_type[MEDIA_TYPE_S
     }
 }
 
-static int media_type_decide(const cJSON *root, const char *content_type,
-                             char out_type[MEDIA_TYPE_SIZE], struct error *error)
+/* Fills in media_type and type_source. */
+static int manifest_decide_type(struct manifest *manifest, const cJSON *root,
+                                const char *content_type, struct error *error)
 {
     const char *own = json_text_member(root, "mediaType");
-    char generic[MEDIA_TYPE_SIZE] = "";
+    const char *implied = json_implied_type(root);
+    char header[MEDIA_TYPE_SIZE];
+    bool is_generic;
     const char *type;
 
-    media_type_read(content_type, out_type);
-    if (media_type_is_generic(out_type)) {
-        (void)snprintf(generic, sizeof(generic), "%s", out_type);
-        out_type[0] = '\0';
-    }
-    if (out_type[0] && own && strcmp(out_type, own) != 0) {
+    media_type_read(content_type, header);
+    is_generic = media_type_is_generic(header);
+    if (*header && !is_generic && own && strcmp(header, own) != 0) {
         return error_set(error, ERROR_MANIFEST_INVALID,
                          "the Content-Type differs from the mediaType in the manifest");
     }
-    type = out_type[0] ? out_type : own;
-    if (!type) {
-        type = json_implied_type(root);
-    }
-    if (!type && generic[0]) {
-        type = generic;
-    }
-    if (!type) {
+    type = own ? own : *header && !is_generic ? header : implied ? implied : header;
+    if (!*type) {
         return error_set(error, ERROR_MANIFEST_INVALID,
                          "neither Content-Type nor mediaType tell what this manifest is");
     }
@@ -124,9 +118,10 @@ static int media_type_decide(const cJSON *root, const char *content_type,
         return error_set(error, ERROR_MANIFEST_INVALID,
                          "a manifest's media type is application/ and a name");
     }
-    if (type != out_type) {
-        (void)snprintf(out_type, MEDIA_TYPE_SIZE, "%s", type);
-    }
+    (void)snprintf(manifest->media_type, MEDIA_TYPE_SIZE, "%s", type);
+    manifest->type_source = own                                     ? TYPE_STATED
+                            : implied && strcmp(implied, type) == 0 ? TYPE_IMPLIED
+                                                                    : TYPE_UNKNOWN;
     return 0;
 }
 
@@ -394,7 +389,7 @@ int manifest_parse(struct manifest *out_manifest, const struct document *documen
                          "Docker image manifest schema 1 is not supported: push schema 2 or OCI");
     }
     if (manifest_check_names(root, error) < 0 || manifest_check_members(root, error) < 0 ||
-        media_type_decide(root, document->content_type, manifest.media_type, error) < 0 ||
+        manifest_decide_type(&manifest, root, document->content_type, error) < 0 ||
         manifest_check_shape(root, shape_of(manifest.media_type), error) < 0 ||
         manifest_collect_references(&manifest, root, error) < 0 ||
         manifest_collect_relations(&manifest, root, error) < 0) {

@@ -39,8 +39,15 @@ struct reference {
     bool elsewhere; /* has `urls`: the content need not be here (image-spec, layer.md) */
 };
 
+enum type_source {
+    TYPE_UNKNOWN, /* only who stored it knows */
+    TYPE_IMPLIED, /* by the structure of the document */
+    TYPE_STATED,  /* by its mediaType */
+};
+
 struct manifest {
     char media_type[MEDIA_TYPE_SIZE];
+    enum type_source type_source; /* whether the document itself tells it */
     struct reference *references;
     size_t reference_count;
     bool has_subject;
@@ -62,12 +69,6 @@ void manifest_release(struct manifest *manifest);
 
 /* application/json and the like: says nothing about a manifest. */
 bool media_type_is_generic(const char *type);
-
-enum type_source {
-    TYPE_UNKNOWN, /* only who stored it knows */
-    TYPE_IMPLIED, /* by the structure of the document */
-    TYPE_STATED,  /* by its mediaType */
-};
 
 /* The type that the document itself tells; `out_type` is untouched for TYPE_UNKNOWN. */
 enum type_source manifest_media_type(const struct document *document,

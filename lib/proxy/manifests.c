@@ -125,7 +125,7 @@ static int wish_link_blobs(const struct wish *wish, const struct manifest *manif
 }
 
 /* The digest of what came; under a digest, it has to be that one. */
-static int wish_check_digest(const struct wish *wish, const struct buffer *body,
+static int wish_check_digest(const struct wish *wish, const struct document *document,
                              struct digest *out_digest, struct error *error)
 {
     struct digest wanted = {.algorithm = DIGEST_SHA256};
@@ -133,7 +133,7 @@ static int wish_check_digest(const struct wish *wish, const struct buffer *body,
     if (wish->is_digest && digest_parse(&wanted, wish->reference, error) < 0) {
         return -1;
     }
-    digest_of(wanted.algorithm, body->data, body->length, out_digest);
+    digest_of(wanted.algorithm, document->bytes, document->length, out_digest);
     if (wish->is_digest && !digest_equal(&wanted, out_digest)) {
         report_failure(wish->proxied->report, wish->proxied->upstream.name, 200,
                        "the manifest has another digest");
@@ -143,16 +143,21 @@ static int wish_check_digest(const struct wish *wish, const struct buffer *body,
     return 0;
 }
 
+/* What an upstream has sent as a manifest, and what it says. */
+struct fetched {
+    struct document document;
+    struct digest digest;
+    struct manifest manifest;
+};
+
 /* Any JSON may be pushed as a manifest; what an upstream sends has to say that it is one. */
-static int wish_check_type(const struct wish *wish, const struct document *document,
-                           struct error *error)
+static int wish_read(const struct wish *wish, struct fetched *fetched, struct error *error)
 {
-    AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
     struct error reason;
 
-    if (manifest_parse(&manifest, document, &reason) == 0) {
-        if (!media_type_is_generic(manifest.media_type)) {
-            return 0;
+    if (manifest_parse(&fetched->manifest, &fetched->document, &reason) == 0) {
+        if (!media_type_is_generic(fetched->manifest.media_type)) {
+            return wish_check_digest(wish, &fetched->document, &fetched->digest, error);
         }
         (void)error_set(&reason, ERROR_MANIFEST_INVALID, "it has no media type");
     }
@@ -161,50 +166,36 @@ static int wish_check_type(const struct wish *wish, const struct document *docum
                      reason.message);
 }
 
-static int wish_store(struct wish *wish, const struct buffer *body, const char *content_type,
-                      struct error *error)
+static int wish_store(struct wish *wish, const struct fetched *fetched, struct error *error)
 {
-    AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
     AUTO_BUFFER struct buffer missing = BUFFER_INIT;
-    const char *tags[] = {wish->reference};
-    struct manifest_put put = {.document = {body->data, body->length, content_type},
-                               .tags = tags,
+    struct repository *repository = &wish->proxied->repository;
+    struct manifest_put put = {.document = fetched->document,
+                               .manifest = &fetched->manifest,
+                               .digest = fetched->digest,
+                               .tags = &wish->reference,
                                .tag_count = wish->is_digest ? 0 : 1};
-    struct stored_manifest *out = wish->out;
 
-    if (wish_check_type(wish, &put.document, error) < 0 ||
-        wish_check_digest(wish, body, &put.digest, error) < 0 ||
-        repository_put_manifest(&wish->proxied->repository, &put, &manifest, &missing, error) < 0) {
+    if (store_check_space(repository->store, fetched->document.length, error) < 0 ||
+        repository_put_manifest(repository, &put, &missing, error) < 0 ||
+        wish_link_blobs(wish, &fetched->manifest, error) < 0) {
         return -1;
     }
-    if (wish_link_blobs(wish, &manifest, error) < 0) {
-        return -1;
+    if (!wish->is_digest) {
+        proxied_confirm_tag(wish->proxied, wish->reference);
     }
-    stored_manifest_release(out);
-    out->digest = put.digest;
-    out->size = body->length;
-    memcpy(out->media_type, manifest.media_type, sizeof(out->media_type));
-    buffer_add(&out->content, body->data, body->length);
     return 0;
 }
 
-/* A full disk keeps us from caching, not from serving. */
-static int wish_pass_on(struct wish *wish, const struct buffer *body, const char *content_type,
-                        struct error *error)
+static void wish_hand_over(struct wish *wish, const struct fetched *fetched)
 {
-    AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
-    struct document document = {body->data, body->length, content_type};
+    struct stored_manifest *out = wish->out;
 
-    if (wish_check_type(wish, &document, error) < 0 ||
-        wish_check_digest(wish, body, &wish->out->digest, error) < 0 ||
-        manifest_parse(&manifest, &document, error) < 0) {
-        return -1;
-    }
-    stored_manifest_release(wish->out);
-    wish->out->size = body->length;
-    memcpy(wish->out->media_type, manifest.media_type, sizeof(wish->out->media_type));
-    buffer_add(&wish->out->content, body->data, body->length);
-    return 0;
+    stored_manifest_release(out);
+    out->digest = fetched->digest;
+    out->size = fetched->document.length;
+    memcpy(out->media_type, fetched->manifest.media_type, sizeof(out->media_type));
+    buffer_add(&out->content, fetched->document.bytes, fetched->document.length);
 }
 
 /* 1, 0, -1. */
@@ -213,7 +204,7 @@ static int wish_fetch(struct wish *wish, struct error *error)
     AUTO_ANSWER struct answer answer = ANSWER_INIT;
     AUTO_BUFFER struct buffer body = BUFFER_INIT;
     AUTO_BUFFER struct buffer type = BUFFER_INIT;
-    const char *content_type;
+    struct fetched fetched = {.manifest = MANIFEST_INIT};
     int found = wish_ask(wish, "GET", &answer, error);
 
     if (found > 0) {
@@ -229,18 +220,20 @@ static int wish_fetch(struct wish *wish, struct error *error)
     if (found <= 0) {
         return found;
     }
-    content_type = http_header(&answer.transfer, "content-type", 0, &type) ? type.data : NULL;
-    if (store_check_space(wish->proxied->repository.store, body.length, error) == 0 &&
-        wish_store(wish, &body, content_type, error) == 0) {
-        if (!wish->is_digest) {
-            proxied_confirm_tag(wish->proxied, wish->reference);
-        }
-        return 1;
+    fetched.document = (struct document){
+        body.data, body.length,
+        http_header(&answer.transfer, "content-type", 0, &type) ? type.data : NULL};
+    found = wish_read(wish, &fetched, error);
+    if (found == 0) {
+        found = wish_store(wish, &fetched, error);
     }
-    if (error->code == ERROR_NO_SPACE) {
-        return wish_pass_on(wish, &body, content_type, error) < 0 ? -1 : 1;
+    /* A full disk keeps us from caching, not from serving. */
+    if (found == 0 || error->code == ERROR_NO_SPACE) {
+        wish_hand_over(wish, &fetched);
+        found = 1;
     }
-    return -1;
+    manifest_release(&fetched.manifest);
+    return found;
 }
 
 enum head_result {

@@ -125,16 +125,17 @@ static int repository_check_expected(const struct repository *repository,
 
 /* The bytes, the referrers' entry, the revision: in the order of the header. */
 static int repository_store_manifest(const struct repository_lock *held,
-                                     const struct manifest_put *put,
-                                     const struct manifest *manifest, struct sync_set *syncs,
+                                     const struct manifest_put *put, struct sync_set *syncs,
                                      struct error *error)
 {
+    const struct manifest *manifest = put->manifest;
     AUTO_STORED_MANIFEST struct stored_manifest stored = STORED_MANIFEST_INIT;
     struct referrer referrer = {manifest,
                                 {REFERENCE_MANIFEST, put->digest, put->document.length, false}};
 
     stored.digest = put->digest;
     memcpy(stored.media_type, manifest->media_type, sizeof(stored.media_type));
+    stored.type_source = manifest->type_source;
     buffer_add(&stored.content, put->document.bytes, put->document.length);
     if (manifest->has_subject && referrers_add(held, &referrer, syncs, error) < 0) {
         return -1;
@@ -196,23 +197,18 @@ static int repository_move_tags(const struct repository_lock *held, const struct
 }
 
 int repository_put_manifest(const struct repository *repository, const struct manifest_put *put,
-                            struct manifest *out_manifest, struct buffer *out_missing,
-                            struct error *error)
+                            struct buffer *out_missing, struct error *error)
 {
-    AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
     AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(repository->store);
     AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
 
-    if (manifest_parse(&manifest, &put->document, error) < 0 ||
-        repository_lock(repository, &lock, error) < 0 ||
+    if (repository_lock(repository, &lock, error) < 0 ||
         repository_check_expected(repository, put, error) < 0 ||
-        repository_check_references(repository, &manifest, &syncs, out_missing, error) < 0 ||
-        repository_store_manifest(&lock, put, &manifest, &syncs, error) < 0 ||
+        repository_check_references(repository, put->manifest, &syncs, out_missing, error) < 0 ||
+        repository_store_manifest(&lock, put, &syncs, error) < 0 ||
         repository_move_tags(&lock, put, &syncs, error) < 0) {
         return -1;
     }
-    *out_manifest = manifest;
-    manifest = (struct manifest)MANIFEST_INIT;
     return 0;
 }
 

@@ -22,7 +22,8 @@ enum { PUT_TAGS_LIMIT = 256 };
 
 struct manifest_put {
     struct document document;
-    struct digest digest; /* of the document: checked by the caller */
+    const struct manifest *manifest; /* the document, parsed */
+    struct digest digest;            /* of the document: checked by the caller */
     const char *const *tags;
     size_t tag_count;
     /* What the first tag, or without tags the digest, has to stand for now, and what it must not
@@ -32,9 +33,8 @@ struct manifest_put {
 };
 
 /*
- * Stores a manifest and points the tags to it. On success `out_manifest` is the parsed document.
- * ERROR_MANIFEST_BLOB_UNKNOWN: `out_missing` holds {"digest":…} for each that is not there, one a
- * line. ERROR_PRECONDITION: not what was expected.
+ * Stores a manifest and points the tags to it. ERROR_MANIFEST_BLOB_UNKNOWN: `out_missing` holds
+ * {"digest":…} for each that is not there, one a line. ERROR_PRECONDITION: not what was expected.
  *
  * The bytes come first, then the referrers' entry, then the revision: whatever is visible is
  * complete. Then all that, and everything that the manifest names, is brought to disk; and only
@@ -43,8 +43,7 @@ struct manifest_put {
  * Locking: takes repository_lock().
  */
 int repository_put_manifest(const struct repository *repository, const struct manifest_put *put,
-                            struct manifest *out_manifest, struct buffer *out_missing,
-                            struct error *error);
+                            struct buffer *out_missing, struct error *error);
 
 /*
  * Removes a manifest, all tags that stand for it and its entry among the referrers. Durable on

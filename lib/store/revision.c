@@ -114,16 +114,16 @@ static int revision_write_media_type(const struct repository *repository,
                                      const struct stored_manifest *manifest, struct sync_set *syncs,
                                      struct error *error)
 {
-    struct document document = {manifest->content.data, manifest->content.length, NULL};
     struct path path = layout_media_type(repository->name, &manifest->digest);
-    char told[MEDIA_TYPE_SIZE] = "";
     AUTO_BUFFER struct buffer text = BUFFER_INIT;
 
-    if (manifest_media_type(&document, told) == TYPE_STATED) {
+    switch (manifest->type_source) {
+    case TYPE_STATED:
         return 0;
-    }
-    if (strcmp(told, manifest->media_type) == 0) {
+    case TYPE_IMPLIED: /* it may have been pushed as another type before */
         return file_remove(repository->store->root, path.text, error) < 0 ? -1 : 0;
+    case TYPE_UNKNOWN:
+        break;
     }
     buffer_add_text(&text, manifest->media_type);
     return store_write(repository->store, path.text, &text, syncs, error);

@@ -21,7 +21,8 @@ int revision_find(const struct repository *repository, const struct digest *dige
 struct stored_manifest {
     struct digest digest;
     char media_type[MEDIA_TYPE_SIZE];
-    uint64_t size; /* bytes of the content, also where that is left out */
+    enum type_source type_source; /* for revision_write(): whether the content tells the type */
+    uint64_t size;                /* bytes of the content, also where that is left out */
     struct buffer content;
 };
 

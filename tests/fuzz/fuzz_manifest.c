@@ -33,6 +33,7 @@ static void check_description(const struct manifest *manifest)
 
 static void check_manifest(const struct manifest *manifest, const struct document *document)
 {
+    enum type_source told;
     char type[MEDIA_TYPE_SIZE] = "untouched";
     struct digest digest;
     struct error error = ERROR_INIT;
@@ -49,8 +50,9 @@ static void check_manifest(const struct manifest *manifest, const struct documen
     if (manifest->has_subject) {
         CHECK(digest_parse(&digest, manifest->subject.text, &error) == 0);
     }
-    if (manifest_media_type(document, type) == TYPE_STATED) {
-        CHECK(strcmp(type, manifest->media_type) == 0);
+    told = manifest_media_type(document, type);
+    if (told == TYPE_STATED || manifest->type_source != TYPE_UNKNOWN) {
+        CHECK(told == manifest->type_source && strcmp(type, manifest->media_type) == 0);
     }
     check_description(manifest);
 }

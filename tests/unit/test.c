@@ -271,11 +271,13 @@ struct digest push_manifest(const struct repository *repository, const char *jso
     AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
     AUTO_BUFFER struct buffer missing = BUFFER_INIT;
     struct manifest_put put = {.document = {json, strlen(json), NULL},
+                               .manifest = &manifest,
                                .digest = sha256(json),
                                .tags = &tag_or_null,
                                .tag_count = tag_or_null ? 1 : 0};
 
-    assert_returns(0, repository_put_manifest(repository, &put, &manifest, &missing, &error));
+    assert_returns(0, manifest_parse(&manifest, &put.document, &error));
+    assert_returns(0, repository_put_manifest(repository, &put, &missing, &error));
     return put.digest;
 }
 

@@ -38,11 +38,15 @@ static int put_manifest(struct fixture *fixture, const char *json)
     AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
     AUTO_BUFFER struct buffer missing = BUFFER_INIT;
     struct manifest_put put = {.document = {json, strlen(json), NULL},
+                               .manifest = &manifest,
                                .digest = sha256(json),
                                .tags = tags,
                                .tag_count = COUNT(tags)};
 
-    return repository_put_manifest(&fixture->repository, &put, &manifest, &missing, &error);
+    if (manifest_parse(&manifest, &put.document, &error) < 0) {
+        return -1;
+    }
+    return repository_put_manifest(&fixture->repository, &put, &missing, &error);
 }
 
 static void prepare_old(struct fixture *fixture)

@@ -30,6 +30,7 @@ static int put(const struct repository *repository, const struct push *push,
     AUTO_DIGEST_SET struct digest_set expected = DIGEST_SET_INIT;
     AUTO_DIGEST_SET struct digest_set unwanted = DIGEST_SET_INIT;
     struct manifest_put manifest_put = {.document = {push->json, strlen(push->json), NULL},
+                                        .manifest = &manifest,
                                         .digest = sha256(push->json),
                                         .tags = push->tags,
                                         .tag_count = push->tag_count,
@@ -38,7 +39,10 @@ static int put(const struct repository *repository, const struct push *push,
 
     conditions_parse(push->if_match ? push->if_match : "", &expected);
     conditions_parse(push->if_none_match ? push->if_none_match : "", &unwanted);
-    return repository_put_manifest(repository, &manifest_put, &manifest, out_missing, error);
+    if (manifest_parse(&manifest, &manifest_put.document, error) < 0) {
+        return -1;
+    }
+    return repository_put_manifest(repository, &manifest_put, out_missing, error);
 }
 
 static void assert_tag(const struct repository *repository, const char *tag, const char *json)
@@ -294,16 +298,18 @@ static void a_failed_sync_leaves_no_tag_moved(void **state)
         AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
         AUTO_BUFFER struct buffer missing = BUFFER_INIT;
         struct manifest_put put = {.document = {new, strlen(new), NULL},
+                                   .manifest = &manifest,
                                    .digest = sha256(new),
                                    .tags = tags,
                                    .tag_count = COUNT(tags)};
         struct error error = ERROR_INIT;
         int result;
 
+        assert_returns(0, manifest_parse(&manifest, &put.document, &error));
         fixture->store.synced = (struct sync_memory){.marks = {{.born = 0}}};
         trace_begin_with_fault(n, EIO);
         trace_fault_only("fsync");
-        result = repository_put_manifest(&fixture->repository, &put, &manifest, &missing, &error);
+        result = repository_put_manifest(&fixture->repository, &put, &missing, &error);
         reached = trace_end();
         assert_int_equal(result, reached ? -1 : 0);
         if (reached) {

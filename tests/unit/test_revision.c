@@ -15,9 +15,15 @@ static struct digest write_manifest(struct fixture *fixture, const char *json, c
     AUTO_SYNC_SET struct sync_set syncs = SYNC_SET_INIT(fixture->store.root);
     AUTO_STORED_MANIFEST struct stored_manifest manifest = STORED_MANIFEST_INIT;
     AUTO_REPOSITORY_LOCK struct repository_lock lock = hold_lock(fixture);
+    struct document document = {json, strlen(json), NULL};
+    char told[MEDIA_TYPE_SIZE] = "";
     struct error error = ERROR_INIT;
 
     manifest.digest = sha256(json);
+    manifest.type_source = manifest_media_type(&document, told);
+    if (strcmp(told, type) != 0) {
+        manifest.type_source = TYPE_UNKNOWN;
+    }
     (void)memcpy(manifest.media_type, type, strlen(type) + 1);
     buffer_add_text(&manifest.content, json);
     assert_returns(0, revision_write(&lock, &manifest, &syncs, &error));
