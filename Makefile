@@ -165,13 +165,14 @@ bench: deps-test
 	@$(build) all
 	$(PYTHON) tests/bench/bench.py $(ARGUMENTS)
 
-# What a run finds that is new stays in build-fuzz/corpus; what is worth keeping goes to tests/fuzz/corpus.
+# What a run finds that is new stays in build-fuzz/corpus; what is worth keeping goes to tests/fuzz/corpus. The paths
+# are absolute because a target may run in a directory of its own.
 fuzz: deps-test
 	@$(build) FUZZ=1 fuzzers
 	@set -e; for target in $(TARGETS); do \
-	    mkdir -p build-fuzz/corpus/$$target; kept=tests/fuzz/corpus/$$target; [ -d $$kept ] || kept=; \
-	    build-fuzz/tests/fuzz/fuzz_$$target -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=build-fuzz/$$target- \
-	        build-fuzz/corpus/$$target $$kept >build-fuzz/$$target.log 2>&1 || \
+	    mkdir -p build-fuzz/corpus/$$target; kept=$(CURDIR)/tests/fuzz/corpus/$$target; [ -d $$kept ] || kept=; \
+	    build-fuzz/tests/fuzz/fuzz_$$target -max_total_time=$(FUZZ_SECONDS) -timeout=300 \
+	        -artifact_prefix=$(CURDIR)/build-fuzz/$$target- $(CURDIR)/build-fuzz/corpus/$$target $$kept >build-fuzz/$$target.log 2>&1 || \
 	        { tail -40 build-fuzz/$$target.log; echo "fuzz: $$target failed"; exit 1; }; \
 	done; echo "fuzz: $(words $(TARGETS)) targets, $(FUZZ_SECONDS) s each, nothing found"
 
