@@ -308,6 +308,7 @@ static void log_failure(const struct error *error, const struct request *request
     switch (error->code) {
     case ERROR_INTERNAL:
     case ERROR_NO_SPACE:
+    case ERROR_DATA_LOST:
         log_error("%s (request %s)", error->message, request->id);
         break;
     case ERROR_UPSTREAM:

@@ -49,6 +49,7 @@ int status_of_error(enum error_code code)
     case ERROR_NO_SPACE:
         return 507;
     case ERROR_NONE:
+    case ERROR_DATA_LOST:
     case ERROR_WOULD_WAIT:
     case ERROR_INTERNAL:
         break;
@@ -101,6 +102,7 @@ const char *status_identifier(enum error_code code)
     case ERROR_UPSTREAM_UNREACHABLE:
     case ERROR_UPSTREAM_TIMEOUT:
     case ERROR_NONE:
+    case ERROR_DATA_LOST:
     case ERROR_WOULD_WAIT:
     case ERROR_INTERNAL:
         break;

@@ -37,6 +37,7 @@ enum error_code {
     ERROR_PRECONDITION,          /* If-Match or If-None-Match did not hold */
     ERROR_TOO_MANY_REQUESTS,     /* try again later */
     ERROR_NO_SPACE,              /* the disk is full, or nearly */
+    ERROR_DATA_LOST,             /* the disk may have dropped what was written: send it again */
     ERROR_REQUEST_INVALID,       /* a parameter or header that makes no sense */
     ERROR_NOT_FOUND,             /* no such endpoint */
     ERROR_CLIENT_GONE,           /* the client broke its request off; nobody to answer */

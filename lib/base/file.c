@@ -188,7 +188,17 @@ int file_create(int directory, const char *path, struct error *error)
 
 int file_sync(int descriptor, const char *path, struct error *error)
 {
-    return fsync(descriptor) < 0 ? error_errno(error, "sync '%s'", path) : 0;
+    int result;
+
+    if (fsync(descriptor) == 0) {
+        return 0;
+    }
+    result = error_errno(error, "the disk did not keep '%s', which has to be sent again", path);
+    if (error->code != ERROR_NO_SPACE) {
+        error->code = ERROR_DATA_LOST;
+    }
+    (void)!ftruncate(descriptor, 0);
+    return result;
 }
 
 int file_make_parents(int directory, const char *path, struct error *error)
@@ -232,14 +242,16 @@ int file_publish(struct file_place from, struct file_place to, struct error *err
     return error_errno(error, "rename '%s' to '%s'", from.path, to.path);
 }
 
-bool file_is_same(int descriptor, struct file_place place)
+int file_is_same(int descriptor, struct file_place place, struct error *error)
 {
     struct stat held;
     struct stat named;
 
-    return fstat(descriptor, &held) == 0 &&
-           fstatat(place.directory, place.path, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-           held.st_ino == named.st_ino && held.st_dev == named.st_dev;
+    if (fstat(descriptor, &held) < 0 ||
+        fstatat(place.directory, place.path, &named, AT_SYMLINK_NOFOLLOW) < 0) {
+        return file_is_gone(errno) ? 0 : error_errno(error, "stat '%s'", place.path);
+    }
+    return held.st_ino == named.st_ino && held.st_dev == named.st_dev;
 }
 
 int file_remove(int directory, const char *path, struct error *error)

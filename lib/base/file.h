@@ -14,7 +14,10 @@
  * A file that is visible under its final name is thus complete; only its name may still be lost,
  * which is why step 4 also takes names that somebody else has made.
  *
- * A failed fsync is an error and is never tried again: the kernel forgets what it could not write.
+ * A failed fsync is an error and is never tried again: the kernel forgets what it could not write,
+ * and the next fsync of the same file succeeds. So file_sync() alone syncs data, and what it could
+ * not sync it takes away: nobody can go on from it, neither who ignores the error nor who comes
+ * later.
  */
 
 #include <stdbool.h>
@@ -67,7 +70,12 @@ int file_write_at(int descriptor, uint64_t offset, const void *bytes, size_t len
 /* Creates a file that does not exist yet, for reading and writing. A descriptor, or -1. */
 int file_create(int directory, const char *path, struct error *error);
 
-int file_sync(int descriptor, const char *path, struct error *error);
+/*
+ * Puts the content of a file, open for writing, on the disk, before it gets the name that others
+ * rely on. Where that fails, the file is emptied: ERROR_DATA_LOST, or ERROR_NO_SPACE.
+ */
+int file_sync(int descriptor, const char *path, struct error *error)
+    __attribute__((warn_unused_result));
 
 /* Makes the directories above `path` that are missing (mode 0777 and the umask). */
 int file_make_parents(int directory, const char *path, struct error *error);
@@ -78,8 +86,8 @@ struct file_place {
     const char *path;
 };
 
-/* Whether an open file is what has this name now. */
-bool file_is_same(int descriptor, struct file_place place);
+/* Whether an open file is what has this name now. 1; 0 if the name is another's or nobody's; -1. */
+int file_is_same(int descriptor, struct file_place place, struct error *error);
 
 /*
  * Renames `from` to `to`, replacing what is there, and makes the directories that `to` needs; goes

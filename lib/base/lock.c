@@ -40,6 +40,7 @@ static enum lock_result lock_open(struct lock *lock, struct file_place place, in
     /* For writing: flock() on NFS is a lock of the server's, which asks for that. */
     AUTO_CLOSE int descriptor =
         openat(place.directory, place.path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0666);
+    int is_same;
 
     if (descriptor < 0) {
         if (errno == ESTALE || errno == ENOENT) { /* with O_CREAT: a directory is missing */
@@ -55,8 +56,9 @@ static enum lock_result lock_open(struct lock *lock, struct file_place place, in
             return (enum lock_result)error_errno(error, "lock '%s'", place.path);
         }
     }
-    if (!file_is_same(descriptor, place)) {
-        return LOCK_ABSENT; /* its directory was removed while we waited */
+    is_same = file_is_same(descriptor, place, error);
+    if (is_same <= 0) { /* not: its directory was removed while we waited */
+        return is_same < 0 ? LOCK_FAILED : LOCK_ABSENT;
     }
     lock->descriptor = steal_descriptor(&descriptor);
     return LOCK_TAKEN;

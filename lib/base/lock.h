@@ -6,6 +6,9 @@
  * A lock that other processes, and other hosts on a shared filesystem, respect: flock(2) on a file
  * of its own that holds nothing. Declare it `AUTO_LOCK struct lock lock = LOCK_INIT;`.
  *
+ * Only what is not there, or has become another file, is absent: whatever else keeps us from
+ * telling is a failure, and never a reason to look again.
+ *
  * A forked child shares its parent's lock, and a network filesystem may lose one while its holder
  * goes on: whoever gets a lock looks again at what it protects.
  */

@@ -85,9 +85,13 @@ void sync_set_add(struct sync_set *set, const char *path)
     }
 }
 
+int sync_directory(int descriptor, const char *path, struct error *error)
+{
+    return fsync(descriptor) < 0 ? error_errno(error, "sync '%s'", path) : 0;
+}
+
 /* `out_mark` is what the directory was when it was opened. */
-static int sync_directory(int root, const char *path, struct sync_mark *out_mark,
-                          struct error *error)
+static int sync_by_name(int root, const char *path, struct sync_mark *out_mark, struct error *error)
 {
     AUTO_CLOSE int descriptor = openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -99,7 +103,7 @@ static int sync_directory(int root, const char *path, struct sync_mark *out_mark
         return error_errno(error, "open '%s'", path);
     }
     *out_mark = sync_mark_of(descriptor, "");
-    return fsync(descriptor) < 0 ? error_errno(error, "sync '%s'", path) : 0;
+    return sync_directory(descriptor, path, error);
 }
 
 static void sync_remove_twins(struct sync_set *set)
@@ -140,7 +144,7 @@ int sync_set_flush(struct sync_set *set, struct error *error)
     sync_remove_twins(set);
     marks = memory_allocate(set->count, sizeof(*marks));
     for (size_t i = set->count; i-- > 0;) {
-        if (sync_directory(set->root, set->paths[i], &marks[i], error) < 0) {
+        if (sync_by_name(set->root, set->paths[i], &marks[i], error) < 0) {
             return -1;
         }
     }

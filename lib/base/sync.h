@@ -51,4 +51,7 @@ void sync_set_add(struct sync_set *set, const char *path);
 int sync_set_flush(struct sync_set *set, struct error *error);
 void sync_set_release(struct sync_set *set);
 
+/* A single open directory: the names in it. `path` is for the message. */
+int sync_directory(int descriptor, const char *path, struct error *error);
+
 #endif

@@ -153,17 +153,18 @@ int blob_set_aside(struct store *store, const struct digest *digest, const struc
     struct file_place place = {store->root, path.text};
     struct file_place aside_place = {store->root, aside.text};
     AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(store);
-    bool is_it;
+    int is_it = file_is_same(file->descriptor, place, error);
 
-    if (!file_is_same(file->descriptor, place)) {
-        return 0;
+    if (is_it <= 0) {
+        return is_it;
     }
     if (file_publish(place, aside_place, error) < 0) {
         return -1;
     }
-    is_it = file_is_same(file->descriptor, aside_place);
-    /* Somebody has pushed the blob in between: theirs is right, was synced, and may replace any. */
-    if (!is_it && file_publish(aside_place, place, error) < 0) {
+    is_it = file_is_same(file->descriptor, aside_place, error);
+    /* Somebody has pushed the blob in between: theirs is right, was synced, and may replace any. So
+     * may what cannot be told apart: the next look finds it again. */
+    if (is_it <= 0 && (file_publish(aside_place, place, error) < 0 || is_it < 0)) {
         return -1;
     }
     sync_set_add(&syncs, path.text);

@@ -12,6 +12,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/base/directory.h"
+#include "lib/base/log.h"
 #include "lib/base/text.h"
 
 static int store_open_directory(const char *path, struct error *error)
@@ -75,11 +76,13 @@ static int store_sync_root(const struct store *store, struct error *error)
 {
     AUTO_CLOSE int above = openat(store->root, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-    if (file_sync(store->root, store->options->root, error) < 0) {
+    struct error ignored;
+
+    if (sync_directory(store->root, store->options->root, error) < 0) {
         return -1;
     }
     if (above >= 0) {
-        (void)fsync(above); /* may be none of ours */
+        (void)sync_directory(above, "..", &ignored); /* may be none of ours */
     }
     return 0;
 }
@@ -163,17 +166,22 @@ int store_check_space(const struct store *store, uint64_t bytes, struct error *e
     return 0;
 }
 
-/* Fills a new file and moves it to its place. */
-static int store_fill_piece(struct store *store, int descriptor, const struct buffer *content,
+static int store_fill_piece(int descriptor, const char *path, const struct buffer *content,
                             enum replace_manner manner, struct error *error)
 {
     if (manner == REPLACE_PRIVATE && fchmod(descriptor, 0600) < 0) {
-        return error_errno(error, "chmod a file in '%s'", store->options->temporary);
+        return error_errno(error, "chmod '%s'", path);
     }
     if (file_write_at(descriptor, 0, content->data, content->length, error) < 0) {
         return -1;
     }
-    return manner == REPLACE_DURABLY ? file_sync(descriptor, store->options->temporary, error) : 0;
+    if (manner == REPLACE_DURABLY && file_sync(descriptor, path, error) < 0) {
+        if (error->code == ERROR_DATA_LOST) {
+            error->code = ERROR_INTERNAL; /* whoever wrote it has it still */
+        }
+        return -1;
+    }
+    return 0;
 }
 
 int store_replace(struct store *store, struct file_place to, const struct buffer *content,
@@ -189,7 +197,7 @@ int store_replace(struct store *store, struct file_place to, const struct buffer
     if (descriptor < 0) {
         return -1;
     }
-    if (store_fill_piece(store, descriptor, content, manner, error) < 0 ||
+    if (store_fill_piece(descriptor, piece.text, content, manner, error) < 0 ||
         file_publish((struct file_place){store->temporary, piece.text}, to, error) < 0) {
         (void)unlinkat(store->temporary, piece.text, 0);
         return -1;
@@ -213,6 +221,7 @@ int store_discard(struct store *store, struct file_place place, struct error *er
     char id[ID_SIZE];
     struct path piece;
     struct stat status;
+    struct error reason;
 
     if (fstatat(place.directory, place.path, &status, AT_SYMLINK_NOFOLLOW) < 0) {
         return file_is_gone(errno) ? 0 : error_errno(error, "stat '%s'", place.path);
@@ -222,7 +231,10 @@ int store_discard(struct store *store, struct file_place place, struct error *er
     if (file_publish(place, (struct file_place){store->temporary, piece.text}, error) < 0) {
         return -1;
     }
-    return directory_remove(store->temporary, piece.text, error) < 0 ? -1 : 1;
+    if (directory_remove(store->temporary, piece.text, &reason) < 0) {
+        log_debug("what was discarded is left for later: %s", reason.message);
+    }
+    return 1;
 }
 
 int repository_lock(const struct repository *repository, struct repository_lock *out_lock,

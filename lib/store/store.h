@@ -87,7 +87,10 @@ int store_replace(struct store *store, struct file_place to, const struct buffer
 int store_write(struct store *store, const char *path, const struct buffer *content,
                 struct sync_set *syncs, struct error *error);
 
-/* Takes a file or directory out of sight at once and removes it. 1, 0 if there was none, -1. */
+/*
+ * Takes a file or directory out of sight at once and removes it. What cannot be removed any more
+ * lies among the pieces, until expire_abandoned() takes it. 1, 0 if there was none, -1.
+ */
 int store_discard(struct store *store, struct file_place place, struct error *error);
 
 /*

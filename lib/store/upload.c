@@ -377,6 +377,24 @@ static void upload_close(struct upload *upload)
     }
 }
 
+/* After blob_publish() has failed: what can be gone on from, if anything, and how. */
+static void upload_settle(struct upload *upload, struct file_place data, struct error *error)
+{
+    struct error reason = *error;
+    struct error ignored;
+    bool is_moved = file_is_same(upload->data, data, &ignored) <= 0;
+
+    if (reason.code == ERROR_DATA_LOST) {
+        (void)upload_cancel(upload, &ignored);
+        (void)error_set(error, ERROR_DATA_LOST, "%.200s; the upload session is cancelled",
+                        reason.message);
+    } else if (reason.code == ERROR_NO_SPACE && !is_moved) {
+        (void)upload_cancel(upload, &ignored);
+    } else if (is_moved) { /* or may be: then the session only gets the state that it has */
+        upload_close(upload);
+    }
+}
+
 /* The client proves by the hash that it has sent the bytes; it may not have the blob without. */
 static int upload_finish_closed(struct upload *upload, const struct digest *digest,
                                 struct error *error)
@@ -419,11 +437,7 @@ int upload_finish(struct upload *upload, const struct digest *digest, struct err
         return error_errno(error, "fchmod '%s'", data.text);
     }
     if (blob_publish(upload->repository, digest, place, upload->data, error) < 0) {
-        if (!file_is_same(upload->data, place)) {
-            upload_close(upload);
-        } else if (error->code == ERROR_NO_SPACE) {
-            (void)upload_cancel(upload, &ignored);
-        }
+        upload_settle(upload, place, error);
         return -1;
     }
     /* The blob is there: what the rest of the session leaves behind is not the client's problem. */
@@ -435,10 +449,20 @@ int upload_cancel(struct upload *upload, struct error *error)
 {
     struct store *store = upload->repository->store;
     struct path directory = layout_upload(upload->id);
-    int result = store_discard(store, (struct file_place){store->temporary, directory.text}, error);
+    struct path state = layout_upload_state(upload->id);
+    struct error reason;
+    struct error ignored;
+    int result =
+        store_discard(store, (struct file_place){store->temporary, directory.text}, &reason);
 
+    /* Without its state nobody can open it: it expires as it lies. */
+    if (result < 0 && file_remove(store->temporary, state.text, &ignored) < 0) {
+        *error = reason;
+    } else {
+        result = 0;
+    }
     upload_release(upload);
-    return result < 0 ? -1 : 0;
+    return result;
 }
 
 void upload_release(struct upload *upload)

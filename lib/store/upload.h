@@ -70,7 +70,8 @@ int upload_suspend(struct upload *upload, struct error *error);
 /*
  * Makes it the repository's blob, durably, and ends the session. ERROR_DIGEST_INVALID if the bytes
  * have another digest: then the session is still there, suspended. ERROR_NO_SPACE before the bytes
- * were safe ends the session.
+ * were safe ends the session, and so does ERROR_DATA_LOST: another try would find that the disk has
+ * nothing to say against bytes that it has dropped.
  *
  * Any other failure leaves a session that can be finished by another request. When the bytes had
  * become the blob already, and only the link or a sync failed, it is a closed one: `is_closed`,
@@ -81,6 +82,7 @@ int upload_suspend(struct upload *upload, struct error *error);
  */
 int upload_finish(struct upload *upload, const struct digest *digest, struct error *error);
 
+/* Nobody can go on with it, whatever of it is left to expire. */
 int upload_cancel(struct upload *upload, struct error *error);
 
 void upload_release(struct upload *upload);

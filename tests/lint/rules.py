@@ -51,6 +51,8 @@ ROOMS = [
      ["lib/", "fcgi/command/"]),
     # Whoever makes a directory for something and then puts it there, races with who removes empty ones.
     (r"\bflock\s*\(|<sys/file\.h>", "flock, which is lock_take…(),", ["lib/base/lock."]),
+    # A sync of data that fails may not be tried again: file_sync() sees to it.
+    (r"\b(fsync|fdatasync|syncfs|msync|sync)\s*\(", "a sync, which is file_sync() or sync_…(),", ["lib/base/file.", "lib/base/sync."]),
     (r"\bfile_make_parents\b", "a directory made ahead of what it is for", ["lib/base/", "lib/store/"]),
 ]
 

@@ -93,6 +93,7 @@ RULES = [
     ("store_open: a way to a store", "fcgi/main.c", "return name", "store_open(0, 0, 0);\n    return name"),
     ("cJSON: cJSON", "lib/oci/name.c", "return text", "cJSON *json;\n    return text"),
     ("flock(: flock", "fcgi/main.c", "return name", "flock(0, 2);\n    return name"),
+    ("fsync(: a sync", "lib/oci/name.c", "return text", "fsync(0);\n    return text"),
     ("file_make_parents: a directory made ahead", "fcgi/main.c", "return name", "file_make_parents(0, 0, 0);\n    return name"),
     ("only lib/store/layout makes paths", "lib/oci/name.c", "return text", "text_length(\"_berth/x\");\n    return text"),
     ("only lib/store/layout makes paths", "lib/oci/name.c", "return text",

@@ -207,11 +207,11 @@ static void an_open_file_is_told_from_one_that_took_its_name(void **state)
     descriptor = file_open(fixture->directory, "file", &status, &error);
     assert_true(descriptor >= 0);
     assert_int_equal(status.st_size, 3);
-    assert_true(file_is_same(descriptor, place));
+    assert_returns(1, file_is_same(descriptor, place, &error));
     assert_int_equal(renameat(fixture->directory, "other", fixture->directory, "file"), 0);
-    assert_false(file_is_same(descriptor, place));
+    assert_returns(0, file_is_same(descriptor, place, &error));
     assert_int_equal(unlinkat(fixture->directory, "file", 0), 0);
-    assert_false(file_is_same(descriptor, place));
+    assert_returns(0, file_is_same(descriptor, place, &error));
     assert_returns(FILE_GONE, file_open(fixture->directory, "file", &status, &error));
     assert_int_equal(close(descriptor), 0);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/test.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -128,6 +129,49 @@ static void is_absent_when_another_file_has_its_name(void **state)
     assert_int_equal(renameat(fixture->directory, "other", fixture->directory, "lock"), 0);
     lock_release(&lock);
     assert_int_equal(wait_for_child(waiter), LOCK_ABSENT);
+}
+
+/* A disk that does not answer has not said that there is nothing: no retry either. */
+static void is_not_absent_because_nobody_can_look(void **state)
+{
+    static const int numbers[] = {EIO, EACCES, ENOMEM};
+    struct fixture *fixture = *state;
+    struct file_place place = {fixture->directory, "lock"};
+
+    put_file(fixture->directory, "lock", "");
+    for (size_t i = 0; i < COUNT(numbers); i++) {
+        AUTO_LOCK struct lock lock = LOCK_INIT;
+        struct error error = ERROR_INIT;
+
+        trace_begin_with_fault(0, numbers[i]);
+        trace_looks();
+        trace_fault_only("fstatat");
+        assert_returns(LOCK_FAILED, lock_take(&lock, place, LOCK_TRY, &error));
+        assert_true(trace_end());
+        assert_int_equal(error.code, ERROR_INTERNAL);
+        assert_int_equal(lock.descriptor, -1);
+        trace_begin_with_fault(0, numbers[i]);
+        trace_looks();
+        trace_fault_only("fstatat");
+        assert_returns(LOCK_FAILED, lock_take_or_make(&lock, place, LOCK_WAIT, &error));
+        assert_true(trace_end());
+        assert_int_equal(trace_count(), 2);
+    }
+}
+
+static void is_absent_when_another_host_has_removed_it(void **state)
+{
+    struct fixture *fixture = *state;
+    struct file_place place = {fixture->directory, "lock"};
+    AUTO_LOCK struct lock lock = LOCK_INIT;
+    struct error error = ERROR_INIT;
+
+    put_file(fixture->directory, "lock", "");
+    trace_begin_with_fault(0, ESTALE);
+    trace_looks();
+    trace_fault_only("fstatat");
+    assert_returns(LOCK_ABSENT, lock_take(&lock, place, LOCK_TRY, &error));
+    assert_true(trace_end());
 }
 
 static void is_made_anew_when_it_was_removed_while_waiting(void **state)
@@ -366,6 +410,8 @@ int main(void)
         IN_DIRECTORY(waits_until_it_is_free),
         IN_DIRECTORY(is_absent_when_it_was_removed_while_waiting),
         IN_DIRECTORY(is_absent_when_another_file_has_its_name),
+        IN_DIRECTORY(is_not_absent_because_nobody_can_look),
+        IN_DIRECTORY(is_absent_when_another_host_has_removed_it),
         IN_DIRECTORY(is_made_anew_when_it_was_removed_while_waiting),
         IN_DIRECTORY(a_child_shares_its_parents_lock),
         IN_DIRECTORY(a_dead_holder_holds_nothing),

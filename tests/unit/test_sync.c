@@ -156,15 +156,18 @@ static void a_failed_sync_is_an_error_whichever_it_is(void **state)
     assert_true(failed >= 4);
 }
 
+/* And its bytes are gone, so that no second sync makes them good. */
 static void a_failed_sync_of_a_file_is_an_error(void **state)
 {
     struct fixture *fixture = *state;
     struct error error = ERROR_INIT;
     AUTO_CLOSE int descriptor = file_create(fixture->directory, "file", &error);
 
+    assert_returns(0, file_write_at(descriptor, 0, "bytes", 5, &error));
     trace_begin_with_fault(0, EIO);
-    assert_fails(ERROR_INTERNAL, file_sync(descriptor, "file", &error));
+    assert_fails(ERROR_DATA_LOST, file_sync(descriptor, "file", &error));
     assert_true(trace_end());
+    assert_file(fixture->directory, "file", "");
     trace_begin_with_fault(0, ENOSPC);
     assert_fails(ERROR_NO_SPACE, file_sync(descriptor, "file", &error));
     assert_true(trace_end());

@@ -258,7 +258,8 @@ static int fill_check_filler(struct fill_view *view, struct error *error)
         return -1;
     }
     if (!view->complete &&
-        !file_is_same(view->descriptor, (struct file_place){store->temporary, data.text}) &&
+        file_is_same(view->descriptor, (struct file_place){store->temporary, data.text}, error) ==
+            0 &&
         fill_check_complete(view, error) == 0 && !view->complete) {
         return error_set(error, ERROR_UPSTREAM, "the fetch of the blob had to start over");
     }
