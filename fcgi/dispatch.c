@@ -252,8 +252,21 @@ static int open_registry(struct service *service, struct error *error)
     return 0;
 }
 
-/* A line is one write, so it has a limit: a long path gives way, not what follows it. */
-static void log_access(const struct request *request, const struct response *response)
+/* What became of an answer. */
+static const char *outcome_words(int sent, const struct error *error)
+{
+    if (sent == 0) {
+        return "";
+    }
+    return error->code == ERROR_CLIENT_GONE ? " client-left" : " cut-short";
+}
+
+/*
+ * Once the answer was sent. A line is one write, so it has a limit: a long path gives way, not what
+ * follows it.
+ */
+static void log_access(const struct request *request, const struct response *response,
+                       const char *outcome)
 {
     enum { TARGET_LIMIT = 3072 };
     struct timespec now;
@@ -265,9 +278,9 @@ static void log_access(const struct request *request, const struct response *res
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     milliseconds = (now.tv_sec - request->arrived.tv_sec) * 1000 +
                    (now.tv_nsec - request->arrived.tv_nsec) / 1000000;
-    log_info("%.32s %.*s%s %d %" PRIu64 " %" PRId64 "ms - %s", request->method,
+    log_info("%.32s %.*s%s %d %" PRIu64 " %" PRId64 "ms - %s%s", request->method,
              (int)(is_long ? TARGET_LIMIT : length), target, is_long ? "..." : "", response->status,
-             response->sent, milliseconds, request->id);
+             response->sent, milliseconds, request->id, outcome);
 }
 
 /* What a client is told besides: RFC 9110, 15.5.6 (Allow), 10.2.3 (Retry-After); Warning. */
@@ -327,6 +340,7 @@ static void log_failure(const struct error *error, const struct request *request
 static void finish(struct exchange *exchange, int result, struct error *error)
 {
     struct response *response = &exchange->response;
+    int sent;
 
     if (result < 0) {
         log_failure(error, exchange->request);
@@ -335,11 +349,12 @@ static void finish(struct exchange *exchange, int result, struct error *error)
     } else {
         add_warning(exchange);
     }
-    if (response_send(response, exchange->request, error) < 0) {
+    sent = response_send(response, exchange->request, error);
+    if (sent < 0) {
         log_failure(error, exchange->request);
     }
     if (!response->is_continued) {
-        log_access(exchange->request, response);
+        log_access(exchange->request, response, outcome_words(sent, error));
     }
 }
 

@@ -348,7 +348,26 @@ static uint64_t body_length(const struct response *response)
     return response->body == BODY_BYTES ? response->bytes.length : response->size;
 }
 
-int response_send(struct response *response, struct request *request, struct error *error)
+/*
+ * What libfcgi still has of the answer leaves with its end, in one write: if that fails, nothing
+ * has left of an answer that was not copied piece by piece.
+ */
+static int end_answer(struct response *response, struct request *request, struct error *error)
+{
+    if (!request->fastcgi) {
+        return 0;
+    }
+    (void)FCGX_FClose(request->fastcgi->err);
+    if (FCGX_FClose(request->fastcgi->out) != 0) {
+        if (response->descriptor < 0 && !response->stream) {
+            response->sent = 0;
+        }
+        return error_set(error, ERROR_CLIENT_GONE, "the client has gone");
+    }
+    return 0;
+}
+
+static int send_answer(struct response *response, struct request *request, struct error *error)
 {
     struct range range;
     enum departure departure = prepare(response, request, &range);
@@ -366,6 +385,14 @@ int response_send(struct response *response, struct request *request, struct err
         strcmp(request->method, "HEAD") == 0) {
         return 0;
     }
+    if (write_all(request, response->bytes.data, response->bytes.length, error) < 0) {
+        return -1;
+    }
     response->sent = response->bytes.length;
-    return write_all(request, response->bytes.data, response->bytes.length, error);
+    return 0;
+}
+
+int response_send(struct response *response, struct request *request, struct error *error)
+{
+    return send_answer(response, request, error) < 0 ? -1 : end_answer(response, request, error);
 }

@@ -69,8 +69,9 @@ bool response_is_asked_again(const struct request *request);
 bool response_can_hand_over(const struct request *request);
 
 /*
- * Sends it. -1, ERROR_CLIENT_GONE, if the client has gone; -1, ERROR_INTERNAL, if the body could
- * not be sent whole: then the connection is cut in such a way that the client notices.
+ * Sends it to its end: what is left of the request is the connection. -1, ERROR_CLIENT_GONE, if the
+ * client has gone; -1, ERROR_INTERNAL, if the body could not be sent whole: then the connection is
+ * cut in such a way that the client notices.
  */
 int response_send(struct response *response, struct request *request, struct error *error);
 

@@ -168,11 +168,27 @@ static bool pause_for_want(int failure)
     return is_want;
 }
 
+/*
+ * 0, or a negative error number. From a Unix socket we take the connection ourselves, and libfcgi
+ * finds it open: it would ask first whether there is anything to read, which the read tells, too.
+ */
+static int accept_request(const struct listener *listener, FCGX_Request *fastcgi)
+{
+    if (listener->is_local && fastcgi->ipcFd < 0) {
+        fastcgi->ipcFd = accept4(FCGI_LISTENSOCK_FILENO, NULL, NULL, SOCK_CLOEXEC);
+        if (fastcgi->ipcFd < 0) {
+            return -errno;
+        }
+        fastcgi->keepConnection = 1; /* otherwise it would be closed; the request says what holds */
+    }
+    return FCGX_Accept_r(fastcgi);
+}
+
 /* 1 if there was a request; 0 if another worker was faster, or nothing can be accepted now; -1. */
 static int serve_next(struct service *service, const struct listener *listener,
                       FCGX_Request *fastcgi)
 {
-    int accepted = FCGX_Accept_r(fastcgi);
+    int accepted = accept_request(listener, fastcgi);
 
     if (accepted == 0) {
         (void)pause_for_want(0);

@@ -100,17 +100,20 @@ int file_open(int directory, const char *path, struct stat *out_status, struct e
     return file_is_gone(errno) ? FILE_GONE : error_errno(error, "open '%s'", path);
 }
 
-/* One try of file_read_head(); sets errno for a failure. */
+/* One try of file_read_head(); sets errno for a failure. What comes back short ends there. */
 static ssize_t read_head_once(int directory, const char *path, void *bytes, size_t size,
                               struct error *error)
 {
-    struct stat status;
-    AUTO_CLOSE int descriptor = open_once(directory, path, &status);
+    AUTO_CLOSE int descriptor = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    ssize_t got;
 
     if (descriptor < 0) {
         return error_errno(error, "open '%s'", path);
     }
-    return file_read_at(descriptor, 0, bytes, size, error);
+    do {
+        got = pread(descriptor, bytes, size, 0);
+    } while (got < 0 && errno == EINTR);
+    return got < 0 ? error_errno(error, "read '%s'", path) : got;
 }
 
 ssize_t file_read_head(int directory, const char *path, void *bytes, size_t size,

@@ -42,8 +42,8 @@ bool file_is_gone(int number);
 bool file_is_worth_another_try(int tries);
 
 /*
- * Reads the first bytes of a file, `size` at most. How many, -1, or FILE_GONE. A file that another
- * host replaces at the same moment is read again.
+ * Reads the first bytes of a file, `size` at most and few, in one go. How many, -1, or FILE_GONE. A
+ * file that another host replaces at the same moment is read again.
  */
 enum { FILE_GONE = -2 };
 ssize_t file_read_head(int directory, const char *path, void *bytes, size_t size,

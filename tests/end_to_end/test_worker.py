@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from harness import content
-from harness.process import PATIENCE, descriptors, private_kilobytes, send_signal, wait_until
+from harness.process import PATIENCE, descriptors, private_kilobytes, read, send_signal, wait_until
 from harness.registry import closing
 
 REQUESTS = 20000
@@ -196,7 +196,7 @@ ACCESS = re.compile(r"^(?:<\d>)?berth: (\S+) (\S+) (\d{3}) (\d+) (\d+)ms (\S+) (
 
 @pytest.mark.parametrize("web", ["nginx", "lighttpd"])
 def test_each_request_is_one_line(start, web):
-    """method, path, status, bytes, milliseconds, user, request id."""
+    """method, path, status, bytes, milliseconds, user, request id; nothing more where the answer arrived."""
     server = start(web)
     repository = server.client.repository("me/app")
     data, digest = repository.push_image("latest")
@@ -207,8 +207,8 @@ def test_each_request_is_one_line(start, web):
     for method, target, status, size in answers:
         answer = server.client.request(method, target)
         assert answer.status == status
-        log = (server.logs / "workers.log").read_text()
-        lines = [line for line in ACCESS.findall(log) if line[6] == answer["X-Request-Id"]]
+        lines = wait_until(lambda wanted=answer["X-Request-Id"]: [line for line in ACCESS.findall(read(server.logs / "workers.log"))
+                                                                  if line[6] == wanted], "the line, which comes after the answer")
         assert len(lines) == 1, lines
         assert lines[0][:3] == (method, target, str(status))
         assert size is None or lines[0][3] == str(size), lines

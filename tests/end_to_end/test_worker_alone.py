@@ -1,6 +1,8 @@
 """A worker without a web server: it sends blobs itself, reads bodies that arrive slowly, and ends when it is told to."""
+import re
 import resource
 import signal
+import socket
 
 import pytest
 
@@ -297,5 +299,26 @@ def test_a_worker_without_descriptors_waits_for_one(new_directory):
 def test_the_line_of_a_long_path_has_its_end(shared):
     """One write, with status and request: what gives way is the path."""
     answer = shared.get("/v2/" + "x/" * 4000 + "tags/list")
-    (line,) = [line for line in shared.log().splitlines() if answer["X-Request-Id"] in line]
+    (line,) = wait_until(lambda: [line for line in shared.log().splitlines() if answer["X-Request-Id"] in line], "the line")
     assert line.startswith("berth: GET /v2/x/") and f"... {answer.status} " in line and len(line) < 4096, line
+
+
+def test_the_line_of_a_client_that_left_says_so_and_what_it_got(shared):
+    """It is written when the answer has been sent, as far as that went."""
+    repository = shared.repository("me/left")
+    digest = repository.push_blob(content.noise(4_000_000))
+    reader = shared.open("GET", repository.blob(digest), REQUEST_ID="1" * 32)
+    reader.end()
+    assert reader.connection.recv(8, socket.MSG_PEEK)
+    reader.close()
+    writer = shared.open("PATCH", repository.open_upload(), length=1000, REQUEST_ID="2" * 32)
+    writer.send(b"0123456789")
+    writer.close()
+    assert shared.request("GET", "/v2/", REQUEST_ID="3" * 32).status == 200
+    lines = wait_until(lambda: [line for line in shared.log().splitlines() if "3" * 32 in line], "all lines") and shared.log().splitlines()
+    (reading, writing, last) = ([line for line in lines if str(number) * 32 in line] for number in (1, 2, 3))
+    assert len(reading) == len(writing) == len(last) == 1, lines
+    assert re.search(r" 200 (\d+) \d+ms - 1{32} client-left$", reading[0]), reading
+    assert int(reading[0].split()[4]) < 4_000_000, reading
+    assert re.search(r" 400 0 \d+ms - 2{32} client-left$", writing[0]), writing
+    assert re.search(r" 200 2 \d+ms - 3{32}$", last[0]), last

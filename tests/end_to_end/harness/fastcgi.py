@@ -47,14 +47,17 @@ class Exchange:
         self.connection.settimeout(PATIENCE)
         self.connection.connect(str(path))
         head = b"".join(pair(name, value) for name, value in parameters.items())
-        self.connection.sendall(record(BEGIN, struct.pack(">HB5x", 1, 0)) + stream(PARAMETERS, head) + record(PARAMETERS))
+        self.write(record(BEGIN, struct.pack(">HB5x", 1, 0)) + stream(PARAMETERS, head) + record(PARAMETERS))
+
+    def write(self, data):
+        self.connection.sendall(data)
 
     def send(self, data):
-        self.connection.sendall(stream(STDIN, data))
+        self.write(stream(STDIN, data))
 
     def end(self):
         with contextlib.suppress(BrokenPipeError):  # it knew the length and has answered already
-            self.connection.sendall(record(STDIN))
+            self.write(record(STDIN))
 
     def is_received(self):
         """Whether the worker has read everything that was sent so far."""
@@ -101,8 +104,21 @@ class Exchange:
         return answer
 
 
+class ExchangeAtOnce(Exchange):
+    """As nginx sends a request without a body, or with one that is short: all of it in one go."""
+    unsent = b""
+
+    def write(self, data):
+        self.unsent += data
+
+    def end(self):
+        super().end()
+        self.connection.sendall(self.unsent)
+
+
 class Worker(Registry):
     """`parameters` are FastCGI parameters that every request has, such as BERTH_SENDFILE or DOCUMENT_ROOT."""
+    exchange = Exchange
 
     def __init__(self, directory, settings="", expected_faults=False, storage="storage", backlog=64, **parameters):
         super().__init__("localhost", 80)
@@ -167,7 +183,7 @@ class Worker(Registry):
         for name, value in (headers or {}).items():
             key = name.upper().replace("-", "_")
             fields[key if key == "CONTENT_TYPE" else f"HTTP_{key}"] = value
-        return Exchange(self.path, method, {**fields, **self.parameters, **parameters})
+        return self.exchange(self.path, method, {**fields, **self.parameters, **parameters})
 
     def request(self, method, target, headers=None, body=None, chunks=None, **parameters):
         length = None if chunks is not None else len(body or b"")
