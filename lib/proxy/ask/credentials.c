@@ -11,6 +11,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
 #include "lib/base/text.h"
+#include "lib/http/address.h"
 #include "lib/http/base64.h"
 #include "lib/http/challenge.h"
 #include "lib/http/url.h"
@@ -25,7 +26,8 @@ enum {
     TOKEN_LONGEST = 86400,    /* seconds that are believed */
 };
 
-bool credentials_same_domain(const char *left, const char *right)
+/* "registry.example.org" and "auth.example.org". The list takes an address for a name of labels. */
+static bool host_shares_domain(const char *left, const char *right)
 {
     const psl_ctx_t *list = psl_builtin();
     const char *left_domain;
@@ -34,8 +36,11 @@ bool credentials_same_domain(const char *left, const char *right)
     if (strcmp(left, right) == 0) {
         return true;
     }
-    left_domain = list ? psl_registrable_domain(list, left) : NULL;
-    right_domain = list ? psl_registrable_domain(list, right) : NULL;
+    if (!list || !host_is_valid(left) || !host_is_valid(right)) {
+        return false;
+    }
+    left_domain = psl_registrable_domain(list, left);
+    right_domain = psl_registrable_domain(list, right);
     return left_domain && right_domain && strcmp(left_domain, right_domain) == 0;
 }
 
@@ -143,7 +148,7 @@ static bool token_make_url(const struct upstream *upstream, const char *reposito
     return true;
 }
 
-static bool credentials_may_see(const struct upstream *upstream, const char *realm)
+bool credentials_may_see(const struct upstream *upstream, const char *realm)
 {
     struct url own;
     struct url service;
@@ -154,7 +159,7 @@ static bool credentials_may_see(const struct upstream *upstream, const char *rea
     if (strcmp(service.scheme, "https") != 0 && !upstream->allow_http) {
         return false;
     }
-    return credentials_same_domain(own.host, service.host) ||
+    return host_shares_domain(own.host, service.host) ||
            (upstream->section && upstream->section->token_host &&
             strcmp(upstream->section->token_host, service.host) == 0);
 }

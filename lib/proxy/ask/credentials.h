@@ -24,7 +24,11 @@ int credentials_obtain(const struct upstream *upstream, const char *repository,
                        const struct http_transfer *transfer, struct buffer *out,
                        struct error *error);
 
-/* Whether these two hosts may share a password. */
-bool credentials_same_domain(const char *left, const char *right);
+/*
+ * Whether a token service at this URL, which the upstream has named, may see the password: under
+ * https unless the upstream itself is asked without, and if its host is the upstream's, or shares a
+ * registrable domain with it (addresses share none), or is the configured one.
+ */
+bool credentials_may_see(const struct upstream *upstream, const char *realm);
 
 #endif
