@@ -51,7 +51,7 @@ enum error_code {
 
 struct error {
     enum error_code code;
-    char message[256]; /* for people; cut short if longer */
+    char message[1024]; /* for people; cut short if longer */
 };
 
 #define ERROR_INIT                                                                                 \

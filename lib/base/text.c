@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/base/text.h"
 
+#include <stdio.h>
 #include <string.h>
 
 bool text_number(const char *text, size_t length, uint64_t *out_number)
@@ -153,10 +154,9 @@ bool text_next_item(const char **cursor, char separator, const char **out_item, 
 }
 
 /* A number and at most one letter behind it; `factors` belongs to `letters` by position. */
-static bool text_amount(const char *text, const char *letters, const uint64_t *factors,
-                        uint64_t *out_amount)
+static bool text_amount(const char *text, size_t length, const char *letters,
+                        const uint64_t *factors, uint64_t *out_amount)
 {
-    size_t length = strlen(text);
     const char *letter = length > 0 ? strchr(letters, text[length - 1]) : NULL;
     uint64_t factor = letter ? factors[letter - letters] : 1;
     uint64_t number;
@@ -172,8 +172,20 @@ static bool text_amount(const char *text, const char *letters, const uint64_t *f
 bool text_bytes(const char *text, uint64_t *out_bytes)
 {
     static const uint64_t factors[] = {1024, 1024ULL << 10, 1024ULL << 20, 1024ULL << 30};
+    static const char letters[] = "KMGT";
+    char plain[32];
+    size_t digits = strspn(text, "0123456789");
+    const char *unit = text + digits + (digits > 0 && text[digits] == ' ');
 
-    return text_amount(text, "KMGT", factors, out_bytes);
+    if (!*unit) {
+        return text_amount(text, strlen(text), letters, factors, out_bytes);
+    }
+    if (strcmp(unit + 1, "") != 0 && strcmp(unit + 1, "B") != 0 && strcmp(unit + 1, "iB") != 0) {
+        return false;
+    }
+    return snprintf(plain, sizeof(plain), "%.*s%c", (int)digits, text, *unit) <
+               (int)sizeof(plain) &&
+           text_amount(plain, strlen(plain), letters, factors, out_bytes);
 }
 
 void text_add_bytes(uint64_t bytes, struct buffer *out)
@@ -196,5 +208,38 @@ bool text_seconds(const char *text, uint64_t *out_seconds)
 {
     static const uint64_t factors[] = {1, 60, 3600, 86400};
 
-    return text_amount(text, "smhd", factors, out_seconds);
+    return text_amount(text, strlen(text), "smhd", factors, out_seconds);
+}
+
+static size_t least(size_t one, size_t other)
+{
+    return one < other ? one : other;
+}
+
+size_t text_distance(const char *one, const char *other)
+{
+    enum { WORD = 64 };
+    size_t rows[3][WORD] = {{0}}; /* of the matrix of distances: this one, the last, that before */
+    size_t one_length = strlen(one);
+    size_t length = strlen(other);
+
+    if (one_length >= WORD || length >= WORD) {
+        return SIZE_MAX;
+    }
+    for (size_t j = 0; j <= length; j++) {
+        rows[0][j] = j;
+    }
+    for (size_t i = 1; i <= one_length; i++) {
+        memcpy(rows[2], rows[1], sizeof(rows[2]));
+        memcpy(rows[1], rows[0], sizeof(rows[1]));
+        rows[0][0] = i;
+        for (size_t j = 1; j <= length; j++) {
+            rows[0][j] = least(least(rows[1][j], rows[0][j - 1]) + 1,
+                               rows[1][j - 1] + (one[i - 1] != other[j - 1]));
+            if (i > 1 && j > 1 && one[i - 1] == other[j - 2] && one[i - 2] == other[j - 1]) {
+                rows[0][j] = least(rows[0][j], rows[2][j - 2] + 1);
+            }
+        }
+    }
+    return rows[0][length];
 }

@@ -42,10 +42,19 @@ void text_percent_encode(const char *text, struct buffer *out);
  */
 bool text_next_item(const char **cursor, char separator, const char **out_item, size_t *out_length);
 
-/* Amounts with a unit, as configurations have them: 512, 4K, 1M, 2G, 1T (bytes, powers of 1024). */
+/*
+ * Amounts with a unit, as configurations have them: 512, 4K, 1M, 2G, 1T (bytes, powers of 1024);
+ * 4KB, 4KiB, 4 KiB are the same as 4K.
+ */
 bool text_bytes(const char *text, uint64_t *out_bytes);
 /* The other way round, for people: "512 B", "1.5 GiB". */
 void text_add_bytes(uint64_t bytes, struct buffer *out);
+/*
+ * How many letters have to be put in, left out, exchanged for another one or with their neighbour
+ * to make one word of the other; for words of up to 63 letters, SIZE_MAX beyond.
+ */
+size_t text_distance(const char *one, const char *other);
+
 /* 90, 90s, 15m, 12h, 30d (seconds). */
 bool text_seconds(const char *text, uint64_t *out_seconds);
 

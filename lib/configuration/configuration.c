@@ -7,6 +7,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/base/memory.h"
+#include "lib/configuration/judge.h"
 #include "lib/configuration/section.h"
 #include "lib/store/revision.h"
 
@@ -55,28 +56,40 @@ static const struct key hosted_keys[] = {
      REGISTRY(BYTES, maximum_manifest_size),
      .form.maximum = MANIFEST_SIZE_LIMIT,
      .standard = "4M"},
-    {.name = "upload_expiry", REGISTRY(SECONDS, hosted.upload_expiry), .standard = "7d"},
+    {.name = "upload_expiry",
+     REGISTRY(SECONDS, hosted.upload_expiry),
+     .form.minimum = 1,
+     .standard = "7d"},
     {.name = NULL},
 };
 
 static const struct key proxy_keys[] = {
     {.name = "enabled", REGISTRY(BOOLEAN, proxy.enabled), .standard = "yes"},
-    {.name = "upstreams", REGISTRY(TEXT, proxy.upstreams), .standard = "*"},
+    {.name = "upstreams", REGISTRY(HOSTS, proxy.upstreams), .standard = "*"},
     {.name = "tag_ttl", REGISTRY(SECONDS, proxy.tag_ttl), .standard = "60s"},
-    {.name = "connect_timeout", REGISTRY(SECONDS, proxy.connect_timeout), .standard = "10s"},
-    {.name = "stall_timeout", REGISTRY(SECONDS, proxy.stall_timeout), .standard = "30s"},
+    {.name = "connect_timeout",
+     REGISTRY(SECONDS, proxy.connect_timeout),
+     .form.minimum = 1,
+     .standard = "10s"},
+    {.name = "stall_timeout",
+     REGISTRY(SECONDS, proxy.stall_timeout),
+     .form.minimum = 1,
+     .standard = "30s"},
     {.name = "minimum_rate",
      REGISTRY(BYTES, proxy.minimum_rate),
      .form.maximum = (uint64_t)1024 * 1024 * 1024,
      .standard = "1K"},
-    {.name = "maximum_waiting", REGISTRY(NUMBER, proxy.maximum_waiting), .standard = "256"},
+    {.name = "maximum_waiting",
+     REGISTRY(NUMBER, proxy.maximum_waiting),
+     .form.minimum = 1,
+     .standard = "256"},
     {.name = "http_proxy", REGISTRY(TEXT, proxy.http_proxy), .standard = ""},
     {.name = "ca_file", REGISTRY(OPTIONAL_PATH, proxy.ca_file), .standard = ""},
     {.name = NULL},
 };
 
 static const struct key mirror_keys[] = {
-    {.name = "root", REGISTRY(TEXT, proxy.mirror_root), .standard = ""},
+    {.name = "root", REGISTRY(HOST, proxy.mirror_root), .standard = ""},
     {.name = NULL},
 };
 
@@ -88,7 +101,7 @@ static const struct key upstream_keys[] = {
     {.name = "password", UPSTREAM(TEXT, password), .is_secret = true},
     {.name = "password_file", UPSTREAM(PATH, password_file)},
     {.name = "default_namespace", UPSTREAM(TEXT, default_namespace)},
-    {.name = "token_host", UPSTREAM(TEXT, token_host)},
+    {.name = "token_host", UPSTREAM(HOST, token_host)},
     {.name = "allow_private_address", UPSTREAM(BOOLEAN, allow_private_address), .standard = "no"},
     {.name = NULL},
 };
@@ -111,11 +124,22 @@ static const struct section_kind kinds[] = {
      .keys = upstream_keys,
      .name_is_valid = upstream_name_is_valid,
      .one = "an upstream",
+     .like = "docker.io",
      .many = "upstreams",
      .limit = UPSTREAM_LIMIT,
      SECTION_ARRAY(struct configuration, registry.proxy.sections, registry.proxy.section_count)},
     {.name = NULL},
 };
+
+static bool configuration_judge(const void *values, struct section_place *out_place,
+                                struct buffer *out_message)
+{
+    const struct configuration *configuration = values;
+
+    return judge_registry(&configuration->registry, out_place, out_message);
+}
+
+static const struct section_table table = {.kinds = kinds, .judge = configuration_judge};
 
 /* What follows from other values: the cache is a store too. */
 static void configuration_complete(struct configuration *configuration)
@@ -146,7 +170,7 @@ int configuration_read(struct configuration *out_configuration, const char *file
     if (result <= 0) {
         return result < 0 ? -1 : error_errno(error, "the configuration '%s'", file);
     }
-    if (sections_read(kinds, &read, read.file, &content, error) < 0) {
+    if (sections_read(&table, &read, read.file, &content, error) < 0) {
         return -1;
     }
     configuration_complete(&read);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/base/cleanup.h"
 #include "lib/base/text.h"
 
 #define BLANKS " \t\v\f\r" /* as inih skips them */
@@ -27,14 +28,27 @@ struct ini_reading {
     bool failed;
 };
 
-int ini_complain(struct ini_reading *reading, const char *what, const char *with)
+int ini_say(struct ini_reading *reading, const char *message)
 {
     if (!reading->failed) {
         reading->failed = true;
-        (void)error_set(reading->error, ERROR_INTERNAL, "%s:%u: %s '%s'", reading->file,
-                        reading->line, what, with);
+        (void)error_set(reading->error, ERROR_INTERNAL, "%s:%u: %s", reading->file, reading->line,
+                        message);
     }
     return -1;
+}
+
+int ini_complain(struct ini_reading *reading, const char *what, const char *with)
+{
+    AUTO_BUFFER struct buffer message = BUFFER_INIT;
+
+    buffer_format(&message, "%s '%s'", what, with);
+    return ini_say(reading, message.data);
+}
+
+unsigned ini_line(const struct ini_reading *reading)
+{
+    return reading->line;
 }
 
 /* Whether inih would cut this line, or a name in it. */
@@ -77,6 +91,17 @@ static int ini_begin_section(struct ini_reading *reading, const char *line)
                                            reading->section.data);
 }
 
+/* How much of a line is in front of a comment that inih would take for a part of the value. */
+static size_t ini_without_comment(const char *line, size_t length)
+{
+    for (size_t i = 1; i < length; i++) {
+        if (line[i] == '#' && (line[i - 1] == ' ' || line[i - 1] == '\t')) {
+            return i;
+        }
+    }
+    return length;
+}
+
 /* inih's reader, in the manner of fgets(). A comment may be of any length: it is not passed on. */
 static char *ini_next_line(char *out, int size, void *stream)
 {
@@ -89,14 +114,14 @@ static char *ini_next_line(char *out, int size, void *stream)
     }
     reading->line++;
     if (ini_cuts(reading->cursor, length)) {
-        (void)ini_complain(reading, "this line, or a name in it, is too long (198 and 49 bytes)",
-                           "");
+        (void)ini_say(reading, "this line, or a name in it, is too long (198 and 49 bytes)");
         return NULL;
     }
     if (ini_begin_section(reading, reading->cursor) < 0) {
         return NULL;
     }
-    (void)snprintf(out, (size_t)size, "%.*s\n", skip ? 0 : (int)length, reading->cursor);
+    (void)snprintf(out, (size_t)size, "%.*s\n",
+                   skip ? 0 : (int)ini_without_comment(reading->cursor, length), reading->cursor);
     reading->cursor += length;
     if (*reading->cursor == '\n') {
         reading->cursor++;

@@ -26,12 +26,19 @@ struct ini_handler {
 };
 
 /*
+ * A comment behind a value begins with a ';' or a '#' that a blank stands in front of: inih knows
+ * the first alone.
+ *
  * `file` is what messages call it. 0; -1, ERROR_INTERNAL, "FILE:LINE: what is wrong 'with this'".
  */
 int ini_read(const char *file, const struct buffer *text, const struct ini_handler *handler,
              struct error *error);
 
-/* The first complaint is the error. Returns -1. */
+/* The number of the line that is being read, from 1 on. */
+unsigned ini_line(const struct ini_reading *reading);
+
+/* The first complaint is the error: "WHAT 'WITH'", or the whole message. Both return -1. */
 int ini_complain(struct ini_reading *reading, const char *what, const char *with);
+int ini_say(struct ini_reading *reading, const char *message);
 
 #endif

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/configuration/section.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "lib/base/cleanup.h"
 #include "lib/base/json.h"
@@ -10,13 +12,14 @@
 #include "lib/base/text.h"
 #include "lib/configuration/ini.h"
 
-enum { KEY_LIMIT = 64 }; /* keys of a section: the bits of `seen` */
+enum { KEY_LIMIT = 64 }; /* keys of a section */
 
 /* A section that the file has begun, or a plain one that it need not begin. */
 struct section {
     const struct section_kind *kind;
-    size_t element; /* of a named one: its place in the array */
-    uint64_t seen;  /* a bit for each key */
+    size_t element;            /* of a named one: its place in the array */
+    unsigned line;             /* where the file begins it; 0: nowhere */
+    unsigned lines[KEY_LIMIT]; /* where its keys are, in the order of the table; 0: nowhere */
 };
 
 struct sections {
@@ -89,7 +92,7 @@ static int section_set_standards(const struct sections *all, const struct sectio
 
     for (const struct key *key = section->kind->keys; key->name; key++) {
         if (key - section->kind->keys >= KEY_LIMIT) {
-            return error_set(error, ERROR_INTERNAL, "there is no bit for the key '%s'", key->name);
+            return error_set(error, ERROR_INTERNAL, "there is no room for the key '%s'", key->name);
         }
         if (key->standard &&
             !value_set(values + key->offset, &key->form, all->file, key->standard)) {
@@ -130,37 +133,107 @@ static void sections_add(struct sections *all, const struct section_kind *kind, 
     all->sections[all->count++] = added;
 }
 
-/* What a complaint says in front of the text that it is about. */
-static int section_complain(struct ini_reading *reading, const char *what, const char *whose,
-                            const char *with)
-{
-    AUTO_BUFFER struct buffer message = BUFFER_INIT;
-
-    buffer_format(&message, "%s %s:", what, whose);
-    return ini_complain(reading, message.data, with);
-}
-
 static int section_begin_named(struct sections *all, struct ini_reading *reading,
                                const struct section_kind *kind, const char *name)
 {
+    AUTO_BUFFER struct buffer message = BUFFER_INIT;
     struct error error;
 
     if (!kind->name_is_valid(name)) {
-        return section_complain(reading, "this cannot be the name of", kind->one, name);
+        buffer_format(&message, "the name of %s is expected, such as [%s %s], not", kind->one,
+                      kind->name, kind->like);
+        return ini_complain(reading, message.data, name);
     }
     if (kind_count(kind, all->values) == kind->limit) {
-        return section_complain(reading, "there are too many", kind->many, name);
+        buffer_format(&message, "there are too many %s:", kind->many);
+        return ini_complain(reading, message.data, name);
     }
     sections_add(all, kind, name);
+    all->sections[all->current].line = ini_line(reading);
     if (section_set_standards(all, &all->sections[all->current], &error) < 0) {
         return ini_complain(reading, error.message, name);
     }
     return 0;
 }
 
+/* Whether one was meant by the other: another case, or a slip or two. */
+static bool hint_fits(const char *meant, const char *written)
+{
+    return *meant && *written &&
+           (strcasecmp(meant, written) == 0 ||
+            (strlen(written) > 3 && text_begins(meant, written)) ||
+            text_distance(meant, written) <= (strlen(meant) < 6 ? strlen(meant) / 3 : 2));
+}
+
+/* Adds where a kind of section is, for "it belongs …". */
+static void hint_add_place(const struct section_kind *kind, struct buffer *out)
+{
+    if (!*kind->name) {
+        buffer_add_text(out, "at the top of the file, above all sections");
+    } else {
+        buffer_format(out, "in [%s%s]", kind->name, kind->element_size > 0 ? " NAME" : "");
+    }
+}
+
+/* Adds "unknown section 'hostet': did you mean [hosted]?". */
+static void hint_section(const struct section_kind *kinds, const char *heading, struct buffer *out)
+{
+    char word[64];
+    const char *rest = heading + strcspn(heading, " ");
+
+    buffer_format(out, "unknown section '%s'", heading);
+    for (const struct section_kind *kind = kinds; kind->name; kind++) {
+        const char *name = kind->element_size > 0 ? " NAME" : "";
+
+        if (text_copy(word, sizeof(word), heading, (size_t)(rest - heading)) &&
+            hint_fits(kind->name, word)) {
+            buffer_format(out, ": did you mean [%s%s]?", kind->name, name);
+            break;
+        }
+    }
+}
+
+/* The key that is called so (or nearly so) in a kind of section; NULL: there is none. */
+static const struct key *hint_find(const struct section_kind *kind, const char *name, bool nearly)
+{
+    for (const struct key *key = kind->keys; key->name; key++) {
+        if (nearly ? hint_fits(key->name, name) : strcmp(key->name, name) == 0) {
+            return key;
+        }
+    }
+    return NULL;
+}
+
+/* Adds "unknown key 'tag_ttl' here: it belongs in [proxy]", for one in a section of the kind
+ * `here`. */
+static void hint_key(const struct section_kind *kinds, const struct section_kind *here,
+                     const char *name, struct buffer *out)
+{
+    const struct key *near = hint_find(here, name, true);
+
+    buffer_format(out, "unknown key '%s'", name);
+    for (const struct section_kind *kind = kinds; kind->name; kind++) {
+        if (hint_find(kind, name, false)) {
+            buffer_add_text(out, " here: it belongs ");
+            hint_add_place(kind, out);
+            return;
+        }
+    }
+    for (const struct section_kind *kind = kinds; kind->name && !near; kind++) {
+        near = hint_find(kind, name, true);
+        here = near ? kind : here;
+    }
+    if (near) {
+        buffer_format(out, ": did you mean '%s' ", near->name);
+        hint_add_place(here, out);
+        buffer_add_text(out, "?");
+    }
+}
+
 static int sections_begin(void *context, struct ini_reading *reading, const char *heading)
 {
     struct sections *all = context;
+    AUTO_BUFFER struct buffer message = BUFFER_INIT;
 
     for (const struct section_kind *kind = all->kinds; kind->name; kind++) {
         const char *name = *heading ? heading_name(kind, heading) : NULL;
@@ -168,6 +241,8 @@ static int sections_begin(void *context, struct ini_reading *reading, const char
         for (size_t i = 0; name && i < all->count; i++) {
             if (section_is(all, &all->sections[i], kind, name)) {
                 all->current = i;
+                all->sections[i].line =
+                    all->sections[i].line ? all->sections[i].line : ini_line(reading);
                 return 0;
             }
         }
@@ -175,7 +250,8 @@ static int sections_begin(void *context, struct ini_reading *reading, const char
             return section_begin_named(all, reading, kind, name);
         }
     }
-    return ini_complain(reading, "unknown section", heading);
+    hint_section(all->kinds, heading, &message);
+    return ini_say(reading, message.data);
 }
 
 static int sections_take(void *context, struct ini_reading *reading, const char *name,
@@ -184,26 +260,25 @@ static int sections_take(void *context, struct ini_reading *reading, const char 
     struct sections *all = context;
     struct section *section = &all->sections[all->current];
     const struct key *keys = section->kind->keys;
+    AUTO_BUFFER struct buffer message = BUFFER_INIT;
 
     for (size_t i = 0; keys[i].name; i++) {
-        uint64_t bit = (uint64_t)1 << i;
-        AUTO_BUFFER struct buffer expected = BUFFER_INIT;
-
         if (strcmp(keys[i].name, name) != 0) {
             continue;
         }
-        if (section->seen & bit) {
+        if (section->lines[i]) {
             return ini_complain(reading, "set twice, or followed by an indented line:", name);
         }
-        section->seen |= bit;
+        section->lines[i] = ini_line(reading);
         if (value_set(section_values(all, section) + keys[i].offset, &keys[i].form, all->file,
                       text)) {
             return 0;
         }
-        value_expect(&keys[i].form, &expected);
-        return ini_complain(reading, expected.data, text);
+        value_expect(&keys[i].form, text, &message);
+        return ini_complain(reading, message.data, text);
     }
-    return ini_complain(reading, "unknown key", name);
+    hint_key(all->kinds, section->kind, name, &message);
+    return ini_say(reading, message.data);
 }
 
 /* An empty file, as a power cut leaves one, must never serve an empty registry. */
@@ -216,7 +291,7 @@ static int section_check(const struct sections *all, const struct section *secti
     for (size_t i = 0; kind->keys[i].name; i++) {
         const struct key *key = &kind->keys[i];
 
-        if (!key->example || section->seen & (uint64_t)1 << i) {
+        if (!key->example || section->lines[i]) {
             continue;
         }
         return *kind->name
@@ -246,10 +321,47 @@ static int sections_begin_plain(struct sections *all, struct error *error)
     return 0;
 }
 
-int sections_read(const struct section_kind *kinds, void *values, const char *file,
+/* The line of a place, or 0. */
+static unsigned sections_line(const struct sections *all, const struct section_place *place)
+{
+    for (size_t i = 0; place->section && i < all->count; i++) {
+        const struct section *section = &all->sections[i];
+        const struct key *keys = section->kind->keys;
+
+        if (strcmp(section->kind->name, place->section) != 0 ||
+            section->element != place->element) {
+            continue;
+        }
+        for (size_t j = 0; place->key && keys[j].name; j++) {
+            if (section->lines[j] && strcmp(keys[j].name, place->key) == 0) {
+                return section->lines[j];
+            }
+        }
+        return section->line;
+    }
+    return 0;
+}
+
+static int sections_judge(const struct sections *all, const struct section_table *table,
+                          struct error *error)
+{
+    struct section_place place = {.section = NULL};
+    AUTO_BUFFER struct buffer message = BUFFER_INIT;
+    char line[16] = "";
+
+    if (!table->judge || table->judge(all->values, &place, &message)) {
+        return 0;
+    }
+    if (sections_line(all, &place) > 0) {
+        (void)snprintf(line, sizeof(line), "%u:", sections_line(all, &place));
+    }
+    return error_set(error, ERROR_INTERNAL, "%s:%s %s", all->file, line, message.data);
+}
+
+int sections_read(const struct section_table *table, void *values, const char *file,
                   const struct buffer *text, struct error *error)
 {
-    struct sections all = {.kinds = kinds, .values = values, .file = file};
+    struct sections all = {.kinds = table->kinds, .values = values, .file = file};
     struct ini_handler handler = {
         .begin_section = sections_begin, .take_value = sections_take, .context = &all};
     int result = sections_begin_plain(&all, error);
@@ -260,6 +372,7 @@ int sections_read(const struct section_kind *kinds, void *values, const char *fi
     for (size_t i = 0; result == 0 && i < all.count; i++) {
         result = section_check(&all, &all.sections[i], error);
     }
+    result = result == 0 ? sections_judge(&all, table, error) : result;
     free(all.sections);
     return result;
 }

@@ -21,8 +21,8 @@
  * element's structure begins with its name (`char *name`), and whoever owns that structure has a
  * function that tells which names are good; SECTION_ARRAY() names the two members of the array.
  *
- * What a key, a name or a value must not be is told by file and line. What only several keys
- * together can tell (a password without a user) is checked where the configuration is completed.
+ * What a key, a name or a value must not be is told by file and line, with what could be meant.
+ * What only several keys together can tell (a password without a user) is for the table's judge.
  */
 
 #include "lib/base/error.h"
@@ -44,11 +44,27 @@ struct section_kind {
     /* Of a named section: */
     bool (*name_is_valid)(const char *name);
     const char *one;  /* for messages: "an upstream" */
+    const char *like; /* "docker.io" */
     const char *many; /* "upstreams" */
     size_t limit;     /* how many there may be */
     size_t array;     /* where the pointer to the elements is */
     size_t count;     /* where their number is, a size_t */
     size_t element_size;
+};
+
+/* Which line a judge finds fault with: a key's, its section's if the key is not there, or neither.
+ */
+struct section_place {
+    const char *section; /* a kind's name; NULL: the file as a whole */
+    size_t element;      /* of a named one */
+    const char *key;
+};
+
+struct section_table {
+    const struct section_kind *kinds;
+    /* Looks at values that are each good in themselves. False, with what is wrong and what would do
+     * in `out_message`, if they do not go together. NULL: all do. */
+    bool (*judge)(const void *values, struct section_place *out_place, struct buffer *out_message);
 };
 
 /* The members of the array: `elements` points to structures that begin with `char *name`. */
@@ -65,7 +81,7 @@ struct section_kind {
  * all defaults, then with what the text says. -1 with a message for the operator; what was set by
  * then is the caller's to release.
  */
-int sections_read(const struct section_kind *kinds, void *values, const char *file,
+int sections_read(const struct section_table *table, void *values, const char *file,
                   const struct buffer *text, struct error *error);
 
 /* Adds all keys with their values, in the form of the file and the order of the tables. */

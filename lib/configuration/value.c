@@ -48,6 +48,30 @@ static bool value_set_url(char **target, const char *text)
     return *rest && *rest != ':' && !strpbrk(rest, "/@?# ") && value_set_text(target, url.data);
 }
 
+/* An item that could be the name of a section [upstream NAME], or "host:port". */
+static bool value_is_host(const char *item, size_t length)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789.-_:";
+
+    return length > 0 && strspn(item, allowed) >= length && *item != '.' && *item != ':';
+}
+
+static bool value_set_hosts(char **target, const char *text)
+{
+    const char *rest = text;
+    const char *item;
+    size_t length;
+    bool is_any = false;
+
+    while (text_next_item(&rest, ',', &item, &length)) {
+        if (!(length == 1 && *item == '*') && !value_is_host(item, length)) {
+            return false;
+        }
+        is_any = true;
+    }
+    return is_any && value_set_text(target, text);
+}
+
 static bool value_set_list(struct names *target, const char *text)
 {
     const char *item;
@@ -99,8 +123,25 @@ static bool value_set_amount(uint64_t *target, const struct value_form *form, co
     return true;
 }
 
+/* What somebody who knows other programs' files writes, and what it would mean here; or NULL. */
+static const char *value_habit(const struct value_form *form, const char *text)
+{
+    size_t length = strlen(text);
+    bool is_path = form->kind == VALUE_PATH || form->kind == VALUE_OPTIONAL_PATH;
+
+    if (length > 1 && (*text == '"' || *text == '\'') && text[length - 1] == *text) {
+        return "values are written without quotes, not";
+    }
+    return is_path && (*text == '~' || strchr(text, '$'))
+               ? "paths are written out, since ~ and $ mean nothing here, not"
+               : NULL;
+}
+
 bool value_set(void *target, const struct value_form *form, const char *file, const char *text)
 {
+    if (value_habit(form, text)) {
+        return false;
+    }
     switch (form->kind) {
     case VALUE_TEXT:
         return value_set_text(target, text);
@@ -110,6 +151,10 @@ bool value_set(void *target, const struct value_form *form, const char *file, co
         return *text ? value_set_path(target, file, text) : value_set_text(target, "");
     case VALUE_URL:
         return value_set_url(target, text);
+    case VALUE_HOST:
+        return (!*text || value_is_host(text, strlen(text))) && value_set_text(target, text);
+    case VALUE_HOSTS:
+        return value_set_hosts(target, text);
     case VALUE_LIST:
         return value_set_list(target, text);
     case VALUE_BOOLEAN:
@@ -167,8 +212,14 @@ static void value_add_choices(const char *const *choices, struct buffer *out)
     }
 }
 
-void value_expect(const struct value_form *form, struct buffer *out)
+void value_expect(const struct value_form *form, const char *text, struct buffer *out)
 {
+    const char *habit = value_habit(form, text);
+
+    if (habit) {
+        buffer_add_text(out, habit);
+        return;
+    }
     switch (form->kind) {
     case VALUE_TEXT:
     case VALUE_LIST:
@@ -180,6 +231,12 @@ void value_expect(const struct value_form *form, struct buffer *out)
         break;
     case VALUE_URL:
         buffer_add_text(out, "an address such as https://registry.example.org:5000");
+        break;
+    case VALUE_HOST:
+        buffer_add_text(out, "a registry's name such as docker.io (no https://)");
+        break;
+    case VALUE_HOSTS:
+        buffer_add_text(out, "* for any, or a list such as docker.io, ghcr.io (no https://)");
         break;
     case VALUE_BOOLEAN:
         buffer_add_text(out, "yes or no");
@@ -207,7 +264,8 @@ void value_expect(const struct value_form *form, struct buffer *out)
 static bool value_is_text(const struct value_form *form)
 {
     return form->kind == VALUE_TEXT || form->kind == VALUE_PATH ||
-           form->kind == VALUE_OPTIONAL_PATH || form->kind == VALUE_URL;
+           form->kind == VALUE_OPTIONAL_PATH || form->kind == VALUE_URL ||
+           form->kind == VALUE_HOST || form->kind == VALUE_HOSTS;
 }
 
 bool value_is_set(const void *value, const struct value_form *form)
@@ -224,6 +282,8 @@ void value_print(const void *value, const struct value_form *form, struct buffer
     case VALUE_PATH:
     case VALUE_OPTIONAL_PATH:
     case VALUE_URL:
+    case VALUE_HOST:
+    case VALUE_HOSTS:
         buffer_add_text(out, *(char *const *)value ? *(char *const *)value : "");
         break;
     case VALUE_LIST:

@@ -23,6 +23,8 @@ enum value_kind {
     VALUE_PATH,          /* made absolute */
     VALUE_OPTIONAL_PATH, /* "": none */
     VALUE_URL,           /* http or https, without a path */
+    VALUE_HOST,          /* of a registry, or its alias, with a port or without; "": none */
+    VALUE_HOSTS,         /* some of them with commas between them, or * */
     VALUE_LIST,          /* items with commas between them */
     VALUE_BOOLEAN,       /* yes or no */
     VALUE_NUMBER,
@@ -35,6 +37,8 @@ enum value_kind {
 #define VALUE_TYPE_PATH char *
 #define VALUE_TYPE_OPTIONAL_PATH char *
 #define VALUE_TYPE_URL char *
+#define VALUE_TYPE_HOST char *
+#define VALUE_TYPE_HOSTS char *
 #define VALUE_TYPE_LIST struct names
 #define VALUE_TYPE_BOOLEAN bool
 #define VALUE_TYPE_NUMBER uint64_t
@@ -67,12 +71,16 @@ struct value_form {
 /*
  * Replaces the value at `target`. Relative paths are relative to the directory of `file`, which is
  * absolute; links are not resolved, since a directory need not exist yet. False, with the value
- * untouched, if the text is none of that form.
+ * untouched, if the text is none of that form. What other programs' files would have resolved,
+ * quotes around a value and ~ or $ in a path, is of no form.
  */
 bool value_set(void *target, const struct value_form *form, const char *file, const char *text);
 
-/* Adds what would do, for a message in front of what was written: "yes or no is expected, not". */
-void value_expect(const struct value_form *form, struct buffer *out);
+/*
+ * Adds what would do instead of a text that value_set() refused, for a message in front of it: "yes
+ * or no is expected, not".
+ */
+void value_expect(const struct value_form *form, const char *text, struct buffer *out);
 
 /* A text that was never set is not there; everything else always is. */
 bool value_is_set(const void *value, const struct value_form *form);

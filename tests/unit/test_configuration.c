@@ -131,11 +131,14 @@ static const struct {
     {"\n[hosted\n", 2, "the bracket is not closed"},
     {"[hosted] read_only = yes\n", 1, "only a comment may stand behind"},
     {"[hosted]]\n", 1, "only a comment may stand behind"},
-    {"[upstream ../x]\nurl = https://x\n", 1, "cannot be the name of an upstream"},
-    {"[upstream X]\nurl = https://x\n", 1, "cannot be the name of an upstream"},
+    {"[upstream ../x]\nurl = https://x\n", 1,
+     "the name of an upstream is expected, such as [upstream docker.io], not"},
+    {"[upstream X]\nurl = https://x\n", 1,
+     "the name of an upstream is expected, such as [upstream docker.io], not"},
     {"[upstream ]\nurl = https://x\n", 1, ""},
     {"[nonsense]\n", 1, "unknown section 'nonsense'"},
-    {"[upstream ../../x]\n", 1, "cannot be the name of an upstream"},
+    {"[upstream ../../x]\n", 1,
+     "the name of an upstream is expected, such as [upstream docker.io], not"},
     {"\n[hosted\nread_only = yes\n", 2, "the bracket is not closed"},
     {"[upstream x]\nurl = https://a/path\n", 2, "an address such as"},
     {"[upstream x]\nurl = http:///foo\n", 2, "an address such as"},
@@ -307,6 +310,45 @@ static void paths_are_relative_to_the_file_wherever_we_are(void **state)
     assert_string_equal(configuration.registry.hosted.root, path);
 }
 
+/* Told by what the directories are, not by how they are written. */
+static void each_store_has_a_directory_of_its_own(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct {
+        const char *text;
+        const char *told; /* NULL: taken */
+    } stores[] = {
+        {STORES, NULL},
+        {"registry_storage = r\nproxy_storage = r2\n" TEMPORARY, NULL},
+        {"registry_storage = r\nproxy_storage = absent/../p\n" TEMPORARY, NULL},
+        {"registry_storage = r\nproxy_storage = ./r/\n" TEMPORARY,
+         "registry_storage is the same as proxy_storage"},
+        {"registry_storage = r\nproxy_storage = r/p\n" TEMPORARY,
+         "proxy_storage is inside registry_storage"},
+        {"registry_storage = r\nproxy_storage = absent/.././r/p\n" TEMPORARY,
+         "proxy_storage is inside registry_storage"},
+        {"registry_storage = r\nproxy_storage = linked/p\n" TEMPORARY,
+         "proxy_storage is inside registry_storage"},
+        {"registry_storage = r/r\nproxy_storage = linked\n" TEMPORARY,
+         "registry_storage is inside proxy_storage"},
+        {"registry_storage = r\n" CACHE "temporary_registry_storage = /\n",
+         "registry_storage is inside temporary_registry_storage"},
+    };
+
+    assert_int_equal(0, mkdirat(fixture->directory, "r", 0700));
+    assert_int_equal(0, symlinkat("r", fixture->directory, "linked"));
+    for (size_t i = 0; i < COUNT(stores); i++) {
+        AUTO_CONFIGURATION struct configuration configuration = CONFIGURATION_INIT;
+        struct error error = ERROR_INIT;
+        int result = read_text(fixture, stores[i].text, &configuration, &error);
+
+        if (result != (stores[i].told ? -1 : 0) ||
+            (stores[i].told && !strstr(error.message, stores[i].told))) {
+            fail_msg("%s\ngives %s", stores[i].text, error.message);
+        }
+    }
+}
+
 static void what_is_printed_can_be_read_again(void **state)
 {
     struct fixture *fixture = *state;
@@ -316,13 +358,14 @@ static void what_is_printed_can_be_read_again(void **state)
     AUTO_BUFFER struct buffer again = BUFFER_INIT;
     struct error error = ERROR_INIT;
 
-    assert_returns(0,
-                   read_text(fixture,
-                             "registry_storage = /r\n" TEMPORARY CACHE "[hosted]\nread_only = yes\n"
-                             "minimum_free_space = 3G\naccept_sparse = no\nupload_expiry = 2h\n"
-                             "[proxy]\nupstreams = docker.io, ghcr.io\n[upstream a.b]\n"
-                             "url = https://c:1\nusername = u\n[upstream d]\ntoken_host = e\n",
-                             &first, &error));
+    assert_returns(
+        0, read_text(
+               fixture,
+               "registry_storage = /r\n" TEMPORARY CACHE "[hosted]\nread_only = yes\n"
+               "minimum_free_space = 3G\naccept_sparse = no\nupload_expiry = 2h\n"
+               "[proxy]\nupstreams = docker.io, ghcr.io\n[upstream a.b]\n"
+               "url = https://c:1\nusername = u\npassword_file = f\n[upstream d]\ntoken_host = e\n",
+               &first, &error));
     configuration_print(&first, &printed);
     assert_returns(0, read_text(fixture, printed.data, &second, &error));
     configuration_print(&second, &again);
@@ -358,6 +401,7 @@ int main(void)
         IN_DIRECTORY(comments_may_be_of_any_length),
         IN_DIRECTORY(a_nul_byte_or_a_huge_file_is_refused),
         IN_DIRECTORY(paths_are_relative_to_the_file_wherever_we_are),
+        IN_DIRECTORY(each_store_has_a_directory_of_its_own),
         IN_DIRECTORY(what_is_printed_can_be_read_again),
         IN_DIRECTORY(a_password_is_not_printed),
     };

@@ -47,6 +47,8 @@ static void sections_and_keys_are_told_in_their_order(void **state)
         {"\t[s]\r\na = 1\r\n", "[s]a=1;"},
         {"a = x = y\n", "a=x = y;"},
         {"a = 1;2\n", "a=1;2;"},
+        {"a = 1 # why\nb = 2\t# why ; not\nc = 3#4\n # = 5\n", "a=1;b=2;c=3#4;"},
+        {"a = # nothing\n", "a=;"},
         {"\xef\xbb\xbf[s]\na = 1", "[s]a=1;"},
     };
 

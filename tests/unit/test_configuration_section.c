@@ -58,6 +58,7 @@ static const struct section_kind kinds[] = {
      .keys = rule_keys,
      .name_is_valid = name_is_lower,
      .one = "a rule",
+     .like = "team",
      .many = "rules",
      .limit = 3,
      SECTION_ARRAY(struct made_up, rules, rule_count)},
@@ -65,11 +66,35 @@ static const struct section_kind kinds[] = {
      .keys = hook_keys,
      .name_is_valid = name_is_lower,
      .one = "a hook",
+     .like = "ci",
      .many = "hooks",
      .limit = 3,
      SECTION_ARRAY(struct made_up, hooks, hook_count)},
     {.name = NULL},
 };
+
+/* Two rules must not keep more than a hundred things. */
+static bool judge_made_up(const void *values, struct section_place *out_place,
+                          struct buffer *out_message)
+{
+    const struct made_up *made_up = values;
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < made_up->rule_count; i++) {
+        sum += made_up->rules[i].keep;
+        if (sum > 100) {
+            *out_place = (struct section_place){"rule", i, "keep"};
+            buffer_add_text(out_message, "too many are kept");
+            return false;
+        }
+    }
+    if (!made_up->enabled && sum > 0) {
+        buffer_add_text(out_message, "nothing can be kept");
+    }
+    return made_up->enabled || sum == 0;
+}
+
+static const struct section_table table = {.kinds = kinds, .judge = judge_made_up};
 
 static int read_text(const char *text, struct made_up *out, struct error *error)
 {
@@ -77,7 +102,7 @@ static int read_text(const char *text, struct made_up *out, struct error *error)
 
     memset(out, 0, sizeof(*out));
     buffer_add_text(&content, text);
-    return sections_read(kinds, out, "/etc/made-up.ini", &content, error);
+    return sections_read(&table, out, "/etc/made-up.ini", &content, error);
 }
 
 static void named_sections_become_elements_in_their_order(void **state)
@@ -117,15 +142,36 @@ static void what_a_section_must_not_be_is_told(void **state)
         const char *text;
         const char *message;
     } texts[] = {
-        {"place = p\n[rule]\n", "/etc/made-up.ini:2: unknown section 'rule'"},
-        {"place = p\n[ruler x]\n", "/etc/made-up.ini:2: unknown section 'ruler x'"},
-        {"place = p\n[page x]\n", "/etc/made-up.ini:2: unknown section 'page x'"},
+        {"place = p\n[rule]\n",
+         "/etc/made-up.ini:2: unknown section 'rule': did you mean [rule NAME]?"},
+        {"place = p\n[ruler x]\n",
+         "/etc/made-up.ini:2: unknown section 'ruler x': did you mean [rule NAME]?"},
+        {"place = p\n[page x]\n",
+         "/etc/made-up.ini:2: unknown section 'page x': did you mean [page]?"},
+        {"place = p\n[Page]\n", "/etc/made-up.ini:2: unknown section 'Page': did you mean [page]?"},
+        {"place = p\n[other]\n", "/etc/made-up.ini:2: unknown section 'other'"},
         {"place = p\n[]\n", "/etc/made-up.ini:2: unknown section ''"},
-        {"place = p\n[rule X]\n", "/etc/made-up.ini:2: this cannot be the name of a rule: 'X'"},
-        {"[rule ]\n", "/etc/made-up.ini:1: this cannot be the name of a rule: ''"},
+        {"place = p\n[rule X]\n",
+         "/etc/made-up.ini:2: the name of a rule is expected, such as [rule team], not 'X'"},
+        {"[rule ]\n",
+         "/etc/made-up.ini:1: the name of a rule is expected, such as [rule team], not ''"},
         {"[rule a]\n[rule b]\n[hook a]\n[rule c]\n[rule a]\n[rule d]\n",
          "/etc/made-up.ini:6: there are too many rules: 'd'"},
-        {"[rule a]\nenabled = yes\n", "/etc/made-up.ini:2: unknown key 'enabled'"},
+        {"[rule a]\nenabled = yes\n",
+         "/etc/made-up.ini:2: unknown key 'enabled' here: it belongs in [page]"},
+        {"keep = 1\n", "/etc/made-up.ini:1: unknown key 'keep' here: it belongs in [rule NAME]"},
+        {"[rule a]\nplace = p\n",
+         "/etc/made-up.ini:2: unknown key 'place' here: it belongs at the top "
+         "of the file, above all sections"},
+        {"[rule a]\nrepositorys = p\n", "/etc/made-up.ini:2: unknown key 'repositorys': did you "
+                                        "mean 'repositories' in [rule NAME]?"},
+        {"[rule a]\nEnable = yes\n",
+         "/etc/made-up.ini:2: unknown key 'Enable': did you mean 'enabled' in [page]?"},
+        {"[rule a]\nother = 1\n", "/etc/made-up.ini:2: unknown key 'other'"},
+        {"place = p\n[rule a]\nkeep = 90\n[page]\n[rule b]\n\nkeep = 11\n",
+         "/etc/made-up.ini:7: too many are kept"},
+        {"place = p\n[rule a]\nkeep = 90\n\n[rule b]\n", "/etc/made-up.ini:5: too many are kept"},
+        {"place = p\n[rule a]\n[page]\nenabled = no\n", "/etc/made-up.ini: nothing can be kept"},
         {"[rule a]\nkeep = 1\n[rule b]\nkeep = 1\n[rule a]\nkeep = 1\n",
          "/etc/made-up.ini:6: set twice, or followed by an indented line: 'keep'"},
         {"[rule a]\nkeep = 0\n",

@@ -44,6 +44,14 @@ static const struct {
     {{.kind = VALUE_OPTIONAL_PATH}, "b", "/etc/berth/b"},
     {{.kind = VALUE_URL}, "https://a.example:5000", "https://a.example:5000"},
     {{.kind = VALUE_URL}, "http://a/", "http://a"},
+    {{.kind = VALUE_HOST}, "", ""},
+    {{.kind = VALUE_HOST}, "docker.io", "docker.io"},
+    {{.kind = VALUE_HOST}, "corp", "corp"},
+    {{.kind = VALUE_HOST}, "a.example:5000", "a.example:5000"},
+    {{.kind = VALUE_HOSTS}, "*", "*"},
+    {{.kind = VALUE_HOSTS}, "docker.io ,ghcr.io", "docker.io ,ghcr.io"},
+    {{.kind = VALUE_TEXT}, "\"", "\""},
+    {{.kind = VALUE_TEXT}, "~$x", "~$x"},
     {{.kind = VALUE_LIST}, "", ""},
     {{.kind = VALUE_LIST}, "a", "a"},
     {{.kind = VALUE_LIST}, " team/** ,!team/base,, c ", "team/**, !team/base, c"},
@@ -83,6 +91,29 @@ static const struct {
     const char *expected;
 } bad[] = {
     {{.kind = VALUE_PATH}, "", "a path is expected, not"},
+    {{.kind = VALUE_PATH},
+     "~/berth",
+     "paths are written out, since ~ and $ mean nothing here, not"},
+    {{.kind = VALUE_PATH}, "/srv/$USER", "paths are written out, since"},
+    {{.kind = VALUE_OPTIONAL_PATH}, "$HOME/ca.pem", "paths are written out, since"},
+    {{.kind = VALUE_PATH}, "\"/srv\"", "values are written without quotes, not"},
+    {{.kind = VALUE_TEXT}, "'bob'", "values are written without quotes, not"},
+    {{.kind = VALUE_TEXT}, "\"\"", "values are written without quotes, not"},
+    {{.kind = VALUE_BOOLEAN}, "\"yes\"", "values are written without quotes, not"},
+    {{.kind = VALUE_HOST},
+     "https://docker.io",
+     "a registry's name such as docker.io (no https://) is expected, not"},
+    {{.kind = VALUE_HOST}, "docker.io, ghcr.io", "a registry's name such as"},
+    {{.kind = VALUE_HOST}, "Docker.io", "a registry's name such as"},
+    {{.kind = VALUE_HOST}, "*", "a registry's name such as"},
+    {{.kind = VALUE_HOSTS},
+     "docker.io ghcr.io",
+     "* for any, or a list such as docker.io, ghcr.io (no https://) is expected, not"},
+    {{.kind = VALUE_HOSTS}, "", "* for any"},
+    {{.kind = VALUE_HOSTS}, " , ", "* for any"},
+    {{.kind = VALUE_HOSTS}, "https://docker.io", "* for any"},
+    {{.kind = VALUE_HOSTS}, "docker.io/library", "* for any"},
+    {{.kind = VALUE_HOSTS}, "*.example", "* for any"},
     {{.kind = VALUE_URL},
      "",
      "an address such as https://registry.example.org:5000 is expected, not"},
@@ -128,7 +159,7 @@ static void what_is_not_of_the_form_is_refused_and_changes_nothing(void **state)
             fail_msg("taken: '%s'", bad[i].text);
         }
         assert_memory_equal(&value, &before, sizeof(value));
-        value_expect(&bad[i].form, &expected);
+        value_expect(&bad[i].form, bad[i].text, &expected);
         assert_ptr_equal(strstr(expected.data, bad[i].expected), expected.data);
     }
 }

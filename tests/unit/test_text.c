@@ -247,8 +247,19 @@ static void reads_amounts_with_a_unit(void **state)
         {"d", -1, -1},
         {"4k", -1, -1},
         {"1D", -1, -1},
-        {"4KB", -1, -1},
-        {"4 K", -1, -1},
+        {"4KB", 4096, -1},
+        {"4KiB", 4096, -1},
+        {"4 K", 4096, -1},
+        {"1 GiB", 1 << 30, -1},
+        {"8388608TB", -1, -1},
+        {"99999999999999999999999999999999999999999KB", -1, -1},
+        {"4  K", -1, -1},
+        {"4 ", -1, -1},
+        {"4B", -1, -1},
+        {"4KBB", -1, -1},
+        {"4Kib", -1, -1},
+        {" K", -1, -1},
+        {"KiB", -1, -1},
         {"-1", -1, -1},
         {"1.5G", -1, -1},
         {"1KK", -1, -1},
@@ -266,6 +277,33 @@ static void reads_amounts_with_a_unit(void **state)
         }
         assert_int_equal(bytes, is_bytes ? rows[i].bytes : 42);
         assert_int_equal(seconds, is_seconds ? rows[i].seconds : 42);
+    }
+}
+
+static void tells_how_far_apart_words_are(void **state)
+{
+    static const struct {
+        const char *one;
+        const char *other;
+        size_t distance;
+    } rows[] = {
+        {"", "", 0},
+        {"", "abc", 3},
+        {"read_only", "read_only", 0},
+        {"read_onyl", "read_only", 1},
+        {"readonly", "read_only", 1},
+        {"red_only", "read_only", 1},
+        {"read_onlx", "read_only", 1},
+        {"ba", "ab", 1},
+        {"kitten", "sitting", 3},
+        {"0123456789012345678901234567890123456789012345678901234567890123", "", SIZE_MAX},
+        {"012345678901234567890123456789012345678901234567890123456789012", "", 63},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        assert_int_equal(text_distance(rows[i].one, rows[i].other), rows[i].distance);
+        assert_int_equal(text_distance(rows[i].other, rows[i].one), rows[i].distance);
     }
 }
 
@@ -310,6 +348,7 @@ int main(void)
         cmocka_unit_test(encodes_what_is_not_plain),
         cmocka_unit_test(steps_through_lists),
         cmocka_unit_test(reads_amounts_with_a_unit),
+        cmocka_unit_test(tells_how_far_apart_words_are),
         cmocka_unit_test(tells_amounts_to_people),
     };
 

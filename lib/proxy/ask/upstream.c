@@ -67,8 +67,17 @@ static bool section_is_for_a_prefix(const struct upstream_options *section)
     return strchr(section->name, '/') != NULL;
 }
 
-/* The first one: of two whose names are spelled alike, such as "a:1" and "a_1", only one is seen.
- */
+bool upstream_is_same(const char *one, const char *other)
+{
+    size_t host = strcspn(one, "/");
+    size_t other_host = strcspn(other, "/");
+    char spelling[NAME_SIZE];
+
+    return upstream_spell(other, other_host, spelling) && section_is_spelled(one, host, spelling) &&
+           strcmp(one + host, other + other_host) == 0;
+}
+
+/* A configuration has one section for each spelling. */
 static const struct upstream_options *section_find_spelled(const struct proxy_options *options,
                                                            const char *spelling)
 {

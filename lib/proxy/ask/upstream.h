@@ -35,6 +35,12 @@ int upstream_find(struct upstream *out_upstream, const struct proxy_options *opt
                   const char *host, struct error *error);
 
 /*
+ * Whether the names of two sections, [upstream HOST] or [upstream HOST/PREFIX], mean the same:
+ * Docker Hub has three names, and "a:1" and "a_1" are one directory.
+ */
+bool upstream_is_same(const char *one, const char *other);
+
+/*
  * The name that a repository has there: docker.io's "debian" is "library/debian".
  * ERROR_NAME_INVALID, also if the name that it would have here is too long.
  */
