@@ -80,10 +80,10 @@ void response_error(struct response *response, const struct error *error,
     size_t length;
 
     response->status = status_of_error(error->code);
-    if (response->status == 500) {
+    if (response->status == 500 && error->code != ERROR_DATA_LOST) {
         message = "internal error: the operator finds the reason in the log";
     } else if (error->code == ERROR_NO_SPACE) {
-        message = "the registry's storage is full";
+        message = "the registry's storage is full, or takes no writes";
     }
     response->body = BODY_BYTES;
     cleanup_close(&response->descriptor);

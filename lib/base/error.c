@@ -31,6 +31,7 @@ int error_errno(struct error *error, const char *format, ...)
                    (int)(sizeof(context) - sizeof(text)), context,
                    strerror_r(number, text, sizeof(text)));
     errno = number;
-    error->code = number == ENOSPC || number == EDQUOT ? ERROR_NO_SPACE : ERROR_INTERNAL;
+    error->code =
+        number == ENOSPC || number == EDQUOT || number == EROFS ? ERROR_NO_SPACE : ERROR_INTERNAL;
     return -1;
 }

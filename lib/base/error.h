@@ -36,7 +36,7 @@ enum error_code {
     ERROR_RANGE,                 /* a download that begins behind the end */
     ERROR_PRECONDITION,          /* If-Match or If-None-Match did not hold */
     ERROR_TOO_MANY_REQUESTS,     /* try again later */
-    ERROR_NO_SPACE,              /* the disk is full, or nearly */
+    ERROR_NO_SPACE,              /* the disk is full, or nearly, or takes no writes */
     ERROR_DATA_LOST,             /* the disk may have dropped what was written: send it again */
     ERROR_REQUEST_INVALID,       /* a parameter or header that makes no sense */
     ERROR_NOT_FOUND,             /* no such endpoint */
@@ -65,7 +65,7 @@ int error_set(struct error *error, enum error_code code, const char *format, ...
 
 /*
  * Adds the text of errno. The code is ERROR_NO_SPACE when errno says that the disk or the quota is
- * full, else ERROR_INTERNAL. errno stays what it is.
+ * full, or that the disk takes no writes, else ERROR_INTERNAL. errno stays what it is.
  */
 int error_errno(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -14,6 +14,7 @@ static int proxy_make_instance(struct store *cache, struct error *error)
     struct file_place place = {cache->root, LAYOUT_INSTANCE};
     AUTO_BUFFER struct buffer id = BUFFER_INIT;
     char fresh[ID_SIZE];
+    struct error reason;
     uint64_t age;
     int found = memo_read(place, &id, &age, error);
 
@@ -22,7 +23,10 @@ static int proxy_make_instance(struct store *cache, struct error *error)
     }
     id_make(fresh);
     buffer_format(&id, "berth-%s", fresh);
-    return memo_write(cache, place, &id, error);
+    /* Where nothing can be written, what is there can still be had. */
+    return memo_write(cache, place, &id, &reason) < 0 && reason.code != ERROR_NO_SPACE
+               ? error_set(error, reason.code, "%s", reason.message)
+               : 0;
 }
 
 int proxy_open(struct store *cache, const struct proxy_options *options, struct error *error)

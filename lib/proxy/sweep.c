@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/directory.h"
@@ -98,6 +99,20 @@ static void sweep_each(struct store *cache, const char *parent, const char *belo
     }
 }
 
+/* A directory that nothing was left in. */
+static void sweep_empty(struct store *cache, const char *path)
+{
+    (void)unlinkat(cache->root, path, AT_REMOVEDIR);
+}
+
+/* The places of processes that wait: those of a host, and there of an upstream. */
+static void sweep_slots(struct store *cache, const char *host)
+{
+    sweep_each(cache, host, "", sweep_lock);
+    sweep_directory(cache, host, sweep_empty);
+    sweep_empty(cache, host);
+}
+
 void sweep_cache(struct store *cache)
 {
     struct file_place swept = {cache->root, LAYOUT_CACHE_SWEPT};
@@ -111,5 +126,6 @@ void sweep_cache(struct store *cache)
         sweep_each(cache, LAYOUT_UPSTREAMS, LAYOUT_TOKENS, sweep_token);
         sweep_each(cache, LAYOUT_MEMOS, "", sweep_memo);
         sweep_each(cache, LAYOUT_FLIGHTS, "", sweep_lock);
+        sweep_directory(cache, LAYOUT_SLOTS, sweep_slots);
     }
 }

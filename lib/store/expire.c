@@ -10,6 +10,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/directory.h"
 #include "lib/base/lock.h"
+#include "lib/base/text.h"
 #include "lib/store/mark.h"
 
 /* When something below `path` last changed. */
@@ -132,6 +133,26 @@ static bool expire_date_was_set(struct file_place swept)
     return clock_note_contradicts(text);
 }
 
+/* What a process has left beside the store's own directories: see store_open(), `check --setup`. */
+static int expire_trials(struct store *store, time_t before, struct error *error)
+{
+    AUTO_NAMES struct names names = NAMES_INIT;
+    int failed = directory_list(store->root, LAYOUT_OWN, &names, error) < 0 ? -1 : 0;
+
+    for (size_t i = 0; i < names.count; i++) {
+        struct path path = layout_below(LAYOUT_OWN, names.names[i]);
+        struct stat status;
+
+        if ((text_begins(names.names[i], LAYOUT_TRIAL) ||
+             text_begins(names.names[i], LAYOUT_SETUP_PROBE)) &&
+            fstatat(store->root, path.text, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+            status.st_mtime < before && file_remove(store->root, path.text, error) < 0) {
+            failed = -1;
+        }
+    }
+    return failed;
+}
+
 int expire_abandoned(struct store *store, struct error *error)
 {
     static const char *const directories[] = {LAYOUT_UPLOADS, LAYOUT_PIECES, LAYOUT_BODIES};
@@ -154,6 +175,9 @@ int expire_abandoned(struct store *store, struct error *error)
         if (expire_in(store, directories[i], before, error) < 0) {
             failed = -1;
         }
+    }
+    if (expire_trials(store, before, error) < 0) {
+        failed = -1;
     }
     return expire_partial(store, before, error) < 0 ? -1 : failed;
 }

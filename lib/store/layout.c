@@ -175,7 +175,7 @@ struct path layout_session_lock(const char *directory)
 
 struct path layout_trial(const char *id)
 {
-    return path_format(LAYOUT_OWN "/trial-%s", id);
+    return path_format(LAYOUT_OWN "/" LAYOUT_TRIAL "%s", id);
 }
 
 struct path layout_setup_probe(const struct digest *token)
@@ -212,7 +212,7 @@ struct path layout_memo(const struct digest *key)
 
 struct path layout_slot(const char *host, const char *upstream, unsigned number)
 {
-    return path_format(LAYOUT_OWN "/slots/%s/%s/%u", host, upstream, number);
+    return path_format(LAYOUT_SLOTS "/%s/%s/%u", host, upstream, number);
 }
 
 struct path layout_partial(const char *upstream, const struct digest *digest, const char *what)

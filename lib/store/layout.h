@@ -71,6 +71,7 @@ enum { LAYOUT_LOCK_COUNT = 256 };
 #define LAYOUT_REPAIR_LOCK "_berth/locks/repair" /* one repair at a time */
 struct path layout_lock(unsigned number);
 
+#define LAYOUT_TRIAL "trial-" /* how its name begins */
 /* A file by which it is tried whether files can be moved here from the temporary directory. */
 struct path layout_trial(const char *id);
 
@@ -102,6 +103,7 @@ struct path layout_flight(const struct digest *key);
 struct path layout_memo(const struct digest *key);
 
 /* One lock for each process that may wait for upstreams on a host. */
+#define LAYOUT_SLOTS "_berth/slots"
 struct path layout_slot(const char *host, const char *upstream, unsigned number);
 
 #define LAYOUT_INSTANCE "_berth/instance" /* who we are, for others that we ask */

@@ -265,9 +265,12 @@ int repository_delete_manifest(const struct repository *repository, const struct
     if (found < 0 || repository_delete_tags_of(&lock, digest, &syncs, error) < 0) {
         return -1;
     }
+    /* The revision last: as long as it is there, all of this can be done again. */
+    if (found && repository_forget_referrer(&lock, &stored, &syncs, error) < 0) {
+        return -1;
+    }
     removed = revision_remove(&lock, digest, &syncs, error);
-    if (removed < 0 || (found && repository_forget_referrer(&lock, &stored, &syncs, error) < 0) ||
-        sync_set_flush(&syncs, error) < 0) {
+    if (removed < 0 || sync_set_flush(&syncs, error) < 0) {
         return -1;
     }
     return removed;

@@ -161,9 +161,10 @@ int revision_remove(const struct repository_lock *held, const struct digest *dig
     struct path link = layout_link(repository->name, LINK_REVISION, digest);
     struct path media_type = layout_media_type(repository->name, digest);
     int removed = link_remove(held, link.text, syncs, error);
+    struct error ignored;
 
-    if (removed > 0 && file_remove(repository->store->root, media_type.text, error) < 0) {
-        return -1;
+    if (removed > 0) { /* without a revision it is nobody's; pushing it again replaces it */
+        (void)file_remove(repository->store->root, media_type.text, &ignored);
     }
     return removed;
 }

@@ -15,10 +15,14 @@
 #include "lib/base/log.h"
 #include "lib/base/text.h"
 
+/* A directory that is there is opened also where none could be made. */
 static int store_open_directory(const char *path, struct error *error)
 {
-    int descriptor;
+    int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
+    if (descriptor >= 0 || errno != ENOENT) {
+        return descriptor < 0 ? error_errno(error, "open directory '%s'", path) : descriptor;
+    }
     if (file_make_parents(AT_FDCWD, path, error) < 0) {
         return -1;
     }
@@ -42,6 +46,13 @@ static int store_make_directories(int directory, const char *const *paths, struc
     return 0;
 }
 
+/* Whether this is what two filesystems say, or one that has no links: not a passing trouble. */
+static bool store_is_apart(int number)
+{
+    return number == EXDEV || number == EPERM || number == EMLINK || number == ENOSYS ||
+           number == EOPNOTSUPP;
+}
+
 /* Whether a file can be moved, and linked, from one directory into the other. */
 static int store_try_together(struct store *store, struct error *error)
 {
@@ -61,10 +72,11 @@ static int store_try_together(struct store *store, struct error *error)
     if (linkat(store->temporary, piece.text, store->root, trial.text, 0) < 0 ||
         renameat(store->temporary, piece.text, store->root, trial.text) < 0) {
         result = error_errno(error,
-                             "'%s' and '%s' must be on one filesystem, below one mount point: "
-                             "a file cannot be moved between them",
+                             store_is_apart(errno)
+                                 ? "'%s' and '%s' must be on one filesystem, below one mount "
+                                   "point: a file cannot be moved between them"
+                                 : "try to move a file from '%s' to '%s'",
                              store->options->temporary, store->options->root);
-        error->code = ERROR_INTERNAL;
     }
     (void)unlinkat(store->temporary, piece.text, 0);
     (void)unlinkat(store->root, trial.text, 0);
@@ -87,7 +99,6 @@ static int store_sync_root(const struct store *store, struct error *error)
     return 0;
 }
 
-/* A skeleton on a read-only filesystem can still be read from. */
 static int store_make_skeleton(struct store *store, struct error *error)
 {
     static const char *const below_root[] = {LAYOUT_BLOBS, LAYOUT_REPOSITORIES, LAYOUT_LOCKS, NULL};
@@ -105,23 +116,59 @@ static int store_make_skeleton(struct store *store, struct error *error)
     if (sync_set_flush(&syncs, error) < 0) {
         return -1;
     }
-    return store_sync_root(store, error);
+    if (store_sync_root(store, error) < 0) {
+        return -1;
+    }
+    store->is_whole = true;
+    return 0;
+}
+
+/* Opens a directory anew, under the descriptor that everybody has of it. */
+static int store_open_again(int *descriptor, const char *path, struct error *error)
+{
+    AUTO_CLOSE int opened = store_open_directory(path, error);
+
+    if (opened < 0) {
+        return -1;
+    }
+    if (*descriptor < 0) {
+        *descriptor = steal_descriptor(&opened);
+        return 0;
+    }
+    return dup3(opened, *descriptor, O_CLOEXEC) < 0 ? error_errno(error, "open '%s'", path) : 0;
+}
+
+int store_mend(struct store *store, struct error *error)
+{
+    store->is_whole = false;
+    if (store_open_again(&store->root, store->options->root, error) < 0 ||
+        store_open_again(&store->temporary, store->options->temporary, error) < 0) {
+        return -1;
+    }
+    return store_make_skeleton(store, error);
+}
+
+bool store_mends(struct store *store, int number)
+{
+    struct error reason;
+
+    if (number != ENOENT && number != ENOTDIR && number != EBADF) {
+        return false;
+    }
+    if (store_mend(store, &reason) < 0) {
+        log_debug("the store cannot be mended: %s", reason.message);
+        errno = number;
+        return false;
+    }
+    return true;
 }
 
 int store_open(struct store *store, const struct store_options *options, struct error *error)
 {
     struct store opened = {.options = options, .root = -1, .temporary = -1};
-    struct statvfs status;
     struct error reason;
 
-    opened.root = store_open_directory(options->root, error);
-    opened.temporary = opened.root < 0 ? -1 : store_open_directory(options->temporary, error);
-    if (opened.temporary < 0) {
-        store_close(&opened);
-        return -1;
-    }
-    if (fstatvfs(opened.root, &status) == 0 && !(status.f_flag & ST_RDONLY) &&
-        store_make_skeleton(&opened, &reason) < 0 && reason.code != ERROR_NO_SPACE) {
+    if (store_mend(&opened, &reason) < 0 && (opened.root < 0 || reason.code != ERROR_NO_SPACE)) {
         store_close(&opened);
         *error = reason;
         return -1;
@@ -194,6 +241,9 @@ int store_replace(struct store *store, struct file_place to, const struct buffer
     id_make(id);
     piece = layout_piece(id);
     descriptor = file_create(store->temporary, piece.text, error);
+    if (descriptor < 0 && store_mends(store, errno)) {
+        descriptor = file_create(store->temporary, piece.text, error);
+    }
     if (descriptor < 0) {
         return -1;
     }
@@ -228,7 +278,9 @@ int store_discard(struct store *store, struct file_place place, struct error *er
     }
     id_make(id);
     piece = layout_piece(id);
-    if (file_publish(place, (struct file_place){store->temporary, piece.text}, error) < 0) {
+    if (file_publish(place, (struct file_place){store->temporary, piece.text}, error) < 0 &&
+        (!store_mends(store, errno) ||
+         file_publish(place, (struct file_place){store->temporary, piece.text}, error) < 0)) {
         return -1;
     }
     if (directory_remove(store->temporary, piece.text, &reason) < 0) {

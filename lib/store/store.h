@@ -45,6 +45,7 @@ struct store {
     int root; /* descriptors of the two directories */
     int temporary;
     struct sync_memory synced; /* below the root */
+    bool is_whole;             /* was, when last seen: see store_mend() */
 };
 
 #define STORE_INIT                                                                                 \
@@ -55,9 +56,21 @@ struct store {
 /*
  * Opens a store and makes what is missing of it. Fails with a message for the operator when the two
  * directories cannot be used together: renames and links between them are tried, because equal
- * device numbers prove nothing (bind mounts). `options` must outlive the store.
+ * device numbers prove nothing (bind mounts). What is there can be read also where nothing can be
+ * written (ERROR_NO_SPACE): then whoever writes tries again to make the rest. `options` must
+ * outlive the store.
  */
 int store_open(struct store *store, const struct store_options *options, struct error *error);
+
+/*
+ * Makes what is missing of an open store, because it could not be made then, or because somebody
+ * has removed it since. store_replace() and store_discard() do so by themselves when they miss it.
+ */
+int store_mend(struct store *store, struct error *error);
+
+/* Whether there was something to mend after a call that failed with `number`, and it is mended now.
+ * Then the call is worth another try. */
+bool store_mends(struct store *store, int number);
 
 /*
  * The same for who only looks: nothing is made and nothing is tried; -1 if there is no root. The

@@ -100,6 +100,24 @@ static int upload_state_read(struct upload *upload, struct error *error)
     return 1;
 }
 
+/*
+ * With what a push needs above it: here a store that could not be made whole, or of which somebody
+ * has removed something, is mended. Where the web server puts bodies, nobody else would miss it.
+ */
+static int upload_make_directory(struct store *store, const char *path, struct error *error)
+{
+    bool is_new = mkdirat(store->temporary, LAYOUT_BODIES, 0777) == 0;
+
+    if ((is_new || !store->is_whole) && store_mend(store, error) < 0) {
+        return -1;
+    }
+    if (mkdirat(store->temporary, path, 0777) == 0 ||
+        (store_mends(store, errno) && mkdirat(store->temporary, path, 0777) == 0)) {
+        return 0;
+    }
+    return error_errno(error, "make directory '%s'", path);
+}
+
 int upload_start(struct upload *upload, const struct repository *repository,
                  enum digest_algorithm algorithm, struct error *error)
 {
@@ -112,8 +130,8 @@ int upload_start(struct upload *upload, const struct repository *repository,
     id_make(started.id);
     directory = layout_upload(started.id);
     lock = layout_upload_lock(started.id);
-    if (mkdirat(store->temporary, directory.text, 0777) < 0) {
-        return error_errno(error, "make directory '%s'", directory.text);
+    if (upload_make_directory(store, directory.text, error) < 0) {
+        return -1;
     }
     hash_begin(&started.hash, algorithm);
     if (lock_take_or_make(&started.lock, (struct file_place){store->temporary, lock.text}, LOCK_TRY,
@@ -326,6 +344,11 @@ int upload_suspend(struct upload *upload, struct error *error)
 {
     int result = upload_state_write(upload, error);
 
+    if (result < 0 && error->code == ERROR_NO_SPACE) {
+        struct error ignored;
+
+        (void)upload_cancel(upload, &ignored);
+    }
     upload_release(upload);
     return result;
 }

@@ -64,7 +64,8 @@ int upload_adopt(struct upload *upload, const char *path, struct error *error);
 /* Takes back what was written since the session had `size` bytes. */
 int upload_rewind(struct upload *upload, uint64_t size, struct error *error);
 
-/* Remembers the hash for the next request and closes the session. */
+/* Remembers the hash for the next request and closes the session. ERROR_NO_SPACE ends it, as that
+ * of upload_write() does. */
 int upload_suspend(struct upload *upload, struct error *error);
 
 /*

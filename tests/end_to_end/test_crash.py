@@ -2,6 +2,7 @@
 import os
 import pathlib
 import random
+import shutil
 import signal
 
 import pytest
@@ -229,6 +230,35 @@ def test_read_only_storage_is_a_clear_error_and_still_serves(small):
     finally:
         small.memory.read_only(False)
     repository.push_image("again")
+
+
+def test_what_was_removed_of_the_temporary_storage_is_made_again(start):
+    """Somebody tidies up while we serve: the next push finds what it needs, pulls have not missed it."""
+    server = start(workers=1)
+    repository = server.client.repository("me/app")
+    data, _ = repository.push_image("latest", [content.noise(100000)])
+    for victim in ("uploads", "pieces"):
+        shutil.rmtree(server.temporary / victim)
+        assert server.client.get(repository.manifest("latest")).body == data
+        repository.push_image(f"without-{victim}", [content.noise(100000)])
+    assert server.client.delete(repository.manifest("latest")).status == 202
+
+
+def test_a_worker_that_began_on_a_full_disk_serves_and_becomes_whole(mounted, new_directory):
+    directory = pathlib.Path(new_directory("full"))
+    memory = mounted(SmallMemory(directory / "storage", 8))
+    with Worker(directory, NO_RESERVE) as worker:
+        data, _ = worker.repository("me/app").push_image("latest")
+    late = Worker(directory, NO_RESERVE, expected_faults=True)
+    shutil.rmtree(directory / "storage/_tmp")
+    memory.read_only(True)
+    with late as worker:
+        repository = worker.repository("me/app")
+        assert worker.get(repository.manifest("latest")).body == data
+        assert worker.post(repository.uploads).status == 507
+        memory.read_only(False)
+        repository.push_image("again")
+        assert worker.get(repository.manifest("latest")).body == data
 
 
 def test_less_than_minimum_free_space_refuses_pushes_and_serves_pulls(start, mounted, new_directory):

@@ -29,6 +29,7 @@ static void errno_decides_between_a_full_disk_and_the_rest(void **state)
         const char *message;
     } rows[] = {
         {ENOSPC, ERROR_NO_SPACE, "open 'a': No space left on device"},
+        {EROFS, ERROR_NO_SPACE, "open 'a': Read-only file system"},
         {EDQUOT, ERROR_NO_SPACE, "open 'a': Disk quota exceeded"},
         {EACCES, ERROR_INTERNAL, "open 'a': Permission denied"},
         {EIO, ERROR_INTERNAL, "open 'a': Input/output error"},

@@ -267,12 +267,39 @@ static void says_so_when_it_may_not(void **state)
     assert_true(is_there(fixture->store.temporary, "bodies/old"));
 }
 
+/* What killed processes left beside the store's directories, and nothing else. */
+static void takes_what_trials_left(void **state)
+{
+    static const char *const gone[] = {"_berth/trial-1", "_berth/setup-probe-1"};
+    static const char *const kept[] = {"_berth/trial-2", "_berth/setup-probe-2", "_berth/other",
+                                       "_berth/a-trial-3"};
+    struct fixture *fixture = *state;
+    struct error error = ERROR_INIT;
+
+    for (size_t i = 0; i < COUNT(gone); i++) {
+        put_file(fixture->store.root, gone[i], "");
+        set_age(fixture->store.root, gone[i], 2 * DAY);
+    }
+    for (size_t i = 0; i < COUNT(kept); i++) {
+        put_file(fixture->store.root, kept[i], "");
+        set_age(fixture->store.root, kept[i], i < 2 ? HOUR : 2 * DAY);
+    }
+    assert_returns(0, expire_abandoned(&fixture->store, &error));
+    for (size_t i = 0; i < COUNT(gone); i++) {
+        assert_false(is_there(fixture->store.root, gone[i]));
+    }
+    for (size_t i = 0; i < COUNT(kept); i++) {
+        assert_true(is_there(fixture->store.root, kept[i]));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_STORE(takes_what_nobody_has_touched_for_long),
         IN_STORE(one_young_file_keeps_a_session),
         IN_STORE(a_session_in_use_stays_however_old),
+        IN_STORE(takes_what_trials_left),
         IN_STORE(takes_bodies_and_pieces_as_well),
         IN_STORE(strange_things_go_too_and_stop_nobody),
         IN_STORE(looks_at_most_once_an_hour),

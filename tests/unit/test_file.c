@@ -334,7 +334,7 @@ static int write_until_full(struct fixture *fixture)
     (void)close(descriptor);
     EXPECT(make_read_only(fixture->path));
     error = (struct error)ERROR_INIT;
-    EXPECT(file_create(directory, "other", &error) == -1 && error.code == ERROR_INTERNAL);
+    EXPECT(file_create(directory, "other", &error) == -1 && error.code == ERROR_NO_SPACE);
     EXPECT(file_remove(directory, "file", &error) == -1);
     return 0;
 }

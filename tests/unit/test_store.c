@@ -10,7 +10,10 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/directory.h"
 #include "lib/store/blob.h"
+#include "lib/store/repository.h"
+#include "lib/store/upload.h"
 #include "tests/unit/trace.h"
 
 static void opening_makes_what_is_missing(void **state)
@@ -214,7 +217,7 @@ static int open_on_tiny_disk(struct fixture *fixture)
     syncs.root = store.root;
     noise.length = 10;
     EXPECT(store_write(&store, "docker/file", &noise, &syncs, &error) == -1);
-    EXPECT(error.code == ERROR_INTERNAL);
+    EXPECT(error.code == ERROR_NO_SPACE);
     store_close(&store);
     return 0;
 }
@@ -360,6 +363,97 @@ static void discarding_never_pretends(void **state)
     assert_true(result != 0);
 }
 
+/* What is there can be read, and it becomes whole as soon as there is room again. */
+static void a_full_or_read_only_disk_opens_whatever_cannot_be_made(void **state)
+{
+    static const int numbers[] = {ENOSPC, EDQUOT, EROFS};
+    static const char *const calls[] = {"mkdirat", "linkat", "renameat", "fsync"};
+    struct fixture *fixture = *state;
+    struct digest digest = push_blob(&fixture->repository, "content");
+    size_t failed = 0;
+
+    for (size_t i = 0; i < COUNT(numbers) * COUNT(calls); i++) {
+        bool reached = true;
+
+        for (size_t n = 0; reached; n++) {
+            AUTO_UPLOAD struct upload upload = UPLOAD_INIT;
+            struct store store = STORE_INIT;
+            struct repository repository = {.store = &store, .name = "team/app"};
+            struct error error = ERROR_INIT;
+            struct blob blob;
+
+            trace_begin_with_fault(n, numbers[i % COUNT(numbers)]);
+            trace_fault_only(calls[i / COUNT(numbers)]);
+            assert_returns(0, store_open(&store, &fixture->options, &error));
+            reached = trace_end();
+            failed += !store.is_whole;
+            assert_int_equal(error.code, ERROR_NONE);
+            assert_true(store.is_whole || reached); /* no word about the root's own parent */
+            assert_returns(1, blob_find(&repository, &digest, &blob, &error));
+            assert_returns(0, upload_start(&upload, &repository, DIGEST_SHA256, &error));
+            assert_true(store.is_whole);
+            assert_returns(0, upload_cancel(&upload, &error));
+            assert_int_equal(count_entries(store.temporary, "pieces"), 0);
+            store_close(&store);
+        }
+    }
+    assert_true(failed > COUNT(numbers) * COUNT(calls));
+}
+
+static void a_full_disk_is_not_called_two_filesystems(void **state)
+{
+    static const int numbers[] = {ENOSPC, EDQUOT, EROFS, EIO};
+    struct fixture *fixture = *state;
+
+    for (size_t i = 0; i < COUNT(numbers); i++) {
+        struct error error = ERROR_INIT;
+
+        trace_begin_with_fault(0, numbers[i]);
+        trace_fault_only("linkat");
+        assert_returns(-1, store_mend(&fixture->store, &error));
+        assert_true(trace_end());
+        assert_null(strstr(error.message, "one filesystem"));
+        assert_int_equal(error.code, numbers[i] == EIO ? ERROR_INTERNAL : ERROR_NO_SPACE);
+    }
+}
+
+static void remove_from_store(struct fixture *fixture, const char *path)
+{
+    struct error error;
+
+    if (*path) {
+        assert_returns(0, directory_remove(fixture->store.temporary, path, &error));
+    } else {
+        assert_returns(0, directory_remove(AT_FDCWD, fixture->temporary, &error));
+    }
+}
+
+/* While we serve, somebody tidies up. */
+static void what_was_removed_of_it_is_made_again_by_the_next_push(void **state)
+{
+    static const char *const paths[] = {LAYOUT_UPLOADS, LAYOUT_PIECES, LAYOUT_BODIES, ""};
+    struct fixture *fixture = *state;
+
+    for (size_t i = 0; i < COUNT(paths); i++) {
+        AUTO_UPLOAD struct upload upload = UPLOAD_INIT;
+        struct error error = ERROR_INIT;
+
+        remove_from_store(fixture, paths[i]);
+        assert_returns(0, upload_start(&upload, &fixture->repository, DIGEST_SHA256, &error));
+        for (size_t k = 0; k + 1 < COUNT(paths); k++) {
+            assert_true(is_there(fixture->store.temporary, paths[k]));
+        }
+        assert_returns(0, upload_cancel(&upload, &error));
+        remove_from_store(fixture, paths[i]);
+        (void)push_manifest(&fixture->repository,
+                            "{\"schemaVersion\":2,\"manifests\":[],\"mediaType\":"
+                            "\"application/vnd.oci.image.index.v1+json\"}",
+                            "v1");
+        remove_from_store(fixture, paths[i]);
+        assert_returns(1, repository_delete_tag(&fixture->repository, "v1", &error));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -378,6 +472,9 @@ int main(void)
         IN_STORE(a_failed_write_leaves_the_old_content),
         IN_STORE(discarding_takes_out_of_sight_first),
         IN_STORE(discarding_never_pretends),
+        IN_STORE(a_full_or_read_only_disk_opens_whatever_cannot_be_made),
+        IN_STORE(a_full_disk_is_not_called_two_filesystems),
+        IN_STORE(what_was_removed_of_it_is_made_again_by_the_next_push),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

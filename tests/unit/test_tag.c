@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/test.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/store/repository.h"
 #include "lib/store/tag.h"
 #include "tests/unit/trace.h"
 
@@ -216,6 +218,28 @@ static void without_permission_there_is_no_lock(void **state)
     run_in_child(lock_without_permission, *state);
 }
 
+/* The tag has gone; what lies among the pieces is nobody's, and expires. */
+static void a_deleted_one_is_deleted_whatever_cannot_be_cleared_away(void **state)
+{
+    struct fixture *fixture = *state;
+    struct digest digest;
+    bool reached = true;
+
+    for (size_t n = 0; reached; n++) {
+        struct error error = ERROR_INIT;
+
+        set(fixture, "v1", "content");
+        trace_begin_with_fault(n, EIO);
+        trace_fault_only("unlinkat");
+        assert_returns(1, repository_delete_tag(&fixture->repository, "v1", &error));
+        reached = trace_end();
+        assert_int_equal(error.code, ERROR_NONE);
+        assert_true(trace_find("fsync ", "/_manifests/tags", 0) != SIZE_MAX);
+        assert_returns(0, tag_get(&fixture->repository, "v1", &digest, &error));
+        assert_true(n > 0 || reached);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +247,7 @@ int main(void)
         IN_STORE(remembers_every_digest_as_distribution_does),
         IN_STORE(the_history_comes_before_the_tag),
         IN_STORE(a_deleted_one_takes_its_history_along),
+        IN_STORE(a_deleted_one_is_deleted_whatever_cannot_be_cleared_away),
         IN_STORE(a_garbled_one_is_none_and_can_be_set_again),
         IN_STORE(lists_page_by_page_in_the_order_of_bytes),
         IN_STORE(a_repository_without_tags_has_none),

@@ -134,12 +134,33 @@ static void a_session_that_cannot_be_looked_at_is_not_an_unknown_one(void **stat
     }
 }
 
+static void no_room_for_the_state_ends_the_session(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_UPLOAD struct upload upload = UPLOAD_INIT;
+    struct error error = ERROR_INIT;
+    char id[ID_SIZE];
+    uint64_t size;
+
+    make_session(fixture, id);
+    assert_returns(0, upload_open(&upload, &fixture->repository, id, &error));
+    assert_returns(0, upload_write(&upload, "ghi", 3, &error));
+    trace_begin_with_fault(0, ENOSPC);
+    trace_fault_only("pwrite");
+    assert_fails(ERROR_NO_SPACE, upload_suspend(&upload, &error));
+    assert_true(trace_end());
+    assert_int_equal(upload.lock.descriptor, -1);
+    assert_fails(ERROR_UPLOAD_UNKNOWN, upload_status(&fixture->repository, id, &size, &error));
+    assert_int_equal(count_entries(fixture->store.temporary, LAYOUT_UPLOADS), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_STORE(bytes_that_could_not_be_synced_are_never_a_blob),
         IN_STORE(what_is_left_of_a_failed_sync_is_empty),
         IN_STORE(a_session_that_cannot_be_moved_away_is_cancelled_all_the_same),
+        IN_STORE(no_room_for_the_state_ends_the_session),
         IN_STORE(a_session_that_cannot_be_looked_at_is_not_an_unknown_one),
     };
 
