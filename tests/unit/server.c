@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -30,6 +31,8 @@ static void server_read_request(struct server *server)
         }
     }
     server->request[length] = '\0';
+    (void)snprintf(server->seen->request, sizeof(server->seen->request), "%.4000s",
+                   server->request);
 }
 
 static void server_run(struct server *server, int listener, server_answer *answer,

@@ -17,6 +17,7 @@ struct server_seen { /* shared with the child */
     volatile uint64_t sent;
     volatile unsigned connections;
     volatile unsigned left; /* clients that closed a connection before we did */
+    char request[4096];     /* the beginning of the last one that was read */
 };
 
 struct server {

@@ -63,6 +63,19 @@ static int filler_start_over(struct filler *filler, struct error *error)
     return filler->data < 0 ? -1 : 0;
 }
 
+/*
+ * Whether what another filler has left is what the disk has. It may have died over a failed sync,
+ * after which the kernel shows bytes that it could not write, and calls them clean: so what is in
+ * memory is written, and if that fails it is not believed, and then what is hashed is read anew.
+ */
+static bool filler_is_on_disk(const struct filler *filler)
+{
+    struct error ignored;
+
+    return file_sync(filler->data, "what was fetched", &ignored) == 0 &&
+           posix_fadvise(filler->data, 0, 0, POSIX_FADV_DONTNEED) == 0;
+}
+
 /* Hashes what another filler has left. */
 static int filler_take_over(struct filler *filler, struct error *error)
 {
@@ -70,7 +83,7 @@ static int filler_take_over(struct filler *filler, struct error *error)
     struct path path = partial_place(filler->fill, "data");
 
     filler->data = openat(store->temporary, path.text, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    if (filler->data < 0) {
+    if (filler->data < 0 || !filler_is_on_disk(filler)) {
         return filler_start_over(filler, error);
     }
     hash_begin(&filler->hash, filler->fill->digest.algorithm);
@@ -308,6 +321,19 @@ static int filler_publish(struct filler *filler, struct error *error)
     return blob_publish(fill->repository, &fill->digest, place, filler->data, error);
 }
 
+/* What could not be synced may read well and be lost all the same: the next filler must not find
+ * it, but ask the upstream. */
+static int filler_publish_or_drop(struct filler *filler, struct error *error)
+{
+    struct error ignored;
+
+    if (filler_publish(filler, error) == 0) {
+        return 0;
+    }
+    (void)filler_start_over(filler, &ignored);
+    return -1;
+}
+
 int filler_run(const struct fill *fill, struct error *error)
 {
     struct filler filler = {.fill = fill, .report = REPORT_INIT, .data = -1};
@@ -318,7 +344,7 @@ int filler_run(const struct fill *fill, struct error *error)
     filler.piece = piece;
     result = filler_fetch_verified(&filler, error);
     if (result == 0) {
-        result = filler_publish(&filler, error);
+        result = filler_publish_or_drop(&filler, error);
     }
     if (result < 0) {
         partial_write_failure(fill, &filler.report, error);
