@@ -66,7 +66,7 @@ static bool sync_is_known(const struct sync_set *set, const char *path)
 void sync_set_add(struct sync_set *set, const char *path)
 {
     AUTO_FREE char *parent = memory_text(path);
-    char *end = strrchr(parent, '/');
+    char *end = set->root < 0 ? NULL : strrchr(parent, '/');
 
     while (end) {
         *end = '\0';

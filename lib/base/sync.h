@@ -30,7 +30,7 @@ struct sync_memory {
 
 /* Directories below `root` that are to be synced, each once. */
 struct sync_set {
-    int root;
+    int root;                   /* -1: nothing of this needs to be durable */
     size_t floor;               /* the topmost levels, which are known to be synced */
     struct sync_memory *memory; /* or NULL */
     char **paths;

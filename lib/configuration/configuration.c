@@ -153,6 +153,7 @@ static void configuration_complete(struct configuration *configuration)
     cache->minimum_free_space = hosted->minimum_free_space;
     cache->upload_expiry = hosted->upload_expiry;
     cache->accept_sparse = SPARSE_ALL;
+    cache->may_be_lost = true;
 }
 
 int configuration_read(struct configuration *out_configuration, const char *file,

@@ -41,6 +41,10 @@ static int link_replace(struct store *store, const char *path, const struct dige
     AUTO_BUFFER struct buffer content = BUFFER_INIT;
 
     buffer_add_text(&content, target->text);
+    if (store->options->may_be_lost) { /* a link that is empty after a power cut is absent */
+        return store_replace(store, (struct file_place){store->root, path}, &content,
+                             REPLACE_SHARED, error);
+    }
     return store_write(store, path, &content, syncs, error);
 }
 

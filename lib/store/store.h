@@ -38,6 +38,9 @@ struct store_options {
     uint64_t minimum_free_space; /* bytes */
     uint64_t upload_expiry;      /* seconds since the last byte */
     enum accept_sparse accept_sparse;
+    /* A cache: what is in it can be had again. Its names, links and tags need not survive a power
+     * cut; but what is found under a digest after one is right or gone, as in any store. */
+    bool may_be_lost;
 };
 
 struct store {
@@ -95,7 +98,7 @@ int store_replace(struct store *store, struct file_place to, const struct buffer
 
 /*
  * Writes a small file durably: content first, then the name; the caller flushes `syncs`. Replaces
- * what is there.
+ * what is there. The content is synced in a cache as well: what a name stands for is right or gone.
  */
 int store_write(struct store *store, const char *path, const struct buffer *content,
                 struct sync_set *syncs, struct error *error);
@@ -108,11 +111,12 @@ int store_discard(struct store *store, struct file_place place, struct error *er
 
 /*
  * For a sync_set on a store: what is above `blobs` and `repositories` was synced when the store was
- * opened, and nobody removes it.
+ * opened, and nobody removes it. The names of what may be lost are not synced.
  */
 #define STORE_SYNCS_INIT(store)                                                                    \
     {                                                                                              \
-        .root = (store)->root, .floor = LAYOUT_FIXED_LEVELS, .memory = &(store)->synced            \
+        .root = (store)->options->may_be_lost ? -1 : (store)->root, .floor = LAYOUT_FIXED_LEVELS,  \
+        .memory = &(store)->synced                                                                 \
     }
 
 /* A repository of a store. The name has passed name_is_valid(). */

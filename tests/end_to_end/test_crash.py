@@ -298,4 +298,4 @@ def test_a_damaged_blob_is_found_by_check_and_set_aside_by_repair(start):
     assert server.client.get(repository.blob(digest)).status == 404
     repository.push_blob(data)
     assert server.client.get(repository.blob(digest)).body == data
-    assert_blobs_have_their_names(server)
+    assert_blobs_have_their_names(server.registry_storage)

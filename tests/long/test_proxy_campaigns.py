@@ -1,4 +1,5 @@
-"""Large blobs through the proxy: storms of clients, of kills and of cuts."""
+"""Large blobs through the proxy: storms of clients, of kills and of cuts; power cuts."""
+import pathlib
 import random
 import signal
 
@@ -6,9 +7,11 @@ import pytest
 
 from harness import content
 from harness.content import MIB
+from harness.mounts import LoopDisk
 from harness.process import send_signal, wait_until
 from harness.upstream_site import Download, Site, download, downloads
 from test_proxy_blob import SLACK, assert_right, kill_fillers, offered, shaped
+from test_proxy_crash import cut_power_amid_pulls
 
 pytestmark = pytest.mark.long
 
@@ -70,3 +73,13 @@ def test_a_storm_of_cuts(eight, seed):
     print(f"{len(upstream.asked('/blobs/')) - 1} cuts: {upstream.sent() - len(data)} bytes fetched twice")
     assert len(upstream.asked("/blobs/")) >= 18
     assert upstream.sent() <= len(data) + 20 * SLACK
+
+
+@pytest.mark.parametrize("web", ["nginx", "lighttpd"])
+def test_20_power_cuts_leave_no_wrong_byte_in_the_cache(new_directory, mounted, web):
+    directory = pathlib.Path(new_directory("power"))
+    disk = mounted(LoopDisk(directory / "disk", directory / "storage", 8192))
+    with Site(directory, web) as site:
+        upstream = site.take()
+        for number in range(20):
+            cut_power_amid_pulls(site, upstream, disk, number)

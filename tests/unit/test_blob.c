@@ -291,6 +291,32 @@ static void is_read_as_a_whole_up_to_a_limit(void **state)
     assert_string_equal(out.data, ">content");
 }
 
+/* A cached manifest may name a thousand blobs. */
+static void a_cache_syncs_bytes_and_no_names(void **state)
+{
+    struct fixture *fixture = *state;
+    struct digest digest = sha256("content");
+    struct file_place place = {fixture->store.temporary, "pieces/piece"};
+    AUTO_CLOSE int descriptor = make_piece(fixture, "content");
+    struct error error = ERROR_INIT;
+    size_t synced;
+
+    fixture->options.may_be_lost = true;
+    trace_begin();
+    assert_returns(0, blob_publish(&fixture->repository, &digest, place, descriptor, &error));
+    (void)trace_end();
+    synced = trace_find("fsync", "/pieces/piece", 0);
+    assert_true(synced < trace_find("renameat pieces/piece ", "/data", 0));
+    assert_int_equal(trace_find("fsync", "", synced + 1), SIZE_MAX);
+
+    trace_begin();
+    (void)push_manifest(&fixture->repository, "{\"schemaVersion\":2,\"manifests\":[]}", "v1");
+    (void)trace_end();
+    synced = trace_find("fsync", "", 0);
+    assert_true(synced < trace_find("renameat", "/data", 0));
+    assert_int_equal(trace_find("fsync", "", synced + 1), SIZE_MAX);
+}
+
 static void a_file_that_becomes_the_blob_is_told_from_another(void **state)
 {
     struct fixture *fixture = *state;
@@ -340,6 +366,7 @@ int main(void)
         IN_STORE(unlinking_takes_it_from_one_repository_only),
         IN_STORE(small_ones_are_written_from_memory),
         IN_STORE(is_read_as_a_whole_up_to_a_limit),
+        IN_STORE(a_cache_syncs_bytes_and_no_names),
         IN_STORE(a_file_that_becomes_the_blob_is_told_from_another),
         IN_STORE(its_content_is_checked),
     };

@@ -137,12 +137,12 @@ class Storm:
                     assert answer.status == 200, f"tag {tag} was acknowledged, but is {answer.status} now"
                 if answer.status == 200:
                     assert answer["Docker-Content-Digest"] in [last, *since], f"tag {tag} is older than the last 201"
-        assert_blobs_have_their_names(self.server)
+        assert_blobs_have_their_names(self.server.registry_storage)
 
 
-def assert_blobs_have_their_names(server):
+def assert_blobs_have_their_names(storage):
     """On disk, without asking the program: every blob is what its path says."""
-    for path in (server.store / "blobs").rglob("data"):
+    for path in (storage / "docker/registry/v2/blobs").rglob("data"):
         name = path.parent.name
         algorithm = path.parent.parent.parent.name
         assert hashlib.new(algorithm, path.read_bytes()).hexdigest() == name, f"half a blob: {path}"
