@@ -66,6 +66,9 @@ static const struct key hosted_keys[] = {
 static const struct key proxy_keys[] = {
     {.name = "enabled", REGISTRY(BOOLEAN, proxy.enabled), .standard = "yes"},
     {.name = "upstreams", REGISTRY(HOSTS, proxy.upstreams), .standard = "*"},
+    {.name = "minimum_free_space",
+     REGISTRY(BYTES, proxy.store.minimum_free_space),
+     .standard = "2G"},
     {.name = "tag_ttl", REGISTRY(SECONDS, proxy.tag_ttl), .standard = "60s"},
     {.name = "connect_timeout",
      REGISTRY(SECONDS, proxy.connect_timeout),
@@ -150,7 +153,6 @@ static void configuration_complete(struct configuration *configuration)
 
     layout_absolute(cache->root, LAYOUT_CACHE_TEMPORARY, &temporary);
     cache->temporary = memory_text(temporary.data);
-    cache->minimum_free_space = hosted->minimum_free_space;
     cache->upload_expiry = hosted->upload_expiry;
     cache->accept_sparse = SPARSE_ALL;
     cache->may_be_lost = true;

@@ -88,6 +88,7 @@ struct path layout_setup_probe(const struct digest *token);
 struct path layout_origin(const struct digest *digest, const struct digest *key);
 
 #define LAYOUT_UPSTREAMS "_berth/upstreams"
+#define LAYOUT_SPACE_LOCK "_berth/locks/space" /* room is looked for by one fetch at a time */
 #define LAYOUT_FLIGHTS "_berth/flights"
 #define LAYOUT_MEMOS "_berth/memos"
 #define LAYOUT_CACHE_SWEPT "_berth/swept"

@@ -197,6 +197,15 @@ void store_close(struct store *store)
     *store = (struct store)STORE_INIT;
 }
 
+/* Whether as large a part of the inodes is free as has to be of the bytes. Some filesystems have no
+ * number of them. */
+static bool store_has_inodes(const struct statvfs *status, uint64_t minimum)
+{
+    double part = (double)minimum / ((double)status->f_blocks * (double)status->f_frsize);
+
+    return status->f_files == 0 || (double)status->f_favail >= part * (double)status->f_files;
+}
+
 int store_check_space(const struct store *store, uint64_t bytes, struct error *error)
 {
     struct statvfs status;
@@ -207,7 +216,8 @@ int store_check_space(const struct store *store, uint64_t bytes, struct error *e
     }
     available = (uint64_t)status.f_bavail * status.f_frsize;
     if (available < store->options->minimum_free_space ||
-        available - store->options->minimum_free_space < bytes) {
+        available - store->options->minimum_free_space < bytes ||
+        !store_has_inodes(&status, store->options->minimum_free_space)) {
         return error_set(error, ERROR_NO_SPACE, "the registry's storage is full");
     }
     return 0;

@@ -22,6 +22,7 @@ SETTINGS = """
 [hosted]
 minimum_free_space = 0
 [proxy]
+minimum_free_space = 0
 connect_timeout = 30s
 stall_timeout = 60s
 [upstream {name}]

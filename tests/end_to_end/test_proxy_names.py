@@ -430,7 +430,7 @@ def test_a_virtual_host_can_stand_for_an_upstream(new_directory):
     """BERTH_NAMESPACE, which the web server sets."""
     upstream = Upstream(alias="up0")
     data, digest = upstream.add_image("app", "1")
-    settings = f"[hosted]\nminimum_free_space = 0\n[upstream up0]\nurl = {upstream.url}\nallow_private_address = yes\n"
+    settings = f"[hosted]\nminimum_free_space = 0\n[proxy]\nminimum_free_space = 0\n[upstream up0]\nurl = {upstream.url}\nallow_private_address = yes\n"
     with Worker(new_directory("virtual"), settings, BERTH_NAMESPACE="proxy/up0") as worker:
         assert_is(worker.get("/v2/app/manifests/1"), data, digest)
         assert worker.post("/v2/app/blobs/uploads/").status == 405

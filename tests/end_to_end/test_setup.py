@@ -30,7 +30,7 @@ class Setup:
         text = CONFIGURATION
         for name, place in places.items():
             text = "".join(f"{name} = {place}\n" if line.startswith(f"{name} =") else f"{line}\n" for line in text.splitlines())
-        self.file.write_text(text + "[hosted]\nminimum_free_space = 0\n" + settings)
+        self.file.write_text(text + "[hosted]\nminimum_free_space = 0\n[proxy]\nminimum_free_space = 0\n" + settings)
         self.registry = self.directory / "storage/registry"
         self.temporary = self.directory / "storage/_tmp"
         self.cache = self.directory / "storage/proxy"
@@ -207,7 +207,7 @@ def test_a_wrong_command_line_is_2_with_usage(setup, arguments):
     ("nginx", "fastcgi", "x-accel-redirect:/_berth/", "come as files"), ("lighttpd", "fastcgi", "x-sendfile", "are streamed"),
     ("lighttpd", "cgi", "x-sendfile", "are streamed"), ("apache", "fastcgi", "x-sendfile", "are streamed")])
 def test_what_is_in_deploy_is_well(start, web, mode, sendfile, bodies):
-    server = start(web, mode=mode, settings="[hosted]\nminimum_free_space = 0\n")
+    server = start(web, mode=mode, settings="[hosted]\nminimum_free_space = 0\n[proxy]\nminimum_free_space = 0\n")
     for url in (f"http://{server.authority}", f"http://{server.authority}/v2/"):
         done = server.check("--setup", url)
         assert done.returncode == 0 and "problem" not in done.stdout, done
@@ -340,7 +340,7 @@ def test_a_store_that_the_web_server_does_not_send_from(setup, front):
 
 def test_a_sendfile_that_leads_elsewhere(start, new_directory):
     """nginx has the directories of another configuration."""
-    server = start(settings="[hosted]\nminimum_free_space = 0\n")
+    server = start(settings="[hosted]\nminimum_free_space = 0\n[proxy]\nminimum_free_space = 0\n")
     snippet = server.runtime / "nginx-snippet.conf"
     snippet.write_text(snippet.read_text().replace(f'alias "{server.registry_storage}/"', f'alias "{new_directory("other")}/"'))
     server.reload_nginx()

@@ -8,6 +8,8 @@ from harness.upstream import Upstream, error
 
 SETTINGS = """[hosted]
 minimum_free_space = 0
+[proxy]
+minimum_free_space = 0
 [upstream up0]
 url = {first.url}
 allow_private_address = yes

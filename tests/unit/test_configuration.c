@@ -49,6 +49,7 @@ static void the_stores_alone_mean_the_defaults(void **state)
     assert_int_equal(registry->hosted.upload_expiry, 604800);
     assert_true(registry->proxy.enabled);
     assert_string_equal(registry->proxy.upstreams, "*");
+    assert_int_equal(registry->proxy.store.minimum_free_space, 2147483648);
     assert_int_equal(registry->proxy.tag_ttl, 60);
     assert_int_equal(registry->proxy.section_count, 0);
 }

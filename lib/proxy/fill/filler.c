@@ -15,6 +15,7 @@
 #include "lib/base/memory.h"
 #include "lib/proxy/ask/question.h"
 #include "lib/proxy/fill/origin.h"
+#include "lib/proxy/fill/space.h"
 #include "lib/store/blob.h"
 #include "lib/store/link.h"
 #include "lib/store/memo.h"
@@ -35,6 +36,7 @@ struct filler {
     uint64_t written; /* bytes that the disk was set to work on */
     bool has_total;
     uint64_t total; /* bytes that it will be */
+    bool has_room;  /* for them, on the disk */
     struct hash hash;
     bool was_answered;     /* by the upstream, as this repository's filler */
     bool with_credentials; /* and it wanted an account for that */
@@ -54,6 +56,7 @@ static int filler_start_over(struct filler *filler, struct error *error)
     memo_forget((struct file_place){store->temporary, size.text});
     (void)unlinkat(store->temporary, path.text, 0);
     filler->has_total = false;
+    filler->has_room = false;
     filler->is_doubtful = false;
     filler->data = file_create(store->temporary, path.text, error);
     filler->size = 0;
@@ -118,16 +121,13 @@ static int filler_understand(struct filler *filler, const struct answer *answer,
         filler->is_doubtful = true;
         return error_set(error, ERROR_UPSTREAM, "the upstream changes the length of a blob");
     }
-    if (!filler->has_total) {
-        filler->has_total = true;
-        filler->total = extent.total;
-        if (store_check_space(filler->fill->upstream->store, extent.total - filler->size, error) <
-            0) {
-            return -1;
-        }
-        return partial_write_total(filler->fill, extent.total, error);
+    filler->has_total = true;
+    filler->total = extent.total;
+    if (filler->has_room) {
+        return 0;
     }
-    return 0;
+    filler->has_room = true;
+    return space_reserve(filler->fill, extent.total, extent.total - filler->size, error);
 }
 
 static int filler_keep(struct filler *filler, const void *bytes, size_t length, struct error *error)
@@ -146,7 +146,7 @@ static int filler_keep(struct filler *filler, const void *bytes, size_t length, 
         (void)sync_file_range(filler->data, (off_t)filler->written,
                               (off_t)(filler->size - filler->written), SYNC_FILE_RANGE_WRITE);
         filler->written = filler->size;
-        return filler->has_total ? 0 : store_check_space(filler->fill->upstream->store, 0, error);
+        return filler->has_total ? 0 : space_check(filler->fill, error);
     }
     return 0;
 }
@@ -321,16 +321,21 @@ static int filler_publish(struct filler *filler, struct error *error)
     return blob_publish(fill->repository, &fill->digest, place, filler->data, error);
 }
 
-/* What could not be synced may read well and be lost all the same: the next filler must not find
- * it, but ask the upstream. */
-static int filler_publish_or_drop(struct filler *filler, struct error *error)
+/*
+ * What could not be synced may read well and be lost all the same: the next filler must not find
+ * it, but ask the upstream. Where it is room that lacks, it is not to be held by a part of a blob.
+ */
+static int filler_fill(struct filler *filler, struct error *error)
 {
+    bool is_complete = filler_fetch_verified(filler, error) == 0;
     struct error ignored;
 
-    if (filler_publish(filler, error) == 0) {
+    if (is_complete && filler_publish(filler, error) == 0) {
         return 0;
     }
-    (void)filler_start_over(filler, &ignored);
+    if (is_complete || error->code == ERROR_NO_SPACE) {
+        (void)filler_start_over(filler, &ignored);
+    }
     return -1;
 }
 
@@ -342,10 +347,7 @@ int filler_run(const struct fill *fill, struct error *error)
 
     log_debug("fills %s of %s from %s", fill->digest.text, fill->name, fill->upstream->name);
     filler.piece = piece;
-    result = filler_fetch_verified(&filler, error);
-    if (result == 0) {
-        result = filler_publish_or_drop(&filler, error);
-    }
+    result = filler_fill(&filler, error);
     if (result < 0) {
         partial_write_failure(fill, &filler.report, error);
         log_warning("fetching %s of %s from %s: %s", fill->digest.text, fill->name,

@@ -16,13 +16,17 @@ struct path partial_place(const struct fill *fill, const char *what)
     return layout_partial(fill->upstream->name, &fill->digest, what);
 }
 
+struct path partial_directory(const struct fill *fill)
+{
+    return layout_above(partial_place(fill, "").text);
+}
+
 void partial_discard(const struct fill *fill)
 {
     struct store *store = fill->upstream->store;
-    struct path directory = partial_place(fill, "");
+    struct path directory = partial_directory(fill);
     struct error ignored;
 
-    directory.text[strlen(directory.text) - 1] = '\0';
     (void)store_discard(store, (struct file_place){store->temporary, directory.text}, &ignored);
 }
 

@@ -23,6 +23,8 @@ struct fill {
 /* One of its files, below the store's temporary directory. */
 struct path partial_place(const struct fill *fill, const char *what);
 
+struct path partial_directory(const struct fill *fill);
+
 /* Removes it. Only for who holds its lock. */
 void partial_discard(const struct fill *fill);
 

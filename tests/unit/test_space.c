@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/test.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "lib/proxy/fill/space.h"
+
+/* On a disk of its own, so that nobody else's files count. */
+
+enum { MIB = 1024 * 1024, DISK = 64, RESERVE = 8 };
+
+static struct error error;
+static struct upstream upstream = {.name = "registry.example"};
+
+static int open_small_cache(struct fixture *fixture)
+{
+    store_close(&fixture->store);
+    if (!mount_small(fixture->path, "64m,nr_inodes=2000")) {
+        print_message("a filesystem cannot be mounted here\n");
+        return -1;
+    }
+    fixture->options.minimum_free_space = (uint64_t)RESERVE * MIB;
+    fixture->options.may_be_lost = true;
+    upstream.store = &fixture->store;
+    return store_open(&fixture->store, &fixture->options, &error);
+}
+
+static struct fill fill_of(const char *text)
+{
+    return (struct fill){.upstream = &upstream, .name = "app", .digest = sha256(text)};
+}
+
+/* Another fetch, of which so much has come; its lock. */
+static void begin(const struct fill *fill, off_t has, struct lock *lock)
+{
+    struct path data = partial_place(fill, "data");
+    struct path path = partial_place(fill, "lock");
+    int descriptor;
+
+    (void)lock_take_or_make(lock, (struct file_place){upstream.store->temporary, path.text},
+                            LOCK_TRY, &error);
+    descriptor = openat(upstream.store->temporary, data.text, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    (void)!ftruncate(descriptor, has); /* without taking room */
+    (void)close(descriptor);
+}
+
+static int reserve(const struct fill *fill, uint64_t mebibytes)
+{
+    int result = space_reserve(fill, mebibytes * MIB, mebibytes * MIB, &error);
+
+    return result < 0 && error.code != ERROR_NO_SPACE ? -2 : result;
+}
+
+static int count_what_others_need(struct fixture *fixture)
+{
+    struct fill first = fill_of("first");
+    struct fill second = fill_of("second");
+    struct fill third = fill_of("third");
+    struct lock locks[3] = {LOCK_INIT, LOCK_INIT, LOCK_INIT};
+    uint64_t total;
+
+    EXPECT(open_small_cache(fixture) == 0);
+    begin(&first, 0, &locks[0]);
+    begin(&second, 0, &locks[1]);
+    EXPECT(reserve(&first, DISK) == -1);
+    EXPECT(reserve(&first, DISK - RESERVE + 1) == -1);
+    EXPECT(!partial_total(&first, &total));
+    EXPECT(reserve(&first, 30) == 0);
+    EXPECT(partial_total(&first, &total) && total == 30 * MIB);
+    EXPECT(reserve(&first, 30) == 0); /* its own does not count twice */
+
+    EXPECT(reserve(&second, 30) == -1);
+    EXPECT(!partial_total(&second, &total));
+    EXPECT(reserve(&second, 20) == 0);
+    EXPECT(space_check(&second, &error) == 0);
+
+    begin(&third, 0, &locks[2]);
+    EXPECT(reserve(&third, 15) == -1);
+    begin(&first, 10 * MIB, &locks[2]); /* the lock is taken: only the bytes are new */
+    EXPECT(reserve(&third, 15) == 0);
+    for (size_t i = 0; i < COUNT(locks); i++) {
+        lock_release(&locks[i]);
+    }
+    return 0;
+}
+
+static void what_others_still_need_is_not_given_away(void **state)
+{
+    run_in_child(count_what_others_need, *state);
+}
+
+static int forget_the_dead(struct fixture *fixture)
+{
+    struct fill dead = fill_of("dead");
+    struct fill next = fill_of("next");
+    struct lock lock = LOCK_INIT;
+
+    EXPECT(open_small_cache(fixture) == 0);
+    begin(&dead, 0, &lock);
+    EXPECT(reserve(&dead, 40) == 0);
+    EXPECT(reserve(&next, 40) == -1);
+    lock_release(&lock);
+    EXPECT(reserve(&next, 40) == 0);
+    return 0;
+}
+
+static void what_nobody_is_at_work_on_needs_nothing(void **state)
+{
+    run_in_child(forget_the_dead, *state);
+}
+
+/* Whatever an upstream says: sums do not wrap. */
+static int believe_in_no_giants(struct fixture *fixture)
+{
+    struct fill giant = fill_of("giant");
+    struct fill other = fill_of("other");
+    struct lock lock = LOCK_INIT;
+
+    EXPECT(open_small_cache(fixture) == 0);
+    begin(&giant, 0, &lock);
+    EXPECT(space_reserve(&giant, INT64_MAX, INT64_MAX, &error) == -1);
+    EXPECT(reserve(&other, 1) == 0); /* what has not been given is not declared */
+    EXPECT(partial_write_total(&giant, INT64_MAX, &error) == 0);
+    EXPECT(space_reserve(&other, INT64_MAX, INT64_MAX, &error) == -1);
+    EXPECT(space_reserve(&other, UINT64_MAX, UINT64_MAX, &error) == -1);
+    EXPECT(space_check(&other, &error) == -1 && error.code == ERROR_NO_SPACE);
+    lock_release(&lock);
+    return 0;
+}
+
+static void no_size_is_too_large_to_be_refused(void **state)
+{
+    run_in_child(believe_in_no_giants, *state);
+}
+
+/* RESERVE of DISK bytes: an eighth of the inodes, too. */
+static int use_up_inodes(struct fixture *fixture)
+{
+    struct fill fill = fill_of("x");
+    struct statvfs status;
+    char name[32];
+
+    EXPECT(open_small_cache(fixture) == 0);
+    EXPECT(fstatvfs(fixture->store.root, &status) == 0 && status.f_files == 2000);
+    EXPECT(space_check(&fill, &error) == 0);
+    for (uint64_t i = 0; i < status.f_files * 15 / 16; i++) {
+        (void)snprintf(name, sizeof(name), "%" PRIu64, i);
+        EXPECT(symlinkat("x", fixture->store.temporary, name) == 0);
+    }
+    EXPECT(space_check(&fill, &error) == -1 && error.code == ERROR_NO_SPACE);
+    fixture->options.minimum_free_space = 0;
+    EXPECT(space_check(&fill, &error) == 0);
+    return 0;
+}
+
+static void inodes_are_left_in_the_same_proportion(void **state)
+{
+    run_in_child(use_up_inodes, *state);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_STORE(what_others_still_need_is_not_given_away),
+        IN_STORE(what_nobody_is_at_work_on_needs_nothing),
+        IN_STORE(no_size_is_too_large_to_be_refused),
+        IN_STORE(inodes_are_left_in_the_same_proportion),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
