@@ -23,18 +23,20 @@ static int blob_ask_size(struct proxied *proxied, const struct digest *digest, u
     AUTO_ANSWER struct answer answer = ANSWER_INIT;
     AUTO_BUFFER struct buffer rest = BUFFER_INIT;
     struct question question = {.method = "HEAD", .repository = proxied->name};
+    struct extent extent;
     int found;
 
     buffer_format(&rest, "blobs/%s", digest->text);
     question.rest = rest.data;
     found = question_ask(&proxied->upstream, &question, &answer, proxied->report, error);
-    if (found > 0 && !answer.transfer.has_length) {
+    if (found <= 0 || answer_extent(&answer, digest, &extent, error) < 0) {
+        return found > 0 ? -1 : found;
+    }
+    if (!extent.has_total) {
         return error_set(error, ERROR_UPSTREAM, "the upstream does not say how long the blob is");
     }
-    if (found > 0) {
-        *out_size = answer.transfer.length;
-    }
-    return found;
+    *out_size = extent.total;
+    return 1;
 }
 
 /* The bytes are here, or on their way, but not by this repository's right: its upstream has to

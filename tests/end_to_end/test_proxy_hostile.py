@@ -133,6 +133,18 @@ def test_a_hostile_answer_to_a_blob_ends(bounded_site, upstream, ordinary, name)
     wait_until(lambda: not bounded_site.children(), "nobody to stay")
 
 
+def test_nothing_is_not_served_for_a_blob_that_is_something(new_directory):
+    """As CGI, where a process waits for the upstream and answers in one go."""
+    with Site(new_directory("empty"), "lighttpd-cgi", **BOUNDS) as site:
+        upstream = site.take()
+        digest = upstream.add_blob(content.noise(1000))
+        upstream.when(raw(lambda: iter([OK + b"Content-Length: 0\r\n\r\n"])), "/blobs/")
+        for method in ("GET", "HEAD"):
+            answer = site.client.request(method, site.at(upstream).blob(digest))
+            assert answer.status == 502, answer
+        wait_until(lambda: not site.children(), "nobody to stay")
+
+
 @pytest.mark.parametrize("name", ["101 and a flood", "dripped headers", "a dripped document"])
 def test_it_is_the_same_behind_lighttpd(new_directory, name):
     with Site(new_directory("lighttpd"), "lighttpd", **BOUNDS) as site:

@@ -22,7 +22,16 @@ void answer_release(struct answer *answer)
     lock_release(&answer->probe);
 }
 
-int answer_extent(const struct answer *answer, struct extent *out, struct error *error)
+static bool digest_is_of_nothing(const struct digest *digest)
+{
+    struct digest nothing;
+
+    digest_of(digest->algorithm, "", 0, &nothing);
+    return digest_equal(&nothing, digest);
+}
+
+int answer_extent(const struct answer *answer, const struct digest *digest, struct extent *out,
+                  struct error *error)
 {
     const struct http_transfer *transfer = &answer->transfer;
     AUTO_BUFFER struct buffer field = BUFFER_INIT;
@@ -30,16 +39,17 @@ int answer_extent(const struct answer *answer, struct extent *out, struct error 
     const char *slash;
 
     *out = (struct extent){.has_total = transfer->has_length, .total = transfer->length};
-    if (transfer->status != 206) {
-        return 0;
+    if (transfer->status == 206) {
+        if (!http_header(transfer, "content-range", 0, &field) ||
+            !content_range_parse(field.data, &range) || !(slash = strchr(field.data, '/'))) {
+            return error_set(error, ERROR_UPSTREAM, "the upstream answers a strange range");
+        }
+        out->first = range.first;
+        out->has_total = text_number(slash + 1, strlen(slash + 1), &out->total);
     }
-    if (!http_header(transfer, "content-range", 0, &field) ||
-        !content_range_parse(field.data, &range) || !(slash = strchr(field.data, '/'))) {
-        return error_set(error, ERROR_UPSTREAM, "the upstream answers a strange range");
-    }
-    out->first = range.first;
-    out->has_total = text_number(slash + 1, strlen(slash + 1), &out->total);
-    return 0;
+    return out->has_total && out->total == 0 && !digest_is_of_nothing(digest)
+               ? error_set(error, ERROR_UPSTREAM, "the upstream says that the blob is empty")
+               : 0;
 }
 
 static void question_set_headers(struct answer *answer, const struct upstream *upstream,

@@ -52,7 +52,11 @@ struct extent {
     uint64_t total; /* bytes of the whole */
 };
 
-/* ERROR_UPSTREAM if it is a part, but does not say which. */
-int answer_extent(const struct answer *answer, struct extent *out, struct error *error);
+/*
+ * ERROR_UPSTREAM if it is a part, but does not say which; and if there is nothing where the digest
+ * is not that of nothing: no byte would ever come by which that is noticed.
+ */
+int answer_extent(const struct answer *answer, const struct digest *digest, struct extent *out,
+                  struct error *error);
 
 #endif

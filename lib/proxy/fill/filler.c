@@ -105,7 +105,7 @@ static int filler_understand(struct filler *filler, const struct answer *answer,
 {
     struct extent extent;
 
-    if (answer_extent(answer, &extent, error) < 0) {
+    if (answer_extent(answer, &filler->fill->digest, &extent, error) < 0) {
         return -1;
     }
     if (extent.first == 0 && filler->size > 0 && filler_start_over(filler, error) < 0) {

@@ -58,7 +58,7 @@ static int stream_understand(struct stream *stream, struct error *error)
 {
     struct extent extent;
 
-    if (answer_extent(&stream->answer, &extent, error) < 0) {
+    if (answer_extent(&stream->answer, &stream->fill.digest, &extent, error) < 0) {
         return -1;
     }
     if (!extent.has_total) {
