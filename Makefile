@@ -11,7 +11,7 @@
 #   make test-long        the long campaigns: storms of kills, power cuts, fuzzing, soak
 #   make lint             what lib/README.md asks and a tool can check
 #   make bench            speed and memory beside docker-registry
-#   make fuzz             each fuzz target for FUZZ_SECONDS=60
+#   make fuzz             each fuzz target for FUZZ_SECONDS=60, from FUZZ_SEED=1
 #   make install          DESTDIR= PREFIX=/usr/local SYSCONFDIR=/etc
 #   make bundle           build/bundle: what one uploads to a shared host
 #   make deps, deps-test  the distribution's packages for building, and running behind SERVER=nginx; for the tests
@@ -24,6 +24,8 @@ PREFIX = /usr/local
 SYSCONFDIR = /etc
 PYTHON = /usr/bin/python3
 FUZZ_SECONDS = 60
+# The same runs each time; another one, other runs.
+FUZZ_SEED = 1
 # How far the analyzer goes in each function; its own limit of 225000 takes six times as long.
 ANALYZER_NODES = 30000
 # For what is built on the way to something else; `make` itself does what -j says.
@@ -63,6 +65,8 @@ LIBRARY := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c lib/*/*.c lib/*/*/*.c)
 PROGRAM := $(patsubst %.c,$(BUILD)/%.o,$(wildcard fcgi/*.c fcgi/*/*.c))
 UNIT    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
 TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+# And those that drive the program from outside.
+DRIVERS := $(patsubst tests/fuzz/fuzz_%.py,%,$(wildcard tests/fuzz/fuzz_*.py))
 FUZZERS := $(TARGETS:%=$(BUILD)/tests/fuzz/fuzz_%)
 SOURCES := $(wildcard fcgi/*.[ch] fcgi/*/*.[ch] lib/*.[ch] lib/*/*.[ch] lib/*/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch])
 # The tests' other files are helpers, linked into each program that needs them.
@@ -168,13 +172,16 @@ bench: deps-test
 # What a run finds that is new stays in build-fuzz/corpus; what is worth keeping goes to tests/fuzz/corpus. The paths
 # are absolute because a target may run in a directory of its own.
 fuzz: deps-test
-	@$(build) FUZZ=1 fuzzers
+	@$(build) FUZZ=1 fuzzers all
 	@set -e; for target in $(TARGETS); do \
 	    mkdir -p build-fuzz/corpus/$$target; kept=$(CURDIR)/tests/fuzz/corpus/$$target; [ -d $$kept ] || kept=; \
-	    build-fuzz/tests/fuzz/fuzz_$$target -max_total_time=$(FUZZ_SECONDS) -timeout=300 \
+	    build-fuzz/tests/fuzz/fuzz_$$target -max_total_time=$(FUZZ_SECONDS) -timeout=300 -seed=$(FUZZ_SEED) \
 	        -artifact_prefix=$(CURDIR)/build-fuzz/$$target- $(CURDIR)/build-fuzz/corpus/$$target $$kept >build-fuzz/$$target.log 2>&1 || \
 	        { tail -40 build-fuzz/$$target.log; echo "fuzz: $$target failed"; exit 1; }; \
-	done; echo "fuzz: $(words $(TARGETS)) targets, $(FUZZ_SECONDS) s each, nothing found"
+	done; for driver in $(DRIVERS); do \
+	    BERTH=$(CURDIR)/build-fuzz/berth $(PYTHON) -B tests/fuzz/fuzz_$$driver.py $(FUZZ_SECONDS) $(FUZZ_SEED) >build-fuzz/$$driver.log 2>&1 || \
+	        { tail -40 build-fuzz/$$driver.log; echo "fuzz: $$driver failed"; exit 1; }; \
+	done; echo "fuzz: $(words $(TARGETS) $(DRIVERS)) targets, $(FUZZ_SECONDS) s each, nothing found"
 
 install: all
 	@PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' DESTDIR='$(DESTDIR)' BERTH='$(BUILD)/berth' deploy/install
