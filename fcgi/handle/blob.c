@@ -71,7 +71,14 @@ int handle_blob_delete(struct exchange *exchange, struct error *error)
     if (digest_parse(&digest, exchange->route.reference, error) < 0) {
         return -1;
     }
-    removed = blob_unlink(&exchange->source.repository, &digest, error);
+    if (handle_check_match(exchange, &digest, error) < 0) {
+        struct error ignored;
+        struct blob blob;
+
+        removed = blob_find(&exchange->source.repository, &digest, &blob, &ignored) == 0 ? 0 : -1;
+    } else {
+        removed = blob_unlink(&exchange->source.repository, &digest, error);
+    }
     if (removed <= 0) {
         return removed < 0 ? -1 : blob_unknown(error);
     }

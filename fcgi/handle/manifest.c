@@ -170,22 +170,41 @@ int handle_manifest_put(struct exchange *exchange, struct error *error)
     return 0;
 }
 
+/* What a digest stands for never changes, so If-Match is judged before; but first, what is absent
+ * is absent (RFC 9110, 13.2.1). */
+static int manifest_delete_revision(struct exchange *exchange, struct error *error)
+{
+    const struct repository *repository = &exchange->source.repository;
+    struct digest digest;
+
+    if (digest_parse(&digest, exchange->route.reference, error) < 0) {
+        return -1;
+    }
+    if (handle_check_match(exchange, &digest, error) < 0) {
+        struct error ignored;
+
+        return revision_exists(repository, &digest, &ignored) == 0 ? 0 : -1;
+    }
+    return repository_delete_manifest(repository, &digest, error);
+}
+
+static int manifest_delete_tag(struct exchange *exchange, struct error *error)
+{
+    AUTO_DIGEST_SET struct digest_set expected = DIGEST_SET_INIT;
+    bool is_conditional = handle_condition(exchange, "HTTP_IF_MATCH", &expected);
+    const char *tag = exchange->route.reference;
+
+    return tag_is_valid(tag) ? repository_delete_tag(&exchange->source.repository, tag,
+                                                     is_conditional ? &expected : NULL, error)
+                             : 0;
+}
+
 int handle_manifest_delete(struct exchange *exchange, struct error *error)
 {
-    const char *reference = exchange->route.reference;
-    struct digest digest;
-    int removed;
+    int removed = reference_is_digest(exchange->route.reference)
+                      ? manifest_delete_revision(exchange, error)
+                      : manifest_delete_tag(exchange, error);
 
-    if (reference_is_digest(reference)) {
-        if (digest_parse(&digest, reference, error) < 0) {
-            return -1;
-        }
-        removed = repository_delete_manifest(&exchange->source.repository, &digest, error);
-    } else {
-        removed = tag_is_valid(reference)
-                      ? repository_delete_tag(&exchange->source.repository, reference, error)
-                      : 0;
-    }
     if (removed <= 0) {
         return removed < 0 ? -1 : manifest_refuse_unknown(error);
     }

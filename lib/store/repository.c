@@ -276,14 +276,23 @@ int repository_delete_manifest(const struct repository *repository, const struct
     return removed;
 }
 
-int repository_delete_tag(const struct repository *repository, const char *tag, struct error *error)
+int repository_delete_tag(const struct repository *repository, const char *tag,
+                          const struct digest_set *expected, struct error *error)
 {
     AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(repository->store);
     AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
+    struct digest current;
     int removed;
 
     if (repository_lock(repository, &lock, error) < 0) {
         return -1;
+    }
+    removed = expected ? tag_get(repository, tag, &current, error) : 0;
+    if (removed < 0) {
+        return -1;
+    }
+    if (removed && !digest_set_has(expected, &current)) {
+        return error_set(error, ERROR_PRECONDITION, "the tag is another manifest now");
     }
     removed = tag_delete(&lock, tag, &syncs, error);
     if (removed < 0 || sync_set_flush(&syncs, error) < 0) {

@@ -52,8 +52,11 @@ int repository_put_manifest(const struct repository *repository, const struct ma
 int repository_delete_manifest(const struct repository *repository, const struct digest *digest,
                                struct error *error);
 
-/* Removes a tag only; the manifest stays. 1, 0, -1. Locking: takes repository_lock(). */
+/*
+ * Removes a tag only; the manifest stays. 1; 0 if there was none; -1, ERROR_PRECONDITION if it
+ * stands for none of `expected`, unless that is NULL. Locking: takes repository_lock().
+ */
 int repository_delete_tag(const struct repository *repository, const char *tag,
-                          struct error *error);
+                          const struct digest_set *expected, struct error *error);
 
 #endif

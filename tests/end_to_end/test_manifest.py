@@ -316,7 +316,25 @@ def test_deleting_a_tag_leaves_the_manifest_and_its_other_tags(client, repositor
     assert repository.tag_names() == ["two"]
 
 
+def test_a_tag_is_deleted_only_while_it_is_what_the_client_has_seen(client, repository):
+    """RFC 9110 13.1.1: If-Match; what is absent is 404 whatever is expected of it (13.2.1)."""
+    (_, first), (_, second) = (repository.push_manifest(content.index([], annotations={"number": number}), "v1") for number in "12")
+    for value in (f'"{first}"', '"x"', f'"{content.ABSENT}"'):
+        answer = client.delete(repository.manifest("v1"), {"If-Match": value})
+        assert (answer.status, answer.codes()) == (412, ["MANIFEST_INVALID"]), answer
+    assert client.get(repository.manifest("v1"))["Docker-Content-Digest"] == second
+    assert client.delete(repository.manifest("v1"), {"If-Match": f'"{first}", "{second}"'}).status == 202
+    for value in (f'"{second}"', "*"):
+        assert client.delete(repository.manifest("v1"), {"If-Match": value}).status == 404
+    answer = client.delete(repository.manifest(second), {"If-Match": f'"{first}"'})
+    assert (answer.status, answer.codes()) == (412, ["MANIFEST_INVALID"]), answer
+    assert client.delete(repository.manifest(content.ABSENT), {"If-Match": f'"{first}"'}).status == 404
+    assert client.delete(repository.manifest(second), {"If-Match": f'"{second}"'}).status == 202
+    assert client.delete(repository.manifest(first), {"If-Match": "*"}).status == 202
+
+
 @pytest.mark.httpd
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
 def test_deleting_a_digest_deletes_its_tags_and_no_others(client, repository, algorithm):
     """end-9: 202. A tag whose manifest is gone would be a tag to nothing."""
     data, digest = repository.push_image("one", algorithm=algorithm) if algorithm == "sha256" else (unique_index(), None)

@@ -125,7 +125,7 @@ static int state_of_delete_manifest(struct fixture *fixture)
 
 static int run_delete_tag(struct fixture *fixture)
 {
-    return repository_delete_tag(&fixture->repository, "v1", &error);
+    return repository_delete_tag(&fixture->repository, "v1", NULL, &error);
 }
 
 static int state_of_delete_tag(struct fixture *fixture)

@@ -382,7 +382,7 @@ static void preconditions_speak_of_the_first_tag(void **state)
         int result;
 
         (void)push_manifest(&fixture->repository, old.data, "v1");
-        (void)repository_delete_tag(&fixture->repository, "fresh", &error);
+        (void)repository_delete_tag(&fixture->repository, "fresh", NULL, &error);
         result = put(&fixture->repository, &push, &missing, &error);
         if (result != (rows[i].good ? 0 : -1) ||
             (!rows[i].good && error.code != ERROR_PRECONDITION)) {
@@ -450,8 +450,8 @@ static void deleting_a_tag_leaves_the_manifest(void **state)
 
     make_image(&fixture->repository, "a", &image);
     digest = push_manifest(&fixture->repository, image.data, "v1");
-    assert_returns(1, repository_delete_tag(&fixture->repository, "v1", &error));
-    assert_returns(0, repository_delete_tag(&fixture->repository, "v1", &error));
+    assert_returns(1, repository_delete_tag(&fixture->repository, "v1", NULL, &error));
+    assert_returns(0, repository_delete_tag(&fixture->repository, "v1", NULL, &error));
     assert_returns(1, revision_exists(&fixture->repository, &digest, &error));
 }
 
@@ -489,7 +489,7 @@ static int delete_tag(struct fixture *fixture)
 {
     struct error error = ERROR_INIT;
 
-    return repository_delete_tag(&fixture->repository, "v1", &error) < 0;
+    return repository_delete_tag(&fixture->repository, "v1", NULL, &error) < 0;
 }
 
 static int delete_manifest(struct fixture *fixture)
