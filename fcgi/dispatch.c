@@ -94,6 +94,35 @@ static int refuse_method(struct exchange *exchange, struct error *error)
     return error_set(error, ERROR_UNSUPPORTED, "this method is not allowed here");
 }
 
+/* What this caller may do here with what is stored, when something else was refused. */
+static void add_permitted(struct exchange *exchange, const struct identity *identity)
+{
+    AUTO_BUFFER struct buffer allowed = BUFFER_INIT;
+
+    for (size_t i = 0; i < ENDPOINT_COUNT; i++) {
+        const struct endpoint *endpoint = &endpoints[i];
+        struct permit permit = PERMIT_INIT;
+        struct error refusal;
+
+        if (endpoint->kind == exchange->route.kind &&
+            (endpoint->permission == PERMISSION_PULL ||
+             endpoint->permission == PERMISSION_DELETE) &&
+            registry_permit(&exchange->caller, identity, endpoint->permission, &permit, &refusal) ==
+                0) {
+            buffer_format(&allowed, "%s%s", allowed.length > 0 ? ", " : "", endpoint->method);
+        }
+    }
+    if (allowed.length > 0) {
+        response_header(&exchange->response, "Allow", "%s", allowed.data);
+    }
+}
+
+/* Whether an answer has to say which methods would do (RFC 9110, 15.5.6). */
+static bool wants_allow(const struct error *error)
+{
+    return error->code == ERROR_READ_ONLY || error->code == ERROR_UNSUPPORTED;
+}
+
 /* Clients look for a blob (HEAD) before they push it; to pull it, they just get it. */
 static enum registry_reach choose_reach(const struct endpoint *endpoint)
 {
@@ -153,8 +182,13 @@ static int handle(struct exchange *exchange, bool may_wait, struct error *error)
         return refuse_method(exchange, error);
     }
     if (registry_permit(&exchange->caller, names_repository ? &identity : NULL,
-                        endpoint->permission, &exchange->permit, error) < 0 ||
-        (names_repository && open_source(exchange, choose_reach(endpoint), may_wait, error) < 0)) {
+                        endpoint->permission, &exchange->permit, error) < 0) {
+        if (names_repository && wants_allow(error)) {
+            add_permitted(exchange, &identity);
+        }
+        return -1;
+    }
+    if (names_repository && open_source(exchange, choose_reach(endpoint), may_wait, error) < 0) {
         return -1;
     }
     return endpoint->handle(exchange, error);
@@ -289,8 +323,7 @@ static void add_advice(struct exchange *exchange, const struct error *error)
     struct response *response = &exchange->response;
     struct report *report = &exchange->source.report;
 
-    if ((error->code == ERROR_READ_ONLY || error->code == ERROR_UNSUPPORTED) &&
-        !strstr(response->headers.data, "Allow: ")) {
+    if (wants_allow(error) && !strstr(response->headers.data, "Allow: ")) {
         response_header(response, "Allow", "GET, HEAD");
     }
     if (error->code == ERROR_TOO_MANY_REQUESTS) {

@@ -242,6 +242,18 @@ static void hand_over(struct response *response, const char *way)
     response->sent = response->size;
 }
 
+/* RFC 9110, 13.1.5: strong comparison. The only validator that we give out is our ETag. */
+static bool validator_is_ours(const struct response *response, const char *validator)
+{
+    AUTO_BUFFER struct buffer line = BUFFER_INIT;
+    const char *headers = response->content_headers.data;
+    const char *found;
+
+    buffer_format(&line, "ETag: %s\r\n", validator);
+    found = strstr(headers, line.data);
+    return found && (found == headers || found[-1] == '\n');
+}
+
 /* The part that the client asks for; for one that does not exist, the answer is complete. */
 static enum range_answer choose_range(struct response *response, const struct request *request,
                                       struct range *out)
@@ -250,8 +262,7 @@ static enum range_answer choose_range(struct response *response, const struct re
     const char *wanted = request_parameter(request, "HTTP_RANGE");
     enum range_answer answer;
 
-    /* The only validator that we give out is the ETag among our headers. */
-    if (if_range && !strstr(response->content_headers.data, if_range)) {
+    if (if_range && !validator_is_ours(response, if_range)) {
         wanted = NULL;
     }
     out->first = 0;
@@ -352,7 +363,7 @@ static uint64_t body_length(const struct response *response)
  * What libfcgi still has of the answer leaves with its end, in one write: if that fails, nothing
  * has left of an answer that was not copied piece by piece.
  */
-static int end_answer(struct response *response, struct request *request, struct error *error)
+static int answer_end(struct response *response, struct request *request, struct error *error)
 {
     if (!request->fastcgi) {
         return 0;
@@ -367,7 +378,7 @@ static int end_answer(struct response *response, struct request *request, struct
     return 0;
 }
 
-static int send_answer(struct response *response, struct request *request, struct error *error)
+static int answer_send(struct response *response, struct request *request, struct error *error)
 {
     struct range range;
     enum departure departure = prepare(response, request, &range);
@@ -394,5 +405,5 @@ static int send_answer(struct response *response, struct request *request, struc
 
 int response_send(struct response *response, struct request *request, struct error *error)
 {
-    return send_answer(response, request, error) < 0 ? -1 : end_answer(response, request, error);
+    return answer_send(response, request, error) < 0 ? -1 : answer_end(response, request, error);
 }

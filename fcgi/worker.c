@@ -172,7 +172,7 @@ static bool pause_for_want(int failure)
  * 0, or a negative error number. From a Unix socket we take the connection ourselves, and libfcgi
  * finds it open: it would ask first whether there is anything to read, which the read tells, too.
  */
-static int accept_request(const struct listener *listener, FCGX_Request *fastcgi)
+static int request_accept(const struct listener *listener, FCGX_Request *fastcgi)
 {
     if (listener->is_local && fastcgi->ipcFd < 0) {
         fastcgi->ipcFd = accept4(FCGI_LISTENSOCK_FILENO, NULL, NULL, SOCK_CLOEXEC);
@@ -188,7 +188,7 @@ static int accept_request(const struct listener *listener, FCGX_Request *fastcgi
 static int serve_next(struct service *service, const struct listener *listener,
                       FCGX_Request *fastcgi)
 {
-    int accepted = accept_request(listener, fastcgi);
+    int accepted = request_accept(listener, fastcgi);
 
     if (accepted == 0) {
         (void)pause_for_want(0);

@@ -187,7 +187,8 @@ def test_if_range_with_the_same_etag_is_a_part(client, blob):
 
 
 @pytest.mark.parametrize("value", [f'"{content.ABSENT}"', 'W/"{}"'.format(content.digest(DATA)),
-                                   "Wed, 21 Oct 2015 07:28:00 GMT"])
+                                   "Wed, 21 Oct 2015 07:28:00 GMT", content.digest(DATA), content.digest(DATA)[:-1], "sha256",
+                                   "octet-stream", '"', f'"{content.digest(DATA)}" '.rstrip()[:-1], f'"{content.digest(DATA)}", "x"'])
 def test_if_range_with_another_validator_is_the_whole(client, blob, value):
     """RFC 9110 13.1.5: strong comparison, else as if Range was not there."""
     answer = client.get(blob, {"Range": "bytes=10-19", "If-Range": value})
@@ -222,6 +223,15 @@ def test_a_deleted_blob_is_gone_from_its_repository_only(client, new_repository,
     for method in ("GET", "HEAD", "DELETE"):
         assert client.request(method, first.blob(digest)).status == 404, method
     assert client.get(second.blob(digest)).body == data
+
+
+def test_a_blob_is_deleted_only_if_it_is_the_one_that_is_expected(client, repository):
+    digest = repository.push_blob(content.noise())
+    answer = client.delete(repository.blob(digest), {"If-Match": f'"{content.ABSENT}"'})
+    assert (answer.status, answer.codes()) == (412, ["MANIFEST_INVALID"]), answer
+    assert client.delete(repository.blob(content.ABSENT), {"If-Match": f'"{digest}"'}).status == 404
+    assert client.delete(repository.blob(digest), {"If-Match": f'"{digest}"'}).status == 202
+    assert client.exists(repository.blob(digest)).status == 404
 
 
 def test_deleting_an_unknown_blob_is_404(client, repository):

@@ -180,6 +180,10 @@ def test_what_is_another_registrys_is_dropped_from_the_cache_by_every_name(hub):
             assert site.client.get(f"{target}{last}{query}").body == body
             assert docker.asked() != [], "dropped: asked for again"
             assert docker.asked(method="DELETE") == []
+        for last, allowed in ((f"manifests/{digest}", "GET, HEAD, DELETE"), (f"blobs/{digest}", "GET, HEAD, DELETE"), ("tags/list", "GET")):
+            answer = site.client.put(f"{target}{last}{query}")
+            assert (answer.status, answer.codes()) == (405, ["UNSUPPORTED"]), answer
+            assert set(allowed.split(", ")) <= set(answer["Allow"].split(", ")) <= {"HEAD", *allowed.split(", ")}, answer
         answer = site.client.delete(f"{target}blobs/uploads/an-upload{query}")
         assert (answer.status, answer.codes(), answer["Allow"]) == (405, ["UNSUPPORTED"], "GET, HEAD"), answer
 

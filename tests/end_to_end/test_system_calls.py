@@ -44,3 +44,18 @@ def test_a_blob_that_the_web_server_sends_takes_nine_calls(traced):
         answer = traced.get(repository.blob(digest))
         assert answer.status == 200 and answer["X-Accel-Redirect"], answer
     assert_at_most(9, warm_calls(traced, lambda: get))
+
+
+class WorkerWithoutChildren(TracedWorker):
+    options = ("-e", "inject=fork,vfork,clone,clone3:error=EAGAIN")
+
+
+def test_a_client_comes_again_later_when_no_process_can_be_started_for_it(new_directory):
+    """EAGAIN of fork(): 429 with Retry-After, and the place in the queue of those who wait is free again."""
+    with WorkerWithoutChildren(new_directory("childless"), "[proxy]\nmaximum_waiting = 2\n", expected_faults=True) as worker:
+        for _ in range(5):
+            answer = worker.get("/v2/proxy/docker.io/library/x/manifests/latest")
+            assert (answer.status, answer.codes()) == (429, ["TOOMANYREQUESTS"]), answer
+            assert int(answer["Retry-After"]) > 0 and "no process" in answer.json()["errors"][0]["message"], answer
+        assert worker.get("/v2/").status == 200
+        assert "error: fork: " in worker.log()

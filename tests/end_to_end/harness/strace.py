@@ -16,6 +16,7 @@ class TracedWorker(Worker):
     """One that is asked one thing after the other."""
     exchange = ExchangeAtOnce
     asked = 0
+    options = ()  # more of strace's
 
     def open(self, *arguments, **parameters):
         self.asked += 1
@@ -24,7 +25,7 @@ class TracedWorker(Worker):
     def start(self, listener=None):
         self.trace = self.directory / "trace"
         with listener or self.listening() as listener, open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen([*TIED_TO_US, "strace", "-qq", "-o", self.trace, "-s", "300", BERTH], stdin=listener, stdout=log,
+            self.process = subprocess.Popen([*TIED_TO_US, "strace", "-qq", "-o", self.trace, "-s", "300", *self.options, BERTH], stdin=listener, stdout=log,
                                             stderr=log, start_new_session=True,
                                             env={**os.environ, "BERTH_CONFIGURATION": str(self.configuration)})
         self.pid = wait_until(self.find_worker, "a worker below strace")
