@@ -231,7 +231,7 @@ static void a_deleted_one_is_deleted_whatever_cannot_be_cleared_away(void **stat
         set(fixture, "v1", "content");
         trace_begin_with_fault(n, EIO);
         trace_fault_only("unlinkat");
-        assert_returns(1, repository_delete_tag(&fixture->repository, "v1", &error));
+        assert_returns(1, repository_delete_tag(&fixture->repository, "v1", NULL, &error));
         reached = trace_end();
         assert_int_equal(error.code, ERROR_NONE);
         assert_true(trace_find("fsync ", "/_manifests/tags", 0) != SIZE_MAX);
