@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fcgi/handle/exchange.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,7 +120,8 @@ static int body_read(struct exchange *exchange, struct buffer *out, struct error
     int fits = request_read_all(exchange->request, (size_t)limit, out, error);
 
     return fits > 0    ? 0
-           : fits == 0 ? error_set(error, ERROR_MANIFEST_TOO_LARGE, "the manifest is too large")
+           : fits == 0 ? error_set(error, ERROR_MANIFEST_TOO_LARGE,
+                                   "the manifest is longer than %" PRIu64 " bytes", limit)
                        : -1;
 }
 
@@ -155,6 +157,7 @@ int handle_manifest_put(struct exchange *exchange, struct error *error)
     put.tags = (const char *const *)tags.names;
     put.tag_count = tags.count;
     if (manifest_parse(&manifest, &put.document, error) < 0 ||
+        manifest_check_count(&manifest, REFERENCES_HOSTED, error) < 0 ||
         repository_put_manifest(&exchange->source.repository, &put, &exchange->details, error) <
             0) {
         return -1;

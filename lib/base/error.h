@@ -25,7 +25,7 @@ enum error_code {
     ERROR_MANIFEST_BLOB_UNKNOWN, /* a manifest names content that is not there */
     ERROR_MANIFEST_INVALID,      /* not a manifest, or not the one it claims to be */
     ERROR_MANIFEST_UNKNOWN,      /* no such tag or digest in the repository */
-    ERROR_MANIFEST_TOO_LARGE,    /* above maximum_manifest_size */
+    ERROR_MANIFEST_TOO_LARGE,    /* above maximum_manifest_size, or names too much */
     ERROR_NAME_INVALID,          /* not a repository name */
     ERROR_NAME_UNKNOWN,          /* no such repository */
     ERROR_SIZE_INVALID,          /* announced and real length differ */

@@ -156,6 +156,8 @@ static void configuration_complete(struct configuration *configuration)
     cache->upload_expiry = hosted->upload_expiry;
     cache->accept_sparse = SPARSE_ALL;
     cache->may_be_lost = true;
+    configuration->registry.proxy.maximum_manifest_size =
+        configuration->registry.maximum_manifest_size;
 }
 
 int configuration_read(struct configuration *out_configuration, const char *file,

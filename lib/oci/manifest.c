@@ -400,6 +400,15 @@ int manifest_parse(struct manifest *out_manifest, const struct document *documen
     return 0;
 }
 
+int manifest_check_count(const struct manifest *manifest, size_t limit, struct error *error)
+{
+    return manifest->reference_count > limit
+               ? error_set(error, ERROR_MANIFEST_TOO_LARGE,
+                           "the manifest names %zu others, and at most %zu are taken",
+                           manifest->reference_count, limit)
+               : 0;
+}
+
 void manifest_release(struct manifest *manifest)
 {
     free(manifest->references);

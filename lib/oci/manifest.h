@@ -67,6 +67,15 @@ int manifest_parse(struct manifest *out_manifest, const struct document *documen
                    struct error *error);
 void manifest_release(struct manifest *manifest);
 
+/*
+ * How many descriptors of one manifest are taken: each is looked for, or gets a link. Those that
+ * clients push, and what strangers may have fetched.
+ */
+enum { REFERENCES_HOSTED = 4000, REFERENCES_PROXIED = 1000 };
+
+/* ERROR_MANIFEST_TOO_LARGE if it has more references than that. */
+int manifest_check_count(const struct manifest *manifest, size_t limit, struct error *error);
+
 /* application/json and the like: says nothing about a manifest. */
 bool media_type_is_generic(const char *type);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,7 +16,6 @@
 #include "lib/store/repository.h"
 
 enum {
-    FETCH_LIMIT = 16 * 1024 * 1024, /* bytes of a manifest that we take from an upstream */
     SAVING_SECONDS = 3600, /* how long a tag is served while a rate limit is nearly used up */
 };
 
@@ -155,14 +155,15 @@ static int wish_read(const struct wish *wish, struct fetched *fetched, struct er
 {
     struct error reason;
 
-    if (manifest_parse(&fetched->manifest, &fetched->document, &reason) == 0) {
+    if (manifest_parse(&fetched->manifest, &fetched->document, &reason) == 0 &&
+        manifest_check_count(&fetched->manifest, REFERENCES_PROXIED, &reason) == 0) {
         if (!media_type_is_generic(fetched->manifest.media_type)) {
             return wish_check_digest(wish, &fetched->document, &fetched->digest, error);
         }
         (void)error_set(&reason, ERROR_MANIFEST_INVALID, "it has no media type");
     }
     report_failure(wish->proxied->report, wish->proxied->upstream.name, 200, reason.message);
-    return error_set(error, ERROR_UPSTREAM, "the upstream sent no manifest: %.200s",
+    return error_set(error, ERROR_UPSTREAM, "the upstream's manifest is not taken: %.200s",
                      reason.message);
 }
 
@@ -208,9 +209,12 @@ static int wish_fetch(struct wish *wish, struct error *error)
     int found = wish_ask(wish, "GET", &answer, error);
 
     if (found > 0) {
-        found = http_read_all(&answer.transfer, FETCH_LIMIT, &body, error);
+        uint64_t limit = wish->proxied->upstream.options->maximum_manifest_size;
+
+        found = http_read_all(&answer.transfer, (size_t)limit, &body, error);
         if (found == 0) {
-            found = error_set(error, ERROR_UPSTREAM, "the upstream's manifest is too large");
+            found = error_set(error, ERROR_UPSTREAM,
+                              "the upstream's manifest is longer than %" PRIu64 " bytes", limit);
         }
         if (found < 0) {
             report_failure(wish->proxied->report, wish->proxied->upstream.name,

@@ -82,18 +82,22 @@ static int repository_check_references(const struct repository *repository,
                                        const struct manifest *manifest, struct sync_set *syncs,
                                        struct buffer *out_missing, struct error *error)
 {
-    for (size_t i = 0; i < manifest->reference_count; i++) {
+    AUTO_DIGEST_SET struct digest_set missing = DIGEST_SET_INIT;
+
+    for (size_t i = 0; i < manifest->reference_count && missing.count < MISSING_LIMIT; i++) {
         const struct reference *reference = &manifest->references[i];
         int found = repository_find_reference(repository, reference, syncs, error);
 
         if (found < 0) {
             return -1;
         }
-        if (!found && !repository_may_lack(repository, reference)) {
+        if (!found && !repository_may_lack(repository, reference) &&
+            !digest_set_has(&missing, &reference->digest)) {
+            digest_set_add(&missing, &reference->digest);
             buffer_format(out_missing, "{\"digest\":\"%s\"}\n", reference->digest.text);
         }
     }
-    if (out_missing->length > 0) {
+    if (missing.count > 0) {
         return error_set(error, ERROR_MANIFEST_BLOB_UNKNOWN,
                          "the manifest names content that is not in the repository");
     }

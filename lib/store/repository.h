@@ -18,7 +18,7 @@ int repository_get_manifest(const struct repository *repository, const char *ref
 /* Whether a manifest is taken although the repository does not have this. */
 bool repository_may_lack(const struct repository *repository, const struct reference *reference);
 
-enum { PUT_TAGS_LIMIT = 256 };
+enum { PUT_TAGS_LIMIT = 256, MISSING_LIMIT = 100 };
 
 struct manifest_put {
     struct document document;
@@ -34,7 +34,8 @@ struct manifest_put {
 
 /*
  * Stores a manifest and points the tags to it. ERROR_MANIFEST_BLOB_UNKNOWN: `out_missing` holds
- * {"digest":…} for each that is not there, one a line. ERROR_PRECONDITION: not what was expected.
+ * {"digest":…} for what is not there, one a line, each once, and no more than MISSING_LIMIT of them
+ * are looked for. ERROR_PRECONDITION: not what was expected.
  *
  * The bytes come first, then the referrers' entry, then the revision: whatever is visible is
  * complete. Then all that, and everything that the manifest names, is brought to disk; and only

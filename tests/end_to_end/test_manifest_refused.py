@@ -176,6 +176,27 @@ def test_missing_content_is_listed_digest_by_digest(client, repository):
     assert client.get(repository.manifest("bad")).status == 404
 
 
+def test_what_is_missing_is_listed_once_and_up_to_a_hundred(client, repository):
+    config = b"{}"
+    repository.push_blob(config)
+    layers = [content.descriptor(b"missing %d" % number) for number in range(150)]
+    once = repository.put_manifest("bad", content.image(content.descriptor(config, content.CONFIG), layers[:1] * 150))
+    assert_unknown(once, [layers[0]["digest"]])
+    many = repository.put_manifest("bad", content.image(content.descriptor(config, content.CONFIG), layers))
+    assert_unknown(many, [layer["digest"] for layer in layers[:100]])
+    assert client.get(repository.manifest("bad")).status == 404
+
+
+def test_a_manifest_names_no_more_than_4000_others(client, repository):
+    children = [content.descriptor(b"child %d" % number, content.IMAGE) for number in range(4001)]
+    assert repository.put_manifest("full", content.index(children[:4000])).status == 201
+    for many in (children, children[:1] * 4001):
+        answer = repository.put_manifest("bad", content.index(many))
+        assert (answer.status, answer.codes()) == (413, ["MANIFEST_INVALID"]), answer
+        assert "4001" in str(answer.body) and "4000" in str(answer.body), answer
+    assert client.get(repository.manifest("bad")).status == 404
+
+
 def test_content_of_another_repository_is_missing_content(client, new_repository):
     """Invariant: a repository sees a blob only through its own link."""
     first, second = new_repository(), new_repository()

@@ -32,6 +32,31 @@ def assert_is(answer, document, digest, media_type=content.IMAGE):
     assert answer["Warning"] is None, answer
 
 
+# --- how much
+
+def test_a_manifest_that_names_more_than_1000_others_is_not_taken(site, upstream):
+    children = [content.descriptor(b"child %d" % number, content.IMAGE) for number in range(1001)]
+    data, digest = upstream.add_manifest("app", content.index(children[:1000]), "full")
+    assert_is(site.client.get(site.at(upstream).manifest("full")), data, digest, content.INDEX)
+    for tag, many in (("many", children), ("again", children[:1] * 1001)):
+        upstream.add_manifest("app", content.index(many), tag)
+        for _ in range(2):
+            answer = site.client.get(site.at(upstream).manifest(tag))
+            assert (answer.status, answer.codes()) == (502, ["UNSUPPORTED"]), answer
+            assert "1001" in str(answer.body) and "1000" in str(answer.body), answer
+
+
+def test_a_manifest_that_would_be_too_long_to_push_is_not_taken(new_directory):
+    with Site(new_directory("long"), hosted="maximum_manifest_size = 2K") as site:
+        upstream = site.take()
+        for length, status in ((2048, 200), (2049, 502)):
+            document = content.encode(content.index([], annotations={"x": ""}))
+            document = document.replace(b'"x": ""', b'"x": "' + b"a" * (length - len(document)) + b'"')
+            assert len(document) == length
+            upstream.add_manifest("app", document, f"of-{length}")
+            assert site.client.get(site.at(upstream).manifest(f"of-{length}")).status == status
+
+
 # --- bytes
 
 @pytest.mark.parametrize("spelling", [

@@ -92,6 +92,7 @@ static void every_key_has_its_place(void **state)
     assert_int_equal(registry->hosted.minimum_free_space, 10485760);
     assert_int_equal(registry->hosted.accept_sparse, SPARSE_ALL);
     assert_int_equal(registry->maximum_manifest_size, 67108864);
+    assert_int_equal(registry->proxy.maximum_manifest_size, 67108864);
     assert_int_equal(registry->hosted.upload_expiry, 43200);
     assert_false(registry->proxy.enabled);
     assert_int_equal(registry->proxy.section_count, 2);

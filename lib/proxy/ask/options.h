@@ -25,15 +25,16 @@ struct upstream_options {
 struct proxy_options {
     struct store_options store;
     bool enabled;
-    char *upstreams;          /* "*", or the names that may be asked, with commas */
-    uint64_t tag_ttl;         /* seconds */
-    uint64_t connect_timeout; /* seconds until a connection stands */
-    uint64_t stall_timeout;   /* seconds without a byte */
-    uint64_t minimum_rate;    /* bytes per second, on average over stall_timeout; 0: any */
-    uint64_t maximum_waiting; /* requests that wait for upstreams at a time, on this host */
-    char *http_proxy;         /* "" for none */
-    char *ca_file;            /* "" for the system's */
-    char *mirror_root;        /* upstream for names that are not hosted here; "" for none */
+    char *upstreams;                /* "*", or the names that may be asked, with commas */
+    uint64_t tag_ttl;               /* seconds */
+    uint64_t connect_timeout;       /* seconds until a connection stands */
+    uint64_t stall_timeout;         /* seconds without a byte */
+    uint64_t minimum_rate;          /* bytes per second, on average over stall_timeout; 0: any */
+    uint64_t maximum_manifest_size; /* bytes; the same as for what is hosted */
+    uint64_t maximum_waiting;       /* requests that wait for upstreams at a time, on this host */
+    char *http_proxy;               /* "" for none */
+    char *ca_file;                  /* "" for the system's */
+    char *mirror_root;              /* upstream for names that are not hosted here; "" for none */
     struct upstream_options *sections;
     size_t section_count;
 };

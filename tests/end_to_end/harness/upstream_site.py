@@ -11,6 +11,7 @@ from harness.upstream import Upstream
 SETTINGS = """
 [hosted]
 minimum_free_space = 0
+{hosted}
 [proxy]
 minimum_free_space = {reserve}
 tag_ttl = {tag_ttl}s
@@ -29,12 +30,13 @@ allow_private_address = yes
 class Site:
     """`with Site(directory, "nginx") as site`: site.server, and site.take() for an upstream that nobody has used yet."""
 
-    def __init__(self, directory, web="nginx", count=1, proxy="", settings="", tag_ttl=60, stall_timeout=60, connect_timeout=30, more="", reserve="0",
-                 **options):
+    def __init__(self, directory, web="nginx", count=1, proxy="", hosted="", settings="", tag_ttl=60, stall_timeout=60, connect_timeout=30,
+                 more="", reserve="0", **options):
         self.upstreams = [Upstream(alias=f"up{number}") for number in range(count)]
         self.next = iter(self.upstreams)
         sections = "".join(SECTION.format(name=each.alias, url=each.url, more=more) for each in self.upstreams)
-        self.server = Server(directory, web, settings=SETTINGS.format(proxy=proxy, reserve=reserve, tag_ttl=tag_ttl, stall_timeout=stall_timeout,
+        self.server = Server(directory, web, settings=SETTINGS.format(proxy=proxy, hosted=hosted, reserve=reserve, tag_ttl=tag_ttl,
+                                                                     stall_timeout=stall_timeout,
                                                                      connect_timeout=connect_timeout) + sections + settings,
                              **options)
         self.cache = self.server.storage / "proxy"
