@@ -88,6 +88,7 @@ static int listener_open(struct listener *out)
  */
 static void end_request(const struct listener *listener, const struct request *request)
 {
+    request->fastcgi->keepConnection = 0; /* one that is idle would be waited for, all others not */
     if (listener->is_local && request_is_consumed(request)) {
         FCGX_Detach(request->fastcgi);
     }

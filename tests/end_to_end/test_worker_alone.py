@@ -322,3 +322,14 @@ def test_the_line_of_a_client_that_left_says_so_and_what_it_got(shared):
     assert int(reading[0].split()[4]) < 4_000_000, reading
     assert re.search(r" 400 0 \d+ms - 2{32} client-left$", writing[0]), writing
     assert re.search(r" 200 2 \d+ms - 3{32}$", last[0]), last
+
+
+def test_it_keeps_no_connection(worker):
+    """It would wait for the next request there, and hear nobody else meanwhile."""
+    exchange = worker.open("GET", "/v2/", keep=True)
+    exchange.end()
+    received = b""
+    while block := exchange.connection.recv(65536):
+        received += block
+    assert b"Status: 200" in received
+    exchange.close()

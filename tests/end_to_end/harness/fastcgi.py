@@ -41,13 +41,13 @@ def size(part):
 class Exchange:
     """A request on its way: send() parts of the body, end() it, read the answer()."""
 
-    def __init__(self, path, method, parameters):
+    def __init__(self, path, method, parameters, keep=False):
         self.method = method
         self.connection = socket.socket(socket.AF_UNIX)
         self.connection.settimeout(PATIENCE)
         self.connection.connect(str(path))
         head = b"".join(pair(name, value) for name, value in parameters.items())
-        self.write(record(BEGIN, struct.pack(">HB5x", 1, 0)) + stream(PARAMETERS, head) + record(PARAMETERS))
+        self.write(record(BEGIN, struct.pack(">HB5x", 1, keep)) + stream(PARAMETERS, head) + record(PARAMETERS))
 
     def write(self, data):
         self.connection.sendall(data)
@@ -173,8 +173,8 @@ class Worker(Registry):
         finally:
             self.stop()
 
-    def open(self, method, target, headers=None, length=None, **parameters):
-        """A request of which only the parameters have been sent."""
+    def open(self, method, target, headers=None, length=None, keep=False, **parameters):
+        """A request of which only the parameters have been sent. `keep` asks for the connection to be kept."""
         fields = {"REQUEST_METHOD": method, "REQUEST_URI": target, "QUERY_STRING": target.partition("?")[2],
                   "SERVER_PROTOCOL": "HTTP/1.1", "HTTP_HOST": self.authority, "REQUEST_SCHEME": "http",
                   "SERVER_SOFTWARE": "test", "GATEWAY_INTERFACE": "CGI/1.1"}
@@ -183,7 +183,7 @@ class Worker(Registry):
         for name, value in (headers or {}).items():
             key = name.upper().replace("-", "_")
             fields[key if key == "CONTENT_TYPE" else f"HTTP_{key}"] = value
-        return self.exchange(self.path, method, {**fields, **self.parameters, **parameters})
+        return self.exchange(self.path, method, {**fields, **self.parameters, **parameters}, keep)
 
     def request(self, method, target, headers=None, body=None, chunks=None, **parameters):
         length = None if chunks is not None else len(body or b"")
