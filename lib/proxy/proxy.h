@@ -82,8 +82,9 @@ int proxy_get_blob(struct proxied *proxied, const struct proxy_blob_request *req
 int proxy_list_tags(struct proxied *proxied, const struct page *page, struct names *out,
                     struct error *error);
 
-/* The descriptors, without brackets; the cache's and the upstream's. 0, -1. */
-int proxy_list_referrers(struct proxied *proxied, const struct digest *subject,
-                         const char *artifact_type, struct buffer *out, struct error *error);
+/* As referrers_list(): the upstream's, or where that has none or cannot be asked, the cache's. */
+struct referrers_query;
+int proxy_list_referrers(struct proxied *proxied, const struct referrers_query *query,
+                         struct buffer *out, struct digest *out_last, struct error *error);
 
 #endif

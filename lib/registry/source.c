@@ -140,10 +140,8 @@ int source_list_referrers(struct source *source, const struct referrers_query *q
                           struct buffer *out, struct digest *out_last, struct error *error)
 {
     if (source->is_proxied) {
-        return unless_unknown(source,
-                              proxy_list_referrers(&source->proxied, &query->subject,
-                                                   query->artifact_type, out, error),
-                              error);
+        return unless_unknown(
+            source, proxy_list_referrers(&source->proxied, query, out, out_last, error), error);
     }
     return referrers_list(&source->repository, query, out, out_last, error);
 }

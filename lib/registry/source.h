@@ -56,7 +56,7 @@ int source_mount(struct source *source, const char *from, const struct digest *d
 int source_list_tags(struct source *source, const struct page *page, struct names *out,
                      struct error *error);
 
-/* See referrers_list(). What comes from elsewhere is one page. */
+/* See referrers_list(). */
 struct referrers_query;
 int source_list_referrers(struct source *source, const struct referrers_query *query,
                           struct buffer *out, struct digest *out_last, struct error *error);

@@ -9,9 +9,7 @@
 #include "lib/store/link.h"
 #include "lib/store/revision.h"
 
-/* Bytes of descriptors in one answer, after which the rest is left for the next page. Clients take
- * an index of 4 MiB. */
-enum { PAGE_BYTES = 2 * 1024 * 1024, DESCRIPTOR_LIMIT = 8 * 1024 * 1024 };
+enum { DESCRIPTOR_LIMIT = 8 * 1024 * 1024 }; /* bytes */
 
 int referrers_add(const struct repository_lock *held, const struct referrer *referrer,
                   struct sync_set *syncs, struct error *error)
@@ -175,8 +173,8 @@ int referrers_list(const struct repository *repository, const struct referrers_q
         if (found == 0) {
             continue;
         }
-        if (listed > 0 &&
-            (listed == query->page.limit || out->length + descriptor.length > PAGE_BYTES)) {
+        if (listed > 0 && (listed == query->page.limit ||
+                           out->length + descriptor.length > REFERRERS_PAGE_BYTES)) {
             return 1;
         }
         buffer_add_text(out, listed > 0 ? "," : "");

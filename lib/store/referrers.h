@@ -11,6 +11,10 @@
 #include "lib/oci/manifest.h"
 #include "lib/store/tag.h"
 
+/* Bytes of descriptors in one answer, after which the rest is left for the next page. Clients take
+ * an index of 4 MiB. */
+enum { REFERRERS_PAGE_BYTES = 2 * 1024 * 1024 };
+
 /* A manifest that is in the store, or about to be. */
 struct referrer {
     const struct manifest *manifest; /* with a subject */

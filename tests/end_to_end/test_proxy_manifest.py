@@ -7,6 +7,7 @@ import pytest
 
 from harness import content
 from harness.process import PATIENCE, wait_until
+from harness.upstream_http import Reply
 from harness.upstream_fixtures import *  # noqa: F401,F403 pylint: disable=all
 from harness.upstream_site import Site, downloads
 
@@ -300,6 +301,38 @@ def test_referrers_come_from_upstream_and_are_cached(site, upstream):
     assert len(upstream.asked("/referrers/")) <= 2
     empty = site.client.get(site.at(upstream).referrers(signature))
     assert (empty.status, empty.json()["manifests"]) == (200, [])
+
+
+def test_many_referrers_come_in_pages(site, upstream):
+    """As ours do: whoever serves them has them sorted and once already, however the upstream had them."""
+    _, subject = upstream.add_image("app", "1")
+    digests = [content.digest(b"%d" % number) for number in range(1500)]
+    listed = [{"mediaType": content.IMAGE, "digest": digest, "size": 1} for digest in digests + digests[:10]]
+    upstream.referrers_reply = lambda *_: Reply(200, content.encode(content.index(listed)), {"Content-Type": content.INDEX})
+    target, found = site.at(upstream).referrers(subject), []
+    while target:
+        answer = site.client.get(target)
+        assert answer.status == 200, answer
+        found += [each["digest"] for each in answer.json()["manifests"]]
+        target = answer.link()
+        assert len(found) in (1000, 1500)
+    assert found == sorted(digests)
+    assert len(upstream.asked("/referrers/")) == 1
+
+
+@pytest.mark.parametrize("fallback", [True, False], ids=["tag", "nothing"])
+def test_the_referrers_tag_is_asked_for_as_rarely(site, upstream, fallback):
+    """Referrers Tag Schema, of an upstream that has no API: found or not, that is known for tag_ttl."""
+    _, subject = upstream.add_image("app", "1")
+    described = {"mediaType": content.IMAGE, "digest": subject, "size": 1}
+    data, signature = upstream.add_image("app", subject=described)
+    upstream.referrers_reply = lambda *_: Reply(404, b"no such page")
+    if fallback:
+        upstream.add_manifest("app", content.index([content.descriptor(data, content.IMAGE)]), subject.replace(":", "-"))
+    for _ in range(3):
+        answer = site.client.get(site.at(upstream).referrers(subject))
+        assert (answer.status, [each["digest"] for each in answer.json()["manifests"]]) == (200, [signature] * fallback), answer
+    assert len(upstream.asked("/referrers/")) == 1
 
 
 # --- deleting
