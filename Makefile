@@ -12,7 +12,7 @@
 #   make lint             what lib/README.md asks and a tool can check
 #   make bench            speed and memory beside docker-registry
 #   make fuzz             each fuzz target for FUZZ_SECONDS=60, from FUZZ_SEED=1
-#   make install          DESTDIR= PREFIX=/usr/local SYSCONFDIR=/etc
+#   make install          DESTDIR= PREFIX=/usr/local SYSCONFDIR=/etc; make uninstall keeps configuration and images
 #   make bundle           build/bundle: what one uploads to a shared host
 #   make deps, deps-test  the distribution's packages for building, and running behind SERVER=nginx; for the tests
 #   make format, clean
@@ -54,8 +54,11 @@ WARN = -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wundef -Wstrict-prototypes -Wmis
 PACKAGES = libcurl libcrypto libcjson inih libpsl
 CFLAGS ?= -O2 -g
 # Recursive on purpose: pkg-config may itself be something that `make run` installs first.
-compile = $(CC) -std=c17 -D_GNU_SOURCE -DBERTH_VERSION='"$(VERSION)"' -I. $(WARN) -fstack-protector-strong \
+compile = $(CC) -std=c17 -D_GNU_SOURCE -DBERTH_VERSION='"$(VERSION)"' \
+          -DINSTALLED_CONFIGURATION='"$(SYSCONFDIR)/berth/configuration.ini"' -I. $(WARN) -fstack-protector-strong \
           $(HARDEN) $(shell pkg-config --cflags $(PACKAGES)) $(CPPFLAGS) $(CFLAGS) -MMD -MP
+# What is compiled in; who changes it has it compiled anew.
+settings := $(VERSION) $(SYSCONFDIR)
 # One short line per file; none with make -s, the commands with V=1.
 say = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),$(if $(V),,@),@echo '  $(1) $@';)
 link = $(call say,link)$(CC) $(HARDEN) $(CFLAGS) $(LINK) -Wl,--as-needed $(LDFLAGS) -o $@ $^
@@ -73,7 +76,7 @@ SOURCES := $(wildcard fcgi/*.[ch] fcgi/*/*.[ch] lib/*.[ch] lib/*/*.[ch] lib/*/*/
 UNIT_HELPERS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/unit/test_%.c,$(wildcard tests/unit/*.c)))
 
 .PHONY: all tests run test test-unit test-end-to-end test-sanitize test-long lint checked bench fuzz \
-        fuzzers install bundle deps deps-test format clean
+        fuzzers install uninstall bundle deps deps-test format clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -98,6 +101,11 @@ $(BUILD)/tests/unit/test_%: $(BUILD)/tests/unit/test_%.o $(UNIT_HELPERS) $(BUILD
 
 $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/fcgi.a $(BUILD)/lib.a
 	$(link) $(LIBS) -fsanitize=fuzzer
+
+ifneq ($(settings),$(shell cat $(BUILD)/settings 2>/dev/null))
+$(shell mkdir -p $(BUILD) && echo '$(settings)' >$(BUILD)/settings)
+endif
+$(BUILD)/fcgi/main.o $(BUILD)/fcgi/command/table.o: $(BUILD)/settings
 
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -160,7 +168,7 @@ checked: $(patsubst %.c,$(BUILD)/%.tidy,$(filter fcgi/%.c lib/%.c,$(SOURCES))) \
          $(patsubst %.h,$(BUILD)/%.alone,$(filter %.h,$(SOURCES)))
 # clang-tidy counts the warnings it does not show on standard error, its findings are on standard output.
 $(BUILD)/%.tidy: %.c $(BUILD)/%.o .clang-tidy
-	@clang-tidy --quiet $(patsubst %,--extra-arg=%,-Xclang -analyzer-config -Xclang max-nodes=$(ANALYZER_NODES)) $< -- -std=c17 -D_GNU_SOURCE -DBERTH_VERSION='""' -I. 2>$@.log && mv $@.log $@
+	@clang-tidy --quiet $(patsubst %,--extra-arg=%,-Xclang -analyzer-config -Xclang max-nodes=$(ANALYZER_NODES)) $< -- -std=c17 -D_GNU_SOURCE -DBERTH_VERSION='""' -DINSTALLED_CONFIGURATION='""' -I. 2>$@.log && mv $@.log $@
 $(BUILD)/%.alone: %.h Makefile
 	@mkdir -p $(@D)
 	@$(compile) -MF $@.d -Wno-unused-function -Wno-unused-const-variable -x c -c -o $@ $<
@@ -185,6 +193,8 @@ fuzz: deps-test
 
 install: all
 	@PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' DESTDIR='$(DESTDIR)' BERTH='$(BUILD)/berth' deploy/install
+uninstall:
+	@PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' DESTDIR='$(DESTDIR)' deploy/install remove
 
 bundle: all
 	@BERTH='$(BUILD)/berth' deploy/bundle $(BUILD)/bundle

@@ -5,10 +5,12 @@
  * subcommand the tool.
  */
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "fcgi/command/line.h"
 #include "fcgi/command/table.h"
@@ -24,14 +26,28 @@ static bool descriptor_is_listener(int descriptor)
            listening != 0;
 }
 
-static const char *configuration_find_file(const char *option)
+/* The one that is named; else that of the working directory; else the installed one. */
+static int configuration_open(struct configuration *configuration, const char *option,
+                              struct error *error)
 {
+    static const char here[] = "configuration.ini";
     const char *variable = getenv("BERTH_CONFIGURATION");
+    const char *named = option ? option : variable && *variable ? variable : NULL;
 
-    if (option) {
-        return option;
+    if (named) {
+        return configuration_read(configuration, named, error);
     }
-    return variable && *variable ? variable : "configuration.ini";
+    if (access(here, F_OK) < 0 && errno == ENOENT && access(INSTALLED_CONFIGURATION, F_OK) < 0 &&
+        errno == ENOENT) {
+        AUTO_FREE char *directory = getcwd(NULL, 0);
+
+        return error_set(error, ERROR_INTERNAL,
+                         "there is neither %s in %s nor %s: name one with -c FILE or "
+                         "BERTH_CONFIGURATION, or begin with a copy of configuration.ini.example",
+                         here, directory ? directory : "this directory", INSTALLED_CONFIGURATION);
+    }
+    return configuration_read(configuration,
+                              access(here, F_OK) == 0 ? here : INSTALLED_CONFIGURATION, error);
 }
 
 static int service_run(const char *option, int (*run)(struct service *service),
@@ -41,7 +57,7 @@ static int service_run(const char *option, int (*run)(struct service *service),
     struct error error;
     int status = EXIT_FAILED;
 
-    if (configuration_read(&service.configuration, configuration_find_file(option), &error) == 0) {
+    if (configuration_open(&service.configuration, option, &error) == 0) {
         log_set_level(service.configuration.log_level);
         status = run(&service);
     } else {
@@ -71,6 +87,15 @@ static int usage_show(void)
     return EXIT_FAILED;
 }
 
+static int command_miss(const char *word)
+{
+    const struct command *meant = command_guess(word);
+
+    line_complain("berth: there is no command '%s'%s%s%s", word, meant ? ": did you mean '" : "",
+                  meant ? meant->name : "", meant ? "'?" : "");
+    return usage_show();
+}
+
 static int command_start(const struct command *command, const struct arguments *arguments)
 {
     AUTO_CONFIGURATION struct configuration configuration = CONFIGURATION_INIT;
@@ -89,7 +114,7 @@ static int command_start(const struct command *command, const struct arguments *
                               arguments->operands[command->maximum_operands]);
     }
     if (!command->needs_no_configuration) {
-        if (configuration_read(&configuration, configuration_find_file(option), &error) < 0) {
+        if (configuration_open(&configuration, option, &error) < 0) {
             log_error("%s", error.message);
             return EXIT_FAILED;
         }
@@ -123,6 +148,9 @@ int main(int count, char **words)
         return service_run(NULL, worker_run_cgi, worker_refuse_cgi);
     }
     words += count > 0 ? 1 : 0;
+    if (*words && strcmp(*words, "--version") == 0) {
+        *words = (char *)command_version.name;
+    }
     if (arguments_parse_leading(&arguments, NULL, &words, &error) < 0) {
         line_complain("berth: %s", error.message);
         return usage_show();
@@ -132,8 +160,7 @@ int main(int count, char **words)
     }
     command = command_find(&words);
     if (!command) {
-        line_complain("berth: there is no command '%s'", *words);
-        return usage_show();
+        return command_miss(*words);
     }
     if (arguments_parse(&arguments, command->options, words,
                         command->maximum_operands > 1 ? OPTIONS_FIRST : OPTIONS_ANYWHERE,

@@ -39,9 +39,18 @@ static int help_run(const struct configuration *configuration, const struct argu
 {
     AUTO_BUFFER struct buffer text = BUFFER_INIT;
 
+    char **words = (char **)arguments->operands;
+    const struct command *command = arguments->operand_count > 0 ? command_find(&words) : NULL;
+
     (void)configuration;
+    if (arguments->operand_count > 0 && (!command || *words)) {
+        return command_refuse(&command_help, "there is no command '%s'",
+                              command ? *words : arguments->operands[0]);
+    }
     if (arguments->has[OPTION_JSON]) {
         help_describe_all(&text);
+    } else if (command) {
+        command_add_help(command, &text);
     } else {
         commands_add_help(&text);
     }
@@ -58,8 +67,10 @@ static const struct option_row help_options[] = {
 
 const struct command command_help = {
     .name = "help",
-    .summary = "list the commands",
+    .summary = "list the commands, or tell all of one",
     .options = help_options,
+    .operands = "[COMMAND]",
+    .maximum_operands = 2,
     .needs_no_configuration = true,
     .run = help_run,
 };

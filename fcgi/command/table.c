@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "lib/base/text.h"
+
 const struct command *const commands[] = {
     &command_check,    &command_configuration, &command_help,
     &command_prefetch, &command_version,       NULL,
@@ -40,6 +42,16 @@ const struct command *command_find(char ***words)
     return NULL;
 }
 
+const struct command *command_guess(const char *word)
+{
+    for (const struct command *const *each = commands; *each; each++) {
+        if (text_distance((*each)->name, word) <= 2) {
+            return *each;
+        }
+    }
+    return NULL;
+}
+
 void commands_add_help(struct buffer *out)
 {
     buffer_add_text(out, "usage: berth [-c FILE] COMMAND ...\n"
@@ -50,9 +62,11 @@ void commands_add_help(struct buffer *out)
         command_add_usage(*each, out);
         buffer_format(out, "\n      %s\n", (*each)->summary);
     }
-    buffer_add_text(out, "\n'berth COMMAND --help' tells more. The configuration is FILE, or "
-                         "$BERTH_CONFIGURATION, or\n./configuration.ini. Exit status: 0 fine, 1 "
-                         "found something, 2 could not run.\n");
+    buffer_add_text(out,
+                    "\n'berth COMMAND --help' tells more. The configuration is FILE, or "
+                    "$BERTH_CONFIGURATION, or\n./configuration.ini, or " INSTALLED_CONFIGURATION
+                    ".\nExit status: 0 fine, 1 found something, 2 could "
+                    "not run.\n");
 }
 
 void command_add_help(const struct command *command, struct buffer *out)

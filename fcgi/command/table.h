@@ -12,6 +12,9 @@ extern const struct command *const commands[];
 /* The command that the words begin with; *words is moved behind its name. NULL: none. */
 const struct command *command_find(char ***words);
 
+/* The command that a word which is none was meant to be, or NULL. */
+const struct command *command_guess(const char *word);
+
 /* Adds what `berth help` prints; of one command, what `berth COMMAND --help` prints. */
 void commands_add_help(struct buffer *out);
 void command_add_help(const struct command *command, struct buffer *out);

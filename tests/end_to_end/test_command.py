@@ -112,11 +112,20 @@ def listing():
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["help"], ["check", "--help"], ["prefetch", "-h"], ["version", "--help"],
-                                       ["check", "--repair", "--help"]], ids=" ".join)
+                                       ["check", "--repair", "--help"], ["help", "check"], ["help", "help"]], ids=" ".join)
 def test_help_is_what_was_asked_for(arguments):
     """On standard output, without a configuration."""
     done = berth("/nonexistent.ini", *arguments)
     assert done.returncode == 0 and done.stderr == "" and done.stdout.startswith("usage: berth"), done
+
+
+def test_the_version_is_an_option_too():
+    assert berth("", "--version").stdout == berth("", "version").stdout != ""
+
+
+def test_without_a_configuration_it_says_where_it_has_looked(tmp_path):
+    done = berth("", "configuration", cwd=tmp_path)
+    assert done.returncode == 2 and f"there is neither configuration.ini in {tmp_path} nor /etc/berth/configuration.ini" in done.stderr, done
 
 
 def test_the_help_of_a_command_has_all_of_its_options():
@@ -152,7 +161,8 @@ def test_the_configuration_may_be_named_before_and_behind_the_command(place, arg
 
 
 @pytest.mark.parametrize("arguments, said", [
-    (["nonsense"], "there is no command 'nonsense'"), (["chec"], "there is no command 'chec'"),
+    (["nonsense"], "there is no command 'nonsense'"), (["chec"], "there is no command 'chec': did you mean 'check'?"),
+    (["help", "nonsense"], "there is no command 'nonsense'"), (["help", "check", "it"], "there is no command 'it'"),
     (["-x"], "unexpected argument '-x'"), (["--json", "check"], "unexpected argument '--json'"), (["-c"], "-c needs a value"),
     (["-c", "a", "check", "-c", "b"], "-c is there twice"),
     (["check", "--rep"], "unexpected argument '--rep'"), (["check", "--json=yes"], "--json takes no value"),

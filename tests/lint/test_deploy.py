@@ -62,6 +62,16 @@ def test_the_installed_configuration_is_valid_and_keeps_the_stores_in_var_lib(tm
         assert f"{key} = /var/lib/berth/{value}\n" in shown.stdout
 
 
+def test_what_was_installed_can_be_removed(tmp_path):
+    """All but what an administrator has written, or may have."""
+    install(tmp_path)
+    (tmp_path / "usr/share/berth/mine").write_text("mine")
+    done = call(ROOT / "deploy/install", "remove", env={**os.environ, "DESTDIR": str(tmp_path), "PREFIX": "/usr", "BERTH": BERTH})
+    assert done.returncode == 0, done
+    assert installed(tmp_path) == {"etc/berth/configuration.ini", "usr/share/berth/mine"}
+    assert not (tmp_path / "usr/share/doc/berth").exists()
+
+
 def test_installing_again_keeps_the_configuration(tmp_path):
     install(tmp_path)
     (tmp_path / "etc/berth/configuration.ini").write_text("mine")

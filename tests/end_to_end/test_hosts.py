@@ -1,4 +1,4 @@
-"""What the README says of Apache and of shared hosts, typed as it stands on a machine with Debian's own configuration."""
+"""What the README says of nginx, lighttpd, Apache and of shared hosts, typed as it stands on a machine with Debian's own configuration."""
 import json
 import re
 import textwrap
@@ -20,6 +20,13 @@ daemon-reload) ;;
     BERTH_CONFIGURATION=/etc/berth/configuration.ini spawn-fcgi -s /run/berth/berth.sock -M 0600 -u www-data -g www-data \\
         -- /usr/bin/multiwatch -f 4 -- /usr/local/bin/berth >/dev/null ;;
 "restart apache2") mkdir -p /run/apache2 /run/lock && apache2ctl start ;;
+"restart nginx" | "restart lighttpd")
+    mkdir -p /run/lighttpd
+    old=$(cat "/run/$2.pid" 2>/dev/null) || true # nginx -t leaves an empty one
+    [ -z "$old" ] || kill "$old"
+    while [ -n "$old" ] && [ -n "$(tr -d '\\0' 2>/dev/null <"/proc/$old/cmdline")" ]; do sleep 0.1; done 2>/dev/null
+    [ "$2" = nginx ] || set -- "$@" -f /etc/lighttpd/lighttpd.conf
+    "${@:2}" ;;
 *) exit 1 ;;
 esac
 """
@@ -90,6 +97,27 @@ def pushes_and_pulls(machine, layout, new_directory, commands):
     status, headers, body = answer(machine, "-H 'Accept: */*'", f"{SITE}/v2/me/app/manifests/1")
     assert status == 200 and len(json.loads(body)["layers"]) == 4, body
     assert answer(machine, f"-I {SITE}/v2/me/app/manifests/1")[1]["content-length"] == headers["content-length"]
+
+
+@pytest.mark.parametrize("web, sends", [("nginx", "x-accel-redirect"), ("lighttpd", "x-sendfile")])
+def test_a_host_of_debians_nginx_or_lighttpd(machine, layout, new_directory, web, sends):
+    machine.program("/usr/local/sbin/systemctl", SYSTEMCTL)
+    machine.program("/usr/local/sbin/apt-get", NOTHING)
+    install, serve, look, protect = blocks(f"Behind {web}, step by step")
+    machine(install, directory=ROOT)
+    machine(serve, directory=ROOT)
+    said = machine(look, directory=ROOT)
+    assert "problem" not in said and f"by the web server ({sends}" in said, said
+    assert "through FastCGI" in said and "the workers run as www-data" in said, said
+    pushes_and_pulls(machine, layout, new_directory, blocks("On a shared host, step by step")[-1])
+    assert answer(machine, "http://registry.example.org/")[0] == 200, "Debian's page is still there"
+    machine(protect)
+    status, headers, body = answer(machine, f"{SITE}/v2/")
+    assert headers["www-authenticate"].startswith('Basic realm="registry"') and json.loads(body)["errors"][0]["code"] == "UNAUTHORIZED"
+    assert answer(machine, f"-u alice:secret {SITE}/v2/")[0] == 200
+    assert answer(machine, f"-u alice:guess {SITE}/v2/")[0] == 401
+    blob = json.loads(answer(machine, f"-u alice:secret -H 'Accept: */*' {SITE}/v2/me/app/manifests/1")[2])["config"]["digest"]
+    assert answer(machine, f"-u alice:secret {SITE}/v2/me/app/blobs/{blob}")[0] == 200
 
 
 def test_a_host_of_debians_apache(machine, layout, new_directory):
