@@ -71,7 +71,7 @@ TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 # And those that drive the program from outside.
 DRIVERS := $(patsubst tests/fuzz/fuzz_%.py,%,$(wildcard tests/fuzz/fuzz_*.py))
 FUZZERS := $(TARGETS:%=$(BUILD)/tests/fuzz/fuzz_%)
-SOURCES := $(wildcard fcgi/*.[ch] fcgi/*/*.[ch] lib/*.[ch] lib/*/*.[ch] lib/*/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch])
+SOURCES := $(wildcard fcgi/*.[ch] fcgi/*/*.[ch] lib/*.[ch] lib/*/*.[ch] lib/*/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/end_to_end/harness/*.c)
 # The tests' other files are helpers, linked into each program that needs them.
 UNIT_HELPERS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/unit/test_%.c,$(wildcard tests/unit/*.c)))
 

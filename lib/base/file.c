@@ -196,7 +196,7 @@ int file_sync(int descriptor, const char *path, struct error *error)
     if (fsync(descriptor) == 0) {
         return 0;
     }
-    result = error_errno(error, "the disk did not keep '%s', which has to be sent again", path);
+    result = error_errno(error, "the disk did not keep '%s'", path);
     if (error->code != ERROR_NO_SPACE) {
         error->code = ERROR_DATA_LOST;
     }

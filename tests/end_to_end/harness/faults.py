@@ -1,0 +1,121 @@
+"""One system call that fails: Berth as a CGI program, of which the n-th call of a kind on its storage gets an error.
+
+faults.c, preloaded, counts the calls of the process and of all that it starts. What was there before, and what is found
+afterwards, is a healthy worker's on the same storage.
+"""
+import errno
+import itertools
+import os
+import pathlib
+import struct
+import subprocess
+import types
+
+from harness import content
+from harness.client import BrokenAnswer
+from harness.fastcgi import Exchange, Worker
+from harness.process import PATIENCE, birth, family, wait_until
+from harness.server import BERTH
+from harness.upstream import Upstream
+from harness.upstream_site import SECTION, SETTINGS
+
+CALLS = {call: [errno.EIO, errno.ENOSPC] if writes else [errno.EIO] for call, writes in {
+    "open": False, "create": True, "stat": False, "flock": False, "sync": True, "rename": True, "link": True, "write": True,
+    "mkdir": True, "unlink": False, "allocate": True, "truncate": False}.items()}
+SOURCE = pathlib.Path(__file__).with_name("faults.c")
+NUMBERS = itertools.count()
+
+
+class Injector:
+    """`with Injector(directory) as injector`: a storage with a healthy worker, and an upstream."""
+
+    def __init__(self, directory):
+        self.directory = pathlib.Path(directory)
+        self.library = self.directory / "faults.so"
+        subprocess.run(["cc", "-std=c17", "-D_GNU_SOURCE", "-O1", "-shared", "-fPIC", "-o", self.library, SOURCE], check=True)
+        self.upstream = Upstream(alias="up")
+        settings = SETTINGS.format(proxy="", tag_ttl=0, stall_timeout=60, connect_timeout=30)
+        self.worker = Worker(self.directory, settings + SECTION.format(name="up", url=self.upstream.url, more=""), expected_faults=True)
+        self.storage = self.directory / "storage"
+        self.count = 0
+
+    def __enter__(self):
+        self.worker.__enter__()
+        return self
+
+    def __exit__(self, *exception):
+        self.upstream.close()
+        self.worker.__exit__(*exception)
+
+    def everywhere(self, operation, call, number):
+        """The operation with a fault at the first call of a kind, at the second, … until it has no more of them."""
+        for nth in itertools.count(1):
+            trial = Trial(self, call, number, nth)
+            operation(trial)
+            assert trial.has_run
+            if not trial.path:
+                return nth - 1
+            self.count += 1
+
+
+class Trial:
+    """What an operation gets: a healthy `client`, a `repository` of its own, and run() for the request that meets the fault."""
+
+    def __init__(self, injector, call, number, nth):
+        self.injector, self.call, self.number, self.nth = injector, call, number, nth
+        self.client = injector.worker
+        self.name = f"t/{next(NUMBERS)}"
+        self.repository = self.client.repository(self.name)
+        self.path = None  # where the fault was met
+        self.has_run = False
+
+    def run(self, method, target, headers=None, body=b""):
+        """The answer: a 2xx one, or a server's error in words; None if it was cut short."""
+        report = self.injector.directory / "report"
+        report.write_bytes(bytes(1024))
+        mark = f"FAULT_RUN={self.name}"
+        fields = {"GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": method, "REQUEST_URI": target, "SERVER_PROTOCOL": "HTTP/1.1",
+                  "QUERY_STRING": target.partition("?")[2], "HTTP_HOST": "localhost", "REQUEST_SCHEME": "http",
+                  "CONTENT_LENGTH": str(len(body)), "BERTH_CONFIGURATION": str(self.injector.worker.configuration),
+                  "LD_PRELOAD": str(self.injector.library), "FAULT_REPORT": str(report), "FAULT_CALL": self.call,
+                  "FAULT_NUMBER": str(self.number), "FAULT_NTH": str(self.nth), "FAULT_BELOW": str(self.injector.storage),
+                  "FAULT_RUN": self.name}
+        for name, value in (headers or {}).items():
+            key = name.upper().replace("-", "_")
+            fields[key if key == "CONTENT_TYPE" else f"HTTP_{key}"] = value
+        done = subprocess.run([BERTH], input=body, env={**os.environ, **fields}, capture_output=True, timeout=PATIENCE, check=False)
+        if "/proxy/" in target:  # a blob's filler goes on by itself
+            wait_until(lambda: not family({mark}, mark, birth(os.getpid())), "the end of what the request has started")
+        self.has_run = True
+        _, reached, path = struct.unpack("ii1016s", report.read_bytes())
+        self.path = path.rstrip(b"\0").decode() if reached else None
+        try:
+            answer = Exchange.parse(types.SimpleNamespace(method=method), done.stdout)
+        except BrokenAnswer:
+            answer = None
+        assert done.returncode == (answer is None) and (answer is None or answer.status in range(200, 300) or answer.status >= 500), \
+            (self, done, answer)
+        if answer is not None and answer.status >= 500:
+            assert answer.codes() and self.path, (self, answer)
+        return answer
+
+    def lost_data(self, name="data"):
+        """Whether it was the content of an upload, or of a fetch, that could not be synced."""
+        return self.call == "sync" and self.path is not None and self.path.endswith(f"/{name}")
+
+    def __repr__(self):
+        return f"<{self.call} {self.nth} fails with {errno.errorcode[self.number]} at {self.path}>"
+
+
+def succeeded(answer):
+    return answer is not None and answer.status < 300
+
+
+def offset(status):
+    """How many bytes a session has. That of one byte looks like an empty one's."""
+    return int(status["Range"].partition("-")[2]) + 1 if status["Range"] != "0-0" else 0
+
+
+def assert_blob(trial, data):
+    answer = trial.client.get(trial.repository.blob(content.digest(data)))
+    assert (answer.status, answer.body) == (200, data), (trial, answer)
