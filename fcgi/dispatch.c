@@ -408,8 +408,7 @@ static void exchange_release(struct exchange *exchange)
 static int find_slot(struct exchange *exchange, struct slot *slot, struct error *error)
 {
     const struct upstream *upstream = &exchange->source.proxied.upstream;
-    int taken =
-        slot_take(slot, upstream->store, upstream->name, upstream->options->maximum_waiting, error);
+    int taken = slot_take(slot, SLOT_WAITING, upstream, error);
 
     if (taken == 0) {
         (void)error_set(error, ERROR_TOO_MANY_REQUESTS,

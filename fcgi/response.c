@@ -169,6 +169,9 @@ static int copy_body(struct response *response, struct request *request, const s
         size_t size = end - offset < COPY_SIZE ? (size_t)(end - offset) : COPY_SIZE;
         ssize_t got = read_body(response, offset, piece, size, error);
 
+        if (got < 0 && error->code == ERROR_CLIENT_GONE) {
+            return -1;
+        }
         if (got <= 0) {
             break;
         }

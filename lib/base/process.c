@@ -3,12 +3,29 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
+
+static int process_client = -1;
+
+void process_serve(int descriptor)
+{
+    process_client = descriptor;
+}
+
+bool process_is_deserted(void)
+{
+    /* Not for what can be read: web servers end a request's body with a record that nobody takes.
+     */
+    struct pollfd client = {.fd = process_client, .events = POLLRDHUP};
+
+    return process_client >= 0 && poll(&client, 1, 0) > 0;
+}
 
 /* The lowest number in `keep` that is at least `from`, or INT_MAX. */
 static int next_kept(const int *keep, size_t keep_count, int from)
@@ -58,6 +75,7 @@ static void become_detached(const int *keep, size_t keep_count)
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
+    process_client = -1;
     process_reset_signals();
     if (null >= 0) {
         (void)dup2(null, STDIN_FILENO);

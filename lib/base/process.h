@@ -2,6 +2,7 @@
 #ifndef BASE_PROCESS_H
 #define BASE_PROCESS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lib/base/error.h"
@@ -14,6 +15,14 @@
  * no child to wait for.
  */
 int process_detach(const int *keep, size_t keep_count, struct error *error);
+
+/*
+ * Whom this process works for, and nobody else: the connection, or pipe, of a client that may hang
+ * up. Whoever waits for something that only this client wants looks now and then whether it still
+ * does, and else lets go with ERROR_CLIENT_GONE. A process that is detached works for nobody.
+ */
+void process_serve(int descriptor);
+bool process_is_deserted(void);
 
 /* In a forked process: the signals that ask a worker to end do so at once. */
 void process_reset_signals(void);

@@ -10,6 +10,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "lib/base/process.h"
 #include "lib/base/text.h"
 #include "lib/http/address.h"
 #include "lib/http/failure.h"
@@ -284,6 +285,9 @@ static int client_step(struct http_transfer *transfer, bool wants_body, struct e
         int wait = client_look_at_clock(transfer);
         bool has = wants_body ? transfer->pending.length > 0 : transfer->head.complete;
 
+        if (!transfer->finished && !has && process_is_deserted()) {
+            return error_set(error, ERROR_CLIENT_GONE, "the client has gone");
+        }
         if (!transfer->finished && !has) {
             code = curl_multi_poll(transfer->multi, NULL, 0, wait, NULL);
         }

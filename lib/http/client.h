@@ -78,7 +78,8 @@ struct http_transfer {
 /*
  * ERROR_UPSTREAM_UNREACHABLE (resolving, connecting, TLS), ERROR_UPSTREAM_TIMEOUT, ERROR_DENIED (a
  * private address), ERROR_UPSTREAM for what is no HTTP; ERROR_INTERNAL when it is we who have no
- * descriptors or memory. `request` must outlive the transfer.
+ * descriptors or memory; ERROR_CLIENT_GONE when nobody wants the answer any more
+ * (process_serve()). `request` must outlive the transfer.
  */
 int http_open(struct http_transfer *transfer, const struct http_request *request,
               struct error *error);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "lib/base/clock.h"
+#include "lib/base/process.h"
 #include "lib/store/memo.h"
 
 enum { ABSENCE_SECONDS = 10 };
@@ -20,10 +22,18 @@ void flight_key(const struct proxied *proxied, const char *rest, struct digest *
 int flight_begin(const struct proxied *proxied, const struct digest *key, struct lock *lock,
                  struct error *error)
 {
+    enum { PAUSE = 20 }; /* milliseconds between two tries */
     struct path path = layout_flight(key);
     struct file_place place = {proxied->upstream.store->root, path.text};
+    enum lock_result result;
 
-    return lock_take_or_make(lock, place, LOCK_WAIT, error) == LOCK_TAKEN ? 0 : -1;
+    while ((result = lock_take_or_make(lock, place, LOCK_TRY, error)) == LOCK_BUSY) {
+        if (process_is_deserted()) {
+            return error_set(error, ERROR_CLIENT_GONE, "the client has gone");
+        }
+        clock_pause(PAUSE);
+    }
+    return result == LOCK_TAKEN ? 0 : -1;
 }
 
 int flight_recall(const struct proxied *proxied, const struct digest *key, struct buffer *out,

@@ -2,6 +2,7 @@
 #include "lib/proxy/sweep.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -66,7 +67,21 @@ static void sweep_lock(struct store *cache, const char *path)
     }
 }
 
-static void sweep_directory(struct store *cache, const char *directory, sweep_drop *drop)
+/* What is known of an upstream, which may be any name that a stranger has asked for. */
+static void sweep_upstream(struct store *cache, const char *path)
+{
+    if (strstr(path, LAYOUT_TOKENS)) {
+        sweep_token(cache, path);
+    } else if (strcmp(path + strlen(layout_above(path).text), "/probe") == 0) {
+        sweep_lock(cache, path);
+    } else {
+        sweep_memo(cache, path);
+    }
+}
+
+/* Everything below a directory, and the directories that are empty then. Whoever needs one makes it
+ * again together with what it is for. */
+static void sweep_tree(struct store *cache, const char *directory, sweep_drop *drop)
 {
     AUTO_NAMES struct names names = NAMES_INIT;
     struct error ignored;
@@ -76,41 +91,19 @@ static void sweep_directory(struct store *cache, const char *directory, sweep_dr
     }
     for (size_t i = 0; i < names.count; i++) {
         AUTO_BUFFER struct buffer path = BUFFER_INIT;
+        struct stat status;
 
         buffer_format(&path, "%s/%s", directory, names.names[i]);
-        drop(cache, path.data);
+        if (fstatat(cache->root, path.data, &status, AT_SYMLINK_NOFOLLOW) < 0) {
+            continue;
+        }
+        if (S_ISDIR(status.st_mode)) {
+            sweep_tree(cache, path.data, drop);
+        } else {
+            drop(cache, path.data);
+        }
     }
-}
-
-/* The same for each directory in `parent`, `below` it. */
-static void sweep_each(struct store *cache, const char *parent, const char *below, sweep_drop *drop)
-{
-    AUTO_NAMES struct names names = NAMES_INIT;
-    struct error ignored;
-
-    if (directory_list(cache->root, parent, &names, &ignored) <= 0) {
-        return;
-    }
-    for (size_t i = 0; i < names.count; i++) {
-        AUTO_BUFFER struct buffer path = BUFFER_INIT;
-
-        buffer_format(&path, "%s/%s%s", parent, names.names[i], below);
-        sweep_directory(cache, path.data, drop);
-    }
-}
-
-/* A directory that nothing was left in. */
-static void sweep_empty(struct store *cache, const char *path)
-{
-    (void)unlinkat(cache->root, path, AT_REMOVEDIR);
-}
-
-/* The places of processes that wait: those of a host, and there of an upstream. */
-static void sweep_slots(struct store *cache, const char *host)
-{
-    sweep_each(cache, host, "", sweep_lock);
-    sweep_directory(cache, host, sweep_empty);
-    sweep_empty(cache, host);
+    (void)unlinkat(cache->root, directory, AT_REMOVEDIR);
 }
 
 void sweep_cache(struct store *cache)
@@ -123,9 +116,9 @@ void sweep_cache(struct store *cache)
         log_warning("what is abandoned in the cache cannot be removed: %s", error.message);
     }
     if (mark_is_due(swept, SWEEP_SECONDS, &mark, &error) > 0) {
-        sweep_each(cache, LAYOUT_UPSTREAMS, LAYOUT_TOKENS, sweep_token);
-        sweep_each(cache, LAYOUT_MEMOS, "", sweep_memo);
-        sweep_each(cache, LAYOUT_FLIGHTS, "", sweep_lock);
-        sweep_directory(cache, LAYOUT_SLOTS, sweep_slots);
+        sweep_tree(cache, LAYOUT_UPSTREAMS, sweep_upstream);
+        sweep_tree(cache, LAYOUT_MEMOS, sweep_memo);
+        sweep_tree(cache, LAYOUT_FLIGHTS, sweep_lock);
+        sweep_tree(cache, LAYOUT_SLOTS, sweep_lock);
     }
 }

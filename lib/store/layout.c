@@ -210,9 +210,9 @@ struct path layout_memo(const struct digest *key)
     return path_format(LAYOUT_MEMOS "/%.2s/%s", digest_hex(key), digest_hex(key));
 }
 
-struct path layout_slot(const char *host, const char *upstream, unsigned number)
+struct path layout_slot(const char *host, const char *group, unsigned number)
 {
-    return path_format(LAYOUT_SLOTS "/%s/%s/%u", host, upstream, number);
+    return path_format(LAYOUT_SLOTS "/%s/%s/%u", host, group, number);
 }
 
 struct path layout_partial(const char *upstream, const struct digest *digest, const char *what)

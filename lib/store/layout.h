@@ -105,7 +105,7 @@ struct path layout_memo(const struct digest *key);
 
 /* One lock for each process that may wait for upstreams on a host. */
 #define LAYOUT_SLOTS "_berth/slots"
-struct path layout_slot(const char *host, const char *upstream, unsigned number);
+struct path layout_slot(const char *host, const char *group, unsigned number);
 
 #define LAYOUT_INSTANCE "_berth/instance" /* who we are, for others that we ask */
 

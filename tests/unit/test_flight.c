@@ -2,8 +2,10 @@
 #include "tests/unit/test.h"
 
 #include <stdio.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include "lib/base/process.h"
 #include "lib/proxy/flight.h"
 
 static struct proxied proxied_named(struct fixture *fixture, const char *upstream, const char *name)
@@ -78,23 +80,36 @@ static void one_asks_at_a_time(void **state)
     struct proxied proxied = proxied_named(fixture, "a.example", "team/app");
     AUTO_LOCK struct lock lock = LOCK_INIT;
     AUTO_LOCK struct lock second = LOCK_INIT;
+    AUTO_LOCK struct lock third = LOCK_INIT;
     struct error error;
     struct digest key;
     struct digest other;
+    int ends[2];
     pid_t child;
 
     flight_key(&proxied, "manifests/1", &key);
     flight_key(&proxied, "manifests/2", &other);
     assert_returns(0, flight_begin(&proxied, &key, &lock, &error));
     assert_returns(0, flight_begin(&proxied, &other, &second, &error));
+
+    /* Whoever waits and is not waited for any more lets go; whoever has a client waits on. */
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     child = fork_child();
     if (child == 0) {
         struct lock own = LOCK_INIT;
 
         lock_release(&lock);
+        process_serve(ends[0]);
         _exit(flight_begin(&proxied, &key, &own, &error) < 0);
     }
-    wait_until_blocked(child);
+    (void)close(ends[0]);
+    (void)!write(ends[1], "what can be read is no end", 26);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    (void)close(ends[1]);
+    process_serve(ends[0]);
+    assert_fails(ERROR_CLIENT_GONE, flight_begin(&proxied, &key, &third, &error));
+    process_serve(-1);
+    (void)close(ends[0]);
     lock_release(&lock);
     assert_int_equal(wait_for_child(child), 0);
 }

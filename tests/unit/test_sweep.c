@@ -1,50 +1,100 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/test.h"
 
-#include "lib/proxy/fill/slot.h"
+#include "lib/base/lock.h"
 #include "lib/proxy/sweep.h"
 
-enum { DAY = 86400 };
+enum { OLD = 2 * 86400 }; /* seconds */
 
-static void empty_places_go_and_taken_ones_stay(void **state)
+static const char *const left[] = {
+    "_berth/slots/host/waiting/_all/0",
+    "_berth/slots/host/waiting/a.example/0",
+    "_berth/slots/host/filling/_all/7",
+    "_berth/slots/host/old.example/0",
+    "_berth/flights/ab/abcd",
+    "_berth/memos/ab/abcd",
+    "_berth/upstreams/a.example/probe",
+    "_berth/upstreams/a.example/trouble",
+    "_berth/upstreams/a.example/ratelimit",
+    "_berth/upstreams/a.example/tokens/abcd",
+};
+
+static const char *const rooms[] = {LAYOUT_SLOTS, "_berth/flights", "_berth/memos",
+                                    "_berth/upstreams"};
+
+static void leave(struct fixture *fixture, time_t age)
 {
-    struct fixture *fixture = *state;
-    struct slot taken = SLOT_INIT;
-    struct slot left = SLOT_INIT;
-    struct error error = ERROR_INIT;
-
-    assert_returns(1, slot_take(&left, &fixture->store, "a", 4, &error));
-    slot_release(&left);
-    assert_returns(1, slot_take(&taken, &fixture->store, "b", 4, &error));
-    put_file(fixture->store.root, LAYOUT_SLOTS "/gone/a/0", "");
-    set_age_of_all(fixture->store.root, LAYOUT_SLOTS, 2 * DAY);
-    sweep_cache(&fixture->store);
-    assert_false(is_there(fixture->store.root, LAYOUT_SLOTS "/gone"));
-    assert_int_equal(count_entries(fixture->store.root, LAYOUT_SLOTS), 1);
-    /* The taken one is still taken. */
-    assert_returns(1, slot_take(&left, &fixture->store, "a", 2, &error));
-    assert_returns(0, slot_take(&left, &fixture->store, "b", 2, &error));
-    slot_release(&taken);
-    slot_release(&left);
+    for (size_t i = 0; i < COUNT(left); i++) {
+        put_file(fixture->store.root, left[i], "99999999999\n");
+        set_age(fixture->store.root, left[i], age);
+    }
 }
 
-static void places_of_today_stay(void **state)
+static void what_is_old_goes_with_its_directories(void **state)
 {
     struct fixture *fixture = *state;
-    struct slot left = SLOT_INIT;
-    struct error error = ERROR_INIT;
 
-    assert_returns(1, slot_take(&left, &fixture->store, "a", 4, &error));
-    slot_release(&left);
+    leave(fixture, OLD);
     sweep_cache(&fixture->store);
-    assert_int_equal(count_entries(fixture->store.root, LAYOUT_SLOTS), 1);
+    for (size_t i = 0; i < COUNT(rooms); i++) {
+        assert_false(is_there(fixture->store.root, rooms[i]));
+    }
+}
+
+static void what_is_new_stays(void **state)
+{
+    struct fixture *fixture = *state;
+
+    leave(fixture, 10);
+    sweep_cache(&fixture->store);
+    for (size_t i = 0; i < COUNT(left); i++) {
+        assert_true(is_there(fixture->store.root, left[i]));
+    }
+}
+
+static void what_is_held_stays(void **state)
+{
+    static const char *const held[] = {"_berth/slots/host/waiting/a.example/0",
+                                       "_berth/upstreams/a.example/probe",
+                                       "_berth/flights/ab/abcd"};
+    struct lock locks[COUNT(held)] = {LOCK_INIT, LOCK_INIT, LOCK_INIT};
+    struct fixture *fixture = *state;
+    struct error error;
+
+    leave(fixture, OLD);
+    for (size_t i = 0; i < COUNT(held); i++) {
+        struct file_place place = {fixture->store.root, held[i]};
+
+        assert_returns(LOCK_TAKEN, lock_take(&locks[i], place, LOCK_TRY, &error));
+    }
+    sweep_cache(&fixture->store);
+    for (size_t i = 0; i < COUNT(held); i++) {
+        assert_true(is_there(fixture->store.root, held[i]));
+        lock_release(&locks[i]);
+    }
+    assert_false(is_there(fixture->store.root, "_berth/slots/host/waiting/_all"));
+}
+
+static void it_is_done_once_an_hour(void **state)
+{
+    struct fixture *fixture = *state;
+
+    sweep_cache(&fixture->store);
+    leave(fixture, OLD);
+    sweep_cache(&fixture->store);
+    assert_true(is_there(fixture->store.root, left[0]));
+    set_age(fixture->store.root, LAYOUT_CACHE_SWEPT, 3601);
+    sweep_cache(&fixture->store);
+    assert_false(is_there(fixture->store.root, left[0]));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_STORE(empty_places_go_and_taken_ones_stay),
-        IN_STORE(places_of_today_stay),
+        IN_STORE(what_is_old_goes_with_its_directories),
+        IN_STORE(what_is_new_stays),
+        IN_STORE(what_is_held_stays),
+        IN_STORE(it_is_done_once_an_hour),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -84,7 +84,7 @@ static int fill_start_filler(const struct fill *fill, const struct lock *lock, s
     struct slot slot = SLOT_INIT;
     int keep[5];
     int started;
-    int taken = slot_take(&slot, store, "_fills", fill->upstream->options->maximum_waiting, error);
+    int taken = slot_take(&slot, SLOT_FILLING, fill->upstream, error);
 
     if (taken <= 0) {
         return taken < 0
@@ -205,6 +205,10 @@ enum fill_result fill_join(struct fill_view *out_view, const struct fill *fill,
 
     *out_view = (struct fill_view){.fill = *fill, .descriptor = -1};
     while (!fill_look(out_view, &result, report, error)) {
+        if (process_is_deserted()) {
+            (void)error_set(error, ERROR_CLIENT_GONE, "the client has gone");
+            return FILL_FAILED;
+        }
         clock_pause(SHORT_PAUSE);
     }
     out_view->looked = clock_milliseconds();
@@ -249,6 +253,9 @@ static int fill_check_filler(struct fill_view *view, struct error *error)
         return 0;
     }
     view->looked = clock_milliseconds();
+    if (process_is_deserted()) {
+        return error_set(error, ERROR_CLIENT_GONE, "the client has gone");
+    }
     failed = partial_failure(&view->fill, &report, error);
     report_release(&report);
     if (failed) {

@@ -59,7 +59,8 @@ enum fill_result {
 
 /*
  * Joins a fetch, or starts it, and waits until its size is known. ERROR_NO_SPACE: it cannot be
- * kept; ERROR_TOO_MANY_REQUESTS: too many fetches are under way. `fill` has to outlive the view.
+ * kept; ERROR_TOO_MANY_REQUESTS: too many fetches are under way; ERROR_CLIENT_GONE. `fill` has to
+ * outlive the view.
  */
 enum fill_result fill_join(struct fill_view *out_view, const struct fill *fill,
                            struct report *report, struct error *error);

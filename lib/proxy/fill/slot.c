@@ -16,7 +16,7 @@ static void slot_host(char *out, size_t size)
     }
 }
 
-static int slot_take_one(struct lock *lock, struct store *store, const char *group,
+static int slot_take_one(struct lock *lock, const struct store *store, const char *group,
                          uint64_t maximum, struct error *error)
 {
     char host[65];
@@ -39,13 +39,17 @@ static int slot_take_one(struct lock *lock, struct store *store, const char *gro
     return 0;
 }
 
-int slot_take(struct slot *slot, struct store *store, const char *upstream, uint64_t maximum,
+int slot_take(struct slot *slot, enum slot_kind kind, const struct upstream *upstream,
               struct error *error)
 {
-    int taken = slot_take_one(&slot->all, store, "_all", maximum, error);
+    const char *kind_name = kind == SLOT_WAITING ? "waiting" : "filling";
+    uint64_t maximum = upstream->options->maximum_waiting;
+    struct path all = layout_below(kind_name, "_all");
+    struct path one = layout_below(kind_name, upstream->name);
+    int taken = slot_take_one(&slot->all, upstream->store, all.text, maximum, error);
 
     if (taken > 0) {
-        taken = slot_take_one(&slot->upstream, store, upstream, (maximum + 1) / 2, error);
+        taken = slot_take_one(&slot->upstream, upstream->store, one.text, (maximum + 1) / 2, error);
     }
     if (taken <= 0) {
         slot_release(slot);

@@ -5,11 +5,17 @@
 /*
  * How many processes may wait for upstreams at a time, on this host: each holds a lock, which ends
  * with it however it ends. One upstream gets at most half of them, so that one that hangs does not
- * take the others' share.
+ * take the others' share. There are as many again for fillers, which go on when their clients have
+ * left: whoever has had many begun keeps nobody from waiting.
  */
 
 #include "lib/base/lock.h"
-#include "lib/store/store.h"
+#include "lib/proxy/ask/upstream.h"
+
+enum slot_kind {
+    SLOT_WAITING, /* for an answer, with a client */
+    SLOT_FILLING,
+};
 
 struct slot {
     struct lock all;
@@ -22,7 +28,7 @@ struct slot {
     }
 
 /* 1; 0 if all are taken; -1. A forked child has the slot too; it is free when both let go. */
-int slot_take(struct slot *slot, struct store *store, const char *upstream, uint64_t maximum,
+int slot_take(struct slot *slot, enum slot_kind kind, const struct upstream *upstream,
               struct error *error);
 void slot_release(struct slot *slot);
 
