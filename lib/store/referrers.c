@@ -102,6 +102,16 @@ static int referrers_describe_revision(const struct repository *repository,
     return 1;
 }
 
+/* A list is put together from descriptors as they are: a garbled one would garble all of it. */
+static bool referrers_is_descriptor(const struct buffer *text, const struct digest *digest)
+{
+    struct document document = {text->data, text->length, NULL};
+    AUTO_BUFFER struct buffer named = BUFFER_INIT;
+
+    return document_text_member(&document, "digest", &named) &&
+           strcmp(named.data, digest->text) == 0;
+}
+
 /* The descriptor to list for a digest. 1; 0 if it is not to be listed; -1. */
 static int referrers_find_descriptor(const struct repository *repository,
                                      const struct referrers_query *query,
@@ -115,7 +125,8 @@ static int referrers_find_descriptor(const struct repository *repository,
 
     if (found > 0) {
         found = file_read(repository->store->root, path.text, DESCRIPTOR_LIMIT, out, error);
-        if (found == 0) {
+        if (found == 0 || (found > 0 && !referrers_is_descriptor(out, digest))) {
+            buffer_clear(out);
             found = referrers_describe_revision(repository, &query->subject, digest, out, error);
         }
     }

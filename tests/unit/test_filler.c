@@ -281,6 +281,24 @@ static void keeps_nothing_that_is_wrong(void **state)
     report_release(&report);
 }
 
+/* Another version counts its codes otherwise; what an accident leaves is no part of an answer. */
+static void a_failure_that_nobody_can_have_meant_is_the_upstreams(void **state)
+{
+    static const enum manner well = WELL;
+    struct fixture *fixture = *state;
+    struct report report = REPORT_INIT;
+
+    fetch_from(fixture, &well);
+    server_end(&server);
+    put_file(fixture->store.temporary, partial_place(&fill, "failed").text,
+             "app\n9999\n99999999999\nwhat?\n{\n");
+    assert_true(partial_failure(&fill, &report, &error));
+    assert_int_equal(error.code, ERROR_UPSTREAM);
+    assert_int_equal(report.retry_after, 0);
+    assert_string_equal(report.detail.data, "");
+    report_release(&report);
+}
+
 /* The kernel shows what it could not write, and calls it clean: whichever sync fails, what is not
  * published then comes from the upstream, from its first byte. */
 static void after_a_failed_sync_all_is_fetched_again(void **state)
@@ -376,6 +394,7 @@ int main(void)
         IN_STORE(publishes_what_was_complete_already),
         IN_STORE(does_not_trust_what_another_has_left),
         IN_STORE(keeps_nothing_that_is_wrong),
+        IN_STORE(a_failure_that_nobody_can_have_meant_is_the_upstreams),
         IN_STORE(after_a_failed_sync_all_is_fetched_again),
         IN_STORE(what_was_left_and_cannot_be_synced_is_not_gone_on_with),
         IN_STORE(a_filler_that_dies_leaves_what_the_next_can_use),

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "lib/base/clock.h"
 #include "lib/proxy/ask/health.h"
 
 enum { HOUR = 3600, UPSTREAM_HOURS = 24 };
@@ -74,6 +75,31 @@ static void what_was_remembered_in_the_future_is_forgotten(void **state)
     assert_returns(0, check(fixture));
 }
 
+/* By another version, which counts its codes otherwise, or by an accident. */
+static void what_nobody_can_have_meant_is_not_believed(void **state)
+{
+    static const char *const codes[] = {"0", "-1", "99", "4294967296", "9223372036854775807"};
+    struct fixture *fixture = *state;
+    AUTO_BUFFER struct buffer memo = BUFFER_INIT;
+
+    put_file(fixture->store.root, trouble(), "9000000000000000000\n27\nfor ever\n");
+    assert_false(health_is_bad(&fixture->store, "up"));
+    assert_returns(0, check(fixture));
+    for (size_t i = 0; i < COUNT(codes); i++) {
+        buffer_clear(&memo);
+        buffer_format(&memo, "%lld\n%s\nwhat?\n", (long long)clock_date() + HOUR / 2, codes[i]);
+        put_bytes(fixture->store.root, trouble(), memo.data, memo.length);
+        if (check(fixture) < 0) {
+            assert_int_equal(error.code, ERROR_UPSTREAM);
+        }
+    }
+    buffer_clear(&memo);
+    buffer_format(&memo, "%lld\n%d\nwhat?\n", (long long)clock_date() + HOUR / 2,
+                  (int)ERROR_WOULD_WAIT);
+    put_bytes(fixture->store.root, trouble(), memo.data, memo.length);
+    assert_fails(ERROR_UPSTREAM, check(fixture));
+}
+
 static void a_limit_of_the_future_is_forgotten(void **state)
 {
     struct fixture *fixture = *state;
@@ -95,6 +121,7 @@ int main(void)
         IN_STORE(a_failure_is_remembered_for_a_while),
         IN_STORE(after_it_one_may_try),
         IN_STORE(what_was_remembered_in_the_future_is_forgotten),
+        IN_STORE(what_nobody_can_have_meant_is_not_believed),
         IN_STORE(a_limit_of_the_future_is_forgotten),
     };
 

@@ -208,6 +208,26 @@ static void a_page_ends_before_it_is_too_large_for_clients(void **state)
     assert_true(out.length > 1024 * 1024 && out.length < 4 * 1024 * 1024);
 }
 
+static void a_garbled_descriptor_is_made_anew(void **state)
+{
+    static const char *const garbled[] = {"",     "{", "{}", "null", "{\"digest\":\"sha256:x\"}",
+                                          "{},{}"};
+    struct fixture *fixture = *state;
+    struct digest subject = sha256("subject");
+    struct digest artifact = push_artifact(&fixture->repository, &subject, "");
+    struct path entry = layout_referrer("team/app", &subject, &artifact);
+    AUTO_BUFFER struct buffer before = BUFFER_INIT;
+
+    list_all(&fixture->repository, &subject, NULL, &before);
+    for (size_t i = 0; i < COUNT(garbled); i++) {
+        AUTO_BUFFER struct buffer after = BUFFER_INIT;
+
+        put_file(fixture->store.root, entry.text, garbled[i]);
+        list_all(&fixture->repository, &subject, NULL, &after);
+        assert_string_equal(after.data, before.data);
+    }
+}
+
 /* One whose descriptor would be larger than what is ever read. */
 static void one_entry_does_not_spoil_the_list(void **state)
 {
@@ -303,6 +323,7 @@ int main(void)
         IN_STORE(pages_are_whole_and_say_whether_more_follow),
         IN_STORE(a_page_of_nothing_is_empty),
         IN_STORE(a_page_ends_before_it_is_too_large_for_clients),
+        IN_STORE(a_garbled_descriptor_is_made_anew),
         IN_STORE(one_entry_does_not_spoil_the_list),
         IN_STORE(lists_what_is_under_the_fallback_tag),
         IN_STORE(a_subject_may_be_of_sha512),

@@ -30,7 +30,8 @@ static struct file_place health_place(const struct store *store, const struct pa
     return (struct file_place){store->root, path->text};
 }
 
-/* 1 if there was trouble, perhaps long ago; 0, also when the clock has gone back since. */
+/* 1 if there was trouble, perhaps long ago; 0, also when the clock has gone back since, or nobody
+ * can have meant what is written there. */
 static int trouble_read(struct store *store, const char *upstream, struct trouble *out)
 {
     struct path path = layout_upstream(upstream, "trouble");
@@ -43,12 +44,13 @@ static int trouble_read(struct store *store, const char *upstream, struct troubl
     if (memo_read(health_place(store, &path), &memo, &age, &ignored) <= 0 || age == UINT64_MAX) {
         return 0;
     }
-    if (!memo_number(&memo, 0, &until) || !memo_number(&memo, 1, &code)) {
+    if (!memo_number(&memo, 0, &until) || !memo_number(&memo, 1, &code) ||
+        until > (uint64_t)clock_date() + RETRY_LIMIT) {
         return 0;
     }
     memo_line(&memo, 2, &out->message);
     out->until = (time_t)until;
-    out->code = (enum error_code)code;
+    out->code = report_code(code);
     return 1;
 }
 

@@ -10,6 +10,24 @@ void report_release(struct report *report)
 }
 
 /* What others say may be long, of any encoding, and may try to look like something else. */
+enum error_code report_code(uint64_t number)
+{
+    static const enum error_code codes[] = {
+        ERROR_INTERNAL,         ERROR_BLOB_UNKNOWN,
+        ERROR_DATA_LOST,        ERROR_DENIED,
+        ERROR_NO_SPACE,         ERROR_TOO_MANY_REQUESTS,
+        ERROR_UPSTREAM_REFUSED, ERROR_UPSTREAM_UNREACHABLE,
+        ERROR_UPSTREAM_TIMEOUT,
+    };
+
+    for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++) {
+        if (number == (uint64_t)codes[i]) {
+            return codes[i];
+        }
+    }
+    return ERROR_UPSTREAM;
+}
+
 static void report_add_plain(struct buffer *out, const char *text)
 {
     enum { LIMIT = 300 };

@@ -4,7 +4,10 @@
 
 /* What a client is told about the upstream besides content or error. */
 
+#include <stdint.h>
+
 #include "lib/base/buffer.h"
+#include "lib/base/error.h"
 
 struct report {
     struct buffer warning; /* for a Warning header; empty: none */
@@ -18,6 +21,12 @@ struct report {
     }
 
 void report_release(struct report *report);
+
+/*
+ * A code that was noted down as a number, perhaps by another version of this program, which counts
+ * otherwise: one of those that asking an upstream can fail with, else ERROR_UPSTREAM.
+ */
+enum error_code report_code(uint64_t number);
 
 /* Notes that this upstream answered with `status` (0: not at all) and what it said. */
 void report_failure(struct report *report, const char *upstream, int status, const char *message);

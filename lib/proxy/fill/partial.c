@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "lib/base/text.h"
+#include "lib/oci/document.h"
 #include "lib/proxy/fill/origin.h"
 #include "lib/store/memo.h"
 
@@ -128,14 +129,29 @@ static bool partial_read_failure(const struct fill *fill, struct partial_failure
     if (!text_number(line.data, line.length, &code)) {
         return false;
     }
-    out->code = (enum error_code)code;
+    out->code = report_code(code);
     return true;
+}
+
+/* It becomes a part of an answer: nothing but JSON. */
+static void partial_read_detail(const struct buffer *memo, struct buffer *out)
+{
+    struct document document = {.content_type = NULL};
+    AUTO_BUFFER struct buffer ignored = BUFFER_INIT;
+
+    memo_line(memo, 4, out);
+    document.bytes = out->data;
+    document.length = out->length;
+    if (!document_text_member(&document, "upstream", &ignored)) {
+        buffer_clear(out);
+    }
 }
 
 bool partial_failure(const struct fill *fill, struct report *report, struct error *error)
 {
     struct partial_failure failure = {.memo = BUFFER_INIT};
     AUTO_BUFFER struct buffer line = BUFFER_INIT;
+    enum { RETRY_LIMIT = 86400 }; /* seconds: nobody waits longer */
     uint64_t retry_after = 0;
     bool failed = partial_read_failure(fill, &failure);
 
@@ -144,8 +160,8 @@ bool partial_failure(const struct fill *fill, struct report *report, struct erro
     if (failed) {
         memo_line(&failure.memo, 2, &line);
         (void)text_number(line.data, line.length, &retry_after);
-        report->retry_after = (unsigned)retry_after;
-        memo_line(&failure.memo, 4, &report->detail);
+        report->retry_after = retry_after <= RETRY_LIMIT ? (unsigned)retry_after : 0;
+        partial_read_detail(&failure.memo, &report->detail);
         memo_line(&failure.memo, 3, &line);
         (void)error_set(error, failure.code, "%s", line.data);
     }
