@@ -80,13 +80,24 @@ static bool find_origin(const struct source *source, const struct naming *naming
     return true;
 }
 
+/* Whether a name that the search has come by, which is no client's spelling but whole, will do. */
+static bool may_look(const void *context, const char *name)
+{
+    struct repository ignored;
+
+    return find_origin(context, &(struct naming){.name = name, .prefix = ""}, &ignored);
+}
+
 /* Where the blob may come from. 1, 0, -1. */
 static int choose_origin(const struct source *source, const char *from, const struct digest *digest,
                          struct repository *out, struct error *error)
 {
     const char *prefix = permit_caller(&source->permit)->prefix;
-    struct catalog_search search = {
-        .near = source->repository.name, .prefix = prefix, .digest = *digest};
+    struct catalog_search search = {.near = source->repository.name,
+                                    .prefix = prefix,
+                                    .digest = *digest,
+                                    .may_look = may_look,
+                                    .context = source};
     char name[NAME_SIZE];
     int found;
 
@@ -94,7 +105,6 @@ static int choose_origin(const struct source *source, const char *from, const st
         return find_origin(source, &(struct naming){.name = from, .prefix = prefix}, out);
     }
     found = catalog_find_blob(source->repository.store, &search, name, error);
-    /* What the search has found is no client's spelling: it is whole. */
     return found > 0 ? find_origin(source, &(struct naming){.name = name, .prefix = ""}, out)
                      : found;
 }

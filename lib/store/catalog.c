@@ -49,7 +49,7 @@ int catalog_list(struct store *store, const struct catalog_query *query, struct 
 
 struct search {
     struct repository candidate; /* the one that was looked at last */
-    const struct digest *digest;
+    const struct catalog_search *query;
     unsigned looks; /* how many more there may be */
 };
 
@@ -62,8 +62,11 @@ static int search_look(struct search *search, const char *name, struct error *er
         return 0;
     }
     search->looks--;
+    if (!search->query->may_look(search->query->context, name)) {
+        return 0;
+    }
     (void)snprintf(search->candidate.name, sizeof(search->candidate.name), "%s", name);
-    return blob_find(&search->candidate, search->digest, &blob, error);
+    return blob_find(&search->candidate, &search->query->digest, &blob, error);
 }
 
 /* Looks at what is right below a name ("": at the top); `out_names` gets what was looked at. Each
@@ -153,13 +156,9 @@ int catalog_find_blob(struct store *store, const struct catalog_search *query,
                       char out_name[NAME_SIZE], struct error *error)
 {
     struct search search = {
-        .candidate = {.store = store}, .digest = &query->digest, .looks = CATALOG_SEARCH_LIMIT};
-    uint64_t size;
-    int found = blob_is_stored(store, &query->digest, &size, error);
+        .candidate = {.store = store}, .query = query, .looks = CATALOG_SEARCH_LIMIT};
+    int found = search_around(&search, query->near, query->prefix, error);
 
-    if (found > 0) {
-        found = search_around(&search, query->near, query->prefix, error);
-    }
     if (found > 0) {
         (void)snprintf(out_name, NAME_SIZE, "%s", search.candidate.name);
     }

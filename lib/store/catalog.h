@@ -27,6 +27,8 @@ struct catalog_search {
     const char *near;   /* the repository that wants the blob */
     const char *prefix; /* look only below it, as above */
     struct digest digest;
+    bool (*may_look)(const void *context, const char *name); /* elsewhere it does not look */
+    const void *context;
 };
 
 /* How many names are looked at: a client's guess must not cost more in a store of a million. */
@@ -35,7 +37,8 @@ enum { CATALOG_SEARCH_LIMIT = 100 };
 /*
  * A repository that has this blob: `near` itself, then those that share the longest leading path
  * with it. 1, 0, -1. 0 also when nobody among the first CATALOG_SEARCH_LIMIT names has it: the
- * client then uploads.
+ * client then uploads. Whether the store has it anywhere is not asked: how long this takes would
+ * tell the client of what it may not look at.
  */
 int catalog_find_blob(struct store *store, const struct catalog_search *search,
                       char out_name[NAME_SIZE], struct error *error);

@@ -201,10 +201,17 @@ static void a_prefix_shows_only_what_is_below_it(void **state)
 }
 
 /* Whom a search near `near` and below `prefix` finds. */
+/* Everywhere but in "hidden". */
+static bool may_look(const void *context, const char *name)
+{
+    (void)context;
+    return strcmp(name, "hidden") != 0;
+}
+
 static void check_search(struct fixture *fixture, const char *near, const char *prefix,
                          const char *expected)
 {
-    struct catalog_search search = {near, prefix, sha256("content")};
+    struct catalog_search search = {near, prefix, sha256("content"), may_look, NULL};
     struct error error = ERROR_INIT;
     char name[NAME_SIZE] = "";
 
@@ -302,17 +309,34 @@ static void a_search_looks_at_a_hundred_names_at_most(void **state)
     assert_true(trace_count() <= 10);
 }
 
-/* What nobody has is the usual case: one look. */
-static void a_blob_that_nobody_has_is_not_searched_for(void **state)
+/* How long it takes must not tell what is where one may not look, or lies unlinked in the store. */
+static void a_search_does_the_same_whatever_is_hidden(void **state)
 {
     struct fixture *fixture = *state;
+    size_t counts[3];
 
-    make_repository(fixture, "a");
-    trace_begin();
-    trace_looks();
-    check_search(fixture, "team/app", "", "");
-    (void)trace_end();
-    assert_int_equal(trace_count(), 1);
+    (void)push_blob(&fixture->repository, "another");
+    give_content(fixture, "hidden");
+    take_content(fixture, "hidden");
+    put_file(fixture->store.root, layout_repository("hidden/_layers/x").text, "");
+    for (size_t i = 0; i < COUNT(counts); i++) {
+        struct digest digest = sha256("content");
+
+        if (i == 1) {
+            give_content(fixture, "hidden");
+        } else if (i == 2) {
+            take_content(fixture, "hidden");
+            assert_int_equal(unlinkat(fixture->store.root, layout_blob(&digest).text, 0), 0);
+        }
+        trace_begin();
+        trace_looks();
+        check_search(fixture, "team/app", "", "");
+        (void)trace_end();
+        counts[i] = trace_count();
+        assert_int_equal(count_lines("", "/hidden/_layers/sha256"), 0);
+    }
+    assert_int_equal(counts[0], counts[1]);
+    assert_int_equal(counts[0], counts[2]);
 }
 
 static int list_without_permission(struct fixture *fixture)
@@ -352,7 +376,7 @@ int main(void)
         IN_STORE(finds_the_nearest_that_has_a_blob),
         IN_STORE(a_search_stays_below_its_prefix),
         IN_STORE(a_search_looks_at_a_hundred_names_at_most),
-        IN_STORE(a_blob_that_nobody_has_is_not_searched_for),
+        IN_STORE(a_search_does_the_same_whatever_is_hidden),
         IN_STORE(part_of_a_list_is_no_list),
     };
 
