@@ -168,7 +168,8 @@ static int handle(struct exchange *exchange, bool may_wait, struct error *error)
     bool names_repository;
 
     if (exchange->request->is_malformed) {
-        return error_set(error, ERROR_REQUEST_INVALID, "an escape in the request is malformed");
+        return error_set(error, ERROR_REQUEST_INVALID,
+                         "an escape in the request, or its length, is malformed");
     }
     if (!route_parse(exchange->request->path.data, &exchange->route)) {
         return error_set(error, ERROR_NOT_FOUND, "there is no such endpoint");

@@ -90,6 +90,7 @@ static void read_length(struct request *request)
         }
     } else if (length) {
         request->has_length = text_number(length, strlen(length), &request->length);
+        request->is_malformed |= !request->has_length; /* rather than a body that ends anywhere */
     } else if (!request->fastcgi && !request_parameter(request, "HTTP_TRANSFER_ENCODING")) {
         request->has_length = true; /* RFC 3875, 4.1.2: then there is none */
     }

@@ -33,7 +33,7 @@ struct request {
     const char *method;
     struct buffer path; /* decoded */
     struct query query;
-    bool is_malformed; /* an escape of path or query is broken: both are empty */
+    bool is_malformed; /* an escape of path or query is broken: both are empty; or the length is */
     char id[64];       /* for the log and the answer */
     struct timespec arrived;
     bool has_length;

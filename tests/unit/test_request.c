@@ -260,6 +260,32 @@ static void a_body_is_as_long_as_it_says(void **state)
     }
 }
 
+/* What is pushed would end anywhere, and be called whole. */
+static void a_length_that_is_no_number_is_no_request(void **state)
+{
+    static const struct {
+        const char *length;
+        bool is_malformed;
+    } rows[] = {
+        {"x", true},   {"-1", true},  {"+5", true}, {"5, 5", true}, {"99999999999999999999", true},
+        {"0x5", true}, {"5.0", true}, {" 5", true}, {"5", false},   {"0", false},
+        {"", false}};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct request request;
+
+        clear_parameters();
+        set("REQUEST_URI", "/v2/");
+        set("CONTENT_LENGTH", rows[i].length);
+        request_begin(&request, NULL);
+        if (request.is_malformed != rows[i].is_malformed) {
+            fail_msg("'%s'", rows[i].length);
+        }
+        request_end(&request);
+    }
+}
+
 static void a_body_in_chunks_ends_with_the_input(void **state)
 {
     AUTO_BUFFER struct buffer out = BUFFER_INIT;
@@ -366,6 +392,7 @@ int main(void)
         IN_ENVIRONMENT(path_and_query_are_what_the_client_sent),
         IN_ENVIRONMENT(a_broken_escape_makes_the_request_malformed),
         IN_ENVIRONMENT(a_body_is_as_long_as_it_says),
+        IN_ENVIRONMENT(a_length_that_is_no_number_is_no_request),
         IN_ENVIRONMENT(a_body_in_chunks_ends_with_the_input),
         IN_ENVIRONMENT(a_body_that_nobody_wants_resets_no_answer),
         IN_ENVIRONMENT(a_body_file_takes_the_place_of_the_input),
