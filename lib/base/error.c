@@ -35,3 +35,9 @@ int error_errno(struct error *error, const char *format, ...)
         number == ENOSPC || number == EDQUOT || number == EROFS ? ERROR_NO_SPACE : ERROR_INTERNAL;
     return -1;
 }
+
+bool error_is_ours(const struct error *error)
+{
+    return error->code == ERROR_INTERNAL || error->code == ERROR_DATA_LOST ||
+           error->code == ERROR_NO_SPACE;
+}

@@ -13,6 +13,8 @@
  * whose message is for the log and never for a client. All other messages may be shown.
  */
 
+#include <stdbool.h>
+
 enum error_code {
     ERROR_NONE = 0,
     ERROR_INTERNAL,              /* the operator's problem */
@@ -53,6 +55,9 @@ struct error {
     enum error_code code;
     char message[1024]; /* for people; cut short if longer */
 };
+
+/* Whether it is this machine's trouble (its disk, its descriptors) and nobody else's. */
+bool error_is_ours(const struct error *error);
 
 #define ERROR_INIT                                                                                 \
     {                                                                                              \

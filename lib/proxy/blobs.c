@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/base/log.h"
 #include "lib/proxy/ask/question.h"
 #include "lib/proxy/fill/origin.h"
 #include "lib/proxy/flight.h"
@@ -99,6 +100,16 @@ static int blob_pass_through(struct proxied *proxied, const struct proxy_blob_re
     return found;
 }
 
+/* A disk that is full or fails keeps us from caching, not from serving. What is to be done about it
+ * only the log can tell. */
+static bool blob_bear(const struct error *error)
+{
+    if (error_is_ours(error) && error->code != ERROR_NO_SPACE) {
+        log_warning("a blob is not kept: %s", error->message);
+    }
+    return error_is_ours(error);
+}
+
 /* The blob is in the cache: for this repository too, if its upstream says so. */
 static int blob_use_stored(struct proxied *proxied, const struct proxy_blob_request *request,
                            struct proxy_blob *out_blob, struct error *error)
@@ -109,8 +120,9 @@ static int blob_use_stored(struct proxied *proxied, const struct proxy_blob_requ
         return found;
     }
     found = blob_confirm(proxied, &request->digest, error);
-    if (found < 0 && error->code == ERROR_UPSTREAM && !request->head_only) {
-        return blob_pass_through(proxied, request, NULL, out_blob, error); /* it knows no HEAD */
+    if (found < 0 && !request->head_only &&
+        (error->code == ERROR_UPSTREAM || blob_bear(error))) { /* it knows no HEAD, perhaps */
+        return blob_pass_through(proxied, request, NULL, out_blob, error);
     }
     return found > 0 ? blob_find_stored(proxied, &request->digest, out_blob, error) : found;
 }
@@ -174,9 +186,7 @@ static int blob_fetch(struct proxied *proxied, const struct proxy_blob_request *
     }
     switch (blob_join(proxied, &fill, &view, error)) {
     case FILL_FAILED:
-        return error->code == ERROR_NO_SPACE
-                   ? blob_pass_through(proxied, request, NULL, out_blob, error)
-                   : -1;
+        return blob_bear(error) ? blob_pass_through(proxied, request, NULL, out_blob, error) : -1;
     case FILL_ABSENT:
         return 0;
     case FILL_FOREIGN:

@@ -7,6 +7,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
+#include "lib/base/log.h"
 #include "lib/base/text.h"
 #include "lib/proxy/ask/health.h"
 #include "lib/proxy/ask/question.h"
@@ -199,6 +200,16 @@ static void wish_hand_over(struct wish *wish, const struct fetched *fetched)
     buffer_add(&out->content, fetched->document.bytes, fetched->document.length);
 }
 
+/* A disk that is full or fails keeps us from caching, not from serving. What is to be done about it
+ * only the log can tell. */
+static bool wish_bear(const struct error *error)
+{
+    if (error_is_ours(error)) {
+        log_warning("a manifest is not kept: %s", error->message);
+    }
+    return error_is_ours(error);
+}
+
 /* 1, 0, -1. */
 static int wish_fetch(struct wish *wish, struct error *error)
 {
@@ -228,11 +239,10 @@ static int wish_fetch(struct wish *wish, struct error *error)
         body.data, body.length,
         http_header(&answer.transfer, "content-type", 0, &type) ? type.data : NULL};
     found = wish_read(wish, &fetched, error);
-    if (found == 0) {
-        found = wish_store(wish, &fetched, error);
+    if (found == 0 && wish_store(wish, &fetched, error) < 0) {
+        found = wish_bear(error) ? 0 : -1;
     }
-    /* A full disk keeps us from caching, not from serving. */
-    if (found == 0 || error->code == ERROR_NO_SPACE) {
+    if (found == 0) {
         wish_hand_over(wish, &fetched);
         found = 1;
     }
@@ -319,17 +329,20 @@ static int wish_refresh(struct wish *wish, struct error *error)
 /* When the upstream does not help, the cache may. */
 static int wish_fall_back(struct wish *wish, int result, struct error *error)
 {
-    AUTO_BUFFER struct buffer why = BUFFER_INIT;
+    struct error ignored;
 
-    if (result > 0 || error->code == ERROR_INTERNAL) {
+    if (result > 0 || (result < 0 && error->code == ERROR_CLIENT_GONE) ||
+        wish_look_into_cache(wish, &ignored) < 0 || !wish->cached) {
         return result;
     }
-    if (wish_look_into_cache(wish, error) < 0 || !wish->cached) {
-        return result;
+    if (result == 0) {
+        wish_warn(wish, "the upstream does not have it any more");
+    } else if (error_is_ours(error)) {
+        log_warning("an upstream is not asked: %s", error->message);
+        wish_warn(wish, "the upstream cannot be asked from here");
+    } else {
+        wish_warn(wish, error->message);
     }
-    buffer_format(&why, "%s",
-                  result == 0 ? "the upstream does not have it any more" : error->message);
-    wish_warn(wish, why.data);
     return 1;
 }
 

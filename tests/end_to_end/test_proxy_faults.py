@@ -1,13 +1,15 @@
 """Everything that can be wrong with another registry: what is cached is served with a warning, what is not gets a clear answer."""
 import contextlib
 import json
+import os
+import pathlib
 import re
 
 import pytest
 
 from harness import content
 from harness.process import wait_until
-from harness.upstream import error
+from harness.upstream import error, wants_basic
 from harness.upstream_fixtures import *  # noqa: F401,F403 pylint: disable=all
 from harness.upstream_http import Reply
 from harness.upstream_site import Download, Site
@@ -268,6 +270,51 @@ def test_a_redirect_to_another_server_is_followed(nginx_site, upstream):
     answer = nginx_site.client.get(nginx_site.at(upstream).blob(digest))
     assert (answer.status, answer.body) == (200, data), answer
     assert [each.target for each in store.asked()] == [f"/v2/app/blobs/{digest}?signature=1"]
+
+
+# --- what fails here, and is not the upstream's
+
+def test_what_cannot_be_kept_is_passed_on(site, upstream):
+    """Files where the cache wants directories: whatever the disk says."""
+    data, digest = upstream.add_image("app", "1", [content.noise(100_000)])
+    layer = max(upstream.blobs.values(), key=len)
+    partial = site.cache / "_berth/temporary/partial"
+    repository = site.cache / "docker/registry/v2/repositories" / upstream.alias
+    with contextlib.ExitStack() as stack:
+        for path in (partial, repository):
+            if path.exists():
+                path.rename(f"{path}.aside")
+                stack.callback(os.rename, f"{path}.aside", path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"")
+            stack.callback(path.unlink)
+        for _ in range(2):
+            answer = site.client.get(site.at(upstream).manifest("1"))
+            assert (answer.status, answer.body, answer["Docker-Content-Digest"]) == (200, data, digest), answer
+            answer = site.client.get(site.at(upstream).blob(content.digest(layer)))
+            assert (answer.status, answer.body) == (200, layer), answer
+        assert "is not kept: " in site.server.whole_log()
+    assert site.client.get(site.at(upstream).blob(content.digest(layer))).body == layer
+    assert len(upstream.asked("/blobs/", "GET")) >= 3
+
+
+def test_a_cached_tag_is_served_when_we_cannot_ask(new_directory):
+    """The password's file is gone: that is the operator's to hear, and nobody's to suffer."""
+    password = pathlib.Path(new_directory("secret")) / "password"
+    password.write_text("secret")
+    with Site(new_directory("unasked"), more=f"username = bob\npassword_file = {password}") as site:
+        upstream = site.take()
+        upstream.login = wants_basic("bob", "secret")
+        data, digest = upstream.add_image("app", "1")
+        assert site.client.get(site.at(upstream).manifest("1")).body == data
+        make_old(site, upstream, "1")
+        password.unlink()
+        answer = site.client.get(site.at(upstream).manifest("1"))
+        assert (answer.status, answer.body, answer["Docker-Content-Digest"]) == (200, data, digest), answer
+        assert answer["Warning"] and "password" not in answer["Warning"], answer
+        assert str(password) in site.server.log()
+        with site.server.expecting_faults():
+            assert site.client.get(site.at(upstream).manifest("2")).status == 500
 
 
 # --- others do not wait
