@@ -10,8 +10,8 @@ from harness.process import PATIENCE, wait_until
 from harness.storm import LOST, assert_blobs_have_their_names
 from harness.upstream_site import Site
 
-IMAGES = 60
-PULLED = 20  # of them, when the power fails
+IMAGES = 40
+PULLED = 15  # of them, when the power fails
 SIZES = (0, 100, 5000, 300_000, 2_000_000)
 
 

@@ -11,12 +11,12 @@ from harness.upstream_site import Download, Site, download
 from test_proxy_blob import assert_right, fillers, offered
 
 
-@pytest.fixture(params=["nginx", "lighttpd"])
-def small(request, new_directory, mounted):
+@pytest.fixture
+def small(new_directory, mounted):
     """All stores on 64 MiB, of which the cache leaves 16."""
     directory = new_directory("small")
     mounted(SmallMemory(f"{directory}/storage", 64))
-    with Site(directory, request.param, 2, reserve="16M", stall_timeout=600, expected_faults=True) as site:
+    with Site(directory, count=2, reserve="16M", stall_timeout=600, expected_faults=True) as site:
         yield site
 
 
