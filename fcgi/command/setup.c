@@ -212,6 +212,7 @@ static void setup_check_space(struct setup *setup, const struct store *store)
     AUTO_BUFFER struct buffer minimum = BUFFER_INIT;
     struct error ignored;
     struct statvfs status;
+    uint64_t bytes;
 
     if (fstatvfs(store->root, &status) < 0) {
         findings_problem(&setup->findings, path,
@@ -219,17 +220,21 @@ static void setup_check_space(struct setup *setup, const struct store *store)
                          strerror(errno));
         return;
     }
-    text_add_bytes((uint64_t)status.f_bavail * status.f_frsize, &available);
+    bytes = (uint64_t)status.f_bavail * status.f_frsize;
+    text_add_bytes(bytes, &available);
     text_add_bytes(store->options->minimum_free_space, &minimum);
-    if (store_check_space(store, 0, &ignored) < 0) {
+    if (bytes < store->options->minimum_free_space) {
         findings_problem(&setup->findings, path,
                          "%s are free, less than minimum_free_space = %s: nothing is stored "
                          "here" FINDINGS_DO "make room, or lower minimum_free_space",
                          available.data, minimum.data);
-    } else if (status.f_files > 0 && status.f_favail == 0) {
+    } else if (store_check_space(store, 0, &ignored) < 0 ||
+               (status.f_files > 0 && status.f_favail == 0)) {
         findings_problem(&setup->findings, path,
-                         "the filesystem has no inodes left" FINDINGS_DO
-                         "remove files, or make a filesystem with more of them");
+                         "the filesystem has too few inodes left (minimum_free_space = %s): "
+                         "nothing is stored here" FINDINGS_DO
+                         "remove files, or make a filesystem with more of them",
+                         minimum.data);
     } else {
         findings_ok(&setup->findings, path, "%s are free, minimum_free_space is %s", available.data,
                     minimum.data);

@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from harness.fastcgi import Worker
-from harness.mounts import SmallMemory
+from harness.mounts import SmallMemory, run
 from harness.process import PATIENCE, TIED_TO_US
 from harness.server import BERTH, CONFIGURATION, Server, berth, free_port
 
@@ -172,6 +172,20 @@ def test_a_read_only_filesystem(new_directory, mounted):
     problems = lines(setup.check(status=1), "problem")
     assert len(problems) == 3 and all("Read-only file system" in line and "mount" in line for line in problems), problems
     mount.read_only(False)
+
+
+def test_too_few_inodes(new_directory, mounted):
+    """A quarter of the bytes is to be left free: of the inodes it is less."""
+    directory = new_directory("setup")
+    mount = mounted(SmallMemory(os.path.join(directory, "storage"), 8))
+    setup = Setup(directory).make()
+    setup.file.write_text(setup.file.read_text().replace("minimum_free_space = 0", "minimum_free_space = 2M"))
+    assert not lines(setup.check(), "problem")
+    inodes = os.statvfs(mount.point)
+    used = inodes.f_files - inodes.f_ffree
+    run("mount", "-o", f"remount,size=8m,nr_inodes={used + used // 4}", mount.point)
+    problems = lines(setup.check(status=1), "problem")
+    assert len(problems) == 2 and all("too few inodes" in line for line in problems), problems
 
 
 def test_too_little_space(setup):
