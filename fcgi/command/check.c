@@ -1,49 +1,70 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
+#include <unistd.h>
 
 #include "fcgi/command/command.h"
 #include "fcgi/command/line.h"
 #include "fcgi/command/open.h"
 #include "lib/store/verify.h"
 
+/*
+ * One of the two stores: its name for machines, and what stands in front of its lines for people.
+ * The hosted one is meant where nothing is said.
+ */
+struct checked {
+    const char *name; /* NULL: none */
+    const char *prefix;
+    bool json;
+    int (*open)(struct store *store, const struct configuration *configuration,
+                enum open_purpose purpose, struct error *error);
+};
+
 static void check_tell(void *context, const char *path, const char *what)
 {
-    const bool *json = context;
-    AUTO_LINE struct line line = line_begin(*json);
+    const struct checked *checked = context;
+    AUTO_LINE struct line line = line_begin(checked->json);
 
+    if (checked->name) {
+        line_text(&line, "store", checked->name);
+    }
     line_text(&line, "path", path);
     line_text(&line, "problem", what);
-    line_say(&line, "%s: %s", path, what);
+    line_say(&line, "%s%s: %s", checked->prefix, path, what);
     line_end(&line);
 }
 
-static void check_summarize(const struct verify_report *report, bool json)
+static void check_summarize(const struct verify_report *report, const struct checked *checked)
 {
-    AUTO_LINE struct line line = line_begin(json);
+    AUTO_LINE struct line line = line_begin(checked->json);
 
+    if (checked->name) {
+        line_text(&line, "store", checked->name);
+    }
     line_number(&line, "blobs", report->blobs);
     line_number(&line, "bytes", report->bytes);
     line_number(&line, "manifests", report->manifests);
     line_number(&line, "tags", report->tags);
     line_number(&line, "problems", report->problems);
     line_say(&line,
-             "%" PRIu64 " blobs of %" PRIu64 " bytes, %" PRIu64 " manifests, %" PRIu64
+             "%s%" PRIu64 " blobs of %" PRIu64 " bytes, %" PRIu64 " manifests, %" PRIu64
              " tags: %" PRIu64 " problems",
-             report->blobs, report->bytes, report->manifests, report->tags, report->problems);
+             checked->prefix, report->blobs, report->bytes, report->manifests, report->tags,
+             report->problems);
     line_end(&line);
 }
 
-static int check_store(const struct configuration *configuration, const struct arguments *arguments)
+static int check_store(const struct configuration *configuration, const struct arguments *arguments,
+                       struct checked *checked)
 {
-    bool json = arguments->has[OPTION_JSON];
     struct verify_report report = {.problem = check_tell,
-                                   .context = &json,
+                                   .context = checked,
                                    .repair = arguments->has[OPTION_REPAIR],
-                                   .skip_content = arguments->has[OPTION_NO_CONTENT]};
+                                   .skip_content = arguments->has[OPTION_NO_CONTENT],
+                                   .is_cache = checked->open == command_open_cache};
     struct store store = STORE_INIT;
     struct error error;
-    int result = command_open_hosted(&store, configuration,
-                                     report.repair ? OPEN_TO_CHANGE : OPEN_TO_LOOK, &error);
+    int result =
+        checked->open(&store, configuration, report.repair ? OPEN_TO_CHANGE : OPEN_TO_LOOK, &error);
 
     if (result == 0) {
         result = verify_store(&store, &report, &error);
@@ -52,15 +73,36 @@ static int check_store(const struct configuration *configuration, const struct a
     if (result < 0) {
         return command_fail(&command_check, &error);
     }
-    check_summarize(&report, json);
+    if (!report.is_cache || report.blobs + report.manifests + report.problems > 0) {
+        check_summarize(&report, checked);
+    }
     return report.problems > 0 ? EXIT_FOUND : EXIT_FINE;
+}
+
+/* The worse of two exit statuses is the greater one. A cache that is not there yet has nothing
+ * wrong. */
+static int check_stores(const struct configuration *configuration,
+                        const struct arguments *arguments)
+{
+    const struct proxy_options *proxy = &configuration->registry.proxy;
+    bool json = arguments->has[OPTION_JSON];
+    struct checked hosted = {NULL, "", json, command_open_hosted};
+    struct checked cache = {"proxy", "proxy: ", json, command_open_cache};
+    int cache_status = EXIT_FINE;
+    int status;
+
+    if (proxy->enabled && access(proxy->store.root, F_OK) == 0) {
+        cache_status = check_store(configuration, arguments, &cache);
+    }
+    status = check_store(configuration, arguments, &hosted);
+    return status > cache_status ? status : cache_status;
 }
 
 static int check_run(const struct configuration *configuration, const struct arguments *arguments)
 {
     if (!arguments->has[OPTION_SETUP]) {
         return arguments->operand_count == 0
-                   ? check_store(configuration, arguments)
+                   ? check_stores(configuration, arguments)
                    : command_refuse(&command_check,
                                     "unexpected argument '%s'; a URL belongs to "
                                     "--setup",

@@ -24,6 +24,7 @@ struct verify_report {
     void *context;
     bool repair;       /* move damaged blobs aside and remove useless links */
     bool skip_content; /* do not read the blobs */
+    bool is_cache;     /* links and tags may lead to what is not there yet, or any more */
     uint64_t blobs;    /* counted on the way */
     uint64_t bytes;
     uint64_t manifests;

@@ -55,6 +55,26 @@ def assert_right(got, data):
     assert got.answer["Docker-Content-Digest"] == content.digest(data)
 
 
+def test_a_damaged_blob_of_the_cache_is_found_and_fetched_again(nginx_site, upstream):
+    """While links may lead to what is not cached yet."""
+    data = content.noise(1 * MIB)
+    digest = content.digest(data)
+    upstream.add_image("app", "v1", [data, content.noise()])
+    repository = nginx_site.at(upstream)
+    assert nginx_site.client.get(repository.manifest("v1")).status == 200
+    assert_right(download(nginx_site.client, repository.blob(digest)), data)
+    assert "\nproxy: " in f"\n{nginx_site.server.check().stdout}" and nginx_site.server.check().returncode == 0
+    cached = nginx_site.cache / f"docker/registry/v2/blobs/sha256/{digest[7:9]}/{digest[7:]}/data"
+    cached.chmod(0o600)
+    with open(cached, "r+b") as file:
+        file.write(b"damaged")
+    found = nginx_site.server.check()
+    assert found.returncode == 1 and re.search(f"^proxy: .*{digest[7:]}/data: the bytes have another digest", found.stdout, re.MULTILINE), found
+    assert nginx_site.server.check("--json").stdout.splitlines()[0].startswith('{"store":"proxy"')
+    assert nginx_site.server.check("--repair").returncode == 1 and nginx_site.server.check().returncode == 0
+    assert_right(download(nginx_site.client, repository.blob(digest)), data)
+
+
 def test_fifty_clients_share_one_download_of_an_uncached_blob(site, upstream):
     """And everybody gets what has arrived while the rest is on its way."""
     data, digest = offered(upstream, 16 * MIB)
