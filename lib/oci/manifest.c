@@ -10,8 +10,8 @@
 #include "lib/base/json.h"
 #include "lib/base/memory.h"
 
-/* Sizes up to here are exact in a double. */
-static const double SIZE_LIMIT = 9007199254740992.0;
+/* Up to here a double tells each size from the next: 2^53 may have been written as 2^53 + 1. */
+static const double SIZE_LIMIT = 9007199254740991.0;
 
 enum shape {
     SHAPE_IMAGE,

@@ -43,53 +43,72 @@ int stored_manifest_parse(const struct stored_manifest *stored, struct manifest 
     return manifest_parse(out_manifest, &document, error);
 }
 
+/* Above this many bytes the type is kept beside a document that tells it, too: to be served, what
+ * somebody has pushed or another registry has sent is then not parsed. */
+enum { TOLD_LENGTH = 64 * 1024 };
+
 /*
- * The types that documents state, so that a tag that everybody pulls is not parsed every time. A
- * digest stands for the same bytes for ever; a damaged blob states nothing, and is not remembered.
+ * The types that documents tell, so that a tag that everybody pulls is not parsed every time. A
+ * digest stands for the same bytes for ever; a damaged blob tells nothing, and is not remembered.
  */
 static struct {
     struct digest digest;
     char type[MEDIA_TYPE_SIZE];
-} stated_types[32];
+    enum type_source source;
+} told_types[32];
 
-static bool revision_find_stated_type(const struct stored_manifest *manifest,
-                                      char out_type[MEDIA_TYPE_SIZE])
+static enum type_source revision_find_told_type(const struct stored_manifest *manifest,
+                                                char out_type[MEDIA_TYPE_SIZE])
 {
-    enum { COUNT = sizeof(stated_types) / sizeof(*stated_types) };
+    enum { COUNT = sizeof(told_types) / sizeof(*told_types) };
     struct document document = {manifest->content.data, manifest->content.length, NULL};
     const char *hex = digest_hex(&manifest->digest);
     size_t slot = ((size_t)hex[0] * 31 + (size_t)hex[1]) % COUNT;
+    enum type_source source;
 
-    if (digest_equal(&stated_types[slot].digest, &manifest->digest)) {
-        (void)snprintf(out_type, MEDIA_TYPE_SIZE, "%s", stated_types[slot].type);
-        return true;
+    if (digest_equal(&told_types[slot].digest, &manifest->digest)) {
+        (void)snprintf(out_type, MEDIA_TYPE_SIZE, "%s", told_types[slot].type);
+        return told_types[slot].source;
     }
-    if (manifest_media_type(&document, out_type) != TYPE_STATED) {
-        return false;
+    source = manifest_media_type(&document, out_type);
+    if (source != TYPE_UNKNOWN) {
+        told_types[slot].digest = manifest->digest;
+        told_types[slot].source = source;
+        (void)snprintf(told_types[slot].type, MEDIA_TYPE_SIZE, "%s", out_type);
     }
-    stated_types[slot].digest = manifest->digest;
-    (void)snprintf(stated_types[slot].type, MEDIA_TYPE_SIZE, "%s", out_type);
-    return true;
+    return source;
+}
+
+/* 1 if it is kept beside the document, 0, -1. */
+static int revision_read_media_type(const struct repository *repository,
+                                    struct stored_manifest *manifest, struct error *error)
+{
+    struct path path = layout_media_type(repository->name, &manifest->digest);
+    AUTO_BUFFER struct buffer stored = BUFFER_INIT;
+    int found = file_read(repository->store->root, path.text, MEDIA_TYPE_SIZE, &stored, error);
+
+    if (found > 0 && manifest_type_is_valid(stored.data)) {
+        (void)snprintf(manifest->media_type, sizeof(manifest->media_type), "%s", stored.data);
+        return 1;
+    }
+    return found < 0 ? -1 : 0;
 }
 
 /* What the document states, else what was said when it was pushed, else what it looks like. */
 static int revision_find_media_type(const struct repository *repository,
                                     struct stored_manifest *manifest, struct error *error)
 {
-    struct path path = layout_media_type(repository->name, &manifest->digest);
-    AUTO_BUFFER struct buffer stored = BUFFER_INIT;
+    bool is_long = manifest->content.length > TOLD_LENGTH;
+    int found = is_long ? revision_read_media_type(repository, manifest, error) : 0;
 
+    if (found != 0) {
+        return found < 0 ? -1 : 0;
+    }
     (void)snprintf(manifest->media_type, sizeof(manifest->media_type), "application/json");
-    if (revision_find_stated_type(manifest, manifest->media_type)) {
+    if (revision_find_told_type(manifest, manifest->media_type) == TYPE_STATED || is_long) {
         return 0;
     }
-    if (file_read(repository->store->root, path.text, MEDIA_TYPE_SIZE, &stored, error) < 0) {
-        return -1;
-    }
-    if (manifest_type_is_valid(stored.data)) {
-        (void)snprintf(manifest->media_type, sizeof(manifest->media_type), "%s", stored.data);
-    }
-    return 0;
+    return revision_read_media_type(repository, manifest, error) < 0 ? -1 : 0;
 }
 
 int revision_read(const struct repository *repository, const struct digest *digest,
@@ -117,13 +136,12 @@ static int revision_write_media_type(const struct repository *repository,
     struct path path = layout_media_type(repository->name, &manifest->digest);
     AUTO_BUFFER struct buffer text = BUFFER_INIT;
 
-    switch (manifest->type_source) {
-    case TYPE_STATED:
+    if (manifest->content.length <= TOLD_LENGTH && manifest->type_source == TYPE_STATED) {
         return 0;
-    case TYPE_IMPLIED: /* it may have been pushed as another type before */
+    }
+    if (manifest->content.length <= TOLD_LENGTH && manifest->type_source == TYPE_IMPLIED) {
+        /* it may have been pushed as another type before */
         return file_remove(repository->store->root, path.text, error) < 0 ? -1 : 0;
-    case TYPE_UNKNOWN:
-        break;
     }
     buffer_add_text(&text, manifest->media_type);
     return store_write(repository->store, path.text, &text, syncs, error);

@@ -43,7 +43,8 @@ int stored_manifest_parse(const struct stored_manifest *stored, struct manifest 
 int revision_read(const struct repository *repository, const struct digest *digest,
                   struct stored_manifest *out_manifest, struct error *error);
 
-/* Stores bytes, then link; `media_type` too if the document does not tell it. Durable once `syncs`
+/* Stores bytes, then link; `media_type` too if the document does not tell it, or is
+ * long. Durable once `syncs`
  * is flushed. */
 int revision_write(const struct repository_lock *held, const struct stored_manifest *manifest,
                    struct sync_set *syncs, struct error *error);

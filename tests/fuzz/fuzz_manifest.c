@@ -45,7 +45,7 @@ static void check_manifest(const struct manifest *manifest, const struct documen
 
         CHECK(reference->kind == REFERENCE_BLOB || reference->kind == REFERENCE_MANIFEST);
         CHECK(digest_parse(&digest, reference->digest.text, &error) == 0);
-        CHECK(reference->size <= 9007199254740992);
+        CHECK(reference->size <= 9007199254740991);
     }
     if (manifest->has_subject) {
         CHECK(digest_parse(&digest, manifest->subject.text, &error) == 0);

@@ -65,12 +65,12 @@ static void an_image_refers_to_its_layers_and_its_config(void **state)
 
         assert_returns(0, parse("{'schemaVersion':2,'config':{'mediaType':'a/config','digest':'" A
                                 "','size':2},'layers':[{'mediaType':'application/b','digest':'" B
-                                "','size':9007199254740992},{'digest':'" C
+                                "','size':9007199254740991},{'digest':'" C
                                 "','size':0}],'blobs':null}",
                                 types[i], &manifest, &error));
         assert_string_equal(manifest.media_type, types[i]);
         assert_int_equal(manifest.reference_count, 3);
-        check_reference(&manifest.references[0], REFERENCE_BLOB, B, 9007199254740992);
+        check_reference(&manifest.references[0], REFERENCE_BLOB, B, 9007199254740991);
         check_reference(&manifest.references[1], REFERENCE_BLOB, C, 0);
         check_reference(&manifest.references[2], REFERENCE_BLOB, A, 2);
         assert_false(manifest.has_subject);

@@ -105,6 +105,38 @@ static void the_type_may_change_when_it_is_pushed_again(void **state)
     }
 }
 
+/* Whoever serves it then parses nothing. */
+static void of_a_long_one_the_type_is_always_kept_beside(void **state)
+{
+    static const char *const heads[] = {"{\"mediaType\":\"application/b\"", "{\"manifests\":[]",
+                                        "{\"a\":1"};
+    static const char *const types[] = {"application/b", MEDIA_TYPE_OCI_INDEX, "application/y"};
+    struct fixture *fixture = *state;
+
+    for (size_t i = 0; i < COUNT(heads); i++) {
+        AUTO_STORED_MANIFEST struct stored_manifest read = STORED_MANIFEST_INIT;
+        AUTO_STORED_MANIFEST struct stored_manifest without = STORED_MANIFEST_INIT;
+        AUTO_BUFFER struct buffer json = BUFFER_INIT;
+        struct error error = ERROR_INIT;
+        struct digest digest;
+
+        buffer_add_text(&json, heads[i]);
+        while (json.length < 70000) {
+            buffer_add_text(&json, "                                                        ");
+        }
+        buffer_add_text(&json, "}");
+        digest = write_manifest(fixture, json.data, types[i]);
+        assert_file(fixture->store.root, layout_media_type("team/app", &digest).text, types[i]);
+        assert_returns(1, revision_read(&fixture->repository, &digest, &read, &error));
+        assert_string_equal(read.media_type, types[i]);
+        /* As other programs, or we before, have stored it. */
+        assert_int_equal(
+            unlinkat(fixture->store.root, layout_media_type("team/app", &digest).text, 0), 0);
+        assert_returns(1, revision_read(&fixture->repository, &digest, &without, &error));
+        assert_string_equal(without.media_type, i < 2 ? types[i] : "application/json");
+    }
+}
+
 static void a_type_that_is_garbled_is_not_passed_on(void **state)
 {
     static const char *const types[] = {"", "x", "text/html", "application/b\r\nX: y",
@@ -229,6 +261,7 @@ int main(void)
         IN_STORE(belongs_to_one_repository),
         IN_STORE(tells_the_type_that_it_was_pushed_with),
         IN_STORE(the_type_may_change_when_it_is_pushed_again),
+        IN_STORE(of_a_long_one_the_type_is_always_kept_beside),
         IN_STORE(a_type_that_is_garbled_is_not_passed_on),
         IN_STORE(makes_layers_even_if_there_are_none),
         IN_STORE(the_link_comes_after_the_bytes_and_the_type),
