@@ -31,6 +31,7 @@ static const char *kind;
 static const char *below;
 static int number;
 static int nth;
+static bool lasts; /* and all that follow fail, too */
 
 __attribute__((constructor)) static void begin(void)
 {
@@ -44,6 +45,7 @@ __attribute__((constructor)) static void begin(void)
     below = getenv("FAULT_BELOW");
     number = (int)strtol(getenv("FAULT_NUMBER"), NULL, 10);
     nth = (int)strtol(getenv("FAULT_NTH"), NULL, 10);
+    lasts = getenv("FAULT_LASTS") != NULL;
     report = mmap(NULL, sizeof(*report), PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
     (void)close(descriptor);
     if (report == MAP_FAILED) {
@@ -57,6 +59,7 @@ static bool fails(const char *name, int directory, const char *path)
     char full[sizeof(report->path)] = "";
     char link[64];
     ssize_t length = 0;
+    int call;
 
     if (!report || strcmp(name, kind) != 0) {
         return false;
@@ -71,11 +74,14 @@ static bool fails(const char *name, int directory, const char *path)
     if (strncmp(full, below, strlen(below)) != 0) {
         return false;
     }
-    if (atomic_fetch_add(&report->count, 1) + 1 != nth) {
+    call = atomic_fetch_add(&report->count, 1) + 1;
+    if (call < nth || (call > nth && !lasts)) {
         return false;
     }
-    memcpy(report->path, full, sizeof(full));
-    atomic_store(&report->reached, 1);
+    if (call == nth) {
+        memcpy(report->path, full, sizeof(full));
+        atomic_store(&report->reached, 1);
+    }
     errno = number;
     return true;
 }

@@ -17,13 +17,23 @@ from harness.fastcgi import Exchange, Worker
 from harness.process import PATIENCE, birth, family, wait_until
 from harness.server import BERTH
 from harness.upstream import Upstream
-from harness.upstream_site import SECTION, SETTINGS
 
 CALLS = {call: [errno.EIO, errno.ENOSPC] if writes else [errno.EIO] for call, writes in {
     "open": False, "create": True, "stat": False, "flock": False, "sync": True, "rename": True, "link": True, "write": True,
     "mkdir": True, "unlink": False, "allocate": True, "truncate": False}.items()}
+SETTINGS = """
+[hosted]
+minimum_free_space = 0
+[proxy]
+minimum_free_space = 0
+tag_ttl = 0s
+[upstream up]
+url = {url}
+allow_private_address = yes
+"""
 SOURCE = pathlib.Path(__file__).with_name("faults.c")
 NUMBERS = itertools.count()
+TRIES = 200  # calls of a kind that may follow the one that failed: more is spinning
 
 
 class Injector:
@@ -34,8 +44,7 @@ class Injector:
         self.library = self.directory / "faults.so"
         subprocess.run(["cc", "-std=c17", "-D_GNU_SOURCE", "-O1", "-shared", "-fPIC", "-o", self.library, SOURCE], check=True)
         self.upstream = Upstream(alias="up")
-        settings = SETTINGS.format(proxy="", tag_ttl=0, stall_timeout=60, connect_timeout=30)
-        self.worker = Worker(self.directory, settings + SECTION.format(name="up", url=self.upstream.url, more=""), expected_faults=True)
+        self.worker = Worker(self.directory, SETTINGS.format(url=self.upstream.url), expected_faults=True)
         self.storage = self.directory / "storage"
         self.count = 0
 
@@ -47,10 +56,11 @@ class Injector:
         self.upstream.close()
         self.worker.__exit__(*exception)
 
-    def everywhere(self, operation, call, number):
-        """The operation with a fault at the first call of a kind, at the second, … until it has no more of them."""
+    def everywhere(self, operation, call, number, lasts=False):
+        """The operation with a fault at the first call of a kind, at the second, … until it has no more of them. If it lasts, all
+        calls that follow fail as well."""
         for nth in itertools.count(1):
-            trial = Trial(self, call, number, nth)
+            trial = Trial(self, call, number, nth, lasts)
             operation(trial)
             assert trial.has_run
             if not trial.path:
@@ -61,8 +71,8 @@ class Injector:
 class Trial:
     """What an operation gets: a healthy `client`, a `repository` of its own, and run() for the request that meets the fault."""
 
-    def __init__(self, injector, call, number, nth):
-        self.injector, self.call, self.number, self.nth = injector, call, number, nth
+    def __init__(self, injector, call, number, nth, lasts):
+        self.injector, self.call, self.number, self.nth, self.lasts = injector, call, number, nth, lasts
         self.client = injector.worker
         self.name = f"t/{next(NUMBERS)}"
         self.repository = self.client.repository(self.name)
@@ -79,7 +89,7 @@ class Trial:
                   "CONTENT_LENGTH": str(len(body)), "BERTH_CONFIGURATION": str(self.injector.worker.configuration),
                   "LD_PRELOAD": str(self.injector.library), "FAULT_REPORT": str(report), "FAULT_CALL": self.call,
                   "FAULT_NUMBER": str(self.number), "FAULT_NTH": str(self.nth), "FAULT_BELOW": str(self.injector.storage),
-                  "FAULT_RUN": self.name}
+                  "FAULT_RUN": self.name, **({"FAULT_LASTS": "1"} if self.lasts else {})}
         for name, value in (headers or {}).items():
             key = name.upper().replace("-", "_")
             fields[key if key == "CONTENT_TYPE" else f"HTTP_{key}"] = value
@@ -87,8 +97,9 @@ class Trial:
         if "/proxy/" in target:  # a blob's filler goes on by itself
             wait_until(lambda: not family({mark}, mark, birth(os.getpid())), "the end of what the request has started")
         self.has_run = True
-        _, reached, path = struct.unpack("ii1016s", report.read_bytes())
+        count, reached, path = struct.unpack("ii1016s", report.read_bytes())
         self.path = path.rstrip(b"\0").decode() if reached else None
+        assert not reached or count - self.nth < TRIES, f"{self}: {count - self.nth} times again"
         try:
             answer = Exchange.parse(types.SimpleNamespace(method=method), done.stdout)
         except BrokenAnswer:
