@@ -249,8 +249,7 @@ int handle_upload_patch(struct exchange *exchange, struct error *error)
     AUTO_UPLOAD struct upload upload = UPLOAD_INIT;
     uint64_t size;
 
-    if (source_check_space(&exchange->source, 0, error) < 0 ||
-        upload_open(&upload, &exchange->source.repository, exchange->route.reference, error) < 0) {
+    if (upload_open(&upload, &exchange->source.repository, exchange->route.reference, error) < 0) {
         return -1;
     }
     if (upload.is_closed) {
@@ -280,7 +279,8 @@ int handle_upload_put(struct exchange *exchange, struct error *error)
                          : error_set(error, ERROR_DIGEST_INVALID,
                                      "the closing request needs a digest parameter");
     }
-    if (source_check_space(&exchange->source, 0, error) < 0 ||
+    /* With a body that is asked when it is taken. */
+    if ((!has_body(exchange->request) && source_check_space(&exchange->source, 0, error) < 0) ||
         upload_open(&upload, &exchange->source.repository, exchange->route.reference, error) < 0) {
         return -1;
     }

@@ -229,8 +229,33 @@ int file_make_parents(int directory, const char *path, struct error *error)
     return 0; /* ENOENT: removed again by a collector; the caller's rename will tell. */
 }
 
+bool file_is_digest_directory(const char *path)
+{
+    enum { SHORTEST_DIGEST = 64 };
+    const char *slash = strrchr(path, '/');
+
+    return strlen(slash ? slash + 1 : path) >= SHORTEST_DIGEST;
+}
+
+/* Whether the directory of this file is more likely to be missing than not. */
+static bool file_is_in_digest_directory(const char *path)
+{
+    AUTO_FREE char *directory = memory_text(path);
+    char *slash = strrchr(directory, '/');
+
+    if (!slash) {
+        return false;
+    }
+    *slash = '\0';
+    return file_is_digest_directory(directory);
+}
+
 int file_publish(struct file_place from, struct file_place to, struct error *error)
 {
+    if (file_is_in_digest_directory(to.path) &&
+        file_make_parents(to.directory, to.path, error) < 0) {
+        return -1;
+    }
     for (int i = 0; i < PUBLISH_TRIES; i++) {
         if (renameat(from.directory, from.path, to.directory, to.path) == 0) {
             return 0;

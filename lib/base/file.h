@@ -80,6 +80,12 @@ int file_sync(int descriptor, const char *path, struct error *error)
 /* Makes the directories above `path` that are missing (mode 0777 and the umask). */
 int file_make_parents(int directory, const char *path, struct error *error);
 
+/*
+ * Whether a directory is named by a digest: then it comes and goes with what is in it, and may have
+ * been elsewhere meanwhile.
+ */
+bool file_is_digest_directory(const char *path);
+
 /* A place: a path and the directory that it is relative to. */
 struct file_place {
     int directory;

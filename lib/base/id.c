@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/base/id.h"
 
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -9,12 +11,36 @@
 
 #include "lib/base/text.h"
 
+enum { BYTES = 16, AT_ONCE = 16 };
+
+/* Random bytes for some more; a forked child makes its own. */
+static unsigned char pool[AT_ONCE][BYTES];
+static size_t left;
+
+static void id_forget_pool(void)
+{
+    left = 0;
+}
+
+static bool id_fill_pool(void)
+{
+    static bool is_watching;
+
+    if (!is_watching) {
+        is_watching = pthread_atfork(NULL, NULL, id_forget_pool) == 0;
+    }
+    left = getrandom(pool, sizeof(pool), 0) == (ssize_t)sizeof(pool) ? AT_ONCE : 0;
+    return left > 0;
+}
+
 void id_make(char out_id[ID_SIZE])
 {
-    unsigned char bytes[16];
+    unsigned char bytes[BYTES];
     char hex[33];
 
-    if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes)) {
+    if (left > 0 || id_fill_pool()) {
+        memcpy(bytes, pool[--left], sizeof(bytes));
+    } else {
         /* Cannot happen for so few bytes; a clash would be noticed by O_EXCL. */
         memset(bytes, (int)getpid(), sizeof(bytes));
     }

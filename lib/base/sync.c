@@ -49,39 +49,58 @@ static struct sync_mark *sync_memory_slot(struct sync_memory *memory, const stru
     return &memory->marks[mark->inode % SYNC_MEMORY_SIZE];
 }
 
-static bool sync_is_known(const struct sync_set *set, const char *path)
+static bool sync_is_known(const struct sync_set *set, const struct sync_mark *mark)
 {
-    struct sync_mark mark;
     const struct sync_mark *known;
 
-    if (!set->memory) {
+    if (!set->memory || mark->born == 0) {
         return false;
     }
-    mark = sync_mark_of(set->root, path);
-    known = sync_memory_slot(set->memory, &mark);
-    return mark.born != 0 && known->born == mark.born && known->inode == mark.inode &&
-           known->device == mark.device;
+    known = sync_memory_slot(set->memory, mark);
+    return known->born == mark->born && known->inode == mark->inode &&
+           known->device == mark->device;
+}
+
+/* Cuts the last part off; false if what is left need not be synced. */
+static bool sync_climb(const struct sync_set *set, char *path)
+{
+    char *end = strrchr(path, '/');
+
+    if (!end) {
+        return false;
+    }
+    *end = '\0';
+    return sync_levels(path) > set->floor;
+}
+
+static void sync_make_room(struct sync_set *set)
+{
+    if (set->count == set->capacity) {
+        set->capacity = set->capacity ? set->capacity * 2 : 16;
+        set->paths = memory_resize(set->paths, set->capacity, sizeof(*set->paths));
+    }
 }
 
 void sync_set_add(struct sync_set *set, const char *path)
 {
     AUTO_FREE char *parent = memory_text(path);
-    char *end = set->root < 0 ? NULL : strrchr(parent, '/');
 
-    while (end) {
-        *end = '\0';
-        if (sync_levels(parent) <= set->floor) {
-            break;
-        }
-        if (set->count == set->capacity) {
-            set->capacity = set->capacity ? set->capacity * 2 : 16;
-            set->paths = memory_resize(set->paths, set->capacity, sizeof(*set->paths));
-        }
-        set->paths[set->count++] = memory_text(parent);
-        if (sync_is_known(set, parent)) {
-            break;
-        }
-        end = strrchr(parent, '/');
+    if (set->root >= 0 && sync_climb(set, parent)) {
+        sync_make_room(set);
+        set->paths[set->count++] = parent;
+        parent = NULL;
+    }
+}
+
+void sync_set_add_lasting(struct sync_set *set, const char *directory)
+{
+    struct sync_mark mark = {.born = 0};
+
+    if (set->root >= 0 && set->memory) {
+        mark = sync_mark_of(set->root, directory);
+    }
+    if (!sync_is_known(set, &mark)) {
+        sync_set_add(set, directory);
     }
 }
 
@@ -91,9 +110,10 @@ int sync_directory(int descriptor, const char *path, struct error *error)
 }
 
 /* `out_mark` is what the directory was when it was opened. */
-static int sync_by_name(int root, const char *path, struct sync_mark *out_mark, struct error *error)
+static int sync_by_name(const struct sync_set *set, const char *path, struct sync_mark *out_mark,
+                        struct error *error)
 {
-    AUTO_CLOSE int descriptor = openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    AUTO_CLOSE int descriptor = openat(set->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     out_mark->born = 0;
     if (descriptor < 0 && file_is_gone(errno)) {
@@ -102,7 +122,9 @@ static int sync_by_name(int root, const char *path, struct sync_mark *out_mark, 
     if (descriptor < 0) {
         return error_errno(error, "open '%s'", path);
     }
-    *out_mark = sync_mark_of(descriptor, "");
+    if (set->memory && !file_is_digest_directory(path)) {
+        *out_mark = sync_mark_of(descriptor, "");
+    }
     return sync_directory(descriptor, path, error);
 }
 
@@ -120,36 +142,77 @@ static void sync_remove_twins(struct sync_set *set)
     set->count = kept;
 }
 
-/* Remembers those that have others below them: the rest, a digest's own, will not come again. */
-static void sync_remember(struct sync_set *set, const struct sync_mark *marks)
+/* Adds a path, which it takes, to a sorted set that may have it. */
+static void sync_insert(struct sync_set *set, char *path)
 {
-    for (size_t i = 0; i + 1 < set->count; i++) {
-        size_t length = strlen(set->paths[i]);
+    size_t low = 0;
+    size_t high = set->count;
 
-        if (marks[i].born != 0 && strncmp(set->paths[i + 1], set->paths[i], length) == 0 &&
-            set->paths[i + 1][length] == '/') {
-            *sync_memory_slot(set->memory, &marks[i]) = marks[i];
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (strcmp(set->paths[middle], path) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
         }
     }
+    if (low < set->count && strcmp(set->paths[low], path) == 0) {
+        free(path);
+        return;
+    }
+    sync_make_room(set);
+    memmove(set->paths + low + 1, set->paths + low, (set->count - low) * sizeof(*set->paths));
+    set->paths[low] = path;
+    set->count++;
+}
+
+/* Those whose names are all synced once the set is. */
+struct sync_news {
+    struct sync_mark *marks;
+    size_t count;
+};
+
+static void sync_news_release(struct sync_news *news)
+{
+    free(news->marks);
+}
+
+static void sync_news_add(struct sync_news *news, const struct sync_mark *mark)
+{
+    news->marks = memory_resize(news->marks, news->count + 1, sizeof(*news->marks));
+    news->marks[news->count++] = *mark;
 }
 
 int sync_set_flush(struct sync_set *set, struct error *error)
 {
-    AUTO_FREE struct sync_mark *marks = NULL;
+    AUTO(sync_news_release) struct sync_news news = {.count = 0};
 
     /* A name sorts before what is below it, so backwards means deepest first. */
     if (set->count > 1) {
         qsort(set->paths, set->count, sizeof(*set->paths), sync_compare);
     }
     sync_remove_twins(set);
-    marks = memory_allocate(set->count, sizeof(*marks));
-    for (size_t i = set->count; i-- > 0;) {
-        if (sync_by_name(set->root, set->paths[i], &marks[i], error) < 0) {
+    while (set->count > 0) {
+        AUTO_FREE char *path = set->paths[--set->count];
+        struct sync_mark mark;
+
+        if (sync_by_name(set, path, &mark, error) < 0) {
             return -1;
         }
+        if (sync_is_known(set, &mark)) {
+            continue;
+        }
+        if (mark.born != 0) {
+            sync_news_add(&news, &mark);
+        }
+        if (sync_climb(set, path)) {
+            sync_insert(set, path);
+            path = NULL;
+        }
     }
-    if (set->memory) {
-        sync_remember(set, marks);
+    for (size_t i = 0; i < news.count; i++) {
+        *sync_memory_slot(set->memory, &news.marks[i]) = news.marks[i];
     }
     sync_set_release(set);
     return 0;

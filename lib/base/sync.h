@@ -16,9 +16,10 @@
 /*
  * Directories whose names, up to the root, this process has synced. A directory is known by its
  * inode and its time of birth, so that one which was removed and made anew, by whomever, is another
- * one; where the filesystem does not tell the time of birth, nothing is ever known.
+ * one; where the filesystem does not tell the time of birth, nothing is ever known. Nor is one that
+ * is named by a digest: it may be moved away and back.
  */
-enum { SYNC_MEMORY_SIZE = 64 };
+enum { SYNC_MEMORY_SIZE = 512 };
 struct sync_mark {
     uint64_t device;
     uint64_t inode;
@@ -45,8 +46,12 @@ struct sync_set {
 #define AUTO_SYNC_SET AUTO(sync_set_release)
 
 /* Adds every directory on the way from the root to `path`, but for those of the topmost `floor`
- * levels; not `path` itself. */
+ * levels and those above one that is known; not `path` itself. */
 void sync_set_add(struct sync_set *set, const char *path);
+
+/* The same for a directory that is not removed: not even the one above it, if it is known. */
+void sync_set_add_lasting(struct sync_set *set, const char *directory);
+
 /* Syncs them, the deepest first, and empties the set. */
 int sync_set_flush(struct sync_set *set, struct error *error);
 void sync_set_release(struct sync_set *set);

@@ -138,17 +138,23 @@ void hash_finish(struct hash *hash, struct digest *out_digest)
     text_hex(bytes, algorithms[hash->algorithm].bytes, out_digest->text + prefix);
 }
 
-int hash_update_from(struct hash *hash, int descriptor, uint64_t *offset, struct error *error)
+int hash_update_from(struct hash *hash, int descriptor, uint64_t *offset, uint64_t end,
+                     struct error *error)
 {
     enum { PIECE_SIZE = 256 * 1024 };
     AUTO_FREE char *piece = memory_reserve(PIECE_SIZE);
-    ssize_t got;
 
-    while ((got = file_read_at(descriptor, *offset, piece, PIECE_SIZE, error)) > 0) {
+    while (*offset < end) {
+        size_t size = end - *offset < PIECE_SIZE ? (size_t)(end - *offset) : PIECE_SIZE;
+        ssize_t got = file_read_at(descriptor, *offset, piece, size, error);
+
+        if (got <= 0) {
+            return (int)got;
+        }
         hash_update(hash, piece, (size_t)got);
         *offset += (uint64_t)got;
     }
-    return (int)got;
+    return 0;
 }
 
 void hash_save(const struct hash *hash, struct buffer *out)

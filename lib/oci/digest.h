@@ -58,8 +58,9 @@ void hash_begin(struct hash *hash, enum digest_algorithm algorithm);
 void hash_update(struct hash *hash, const void *bytes, size_t length);
 void hash_finish(struct hash *hash, struct digest *out_digest);
 
-/* Updates it with an open file, from `*offset` to its end, which is then in `*offset`. */
-int hash_update_from(struct hash *hash, int descriptor, uint64_t *offset, struct error *error);
+/* Updates it with an open file, from `*offset` to `end` or its end, which is then in `*offset`. */
+int hash_update_from(struct hash *hash, int descriptor, uint64_t *offset, uint64_t end,
+                     struct error *error);
 
 void hash_save(const struct hash *hash, struct buffer *out);
 /*

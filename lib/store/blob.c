@@ -8,6 +8,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/store/link.h"
+#include "lib/store/settle.h"
 
 /*
  * The one way to a blob: who misses it here misses it everywhere. Opens it, or only looks where
@@ -48,15 +49,19 @@ int blob_find(const struct repository *repository, const struct digest *digest,
               struct blob *out_blob, struct error *error)
 {
     struct blob blob = {.digest = *digest};
+    struct stat status;
     int found = link_follow(repository, LINK_LAYER, digest, &blob.target, error);
 
     if (found > 0) {
-        found = blob_is_stored(repository->store, &blob.target, &blob.size, error);
+        found = blob_locate(repository->store, &blob.target, NULL, &status, error);
     }
-    if (found > 0) {
-        *out_blob = blob;
+    if (found <= 0 || !S_ISREG(status.st_mode)) {
+        return found < 0 ? -1 : 0;
     }
-    return found;
+    blob.size = (uint64_t)status.st_size;
+    blob.is_settled = settle_is_done(&status);
+    *out_blob = blob;
+    return 1;
 }
 
 int blob_open(const struct repository *repository, const struct blob *blob, struct error *error)
@@ -138,7 +143,7 @@ int blob_check(const struct blob_file *file, const struct digest *digest, struct
     uint64_t offset = 0;
 
     hash_begin(&hash, digest->algorithm);
-    if (hash_update_from(&hash, file->descriptor, &offset, error) < 0) {
+    if (hash_update_from(&hash, file->descriptor, &offset, UINT64_MAX, error) < 0) {
         return errno == EIO ? 0 : -1;
     }
     hash_finish(&hash, &actual);
@@ -164,8 +169,13 @@ int blob_set_aside(struct store *store, const struct digest *digest, const struc
     is_it = file_is_same(file->descriptor, aside_place, error);
     /* Somebody has pushed the blob in between: theirs is right, was synced, and may replace any. So
      * may what cannot be told apart: the next look finds it again. */
-    if (is_it <= 0 && (file_publish(aside_place, place, error) < 0 || is_it < 0)) {
-        return -1;
+    if (is_it <= 0) {
+        struct error ignored;
+
+        (void)settle_forget(store, aside.text, &ignored);
+        if (file_publish(aside_place, place, error) < 0 || is_it < 0) {
+            return -1;
+        }
     }
     sync_set_add(&syncs, path.text);
     return sync_set_flush(&syncs, error) < 0 ? -1 : is_it;
@@ -192,6 +202,20 @@ void blob_add_to_syncs(const struct digest *digest, struct sync_set *syncs)
     sync_set_add(syncs, layout_blob(digest).text);
 }
 
+/* Flushes, and says of the repository's link that it was. */
+static int blob_flush_link(const struct repository *repository, const struct digest *digest,
+                           struct sync_set *syncs, struct error *error)
+{
+    struct path link = layout_link(repository->name, LINK_LAYER, digest);
+    AUTO_CLOSE int descriptor = settle_begin(repository->store, link.text);
+
+    if (sync_set_flush(syncs, error) < 0) {
+        return -1;
+    }
+    settle_end(repository->store, descriptor);
+    return 0;
+}
+
 int blob_publish(const struct repository *repository, const struct digest *digest,
                  struct file_place file, int descriptor, struct error *error)
 {
@@ -207,7 +231,11 @@ int blob_publish(const struct repository *repository, const struct digest *diges
     if (link_add(repository, digest, digest, &syncs, error) < 0) {
         return -1;
     }
-    return sync_set_flush(&syncs, error);
+    if (blob_flush_link(repository, digest, &syncs, error) < 0) {
+        return -1;
+    }
+    settle_own(store, descriptor);
+    return 0;
 }
 
 int blob_write(struct store *store, const struct digest *digest, const struct buffer *content,
@@ -269,7 +297,7 @@ int blob_mount(const struct repository *repository, const struct blob *blob, str
         return found;
     }
     blob_add_to_syncs(&blob->target, &syncs);
-    return sync_set_flush(&syncs, error) < 0 ? -1 : 1;
+    return blob_flush_link(repository, &blob->digest, &syncs, error) < 0 ? -1 : 1;
 }
 
 int blob_unlink(const struct repository *repository, const struct digest *digest,

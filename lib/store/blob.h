@@ -20,6 +20,7 @@ struct blob {
     struct digest digest; /* as asked for */
     struct digest target; /* of the bytes on disk: distribution keeps sha512 as links to sha256 */
     uint64_t size;        /* bytes */
+    bool is_settled;      /* the bytes: see lib/store/settle */
 };
 
 /* 1; 0 if the repository does not have it; -1. */

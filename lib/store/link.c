@@ -70,6 +70,23 @@ int link_write(const struct repository_lock *held, const char *path, const struc
     return link_overwrite(held, path, target, syncs, error);
 }
 
+int link_note(const struct repository_lock *held, const char *path, const struct digest *target,
+              struct error *error)
+{
+    struct store *store = held->repository->store;
+    AUTO_CLOSE int descriptor = -1;
+
+    if (file_make_parents(store->root, path, error) < 0) {
+        return -1;
+    }
+    descriptor =
+        openat(store->root, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (descriptor < 0) {
+        return error_errno(error, "create '%s'", path);
+    }
+    return file_write_at(descriptor, 0, target->text, strlen(target->text), error);
+}
+
 int link_remove(const struct repository_lock *held, const char *path, struct sync_set *syncs,
                 struct error *error)
 {

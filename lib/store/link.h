@@ -29,6 +29,11 @@ int link_write(const struct repository_lock *held, const char *path, const struc
 int link_overwrite(const struct repository_lock *held, const char *path,
                    const struct digest *target, struct sync_set *syncs, struct error *error);
 
+/* Makes one that may be lost by a power cut, unless there is one; what a cut left of it is absent.
+ */
+int link_note(const struct repository_lock *held, const char *path, const struct digest *target,
+              struct error *error);
+
 /* Removes a link and the directory that holds nothing else. 1, 0 if there was none, -1. */
 int link_remove(const struct repository_lock *held, const char *path, struct sync_set *syncs,
                 struct error *error);

@@ -9,6 +9,7 @@
 #include "lib/base/memory.h"
 #include "lib/store/blob.h"
 #include "lib/store/referrers.h"
+#include "lib/store/settle.h"
 #include "lib/store/walk.h"
 
 int repository_exists(const struct repository *repository, struct error *error)
@@ -41,13 +42,15 @@ int repository_get_manifest(const struct repository *repository, const char *ref
     return found > 0 ? revision_read(repository, &digest, out_manifest, error) : found;
 }
 
-/* Whether what a manifest names is in the repository; if so, it will be synced with the rest. */
+/* Whether what a manifest names is in the repository; if so, it will be synced with the rest,
+ * unless that was done. */
 static int repository_find_reference(const struct repository *repository,
                                      const struct reference *reference, struct sync_set *syncs,
                                      struct error *error)
 {
-    struct blob blob;
+    struct blob blob = {.is_settled = false};
     enum link_kind kind = LINK_LAYER;
+    struct path link;
     int found = 0;
 
     if (reference->kind == REFERENCE_MANIFEST) {
@@ -58,8 +61,9 @@ static int repository_find_reference(const struct repository *repository,
         kind = LINK_LAYER;
         found = blob_find(repository, &reference->digest, &blob, error);
     }
-    if (found > 0) {
-        sync_set_add(syncs, layout_link(repository->name, kind, &reference->digest).text);
+    link = layout_link(repository->name, kind, &reference->digest);
+    if (found > 0 && !(blob.is_settled && settle_is_done_at(repository->store, link.text))) {
+        sync_set_add(syncs, link.text);
         blob_add_to_syncs(&blob.target, syncs);
     }
     return found;

@@ -152,10 +152,13 @@ static int revision_write_media_type(const struct repository *repository,
 static int revision_make_layers(const struct repository *repository, struct sync_set *syncs,
                                 struct error *error)
 {
-    struct path layers = layout_links(repository->name, LINK_LAYER, DIGEST_SHA256);
+    struct path below = layout_links(repository->name, LINK_LAYER, DIGEST_SHA256);
 
-    sync_set_add(syncs, layers.text);
-    return file_make_parents(repository->store->root, layers.text, error);
+    if (file_make_parents(repository->store->root, below.text, error) < 0) {
+        return -1;
+    }
+    sync_set_add_lasting(syncs, layout_layers(repository->name).text);
+    return 0;
 }
 
 int revision_write(const struct repository_lock *held, const struct stored_manifest *manifest,

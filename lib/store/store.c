@@ -163,9 +163,18 @@ bool store_mends(struct store *store, int number)
     return true;
 }
 
+static mode_t store_choose_mode(void)
+{
+    mode_t mask = umask(0);
+
+    (void)umask(mask);
+    return 0666 & ~mask;
+}
+
 int store_open(struct store *store, const struct store_options *options, struct error *error)
 {
-    struct store opened = {.options = options, .root = -1, .temporary = -1};
+    struct store opened = {
+        .options = options, .root = -1, .temporary = -1, .file_mode = store_choose_mode()};
     struct error reason;
 
     if (store_mend(&opened, &reason) < 0 && (opened.root < 0 || reason.code != ERROR_NO_SPACE)) {
@@ -179,7 +188,8 @@ int store_open(struct store *store, const struct store_options *options, struct 
 
 int store_look(struct store *store, const struct store_options *options, struct error *error)
 {
-    struct store opened = {.options = options, .root = -1, .temporary = -1};
+    struct store opened = {
+        .options = options, .root = -1, .temporary = -1, .file_mode = store_choose_mode()};
 
     opened.root = open(options->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (opened.root < 0) {

@@ -47,6 +47,7 @@ struct store {
     const struct store_options *options;
     int root; /* descriptors of the two directories */
     int temporary;
+    mode_t file_mode;          /* of new files: 0666 and the umask of when it was opened */
     struct sync_memory synced; /* below the root */
     bool is_whole;             /* was, when last seen: see store_mend() */
 };

@@ -17,7 +17,7 @@ int tag_set(const struct repository_lock *held, const char *tag, const struct di
     struct path history = layout_tag_history(held->repository->name, tag, digest);
     struct path current = layout_tag_current(held->repository->name, tag);
 
-    if (link_write(held, history.text, digest, syncs, error) < 0) {
+    if (link_note(held, history.text, digest, error) < 0) {
         return -1;
     }
     return link_overwrite(held, current.text, digest, syncs, error);

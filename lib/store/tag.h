@@ -14,7 +14,7 @@
 int tag_get(const struct repository *repository, const char *tag, struct digest *out_digest,
             struct error *error);
 
-/* Durable once `syncs` is flushed. */
+/* Durable once `syncs` is flushed, but for the tag's history, which nobody's answer relies on. */
 int tag_set(const struct repository_lock *held, const char *tag, const struct digest *digest,
             struct sync_set *syncs, struct error *error);
 

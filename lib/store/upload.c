@@ -68,17 +68,17 @@ static int upload_state_write(const struct upload *upload, struct error *error)
 static int upload_state_read(struct upload *upload, struct error *error)
 {
     struct path path = layout_upload_state(upload->id);
-    AUTO_BUFFER struct buffer text = BUFFER_INIT;
+    char text[STATE_LIMIT];
     char *lines[STATE_LINES];
-    char *cursor;
+    char *cursor = text;
     enum digest_algorithm algorithm;
-    int found =
-        file_read(upload->repository->store->temporary, path.text, STATE_LIMIT, &text, error);
+    ssize_t length = file_read_head(upload->repository->store->temporary, path.text, text,
+                                    sizeof(text) - 1, error);
 
-    if (found <= 0) {
-        return found;
+    if (length < 0) {
+        return length == FILE_GONE ? 0 : -1;
     }
-    cursor = text.data;
+    text[length] = '\0';
     for (size_t i = 0; i < STATE_LINES; i++) {
         lines[i] = strsep(&cursor, "\n");
         if (!cursor) {
@@ -270,7 +270,7 @@ int upload_write(struct upload *upload, const void *bytes, size_t length, struct
 static int upload_hash_catch_up(struct upload *upload, struct error *error)
 {
     if (upload->hashed < upload->size &&
-        hash_update_from(&upload->hash, upload->data, &upload->hashed, error) < 0) {
+        hash_update_from(&upload->hash, upload->data, &upload->hashed, upload->size, error) < 0) {
         return -1;
     }
     return upload->hashed == upload->size
@@ -375,14 +375,6 @@ static int upload_verify(struct upload *upload, const struct digest *digest, str
     return 0;
 }
 
-static mode_t upload_umask(void)
-{
-    mode_t mask = umask(0);
-
-    (void)umask(mask);
-    return mask;
-}
-
 /*
  * The bytes have become the blob, and then something failed: what the next request has to go on
  * from is the hash alone. Without it the session would be an empty one.
@@ -437,6 +429,23 @@ static int upload_finish_closed(struct upload *upload, const struct digest *dige
     return found ? 0 : upload_unknown(error);
 }
 
+/*
+ * The session has done its work, and only its state and its lock are left. Without the state nobody
+ * can open it; what cannot be removed is not the client's problem.
+ */
+static void upload_end(struct upload *upload)
+{
+    struct store *store = upload->repository->store;
+    struct error ignored;
+
+    if (unlinkat(store->temporary, layout_upload_state(upload->id).text, 0) < 0 ||
+        unlinkat(store->temporary, layout_upload_lock(upload->id).text, 0) < 0 ||
+        unlinkat(store->temporary, layout_upload(upload->id).text, AT_REMOVEDIR) < 0) {
+        (void)upload_cancel(upload, &ignored);
+    }
+    upload_release(upload);
+}
+
 int upload_finish(struct upload *upload, const struct digest *digest, struct error *error)
 {
     struct path data = layout_upload_data(upload->id);
@@ -456,15 +465,14 @@ int upload_finish(struct upload *upload, const struct digest *digest, struct err
         return -1;
     }
     /* A web server's body file is for its owner only. */
-    if (fchmod(upload->data, 0666 & ~upload_umask()) < 0) {
+    if (fchmod(upload->data, upload->repository->store->file_mode) < 0) {
         return error_errno(error, "fchmod '%s'", data.text);
     }
     if (blob_publish(upload->repository, digest, place, upload->data, error) < 0) {
         upload_settle(upload, place, error);
         return -1;
     }
-    /* The blob is there: what the rest of the session leaves behind is not the client's problem. */
-    (void)upload_cancel(upload, &ignored);
+    upload_end(upload);
     return 0;
 }
 

@@ -2,6 +2,7 @@
 import pytest
 
 from harness import content
+from harness.registry import closing
 from harness.strace import TracedWorker, names
 
 WARM = 3
@@ -44,6 +45,68 @@ def test_a_blob_that_the_web_server_sends_takes_nine_calls(traced):
         answer = traced.get(repository.blob(digest))
         assert answer.status == 200 and answer["X-Accel-Redirect"], answer
     assert_at_most(9, warm_calls(traced, lambda: get))
+
+
+def bodies(worker):
+    """A body as nginx hands it over: in a file of its own."""
+    directory = worker.directory / "storage/_tmp/bodies"
+
+    def body_file(data):
+        path = directory / f"{len(list(directory.iterdir())):010}"
+        path.write_bytes(data)
+        path.chmod(0o600)
+        return {"BERTH_BODY_FILE": str(path), "CONTENT_LENGTH": str(len(data))}
+    return body_file
+
+
+def in_known_directory(known, make):
+    """Something new whose digest begins like that of something old: of 256 directories most are there in a store that is used."""
+    while True:
+        data = make()
+        if content.digest(data)[7:9] == known[7:9]:
+            return data
+
+
+def syncs(calls):
+    return sum(name in ("fsync", "fdatasync", "sync_file_range", "syncfs") for name in names(calls))
+
+
+def test_an_upload_is_closed_in_sixty_calls(traced):
+    repository, body_file = traced.repository("me/uploads"), bodies(traced)
+    known = repository.push_blob(content.noise())
+
+    def prepare():
+        data = in_known_directory(known, lambda: content.noise(5000))
+        location = repository.open_upload()
+
+        def put():
+            answer = traced.request("PUT", closing(location, content.digest(data)), **body_file(data))
+            assert answer.status == 201, answer
+        return put
+    calls = warm_calls(traced, prepare)
+    assert_at_most(60, calls)
+    assert syncs(calls) == 6, calls  # bytes, link, and the two directories above each
+
+
+def test_a_manifest_is_pushed_in_eighty_calls_and_nine_syncs(traced):
+    """The usual one: a config, a layer that was pushed just before, a tag that moves."""
+    repository, body_file = traced.repository("me/manifests"), bodies(traced)
+    _, known = repository.push_image("latest")
+
+    def prepare():
+        config, layer = content.encode({"noise": content.noise(8).hex()}), content.noise()
+        for blob in (config, layer):
+            repository.push_blob(blob)
+        parts = content.descriptor(config, content.CONFIG), [content.descriptor(layer)]
+        data = in_known_directory(known, lambda: content.encode(content.image(*parts, annotations={"noise": content.noise(8).hex()})))
+
+        def put():
+            answer = traced.request("PUT", repository.manifest("latest"), {"Content-Type": content.IMAGE}, **body_file(data))
+            assert answer.status == 201, answer
+        return put
+    calls = warm_calls(traced, prepare)
+    assert_at_most(80, calls)
+    assert syncs(calls) == 8, calls  # bytes, revision and tag, two directories above the first two, one above the tag
 
 
 class WorkerWithoutChildren(TracedWorker):

@@ -189,7 +189,7 @@ static void mounting_what_has_gone_leaves_nothing(void **state)
 {
     struct fixture *fixture = *state;
     struct repository other = repository_named(fixture, "other");
-    struct blob blob = {sha256("content"), sha256("content"), 7};
+    struct blob blob = {sha256("content"), sha256("content"), 7, false};
     struct error error = ERROR_INIT;
 
     assert_returns(0, blob_mount(&other, &blob, &error));

@@ -177,7 +177,7 @@ static void prepare_blob_elsewhere(struct fixture *fixture)
 
 static int run_mount(struct fixture *fixture)
 {
-    struct blob blob = {sha256("content"), sha256("content"), 7};
+    struct blob blob = {sha256("content"), sha256("content"), 7, false};
 
     return blob_mount(&fixture->repository, &blob, &error);
 }

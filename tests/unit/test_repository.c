@@ -12,6 +12,7 @@
 #include "lib/store/blob.h"
 #include "lib/store/referrers.h"
 #include "lib/store/repository.h"
+#include "lib/store/settle.h"
 #include "tests/unit/trace.h"
 
 /* A push with all that can be said about it. */
@@ -220,6 +221,16 @@ static void sparse_ones_are_taken_as_configured(void **state)
     }
 }
 
+/* As if whoever has pushed it had not got to its syncs. */
+static void unsettle(struct fixture *fixture, const struct digest *blob)
+{
+    struct error error = ERROR_INIT;
+
+    assert_returns(0, settle_forget(&fixture->store, layout_blob(blob).text, &error));
+    assert_returns(
+        0, settle_forget(&fixture->store, layout_link("team/app", LINK_LAYER, blob).text, &error));
+}
+
 static void an_index_may_name_manifests_and_plain_blobs(void **state)
 {
     struct fixture *fixture = *state;
@@ -243,6 +254,7 @@ static void an_index_may_name_manifests_and_plain_blobs(void **state)
     children[1] = blob.text;
     children[2] = alias.text;
     make_index(children, 3, &index);
+    unsettle(fixture, &blob);
     trace_begin();
     assert_returns(0,
                    put(&fixture->repository, &(struct push){.json = index.data}, &missing, &error));
@@ -264,6 +276,7 @@ static void the_tag_moves_when_all_else_is_on_disk(void **state)
 
     make_image(&fixture->repository, "a", &image);
     fixture->store.synced = (struct sync_memory){.marks = {{.born = 0}}}; /* by another process */
+    unsettle(fixture, &layer);
     trace_begin();
     manifest = push_manifest(&fixture->repository, image.data, "v1");
     (void)trace_end();

@@ -163,7 +163,7 @@ static void makes_layers_even_if_there_are_none(void **state)
     (void)write_manifest(fixture, "{}", "application/b");
     (void)trace_end();
     assert_true(is_there(fixture->store.root, "docker/registry/v2/repositories/team/app/_layers"));
-    assert_true(trace_find("fsync ", "/team/app/_layers", 0) != SIZE_MAX);
+    assert_true(trace_find("fsync ", "/team/app", 0) != SIZE_MAX);
 }
 
 static void the_link_comes_after_the_bytes_and_the_type(void **state)

@@ -316,9 +316,49 @@ static void stops_at_a_directory_whose_name_it_has_synced_before(void **state)
     assert_string_equal(synced.data, "a/b/c/1\na/b/c\na/b\na\n");
     flush_for(fixture, &memory, "a/b/c/2/file", &synced);
     assert_string_equal(synced.data, "a/b/c/2\na/b/c\n");
-    /* The deepest one is not remembered: nothing would ask for it again. */
     flush_for(fixture, &memory, "a/b/c/2/other", &synced);
-    assert_string_equal(synced.data, "a/b/c/2\na/b/c\n");
+    assert_string_equal(synced.data, "a/b/c/2\n");
+}
+
+#define HEX_16 "0123456789abcdef"
+#define A_DIGEST HEX_16 HEX_16 HEX_16 HEX_16
+
+/* It may have been moved away and back, which leaves it its inode and its birth. */
+static void does_not_believe_a_directory_that_is_named_by_a_digest(void **state)
+{
+    struct fixture *fixture = *state;
+    struct sync_memory memory = {.marks = {{.born = 0}}};
+    AUTO_BUFFER struct buffer synced = BUFFER_INIT;
+
+    flush_for(fixture, &memory, "a/b/" A_DIGEST "/file", &synced);
+    assert_string_equal(synced.data, "a/b/" A_DIGEST "\na/b\na\n");
+    flush_for(fixture, &memory, "a/b/" A_DIGEST "/other", &synced);
+    assert_string_equal(synced.data, "a/b/" A_DIGEST "\na/b\n");
+}
+
+static void a_lasting_directory_needs_no_sync_once_it_is_known(void **state)
+{
+    struct fixture *fixture = *state;
+    struct sync_memory memory = {.marks = {{.born = 0}}};
+    AUTO_SYNC_SET struct sync_set set = SYNC_SET_INIT(fixture->directory);
+    AUTO_BUFFER struct buffer synced = BUFFER_INIT;
+    struct error error = ERROR_INIT;
+
+    set.memory = &memory;
+    put_file(fixture->directory, "a/b/file", "");
+    trace_begin();
+    sync_set_add_lasting(&set, "a/b");
+    assert_returns(0, sync_set_flush(&set, &error));
+    (void)trace_end();
+    list_synced(fixture, &synced);
+    assert_string_equal(synced.data, "a\n");
+    flush_for(fixture, &memory, "a/b/file", &synced);
+    assert_string_equal(synced.data, "a/b\na\n");
+    trace_begin();
+    sync_set_add_lasting(&set, "a/b");
+    assert_returns(0, sync_set_flush(&set, &error));
+    (void)trace_end();
+    assert_int_equal(trace_count(), 0);
 }
 
 static void does_not_take_a_directory_made_anew_for_the_old_one(void **state)
@@ -339,6 +379,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_DIRECTORY(syncs_every_directory_on_the_way_once_and_the_deepest_first),
         IN_DIRECTORY(stops_at_a_directory_whose_name_it_has_synced_before),
+        IN_DIRECTORY(does_not_believe_a_directory_that_is_named_by_a_digest),
+        IN_DIRECTORY(a_lasting_directory_needs_no_sync_once_it_is_known),
         IN_DIRECTORY(does_not_take_a_directory_made_anew_for_the_old_one),
         IN_DIRECTORY(the_topmost_levels_may_be_known_to_be_synced),
         IN_DIRECTORY(a_directory_that_has_gone_needs_no_sync),

@@ -154,6 +154,8 @@ static void a_body_file_is_linked_not_copied(void **state)
     char path[256];
     ino_t inode;
 
+    store_close(&fixture->store);
+    assert_returns(0, store_open(&fixture->store, &fixture->options, &error));
     make_body(fixture, "body", path, sizeof(path));
     inode = inode_of(fixture->store.temporary, "bodies/0000000001");
     assert_returns(0, upload_start(&upload, &fixture->repository, DIGEST_SHA256, &error));

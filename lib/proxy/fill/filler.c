@@ -90,7 +90,7 @@ static int filler_take_over(struct filler *filler, struct error *error)
         return filler_start_over(filler, error);
     }
     hash_begin(&filler->hash, filler->fill->digest.algorithm);
-    if (hash_update_from(&filler->hash, filler->data, &filler->size, error) < 0) {
+    if (hash_update_from(&filler->hash, filler->data, &filler->size, UINT64_MAX, error) < 0) {
         return -1;
     }
     filler->written = filler->size;

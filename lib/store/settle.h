@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef STORE_SETTLE_H
+#define STORE_SETTLE_H
+
+/*
+ * Files that are settled: their names, and those of all directories above them, were synced while
+ * they had them. Whoever relies on what somebody else has made has to sync the way to it, unless it
+ * is settled: so a manifest's push need not sync four directories for each of its layers again.
+ *
+ * The mark is the sticky bit, which means nothing on a file. It is set after the syncs and need not
+ * be durable itself; a file that takes the name does not have it, and to lose it (a copy, another
+ * owner's file, a filesystem without it) costs syncs and nothing else. All workers on all hosts see
+ * it. Who moves such a file, or a directory above it, away and back must settle_forget() it before
+ * it is back.
+ *
+ * settle_begin() before the sync_set is flushed, settle_end() afterwards, so that it is the file of
+ * that name at the time of the sync that is marked, whoever has put it there. Nothing is marked in
+ * a store that syncs no names.
+ */
+
+#include <stdbool.h>
+#include <sys/stat.h>
+
+#include "lib/store/store.h"
+
+/* A descriptor for settle_end(); -1 if there is nothing to mark. */
+int settle_begin(const struct store *store, const char *path);
+void settle_end(const struct store *store, int descriptor);
+/* The same for a file of the store's own mode, which we have put there before the flush. */
+void settle_own(const struct store *store, int descriptor);
+
+/* 0, also if there is no such file; -1. */
+int settle_forget(const struct store *store, const char *path, struct error *error);
+
+bool settle_is_done(const struct stat *status);
+/* The same of a path; false whatever keeps us from looking. */
+bool settle_is_done_at(const struct store *store, const char *path);
+
+#endif
