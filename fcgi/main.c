@@ -16,6 +16,7 @@
 #include "fcgi/command/table.h"
 #include "fcgi/worker.h"
 #include "lib/base/log.h"
+#include "lib/base/memory.h"
 
 static bool descriptor_is_listener(int descriptor)
 {
@@ -132,6 +133,7 @@ static int service_start(const struct arguments *arguments)
     if (!descriptor_is_listener(0)) {
         return usage_show();
     }
+    memory_stay_small();
     return service_run(arguments_value(arguments, OPTION_CONFIGURATION, 0), worker_run,
                        worker_refuse);
 }

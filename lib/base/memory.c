@@ -6,6 +6,10 @@
 
 #include "lib/base/log.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 static void *memory_checked(void *pointer)
 {
     if (!pointer) {
@@ -33,4 +37,16 @@ void *memory_resize(void *old, size_t count, size_t size)
 char *memory_text(const char *text)
 {
     return memory_checked(strdup(text));
+}
+
+void memory_stay_small(void)
+{
+#ifdef __GLIBC__
+    enum { LARGE = 64 * 1024 };
+
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE);
+    (void)mallopt(M_TRIM_THRESHOLD, LARGE);
+    (void)mallopt(M_ARENA_MAX, 1);
+    (void)mallopt(M_TOP_PAD, LARGE / 4);
+#endif
 }

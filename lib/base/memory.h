@@ -17,4 +17,11 @@ void *memory_reserve(size_t size) __attribute__((returns_nonnull, malloc, alloc_
 void *memory_resize(void *old, size_t count, size_t size) __attribute__((returns_nonnull));
 char *memory_text(const char *text) __attribute__((returns_nonnull, malloc));
 
+/*
+ * For a process of which there are many and that stays: gives what was large back to the system as
+ * soon as it is free. malloc would keep the largest it has ever had, and grow what it takes for
+ * large.
+ */
+void memory_stay_small(void);
+
 #endif
