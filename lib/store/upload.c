@@ -60,8 +60,23 @@ static int upload_state_write(const struct upload *upload, struct error *error)
                   digest_algorithm_name(upload->hash.algorithm), clock_boot(), upload->hashed);
     hash_save(&upload->hash, &text);
     buffer_add_text(&text, "\n");
+    if (upload->known.text[0]) {
+        buffer_format(&text, "%" PRIu64 " %s\n", upload->known_size, upload->known.text);
+    }
     return store_replace(store, (struct file_place){store->temporary, state.text}, &text,
                          REPLACE_SHARED, error);
+}
+
+/* A further line of the state: see `known`. */
+static void upload_read_known(struct upload *upload, const char *line)
+{
+    size_t length = strcspn(line, " ");
+    struct error ignored;
+
+    if (line[length] != ' ' || !text_number(line, length, &upload->known_size) ||
+        digest_parse(&upload->known, line + length + 1, &ignored) < 0) {
+        upload->known.text[0] = '\0';
+    }
 }
 
 /* Reads the state of a session. 1; 0 if there is none that belongs to the repository; -1. */
@@ -96,6 +111,7 @@ static int upload_state_read(struct upload *upload, struct error *error)
         hash_begin(&upload->hash, algorithm);
     } else {
         upload->hashed = upload->saved;
+        upload_read_known(upload, strsep(&cursor, "\n"));
     }
     return 1;
 }
@@ -327,6 +343,7 @@ int upload_rewind(struct upload *upload, uint64_t size, struct error *error)
             hash_begin(&upload->hash, upload->hash.algorithm);
             upload->hashed = 0;
         }
+        upload->known.text[0] = '\0';
         /* Before the bytes go, so that no state ever vouches for bytes that others have replaced.
          */
         if (upload_state_write(upload, error) < 0) {
@@ -353,13 +370,27 @@ int upload_suspend(struct upload *upload, struct error *error)
     return result;
 }
 
+static int upload_refuse_digest(const struct digest *actual, struct error *error)
+{
+    return error_set(error, ERROR_DIGEST_INVALID, "the uploaded content's digest is %s",
+                     actual->text);
+}
+
 /* Checks that the bytes have this digest. */
 static int upload_verify(struct upload *upload, const struct digest *digest, struct error *error)
 {
     struct digest actual;
-    struct hash hash;
+    struct hash hash = upload->hash;
 
-    if (upload->hash.algorithm != digest->algorithm) {
+    if (upload->known.text[0] && upload->known_size == upload->size &&
+        upload->known.algorithm == digest->algorithm && !digest_equal(&upload->known, digest)) {
+        return upload_refuse_digest(&upload->known, error);
+    }
+    if (hash.algorithm != digest->algorithm) {
+        if (upload->hashed == upload->size) {
+            hash_finish(&hash, &upload->known);
+            upload->known_size = upload->size;
+        }
         hash_begin(&upload->hash, digest->algorithm);
         upload->hashed = 0;
     }
@@ -368,11 +399,7 @@ static int upload_verify(struct upload *upload, const struct digest *digest, str
     }
     hash = upload->hash;
     hash_finish(&hash, &actual);
-    if (!digest_equal(&actual, digest)) {
-        return error_set(error, ERROR_DIGEST_INVALID, "the uploaded content's digest is %s",
-                         actual.text);
-    }
-    return 0;
+    return digest_equal(&actual, digest) ? 0 : upload_refuse_digest(&actual, error);
 }
 
 /*

@@ -31,6 +31,10 @@ struct upload {
     uint64_t hashed; /* bytes that `hash` has seen, from the start */
     uint64_t saved;  /* bytes that the state speaks of, trusted or not */
     bool is_closed;  /* see upload_finish() */
+    /* The digest of the first `known_size` bytes by another algorithm, once it was computed; else
+     * empty. So that who asks by turns does not make us read them again and again. */
+    struct digest known;
+    uint64_t known_size;
 };
 
 #define UPLOAD_INIT                                                                                \
