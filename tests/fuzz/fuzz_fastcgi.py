@@ -253,7 +253,7 @@ def main():
     parser.add_argument("seconds", nargs="?", type=float, default=60)
     parser.add_argument("seed", nargs="?", default="1")
     options = parser.parse_args()
-    directory = tempfile.mkdtemp(prefix="berth-fuzz-", dir=os.environ.get("TMPDIR", "/dev/shm"))
+    directory = tempfile.mkdtemp(prefix="berth-fuzz-", dir=None if "TMPDIR" in os.environ or not os.access("/dev/shm", os.W_OK) else "/dev/shm")
     worker = Worker(directory)
     deadline = time.monotonic() + options.seconds
     name = None

@@ -319,7 +319,7 @@ def main():
     options = parser.parse_args()
     if "BERTH_FUZZ_NETWORK" not in os.environ:
         enter_a_network(sys.argv[1:])
-    directory = tempfile.mkdtemp(prefix="berth-fuzz-", dir=os.environ.get("TMPDIR", "/dev/shm"))
+    directory = tempfile.mkdtemp(prefix="berth-fuzz-", dir=None if "TMPDIR" in os.environ or not os.access("/dev/shm", os.W_OK) else "/dev/shm")
     site = Site(directory)
     if options.again:
         site.run(site.upstreams[0], options.again)
