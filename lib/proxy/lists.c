@@ -55,6 +55,7 @@ struct collection {
     struct names entries;
     struct buffer next; /* the path of the next page; empty: there is none */
     size_t length;      /* bytes that have come */
+    int64_t deadline;   /* for all pages together; 0 before the first one was asked for */
 };
 
 static int listing_read_page(const struct listing *listing, struct answer *answer,
@@ -87,10 +88,12 @@ static int listing_fetch_page(const struct listing *listing, struct collection *
 
     buffer_add(&rest, collection->next.data, collection->next.length);
     question.rest = rest.data;
+    question.deadline = collection->deadline;
     found = question_ask(&listing->proxied->upstream, &question, &answer, report, error);
     if (found <= 0) {
         return found;
     }
+    collection->deadline = answer.request.deadline;
     if (listing_read_page(listing, &answer, collection, error) < 0) {
         report_failure(report, listing->proxied->upstream.name, answer.transfer.status,
                        error->message);

@@ -192,6 +192,18 @@ def test_a_blob_slower_than_its_window_but_above_the_rate_comes(new_directory):
         assert len(upstream.asked("/blobs/", "GET")) == 1
 
 
+def test_pages_have_one_limit_together(bounded_site, upstream):
+    """Each in time, all of them not."""
+    def next_one(reply, request):
+        page = b'{"name":"app","tags":["1"]}'
+        head = OK + b"Content-Length: %d\r\nLink: <%sx>; rel=next\r\n\r\n" % (len(page), request.target.encode())
+        reply.raw = iter([1.2, head + page])
+    upstream.when(next_one, "/tags/list")
+    answer = bounded_site.client.get(bounded_site.at(upstream).tags())
+    assert answer.status == 504, answer
+    assert 1 <= len(upstream.asked()) <= 8
+
+
 def slow_redirects(upstream, seconds):
     """Each in time, together not."""
     def spoil(reply, request):

@@ -214,6 +214,9 @@ int question_ask(const struct upstream *upstream, const struct question *questio
     }
     out_answer->request.method = question->method;
     upstream_prepare(upstream, &out_answer->request);
+    if (question->deadline > 0) {
+        out_answer->request.deadline = question->deadline;
+    }
     if (question_transfer_with_login(out_answer, upstream, question, error) < 0) {
         report_failure(report, upstream->name, 0, error->message);
         if (error->code == ERROR_UPSTREAM_UNREACHABLE || error->code == ERROR_UPSTREAM_TIMEOUT) {

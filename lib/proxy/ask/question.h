@@ -17,6 +17,7 @@ struct question {
     const char *rest;       /* behind the repository: "manifests/1", "blobs/sha256:…" */
     const char *accept;     /* or NULL */
     const char *range;      /* or NULL */
+    int64_t deadline;       /* the first one's, of questions that have it together; 0: its own */
     bool again;             /* part of something that has begun: do not look at past failures */
 };
 
