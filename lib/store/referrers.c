@@ -158,6 +158,7 @@ int referrers_list(const struct repository *repository, const struct referrers_q
 {
     AUTO_NAMES struct names candidates = NAMES_INIT;
     size_t listed = 0;
+    size_t looked = 0;
 
     if (query->page.limit == 0) {
         return 0;
@@ -177,11 +178,15 @@ int referrers_list(const struct repository *repository, const struct referrers_q
             digest_parse(&digest, name, &ignored) < 0) {
             continue;
         }
+        if (looked++ == REFERRERS_LOOKS) {
+            return 1;
+        }
         found = referrers_find_descriptor(repository, query, &digest, &descriptor, error);
         if (found < 0) {
             return -1;
         }
         if (found == 0) {
+            *out_last = digest;
             continue;
         }
         if (listed > 0 && (listed == query->page.limit ||

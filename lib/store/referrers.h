@@ -15,6 +15,9 @@
  * an index of 4 MiB. */
 enum { REFERRERS_PAGE_BYTES = 2 * 1024 * 1024 };
 
+/* How many entries are looked at for one page: a type that nobody has shall not cost them all. */
+enum { REFERRERS_LOOKS = 5000 };
+
 /* A manifest that is in the store, or about to be. */
 struct referrer {
     const struct manifest *manifest; /* with a subject */
@@ -40,8 +43,8 @@ struct referrers_query {
 
 /*
  * Adds the `manifests` array of an image index, without its brackets. Includes what clients have
- * listed under the fallback tag before ("Referrers Tag Schema"). 1 if there is more behind the last
- * one, whose digest is then in `out_last`; 0; -1.
+ * listed under the fallback tag before ("Referrers Tag Schema"). 1 if there is more, perhaps,
+ * behind `out_last`, which is the last that was looked at and need not be listed; 0; -1.
  */
 int referrers_list(const struct repository *repository, const struct referrers_query *query,
                    struct buffer *out, struct digest *out_last, struct error *error);

@@ -313,6 +313,42 @@ static void foreign_files_in_the_directory_are_passed_over(void **state)
     assert_int_equal(list.data[list.length - 1], '}');
 }
 
+/* A filter for what is not there goes on with the next page, and no look is made twice. */
+static void a_page_looks_at_so_many_at_most(void **state)
+{
+    struct fixture *fixture = *state;
+    struct digest subject = sha256("subject");
+    struct digest real = push_artifact(&fixture->repository, &subject, "\"artifactType\":\"a/b\",");
+    struct referrers_query query = {subject, "a/b", {NULL, 1000}};
+    struct error error = ERROR_INIT;
+    struct digest last = {.text = ""};
+    size_t pages = 0;
+    size_t listed = 0;
+    int more = 1;
+
+    for (unsigned i = 0; i < REFERRERS_LOOKS * 2; i++) {
+        AUTO_BUFFER struct buffer path = BUFFER_INIT;
+
+        buffer_format(&path, "%s/sha256:%08x%056d", layout_referrers("team/app", &subject).text,
+                      i * 400000U, 0);
+        put_file(fixture->store.root, path.data, "{}");
+    }
+    while (more) {
+        AUTO_BUFFER struct buffer list = BUFFER_INIT;
+        char before[sizeof(last.text)];
+
+        (void)memcpy(before, last.text, sizeof(before));
+        query.page.last = before;
+        more = referrers_list(&fixture->repository, &query, &list, &last, &error);
+        assert_true(more >= 0);
+        assert_true(!more || strcmp(before, last.text) < 0);
+        listed += strstr(list.data, real.text) != NULL;
+        pages++;
+    }
+    assert_int_equal(pages, 3);
+    assert_int_equal(listed, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -322,6 +358,7 @@ int main(void)
         IN_STORE(the_entry_comes_before_the_manifest),
         IN_STORE(pages_are_whole_and_say_whether_more_follow),
         IN_STORE(a_page_of_nothing_is_empty),
+        IN_STORE(a_page_looks_at_so_many_at_most),
         IN_STORE(a_page_ends_before_it_is_too_large_for_clients),
         IN_STORE(a_garbled_descriptor_is_made_anew),
         IN_STORE(one_entry_does_not_spoil_the_list),
