@@ -239,7 +239,7 @@ int proxy_list_referrers(struct proxied *proxied, const struct referrers_query *
                               .add = entries_add_referrers,
                               .subject = &query->subject,
                               .entries = BUFFER_INIT};
-    struct error local;
+    struct error local = ERROR_INIT;
     int found;
     int more = 0;
 
