@@ -121,7 +121,7 @@ static void serve_in_child(struct service *service, const struct listener *liste
         (void)close(listener->epoll);
         (void)close(FCGI_LISTENSOCK_FILENO);
         (void)open("/dev/null", O_RDWR);
-        process_serve(fastcgi->ipcFd);
+        process_serve(fastcgi->ipcFd, CLIENT_ENDS_WHEN_GONE);
         (void)dispatch(service, request, PATIENCE_UNLIMITED, &slot);
         FCGX_Finish_r(fastcgi);
         log_debug("ends with request %s", request->id);
@@ -238,7 +238,7 @@ int worker_run_cgi(struct service *service)
     struct slot slot;
 
     (void)sigaction(SIGPIPE, &ignore, NULL);
-    process_serve(STDOUT_FILENO);
+    process_serve(STDOUT_FILENO, CLIENT_ENDS_ITS_BODY);
     request_begin(&request, NULL);
     (void)dispatch(service, &request, PATIENCE_UNLIMITED, &slot);
     request_read_rest(&request);

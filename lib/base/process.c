@@ -11,20 +11,21 @@
 
 #include "lib/base/cleanup.h"
 
-static int process_client = -1;
+static struct pollfd process_client = {.fd = -1};
 
-void process_serve(int descriptor)
+void process_serve(int descriptor, enum process_client kind)
 {
-    process_client = descriptor;
+    process_client.fd = descriptor;
+    process_client.events = kind == CLIENT_ENDS_WHEN_GONE ? POLLRDHUP : 0;
 }
 
 bool process_is_deserted(void)
 {
     /* Not for what can be read: web servers end a request's body with a record that nobody takes.
      */
-    struct pollfd client = {.fd = process_client, .events = POLLRDHUP};
+    struct pollfd client = process_client;
 
-    return process_client >= 0 && poll(&client, 1, 0) > 0;
+    return client.fd >= 0 && poll(&client, 1, 0) > 0;
 }
 
 /* The lowest number in `keep` that is at least `from`, or INT_MAX. */
@@ -75,7 +76,7 @@ static void become_detached(const int *keep, size_t keep_count)
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-    process_client = -1;
+    process_client.fd = -1;
     process_reset_signals();
     if (null >= 0) {
         (void)dup2(null, STDIN_FILENO);

@@ -21,7 +21,11 @@ int process_detach(const int *keep, size_t keep_count, struct error *error);
  * up. Whoever waits for something that only this client wants looks now and then whether it still
  * does, and else lets go with ERROR_CLIENT_GONE. A process that is detached works for nobody.
  */
-void process_serve(int descriptor);
+enum process_client {
+    CLIENT_ENDS_WHEN_GONE, /* FastCGI: it sends its end together with its leaving */
+    CLIENT_ENDS_ITS_BODY,  /* CGI: it may have said that nothing more comes, and wait */
+};
+void process_serve(int descriptor, enum process_client kind);
 bool process_is_deserted(void);
 
 /* In a forked process: the signals that ask a worker to end do so at once. */

@@ -44,9 +44,18 @@ static struct sync_mark sync_mark_of(int directory, const char *path)
     };
 }
 
-static struct sync_mark *sync_memory_slot(struct sync_memory *memory, const struct sync_mark *mark)
+/* Filesystems number directories in strides of powers of two: multiplied, they are spread. */
+static struct sync_mark *sync_memory_find(struct sync_memory *memory, const struct sync_mark *mark)
 {
-    return &memory->marks[mark->inode % SYNC_MEMORY_SIZE];
+    return memory->marks[(mark->inode * 0x9e3779b97f4a7c15u >> 32) % SYNC_MEMORY_SETS];
+}
+
+static void sync_remember(struct sync_memory *memory, const struct sync_mark *mark)
+{
+    struct sync_mark *ways = sync_memory_find(memory, mark);
+
+    memmove(ways + 1, ways, (SYNC_MEMORY_WAYS - 1) * sizeof(*ways));
+    ways[0] = *mark;
 }
 
 static bool sync_is_known(const struct sync_set *set, const struct sync_mark *mark)
@@ -56,9 +65,14 @@ static bool sync_is_known(const struct sync_set *set, const struct sync_mark *ma
     if (!set->memory || mark->born == 0) {
         return false;
     }
-    known = sync_memory_slot(set->memory, mark);
-    return known->born == mark->born && known->inode == mark->inode &&
-           known->device == mark->device;
+    known = sync_memory_find(set->memory, mark);
+    for (size_t i = 0; i < SYNC_MEMORY_WAYS; i++) {
+        if (known[i].born == mark->born && known[i].inode == mark->inode &&
+            known[i].device == mark->device) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Cuts the last part off; false if what is left need not be synced. */
@@ -212,7 +226,7 @@ int sync_set_flush(struct sync_set *set, struct error *error)
         }
     }
     for (size_t i = 0; i < news.count; i++) {
-        *sync_memory_slot(set->memory, &news.marks[i]) = news.marks[i];
+        sync_remember(set->memory, &news.marks[i]);
     }
     sync_set_release(set);
     return 0;

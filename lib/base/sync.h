@@ -19,14 +19,15 @@
  * one; where the filesystem does not tell the time of birth, nothing is ever known. Nor is one that
  * is named by a digest: it may be moved away and back.
  */
-enum { SYNC_MEMORY_SIZE = 512 };
+enum { SYNC_MEMORY_SETS = 128, SYNC_MEMORY_WAYS = 4 };
 struct sync_mark {
     uint64_t device;
     uint64_t inode;
     int64_t born; /* nanoseconds since the epoch; 0: no mark */
 };
 struct sync_memory {
-    struct sync_mark marks[SYNC_MEMORY_SIZE];
+    /* A directory is one of the four that its inode leads to, the newest first. */
+    struct sync_mark marks[SYNC_MEMORY_SETS][SYNC_MEMORY_WAYS];
 };
 
 /* Directories below `root` that are to be synced, each once. */

@@ -11,7 +11,8 @@
  * be durable itself; a file that takes the name does not have it, and to lose it (a copy, another
  * owner's file, a filesystem without it) costs syncs and nothing else. All workers on all hosts see
  * it. Who moves such a file, or a directory above it, away and back must settle_forget() it before
- * it is back.
+ * it is back. Copies that keep modes (cp -a, rsync -a) keep the mark too: whoever restores a store
+ * syncs the filesystem before it is served, as the README says.
  *
  * settle_begin() before the sync_set is flushed, settle_end() afterwards, so that it is the file of
  * that name at the time of the sync that is marked, whoever has put it there. Nothing is marked in

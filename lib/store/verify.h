@@ -24,7 +24,7 @@ struct verify_report {
     void *context;
     bool repair;       /* move damaged blobs aside and remove useless links */
     bool skip_content; /* do not read the blobs */
-    bool is_cache;     /* links and tags may lead to what is not there yet, or any more */
+    bool is_cache;     /* its links and tags may be lost or lead nowhere: only bytes matter */
     uint64_t blobs;    /* counted on the way */
     uint64_t bytes;
     uint64_t manifests;

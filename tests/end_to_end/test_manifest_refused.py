@@ -217,7 +217,7 @@ def test_a_missing_sha512_layer_is_missing_too(client, repository):
 
 
 def test_many_missing_layers_are_all_listed(client, repository):
-    layers = [content.noise() for _ in range(200)]
+    layers = [content.noise() for _ in range(100)]
     repository.push_blob(b"{}")
     answer = repository.put_manifest("bad", content.image(content.descriptor(b"{}", content.EMPTY),
                                                           [content.descriptor(layer) for layer in layers]))

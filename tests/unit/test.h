@@ -26,7 +26,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
-/* A literal for a member that is a plain `char *`. */
+/* A literal for a member that is a plain `char *`. Within a function it ends with its block. */
 #define TEXT(literal) ((char[]){literal})
 
 /* Both want a `struct error error` in scope; a message of the library's goes into the report. */

@@ -87,8 +87,8 @@ static void fetch_from(struct fixture *fixture, const enum manner *manner)
     server_start(&server, answer_as, manner);
     (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u", server.port);
     options = (struct proxy_options){.enabled = true,
-                                     .http_proxy = TEXT(""),
-                                     .ca_file = TEXT(""),
+                                     .http_proxy = (char *)"",
+                                     .ca_file = (char *)"",
                                      .connect_timeout = 60,
                                      .stall_timeout = 60};
     upstream = (struct upstream){.options = &options,

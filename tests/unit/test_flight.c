@@ -99,16 +99,16 @@ static void one_asks_at_a_time(void **state)
         struct lock own = LOCK_INIT;
 
         lock_release(&lock);
-        process_serve(ends[0]);
+        process_serve(ends[0], CLIENT_ENDS_WHEN_GONE);
         _exit(flight_begin(&proxied, &key, &own, &error) < 0);
     }
     (void)close(ends[0]);
     (void)!write(ends[1], "what can be read is no end", 26);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     (void)close(ends[1]);
-    process_serve(ends[0]);
+    process_serve(ends[0], CLIENT_ENDS_WHEN_GONE);
     assert_fails(ERROR_CLIENT_GONE, flight_begin(&proxied, &key, &third, &error));
-    process_serve(-1);
+    process_serve(-1, CLIENT_ENDS_WHEN_GONE);
     (void)close(ends[0]);
     lock_release(&lock);
     assert_int_equal(wait_for_child(child), 0);

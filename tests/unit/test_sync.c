@@ -309,7 +309,7 @@ static void flush_for(struct fixture *fixture, struct sync_memory *memory, const
 static void stops_at_a_directory_whose_name_it_has_synced_before(void **state)
 {
     struct fixture *fixture = *state;
-    struct sync_memory memory = {.marks = {{.born = 0}}};
+    struct sync_memory memory = {.marks = {{{.born = 0}}}};
     AUTO_BUFFER struct buffer synced = BUFFER_INIT;
 
     flush_for(fixture, &memory, "a/b/c/1/file", &synced);
@@ -327,7 +327,7 @@ static void stops_at_a_directory_whose_name_it_has_synced_before(void **state)
 static void does_not_believe_a_directory_that_is_named_by_a_digest(void **state)
 {
     struct fixture *fixture = *state;
-    struct sync_memory memory = {.marks = {{.born = 0}}};
+    struct sync_memory memory = {.marks = {{{.born = 0}}}};
     AUTO_BUFFER struct buffer synced = BUFFER_INIT;
 
     flush_for(fixture, &memory, "a/b/" A_DIGEST "/file", &synced);
@@ -339,7 +339,7 @@ static void does_not_believe_a_directory_that_is_named_by_a_digest(void **state)
 static void a_lasting_directory_needs_no_sync_once_it_is_known(void **state)
 {
     struct fixture *fixture = *state;
-    struct sync_memory memory = {.marks = {{.born = 0}}};
+    struct sync_memory memory = {.marks = {{{.born = 0}}}};
     AUTO_SYNC_SET struct sync_set set = SYNC_SET_INIT(fixture->directory);
     AUTO_BUFFER struct buffer synced = BUFFER_INIT;
     struct error error = ERROR_INIT;
@@ -364,7 +364,7 @@ static void a_lasting_directory_needs_no_sync_once_it_is_known(void **state)
 static void does_not_take_a_directory_made_anew_for_the_old_one(void **state)
 {
     struct fixture *fixture = *state;
-    struct sync_memory memory = {.marks = {{.born = 0}}};
+    struct sync_memory memory = {.marks = {{{.born = 0}}}};
     AUTO_BUFFER struct buffer synced = BUFFER_INIT;
     struct error error = ERROR_INIT;
 
