@@ -171,7 +171,8 @@ static void mounting_gives_another_repository_a_link(void **state)
     size_t linked;
 
     assert_returns(1, blob_find(&fixture->repository, &digest, &blob, &error));
-    other.store->synced = (struct sync_memory){.marks = {{.born = 0}}}; /* as in another process */
+    other.store->synced =
+        (struct sync_memory){.marks = {{{.born = 0}}}}; /* as in another process */
     trace_begin();
     assert_returns(1, blob_mount(&other, &blob, &error));
     (void)trace_end();
@@ -205,7 +206,7 @@ static void mounting_again_is_fine(void **state)
     struct blob blob;
 
     assert_returns(1, blob_find(&fixture->repository, &digest, &blob, &error));
-    fixture->repository.store->synced = (struct sync_memory){.marks = {{.born = 0}}};
+    fixture->repository.store->synced = (struct sync_memory){.marks = {{{.born = 0}}}};
     trace_begin();
     assert_returns(1, blob_mount(&fixture->repository, &blob, &error));
     (void)trace_end();

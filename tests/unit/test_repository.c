@@ -275,7 +275,7 @@ static void the_tag_moves_when_all_else_is_on_disk(void **state)
     size_t synced = 0;
 
     make_image(&fixture->repository, "a", &image);
-    fixture->store.synced = (struct sync_memory){.marks = {{.born = 0}}}; /* by another process */
+    fixture->store.synced = (struct sync_memory){.marks = {{{.born = 0}}}}; /* by another process */
     unsettle(fixture, &layer);
     trace_begin();
     manifest = push_manifest(&fixture->repository, image.data, "v1");
@@ -319,7 +319,7 @@ static void a_failed_sync_leaves_no_tag_moved(void **state)
         int result;
 
         assert_returns(0, manifest_parse(&manifest, &put.document, &error));
-        fixture->store.synced = (struct sync_memory){.marks = {{.born = 0}}};
+        fixture->store.synced = (struct sync_memory){.marks = {{{.born = 0}}}};
         trace_begin_with_fault(n, EIO);
         trace_fault_only("fsync");
         result = repository_put_manifest(&fixture->repository, &put, &missing, &error);

@@ -378,7 +378,7 @@ static bool fail_to_finish(struct fixture *fixture, const char *call, size_t n, 
     bool reached;
     int result;
 
-    fixture->store.synced = (struct sync_memory){.marks = {{.born = 0}}};
+    fixture->store.synced = (struct sync_memory){.marks = {{{.born = 0}}}};
     assert_returns(0, upload_start(&upload, &fixture->repository, DIGEST_SHA256, &error));
     memcpy(id, upload.id, ID_SIZE);
     assert_returns(0, upload_write(&upload, "abcdef", 6, &error));
