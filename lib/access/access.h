@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ACCESS_ACCESS_H
+#define ACCESS_ACCESS_H
+
+/*
+ * Who asks. A worker opens this once and asks it for every request; what was read (the password
+ * file, keys, robots) is read again when it changes, and passwords that were right are remembered
+ * for some minutes, so that a request costs no hash.
+ *
+ * Each of these functions answers with a subject or refuses:
+ *   ERROR_UNAUTHORIZED       the credentials are wrong, expired or forged; the message says which
+ *                            as far as a stranger may know
+ *   ERROR_TOO_MANY_REQUESTS  too many failed log-ins; access_retry_after() says when to come again
+ *   ERROR_INTERNAL           passwords or keys cannot be read: nobody gets in
+ * A failed log-in is logged here, in the one form that a fail2ban filter knows.
+ */
+
+#include <stdint.h>
+
+#include "lib/access/options.h"
+#include "lib/access/subject.h"
+#include "lib/base/buffer.h"
+#include "lib/base/error.h"
+
+struct access;
+
+/* Reads nothing yet. The options have to stay. */
+struct access *access_open(const struct access_options *options);
+void access_close(struct access *access);
+
+/* What a request says of its sender. */
+struct attempt {
+    const char *authorization; /* the header, or NULL */
+    const char *remote_user;   /* whom the web server has authenticated, or NULL; believed in mode
+                                  web-server only */
+    const char *address;       /* REMOTE_ADDR, or NULL */
+    const char *service;       /* audience of tokens: the host name that the client used */
+    int64_t began;             /* when the request began, in seconds since the epoch */
+};
+
+/* By what stands in its head: Basic or Bearer, or neither, which is the anonymous subject. */
+int access_identify(struct access *access, const struct attempt *attempt, struct subject *out,
+                    struct error *error);
+
+/* By user name and password of a form; an empty name and password are nobody. */
+struct login {
+    const char *user;
+    const char *password;
+};
+int access_log_in(struct access *access, const struct attempt *attempt, const struct login *login,
+                  struct subject *out, struct error *error);
+
+/* A refresh token is exchanged for who it was made for; `authorization` is not looked at. */
+int access_exchange(struct access *access, const struct attempt *attempt, const char *refresh_token,
+                    struct subject *out, struct error *error);
+
+/* Adds an access token to `out_token`, also for nobody, and says how many seconds it lives. */
+int access_token(struct access *access, const struct attempt *attempt,
+                 const struct subject *subject, struct buffer *out_token, struct error *error);
+uint64_t access_token_lifetime(const struct access *access);
+
+/*
+ * Adds a refresh token, which has no end but that of the password it rests on. 1; 0, and nothing
+ * added, for who cannot have one: nobody, and whoever logged in elsewhere; -1.
+ */
+int access_refresh_token(struct access *access, const struct attempt *attempt,
+                         const struct subject *subject, struct buffer *out_token,
+                         struct error *error);
+
+/* After ERROR_TOO_MANY_REQUESTS: seconds until another log-in is tried. */
+unsigned access_retry_after(const struct access *access);
+
+#endif

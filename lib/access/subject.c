@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/access/subject.h"
+
+#include <string.h>
+
+#include "lib/base/text.h"
+
+struct subject subject_anonymous(void)
+{
+    return (struct subject){.kind = SUBJECT_ANONYMOUS, .narrowed_rights = RIGHT_ALL};
+}
+
+/* What can stand in a rule, in a log line and in an error message as it is. */
+static bool subject_is_plain(const char *name)
+{
+    for (; *name; name++) {
+        if ((unsigned char)*name <= 0x20 || *name == 0x7f || *name == ',') {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool subject_fits(enum subject_kind kind, const char *name)
+{
+    const char *slash = strchr(name, '/');
+
+    switch (kind) {
+    case SUBJECT_ANONYMOUS:
+        break;
+    case SUBJECT_USER:
+        return !slash && *name != '@' && !strchr(name, ':');
+    case SUBJECT_ROBOT:
+        return text_begins(name, SUBJECT_ROBOT_PREFIX) &&
+               !strchr(name + strlen(SUBJECT_ROBOT_PREFIX), '/') &&
+               name[strlen(SUBJECT_ROBOT_PREFIX)];
+    case SUBJECT_ISSUER:
+        return slash && slash > name && slash[1] && !text_begins(name, SUBJECT_ROBOT_PREFIX);
+    }
+    return false;
+}
+
+bool subject_make(enum subject_kind kind, const char *name, struct subject *out)
+{
+    struct subject made = {.kind = kind, .narrowed_rights = RIGHT_ALL};
+
+    if (!*name || !subject_is_plain(name) || !subject_fits(kind, name) ||
+        !text_copy(made.name, sizeof(made.name), name, strlen(name))) {
+        return false;
+    }
+    *out = made;
+    return true;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ACCESS_SUBJECT_H
+#define ACCESS_SUBJECT_H
+
+/*
+ * Who somebody is: what credentials and tokens come to, and what rules are asked about. The kinds
+ * have disjoint names by construction: a user's has no '/', a robot's begins with "robot/", an
+ * issuer's with the name of its section and '/'. Only lib/access makes one that is somebody.
+ */
+
+#include <stdbool.h>
+
+#include "lib/access/right.h"
+
+enum subject_kind { SUBJECT_ANONYMOUS, SUBJECT_USER, SUBJECT_ROBOT, SUBJECT_ISSUER };
+
+enum { SUBJECT_NAME_SIZE = 512, SUBJECT_NAMES_SIZE = 1024 };
+
+/* What stands before a robot's name. */
+#define SUBJECT_ROBOT_PREFIX "robot/"
+
+struct subject {
+    enum subject_kind kind;
+    char name[SUBJECT_NAME_SIZE];            /* as rules call it: "alice", "robot/ci",
+                                                "github/repo:x/y"; "" if anonymous */
+    unsigned narrowed_rights;                /* of enum right: what it may have at most */
+    char narrowed_names[SUBJECT_NAMES_SIZE]; /* patterns of repositories, comma separated, that it
+                                                may reach at most; "" for no limit */
+};
+
+/* Nobody, to whom rules give what they give to everybody. */
+struct subject subject_anonymous(void);
+
+/*
+ * Somebody, without any narrowing. False, with `out` untouched, for a name that its kind cannot
+ * have: empty, too long, with control characters, or of another kind's form. A user's has no '/',
+ * no ':' and no '@' at the front.
+ */
+bool subject_make(enum subject_kind kind, const char *name, struct subject *out);
+
+#endif
