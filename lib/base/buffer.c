@@ -84,3 +84,11 @@ void buffer_release(struct buffer *buffer)
     buffer->length = 0;
     buffer->capacity = 0;
 }
+
+void buffer_wipe(struct buffer *buffer)
+{
+    if (buffer->capacity > 0) {
+        explicit_bzero(buffer->data, buffer->capacity);
+    }
+    buffer_release(buffer);
+}

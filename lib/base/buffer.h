@@ -46,4 +46,8 @@ void buffer_clear(struct buffer *buffer);
 /* Frees the memory; the buffer is empty and usable afterwards. */
 void buffer_release(struct buffer *buffer);
 
+/* The same for a secret, of which nothing is left. What grew before it was complete has left copies
+ * behind: reserve first. */
+void buffer_wipe(struct buffer *buffer);
+
 #endif

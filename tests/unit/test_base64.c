@@ -44,11 +44,60 @@ static void encodes_bytes_of_any_value_behind_what_is_there(void **state)
     assert_string_equal(out.data, "Basic ABCDAA==");
 }
 
+static void reads_what_it_has_written(void **state)
+{
+    unsigned char bytes[64];
+
+    (void)state;
+    for (size_t length = 0; length <= sizeof(bytes); length++) {
+        for (int form = BASE64_PADDED; form <= BASE64_URL; form++) {
+            AUTO_BUFFER struct buffer text = BUFFER_INIT;
+            AUTO_BUFFER struct buffer again = BUFFER_INIT;
+
+            for (size_t i = 0; i < length; i++) {
+                bytes[i] = (unsigned char)(i * 37 + length * 251);
+            }
+            base64_encode_as((enum base64_form)form, bytes, length, &text);
+            assert_true(base64_decode((enum base64_form)form, text.data, text.length, &again));
+            assert_int_equal(again.length, length);
+            assert_memory_equal(again.data, bytes, length);
+        }
+    }
+}
+
+static void reads_one_spelling_only(void **state)
+{
+    static const struct {
+        enum base64_form form;
+        const char *text;
+    } cases[] = {
+        {BASE64_PADDED, "Zg="},   {BASE64_PADDED, "Zg"},     {BASE64_PADDED, "Z"},
+        {BASE64_PADDED, "Zh=="},  {BASE64_PADDED, "Zm9="},   {BASE64_PADDED, "Zm8=Zm8="},
+        {BASE64_PADDED, "===="},  {BASE64_PADDED, "Z==="},   {BASE64_PADDED, "Zm 9v"},
+        {BASE64_PADDED, "Zm9v "}, {BASE64_PADDED, "Zm9v\n"}, {BASE64_PADDED, "-_-_"},
+        {BASE64_PADDED, "Zg=A"},  {BASE64_URL, "Zg=="},      {BASE64_URL, "Z"},
+        {BASE64_URL, "++++"},     {BASE64_URL, "Zh"},        {BASE64_URL, "Zm9\xc3"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        AUTO_BUFFER struct buffer out = BUFFER_INIT;
+
+        buffer_add_text(&out, "before");
+        if (base64_decode(cases[i].form, cases[i].text, strlen(cases[i].text), &out)) {
+            fail_msg("'%s' is '%s'", cases[i].text, out.data);
+        }
+        assert_string_equal(out.data, "before");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(encodes_what_the_standard_says),
         cmocka_unit_test(encodes_bytes_of_any_value_behind_what_is_there),
+        cmocka_unit_test(reads_what_it_has_written),
+        cmocka_unit_test(reads_one_spelling_only),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
