@@ -33,13 +33,15 @@ int handle_blob_get(struct exchange *exchange, struct error *error)
     struct response *response = &exchange->response;
     struct proxy_blob_request request = {
         .head_only = strcmp(exchange->request->method, "HEAD") == 0,
-        .range = request_parameter(exchange->request, "HTTP_RANGE"),
         .is_asked_again = response_is_asked_again(exchange->request)};
     struct proxy_blob blob;
     int found;
 
     if (digest_parse(&request.digest, exchange->route.reference, error) < 0) {
         return -1;
+    }
+    if (!request_parameter(exchange->request, "HTTP_IF_RANGE")) {
+        request.range = request_parameter(exchange->request, "HTTP_RANGE");
     }
     found = source_get_blob(&exchange->source, &request, &blob, error);
     if (found <= 0) {

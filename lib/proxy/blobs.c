@@ -74,18 +74,17 @@ static int blob_find_stored(struct proxied *proxied, const struct digest *digest
 }
 
 /* Whether a range begins so far behind what is there that waiting for it makes no sense. */
-static bool blob_is_far(const struct fill_view *view, const char *header, struct range *out_range)
+static bool blob_is_far(const struct range *range, uint64_t available)
 {
     enum { NEAR = 16 * 1024 * 1024 };
 
-    return range_parse(header, view->size, out_range) == RANGE_PART &&
-           out_range->first > fill_available(view) + NEAR;
+    return range->first > available && range->first - available > NEAR;
 }
 
-/* Passes the upstream's answer on and keeps nothing. `range` is NULL for all of it. */
-static int blob_pass_through(struct proxied *proxied, const struct proxy_blob_request *request,
-                             const struct range *range, struct proxy_blob *out_blob,
-                             struct error *error)
+/* Asks the upstream for a part. */
+static int blob_pass_part(struct proxied *proxied, const struct proxy_blob_request *request,
+                          const struct range *range, struct proxy_blob *out_blob,
+                          struct error *error)
 {
     struct fill fill = blob_fill(proxied, &request->digest);
     int found;
@@ -96,6 +95,26 @@ static int blob_pass_through(struct proxied *proxied, const struct proxy_blob_re
     found = stream_open(&out_blob->stream, &fill, range, proxied->report, error);
     if (found > 0) {
         out_blob->size = stream_size(out_blob->stream);
+    }
+    return found;
+}
+
+/*
+ * Passes the upstream's answer on and keeps nothing. A range is cut from the whole, whose size is
+ * needed to understand it, and whose digest can be checked; one that is far is asked for again.
+ */
+static int blob_pass_through(struct proxied *proxied, const struct proxy_blob_request *request,
+                             struct proxy_blob *out_blob, struct error *error)
+{
+    struct range range;
+    int found = blob_pass_part(proxied, request, NULL, out_blob, error);
+
+    if (found > 0 && out_blob->stream &&
+        range_parse(request->range, out_blob->size, &range) == RANGE_PART &&
+        blob_is_far(&range, 0)) {
+        stream_close(out_blob->stream);
+        out_blob->stream = NULL;
+        found = blob_pass_part(proxied, request, &range, out_blob, error);
     }
     return found;
 }
@@ -122,7 +141,7 @@ static int blob_use_stored(struct proxied *proxied, const struct proxy_blob_requ
     found = blob_confirm(proxied, &request->digest, error);
     if (found < 0 && !request->head_only &&
         (error->code == ERROR_UPSTREAM || blob_bear(error))) { /* it knows no HEAD, perhaps */
-        return blob_pass_through(proxied, request, NULL, out_blob, error);
+        return blob_pass_through(proxied, request, out_blob, error);
     }
     return found > 0 ? blob_find_stored(proxied, &request->digest, out_blob, error) : found;
 }
@@ -134,9 +153,10 @@ static int blob_use_growing(struct proxied *proxied, const struct proxy_blob_req
 {
     struct range range;
 
-    if (blob_is_far(view, request->range, &range)) {
+    view->is_part = range_parse(request->range, view->size, &range) == RANGE_PART;
+    if (view->is_part && blob_is_far(&range, fill_available(view))) {
         fill_close(view);
-        return blob_pass_through(proxied, request, &range, out_blob, error);
+        return blob_pass_part(proxied, request, &range, out_blob, error);
     }
     if (fill_wait_for_end(view)) {
         fill_close(view);
@@ -182,15 +202,15 @@ static int blob_fetch(struct proxied *proxied, const struct proxy_blob_request *
     /* Below a little, even what says why a fetch failed cannot be written. */
     if (store_check_space(proxied->upstream.store, SPACE_TO_FETCH, &full) < 0 ||
         partial_lacked_space(&fill)) {
-        return blob_pass_through(proxied, request, NULL, out_blob, error);
+        return blob_pass_through(proxied, request, out_blob, error);
     }
     switch (blob_join(proxied, &fill, &view, error)) {
     case FILL_FAILED:
-        return blob_bear(error) ? blob_pass_through(proxied, request, NULL, out_blob, error) : -1;
+        return blob_bear(error) ? blob_pass_through(proxied, request, out_blob, error) : -1;
     case FILL_ABSENT:
         return 0;
     case FILL_FOREIGN:
-        return blob_pass_through(proxied, request, NULL, out_blob, error);
+        return blob_pass_through(proxied, request, out_blob, error);
     case FILL_STORED:
         return blob_use_stored(proxied, request, out_blob, error);
     case FILL_GROWING:

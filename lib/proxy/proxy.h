@@ -70,7 +70,7 @@ struct proxy_blob {
 struct proxy_blob_request {
     struct digest digest;
     bool head_only;
-    const char *range;   /* the client's header, or NULL */
+    const char *range;   /* the client's header, if it counts whatever else he says, or NULL */
     bool is_asked_again; /* a stream need not be opened: the same request will come once more */
 };
 

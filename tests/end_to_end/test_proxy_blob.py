@@ -219,8 +219,32 @@ def test_ranges_are_answered_from_a_download_under_way(site, upstream):
     assert (part.status, part.digest) == (206, content.digest(data[31 * MIB:31 * MIB + 100])), part
     assert part.answer["Content-Range"] == f"bytes {31 * MIB}-{31 * MIB + 99}/{len(data)}"
     assert [each["Range"] for each in upstream.asked("/blobs/", "GET")] == [None, f"bytes={31 * MIB}-{31 * MIB + 99}"]
+    all_of_it = Download(site.client, target, {"Range": f"bytes={31 * MIB}-", "If-Range": '"something else"'})
+    wait_until(lambda: all_of_it.size > 4 * MIB or not all_of_it.is_alive(), "some bytes")
     upstream.free.set()
     assert_right(whole.result(), data)
+    assert_right(all_of_it.result(), data)
+
+
+def test_what_an_earlier_download_has_left_is_no_part_before_it_is_verified(nginx_site, upstream):
+    """A power cut may have left zeros, and only the digest of all tells."""
+    data, digest = offered(upstream, 4 * MIB)
+    target = nginx_site.at(upstream).blob(digest)
+    upstream.when(lambda reply, request: setattr(reply, "stall", MIB if request["Range"] else 2 * MIB), "/blobs/")
+    with nginx_site.expecting_cuts():
+        client = Download(nginx_site.client, target, leave_after=MIB)
+        kill_fillers(nginx_site, upstream, 2 * MIB, [client])
+        partial, = (nginx_site.cache / "_berth/temporary/partial").glob(f"*/*{digest[7:]}*/data")
+        with open(partial, "r+b") as file:
+            file.write(bytes(MIB))
+        part = Download(nginx_site.client, target, {"Range": "bytes=0-99"})
+        whole = Download(nginx_site.client, target)
+        wait_until(lambda: whole.size > MIB, "that the next download goes on")
+        upstream.free.set()
+        whole.result()
+        part.result()
+        assert not part.is_whole or part.digest == content.digest(data[:100]), part
+    assert_right(download(nginx_site.client, target), data)
 
 
 def test_a_range_of_an_uncached_blob_is_answered(site, upstream):

@@ -53,6 +53,22 @@ def test_fills_that_run_count_with_what_they_still_need(small):
     wait_until(lambda: is_cached_in_the_end(small, second, other_digest), "room")
 
 
+def test_a_part_is_right_where_nothing_can_be_kept(small):
+    """Also one so far behind the beginning that the upstream is asked once more."""
+    upstream = small.take()
+    data, digest = offered(upstream, 60 * MIB)
+    target = small.at(upstream).blob(digest)
+    for first, last, asked in ((0, 9, None), (MIB, 2 * MIB, None), (59 * MIB + 5, 60 * MIB - 1, f"bytes={59 * MIB + 5}-{60 * MIB - 1}")):
+        for header in (f"bytes={first}-{last}", f"bytes=-{60 * MIB - first}"):
+            end = last if header.startswith(f"bytes={first}") else 60 * MIB - 1
+            part = download(small.client, target, {"Range": header})
+            assert (part.status, part.answer["Content-Range"]) == (206, f"bytes {first}-{end}/{60 * MIB}"), part
+            assert part.is_whole and part.digest == content.digest(data[first:end + 1]), (header, part)
+        assert upstream.asked("/blobs/", "GET")[-1]["Range"] == asked
+    assert_right(download(small.client, target, {"Range": "bytes=5-9", "If-Range": '"another"'}), data)
+    assert not is_cached(small, digest)
+
+
 def is_cached_in_the_end(site, upstream, digest):
     """What found no room is not tried again for some seconds."""
     download(site.client, site.at(upstream).blob(digest))

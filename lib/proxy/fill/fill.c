@@ -159,6 +159,7 @@ static bool fill_open_data(struct fill_view *view)
     if (!partial_total(&view->fill, &view->size)) {
         return false;
     }
+    view->found = partial_found(&view->fill);
     view->descriptor = openat(store->temporary, path.text, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     return view->descriptor >= 0;
 }
@@ -283,6 +284,9 @@ ssize_t fill_read(struct fill_view *view, uint64_t offset, void *bytes, size_t s
         uint64_t available = fill_available(view);
         uint64_t limit = view->size > FILL_HELD_BACK ? view->size - FILL_HELD_BACK : 0;
 
+        if (view->is_part && offset < view->found) {
+            limit = 0;
+        }
         if (view->complete || limit > available) {
             limit = available;
         }

@@ -12,7 +12,8 @@
  *   lock    held by the filler as long as it lives
  *   data    the bytes so far
  *   size    how many it will be, once the upstream has said so
- *   owner   for which repository, with whose account, the last filler has asked
+ *   owner   for which repository, with whose account, the last filler has asked, and how many
+ *           bytes it has found
  *   failed  why it gave up; told to that repository only
  * Whoever needs the blob and gets the lock starts the next filler, which goes on where the last one
  * stopped. What is on disk then is hashed again from its beginning, and the digest of the whole
@@ -37,6 +38,8 @@ struct fill_view {
     int descriptor;    /* of the data */
     uint64_t size;     /* bytes that it will have */
     bool complete;     /* the digest is verified */
+    bool is_part;      /* the reader wants a part only: set it before the first read */
+    uint64_t found;    /* bytes that this fetch has not got from the upstream, but found */
     bool has_waited;   /* from now on, what fails has failed for this reader */
     bool is_reading;   /* it has been let in */
     unsigned restarts; /* fillers that this reader has started */
@@ -68,7 +71,10 @@ enum fill_result fill_join(struct fill_view *out_view, const struct fill *fill,
 /* The size of a fetch that is under way, for who may join it. False if it is not known. */
 bool fill_size(const struct fill *fill, uint64_t *out_size);
 
-/* See stream_read(). */
+/*
+ * See stream_read(). The last bytes of the whole come when its digest is verified. Of a part, so do
+ * those that the filler has found: a power cut may have left anything in their place.
+ */
 ssize_t fill_read(struct fill_view *view, uint64_t offset, void *bytes, size_t size,
                   struct error *error);
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/text.h"
@@ -53,7 +54,18 @@ int partial_write_total(const struct fill *fill, uint64_t size, struct error *er
     return memo_write(store, (struct file_place){store->temporary, path.text}, &memo, error);
 }
 
-/* The owner's lines: repository, account. */
+/* How many bytes there are now. */
+static uint64_t partial_bytes(const struct fill *fill)
+{
+    struct path data = partial_place(fill, "data");
+    struct stat status;
+
+    return fstatat(fill->upstream->store->temporary, data.text, &status, AT_SYMLINK_NOFOLLOW) == 0
+               ? (uint64_t)status.st_size
+               : 0;
+}
+
+/* The owner's lines: repository, account, bytes that were there. */
 int partial_prepare(const struct fill *fill, struct error *error)
 {
     struct store *store = fill->upstream->store;
@@ -63,9 +75,24 @@ int partial_prepare(const struct fill *fill, struct error *error)
 
     buffer_format(&memo, "%s\n", fill->name);
     origin_account(fill->upstream, fill->name, &memo);
-    buffer_add_text(&memo, "\n");
+    buffer_format(&memo, "\n%" PRIu64 "\n", partial_bytes(fill));
     memo_forget((struct file_place){store->temporary, failed.text});
     return memo_write(store, (struct file_place){store->temporary, owner.text}, &memo, error);
+}
+
+uint64_t partial_found(const struct fill *fill)
+{
+    struct path owner = partial_place(fill, "owner");
+    AUTO_BUFFER struct buffer memo = BUFFER_INIT;
+    struct error ignored;
+    uint64_t found;
+    uint64_t age;
+
+    return memo_read((struct file_place){fill->upstream->store->temporary, owner.text}, &memo, &age,
+                     &ignored) > 0 &&
+                   memo_number(&memo, 2, &found)
+               ? found
+               : UINT64_MAX;
 }
 
 enum partial_owner partial_owner(const struct fill *fill)

@@ -41,6 +41,9 @@ enum partial_owner {
 };
 enum partial_owner partial_owner(const struct fill *fill);
 
+/* How many bytes were there when the last filler began: another's, so not seen to come. */
+uint64_t partial_found(const struct fill *fill);
+
 /* How many bytes the blob will have. False if it is not known yet. */
 bool partial_total(const struct fill *fill, uint64_t *out_size);
 int partial_write_total(const struct fill *fill, uint64_t size, struct error *error);

@@ -23,6 +23,12 @@ struct stream {
     size_t consumed;    /* bytes of it that were read */
 };
 
+/* Of the next byte that is given away. */
+static uint64_t stream_offset(const struct stream *stream)
+{
+    return stream->position - (stream->tail.length - stream->consumed);
+}
+
 struct stream *stream_from_fill(struct fill_view *view)
 {
     struct stream *stream = memory_allocate(1, sizeof(*stream));
@@ -171,16 +177,18 @@ ssize_t stream_read(struct stream *stream, uint64_t offset, void *bytes, size_t 
     if (stream->is_fill) {
         return fill_read(&stream->view, offset, bytes, size, error);
     }
-    /* An upstream that ignores ranges sends everything: what is in front is not wanted. */
-    while (!stream->verify && stream->position < offset) {
-        uint64_t missing = offset - stream->position;
-        ssize_t got = http_read(&stream->answer.transfer, bytes,
-                                missing < size ? (size_t)missing : size, error);
+    /* What is in front of a part is not wanted: all was asked for, or sent whatever was asked. */
+    while (stream_offset(stream) < offset) {
+        uint64_t missing = offset - stream_offset(stream);
+        ssize_t got =
+            stream_read_through(stream, bytes, missing < size ? (size_t)missing : size, error);
 
         if (got <= 0) {
             return got < 0 ? -1 : error_set(error, ERROR_UPSTREAM, "the upstream ended early");
         }
-        stream->position += (uint64_t)got;
+    }
+    if (stream_offset(stream) > offset) { /* it has told another length before */
+        return error_set(error, ERROR_UPSTREAM, "the upstream answers another range");
     }
     return stream_read_through(stream, bytes, size, error);
 }

@@ -5,6 +5,13 @@
 /*
  * A blob on its way from another registry, for one client: either the file that a filler is writing
  * (lib/proxy/fill/fill), or the upstream's own answer, passed on without keeping it.
+ *
+ * The whole is complete only when its digest is right. A part that ends before the last block is
+ * not held back for that: it is what the upstream has sent, in this fetch, and who asks for a part
+ * has no digest of it, but of the whole that he puts together, or of its pieces (containerd, lazy
+ * snapshotters). To wait for all of a blob would keep him from what he asked for, and protect from
+ * nothing that he would not get from the upstream itself. What the upstream has not just sent, but
+ * an earlier filler has left, does wait: see fill_read().
  */
 
 #include <stdint.h>
@@ -31,8 +38,9 @@ uint64_t stream_size(const struct stream *stream);
 
 /*
  * Waits until there are bytes at `offset` and returns more than 0 of them. Offsets go up without
- * gaps from where the stream was opened. The last ones come only when the digest of all is verified
- * (a part cannot be); -1 if they never will.
+ * gaps from where the first read is, which may be anywhere behind where the stream was opened. The
+ * last ones come only when the digest of all is verified, unless only a part was asked of the
+ * upstream; -1 if they never will.
  */
 ssize_t stream_read(struct stream *stream, uint64_t offset, void *bytes, size_t size,
                     struct error *error);
