@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+#include "lib/access/rules.h"
+
 enum access_mode {
     ACCESS_NONE,       /* everybody is anonymous */
     ACCESS_HTPASSWD,   /* users of a file, robots */
@@ -14,11 +16,12 @@ enum access_mode {
 
 struct access_options {
     enum access_mode mode;
-    char *htpasswd;          /* path of the file; NULL unless ACCESS_HTPASSWD */
+    char *htpasswd;          /* path of the file; never "" with ACCESS_HTPASSWD */
     char *public_url;        /* "" if it is told from the request */
     uint64_t token_lifetime; /* seconds */
     char *directory;         /* of keys and robots, in the store; made on first use */
     char *runtime_directory; /* of this host alone, for failed log-ins; made on first use */
+    struct rules rules;      /* not asked in mode ACCESS_NONE, where everybody may */
 };
 
 #endif

@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "lib/access/pattern.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/memory.h"
 #include "lib/configuration/judge.h"
@@ -14,6 +16,7 @@
 enum {
     FILE_LIMIT = 1024 * 1024, /* bytes */
     UPSTREAM_LIMIT = 256,     /* sections */
+    ACCESS_LIMIT = 1000,      /* sections of either kind */
 };
 
 static const char *const log_level_words[] = {
@@ -109,6 +112,63 @@ static const struct key upstream_keys[] = {
     {.name = NULL},
 };
 
+static const char *const mode_words[] = {
+    [ACCESS_NONE] = "none",
+    [ACCESS_HTPASSWD] = "htpasswd",
+    [ACCESS_WEB_SERVER] = "web-server",
+    NULL,
+};
+
+static const struct key authentication_keys[] = {
+    {.name = "mode",
+     VALUE_OF_CHOICE(struct configuration, registry.access.mode, mode_words),
+     .standard = "none"},
+    {.name = "htpasswd", REGISTRY(OPTIONAL_PATH, access.htpasswd), .standard = ""},
+    {.name = "public_url", REGISTRY(OPTIONAL_URL, access.public_url), .standard = ""},
+    {.name = "token_lifetime",
+     REGISTRY(SECONDS, access.token_lifetime),
+     .form.minimum = 3600,
+     .form.maximum = 31536000,
+     .standard = "1h"},
+    {.name = NULL},
+};
+
+static bool repositories_are_valid(const char *item)
+{
+    return pattern_is_valid(item + (*item == '!'));
+}
+
+/* A list of those whom a rule names, and its line. */
+#define WHOM(structure, member)                                                                    \
+    VALUE(ITEMS, structure, member.names), LINE(structure, member.line),                           \
+        .form.item_is_valid = rules_whom_is_valid,                                                 \
+        .form.items = "anonymous, authenticated, users, @groups, robot/NAME or ISSUER/PATTERN"
+
+static const struct key access_keys[] = {
+    {.name = "repositories",
+     VALUE(ITEMS, struct rules_section, repositories.names),
+     LINE(struct rules_section, repositories.line),
+     .form.item_is_valid = repositories_are_valid,
+     .form.items = "a list of repositories such as team/app, team/*, apps/**, home/{user}/**, "
+                   "!team/secret",
+     .example = "team/**"},
+    {.name = "pull", WHOM(struct rules_section, pull)},
+    {.name = "push", WHOM(struct rules_section, push)},
+    {.name = "overwrite", WHOM(struct rules_section, overwrite)},
+    {.name = "delete", WHOM(struct rules_section, delete)},
+    {.name = NULL},
+};
+
+static const struct key group_keys[] = {
+    {.name = "members",
+     VALUE(ITEMS, struct rules_group, members.names),
+     LINE(struct rules_group, members.line),
+     .form.item_is_valid = rules_member_is_valid,
+     .form.items = "a list of users, robot/NAME or ISSUER/PATTERN",
+     .example = "alice, bob"},
+    {.name = NULL},
+};
+
 /* Whether this is the name of an upstream, or of one and a prefix: it becomes a directory. */
 static bool upstream_name_is_valid(const char *name)
 {
@@ -131,6 +191,25 @@ static const struct section_kind kinds[] = {
      .many = "upstreams",
      .limit = UPSTREAM_LIMIT,
      SECTION_ARRAY(struct configuration, registry.proxy.sections, registry.proxy.section_count)},
+    {.name = "authentication", .keys = authentication_keys},
+    {.name = "group",
+     .keys = group_keys,
+     .name_is_valid = rules_name_is_valid,
+     .one = "a group",
+     .like = "ci",
+     .many = "groups",
+     .limit = ACCESS_LIMIT,
+     SECTION_ARRAY(struct configuration, registry.access.rules.groups,
+                   registry.access.rules.group_count)},
+    {.name = "access",
+     .keys = access_keys,
+     .name_is_valid = rules_name_is_valid,
+     .one = "a rule",
+     .like = "team",
+     .many = "rules",
+     .limit = ACCESS_LIMIT,
+     SECTION_ARRAY(struct configuration, registry.access.rules.sections,
+                   registry.access.rules.section_count)},
     {.name = NULL},
 };
 
@@ -139,10 +218,29 @@ static bool configuration_judge(const void *values, struct section_place *out_pl
 {
     const struct configuration *configuration = values;
 
-    return judge_registry(&configuration->registry, out_place, out_message);
+    return judge_registry(&configuration->registry, out_place, out_message) &&
+           judge_access(&configuration->registry.access, out_place, out_message);
 }
 
 static const struct section_table table = {.kinds = kinds, .judge = configuration_judge};
+
+/* Where tokens' keys and robots are, and what this host counts. */
+static void configuration_complete_access(struct configuration *configuration)
+{
+    struct access_options *access = &configuration->registry.access;
+    const char *root = configuration->registry.hosted.root;
+    AUTO_BUFFER struct buffer directory = BUFFER_INIT;
+    AUTO_BUFFER struct buffer runtime = BUFFER_INIT;
+    char host[65] = "";
+
+    if (gethostname(host, sizeof(host) - 1) < 0 || !*host || *host == '.' || strchr(host, '/')) {
+        memcpy(host, "host", sizeof("host"));
+    }
+    layout_absolute(root, LAYOUT_ACCESS, &directory);
+    layout_absolute(root, layout_access_host(host).text, &runtime);
+    access->directory = memory_text(directory.data);
+    access->runtime_directory = memory_text(runtime.data);
+}
 
 /* What follows from other values: the cache is a store too. */
 static void configuration_complete(struct configuration *configuration)
@@ -158,6 +256,7 @@ static void configuration_complete(struct configuration *configuration)
     cache->may_be_lost = true;
     configuration->registry.proxy.maximum_manifest_size =
         configuration->registry.maximum_manifest_size;
+    configuration_complete_access(configuration);
 }
 
 int configuration_read(struct configuration *out_configuration, const char *file,
@@ -188,6 +287,8 @@ void configuration_release(struct configuration *configuration)
 {
     sections_release(kinds, configuration);
     free(configuration->registry.proxy.store.temporary);
+    free(configuration->registry.access.directory);
+    free(configuration->registry.access.runtime_directory);
     free(configuration->file);
     *configuration = (struct configuration)CONFIGURATION_INIT;
 }

@@ -254,6 +254,15 @@ static int sections_begin(void *context, struct ini_reading *reading, const char
     return ini_say(reading, message.data);
 }
 
+static void section_note_line(const struct sections *all, const struct section *section,
+                              const struct key *key)
+{
+    if (key->line > 0) {
+        memcpy(section_values(all, section) + key->line, &section->lines[key - section->kind->keys],
+               sizeof(section->lines[0]));
+    }
+}
+
 static int sections_take(void *context, struct ini_reading *reading, const char *name,
                          const char *text)
 {
@@ -272,6 +281,7 @@ static int sections_take(void *context, struct ini_reading *reading, const char 
         section->lines[i] = ini_line(reading);
         if (value_set(section_values(all, section) + keys[i].offset, &keys[i].form, all->file,
                       text)) {
+            section_note_line(all, section, &keys[i]);
             return 0;
         }
         value_expect(&keys[i].form, text, &message);

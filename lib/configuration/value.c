@@ -87,6 +87,25 @@ static bool value_set_list(struct names *target, const char *text)
     return true;
 }
 
+static bool value_set_items(struct names *target, const struct value_form *form, const char *text)
+{
+    AUTO_NAMES struct names items = NAMES_INIT;
+
+    (void)value_set_list(&items, text);
+    for (size_t i = 0; i < items.count; i++) {
+        if (!form->item_is_valid(items.names[i])) {
+            return false;
+        }
+    }
+    if (items.count == 0) {
+        return false;
+    }
+    names_release(target);
+    *target = items;
+    items = (struct names)NAMES_INIT;
+    return true;
+}
+
 static bool value_set_boolean(bool *target, const char *text)
 {
     bool is_yes = strcmp(text, "yes") == 0;
@@ -151,12 +170,16 @@ bool value_set(void *target, const struct value_form *form, const char *file, co
         return *text ? value_set_path(target, file, text) : value_set_text(target, "");
     case VALUE_URL:
         return value_set_url(target, text);
+    case VALUE_OPTIONAL_URL:
+        return *text ? value_set_url(target, text) : value_set_text(target, "");
     case VALUE_HOST:
         return (!*text || value_is_host(text, strlen(text))) && value_set_text(target, text);
     case VALUE_HOSTS:
         return value_set_hosts(target, text);
     case VALUE_LIST:
         return value_set_list(target, text);
+    case VALUE_ITEMS:
+        return value_set_items(target, form, text);
     case VALUE_BOOLEAN:
         return value_set_boolean(target, text);
     case VALUE_NUMBER:
@@ -230,6 +253,7 @@ void value_expect(const struct value_form *form, const char *text, struct buffer
         buffer_add_text(out, "a path");
         break;
     case VALUE_URL:
+    case VALUE_OPTIONAL_URL:
         buffer_add_text(out, "an address such as https://registry.example.org:5000");
         break;
     case VALUE_HOST:
@@ -237,6 +261,9 @@ void value_expect(const struct value_form *form, const char *text, struct buffer
         break;
     case VALUE_HOSTS:
         buffer_add_text(out, "* for any, or a list such as docker.io, ghcr.io (no https://)");
+        break;
+    case VALUE_ITEMS:
+        buffer_add_text(out, form->items);
         break;
     case VALUE_BOOLEAN:
         buffer_add_text(out, "yes or no");
@@ -265,12 +292,16 @@ static bool value_is_text(const struct value_form *form)
 {
     return form->kind == VALUE_TEXT || form->kind == VALUE_PATH ||
            form->kind == VALUE_OPTIONAL_PATH || form->kind == VALUE_URL ||
-           form->kind == VALUE_HOST || form->kind == VALUE_HOSTS;
+           form->kind == VALUE_OPTIONAL_URL || form->kind == VALUE_HOST ||
+           form->kind == VALUE_HOSTS;
 }
 
 bool value_is_set(const void *value, const struct value_form *form)
 {
-    return !value_is_text(form) || *(char *const *)value;
+    const struct names *list = value;
+
+    return form->kind == VALUE_ITEMS ? list->count > 0
+                                     : !value_is_text(form) || *(char *const *)value;
 }
 
 void value_print(const void *value, const struct value_form *form, struct buffer *out)
@@ -282,11 +313,13 @@ void value_print(const void *value, const struct value_form *form, struct buffer
     case VALUE_PATH:
     case VALUE_OPTIONAL_PATH:
     case VALUE_URL:
+    case VALUE_OPTIONAL_URL:
     case VALUE_HOST:
     case VALUE_HOSTS:
         buffer_add_text(out, *(char *const *)value ? *(char *const *)value : "");
         break;
     case VALUE_LIST:
+    case VALUE_ITEMS:
         for (size_t i = 0; i < list->count; i++) {
             buffer_format(out, "%s%s", i == 0 ? "" : ", ", list->names[i]);
         }
@@ -312,7 +345,7 @@ void value_release(void *value, const struct value_form *form)
     if (value_is_text(form)) {
         free(*(char **)value);
         *(char **)value = NULL;
-    } else if (form->kind == VALUE_LIST) {
+    } else if (form->kind == VALUE_LIST || form->kind == VALUE_ITEMS) {
         names_release(value);
     }
 }

@@ -23,9 +23,11 @@ enum value_kind {
     VALUE_PATH,          /* made absolute */
     VALUE_OPTIONAL_PATH, /* "": none */
     VALUE_URL,           /* http or https, without a path */
+    VALUE_OPTIONAL_URL,  /* "": none */
     VALUE_HOST,          /* of a registry, or its alias, with a port or without; "": none */
     VALUE_HOSTS,         /* some of them with commas between them, or * */
     VALUE_LIST,          /* items with commas between them */
+    VALUE_ITEMS,         /* the same, at least one, all of a form */
     VALUE_BOOLEAN,       /* yes or no */
     VALUE_NUMBER,
     VALUE_BYTES,   /* with a unit: 4M */
@@ -37,9 +39,11 @@ enum value_kind {
 #define VALUE_TYPE_PATH char *
 #define VALUE_TYPE_OPTIONAL_PATH char *
 #define VALUE_TYPE_URL char *
+#define VALUE_TYPE_OPTIONAL_URL char *
 #define VALUE_TYPE_HOST char *
 #define VALUE_TYPE_HOSTS char *
 #define VALUE_TYPE_LIST struct names
+#define VALUE_TYPE_ITEMS struct names
 #define VALUE_TYPE_BOOLEAN bool
 #define VALUE_TYPE_NUMBER uint64_t
 #define VALUE_TYPE_BYTES uint64_t
@@ -51,6 +55,8 @@ struct value_form {
     const char *const *choices; /* of VALUE_CHOICE, by their numbers; the last one is NULL */
     uint64_t minimum;           /* of numbers, bytes, seconds */
     uint64_t maximum;           /* 0: any */
+    bool (*item_is_valid)(const char *item); /* of VALUE_ITEMS */
+    const char *items;                       /* what these are: "names such as a, b" */
 };
 
 /* 0, unless the condition does not hold: then it does not compile. */
@@ -82,7 +88,7 @@ bool value_set(void *target, const struct value_form *form, const char *file, co
  */
 void value_expect(const struct value_form *form, const char *text, struct buffer *out);
 
-/* A text that was never set is not there; everything else always is. */
+/* A text or VALUE_ITEMS that were never set are not there; everything else always is. */
 bool value_is_set(const void *value, const struct value_form *form);
 
 /* Adds the text that means this value. */

@@ -4,6 +4,7 @@
 
 /* What a configuration says about what is served, hosted and proxied. */
 
+#include "lib/access/options.h"
 #include "lib/proxy/ask/options.h"
 
 struct registry_options {
@@ -11,6 +12,7 @@ struct registry_options {
     bool read_only;
     uint64_t maximum_manifest_size; /* bytes */
     struct proxy_options proxy;
+    struct access_options access;
 };
 
 #endif

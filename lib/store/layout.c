@@ -200,6 +200,11 @@ struct path layout_token(const char *upstream, const struct digest *key)
     return path_format(LAYOUT_UPSTREAMS "/%s" LAYOUT_TOKENS "/%s", upstream, digest_hex(key));
 }
 
+struct path layout_access_host(const char *host)
+{
+    return path_format(LAYOUT_ACCESS "/hosts/%s", host);
+}
+
 struct path layout_flight(const struct digest *key)
 {
     return path_format(LAYOUT_FLIGHTS "/%.2s/%s", digest_hex(key), digest_hex(key));

@@ -82,6 +82,10 @@ struct path layout_trial(const char *id);
 #define LAYOUT_SETUP_LOCK "_berth/locks/setup"
 struct path layout_setup_probe(const struct digest *token);
 
+/* Keys of tokens, and robots; and what one host counts of failed log-ins. */
+#define LAYOUT_ACCESS "_berth/access"
+struct path layout_access_host(const char *host);
+
 /* Below the root of a cache. */
 
 /* Says how a blob was come by: one of several, by the hash of what it says. */

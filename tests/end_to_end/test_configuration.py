@@ -64,6 +64,15 @@ def test_what_is_printed_can_be_read_again(file):
     assert values(first.partition("[proxy]")[0])["minimum_free_space"] in (str(512 << 20), "512M")
 
 
+def test_rules_are_printed_as_they_are_read(file, tmp_path):
+    text = (LOGIN + "[access team]\nrepositories = team/**,!team/x\npush = @ci , alice\n[group ci]\nmembers = robot/ci-*, github/repo:x/**\n")
+    first = effective(file, CONFIGURATION + text)
+    assert effective(file, first) == first
+    printed = values(first)
+    assert printed["htpasswd"] == f"{tmp_path}/users" and printed["token_lifetime"] == "3600s" and "pull" not in printed
+    assert printed["repositories"] == "team/**, !team/x" and printed["push"] == "@ci, alice" and printed["members"] == "robot/ci-*, github/repo:x/**"
+
+
 def test_relative_paths_are_relative_to_the_file(file, tmp_path, monkeypatch):
     monkeypatch.chdir("/")
     printed = values(effective(file, "registry_storage = here/registry\ntemporary_registry_storage = /there/_tmp\n"
@@ -88,6 +97,10 @@ def test_the_file_is_found_in_three_ways(tmp_path, monkeypatch, how):
 # The words as they are, so that nobody has to guess what a person reads: text, line, message.
 STORED = "registry_storage = /srv/r\ntemporary_registry_storage = /srv/t\nproxy_storage = /srv/p\n"
 UPSTREAM = "[upstream a.example]\n"
+LOGIN = "[authentication]\nmode = htpasswd\nhtpasswd = users\n"
+TEAM = "[access team]\nrepositories = team/**\n"
+WHOM = "anonymous, authenticated, users, @groups, robot/NAME or ISSUER/PATTERN"
+NAMES = "a list of repositories such as team/app, team/*, apps/**, home/{user}/**, !team/secret"
 MISTAKES = [
     ("nonsense = 1\n", 1, "unknown key 'nonsense'"),
     ("registry_storage = a\nregistry_storages = b\n", 2,
@@ -184,6 +197,39 @@ MISTAKES = [
      "registry_storage is inside proxy_storage: each needs a directory of its own, beside the others"),
     ("registry_storage = /\ntemporary_registry_storage = /srv/t\nproxy_storage = /srv/p\n", 2,
      "temporary_registry_storage is inside registry_storage: each needs a directory of its own, beside the others"),
+    ("[authentication]\nmode = basic\n", 2, "none, htpasswd or web-server is expected, not 'basic'"),
+    ("[authentication]\ntoken_lifetime = 5m\n", 2,
+     "a time such as 60s, 15m, 12h, 7d, and 3600s at least, and 365d at most, is expected, not '5m'"),
+    ("[authentication]\npublic_url = registry.example\n", 2,
+     "an address such as https://registry.example.org:5000 is expected, not 'registry.example'"),
+    ("[htpasswd]\n", 1, "unknown section 'htpasswd'"),
+    (STORED + "[authentication]\nmode = htpasswd\n", 5, "there is no password file: add 'htpasswd = /etc/berth/htpasswd'"),
+    (STORED + "[authentication]\nhtpasswd = users\n", 5,
+     "there is a password file, and nobody is asked for a password: write 'mode = htpasswd'"),
+    (STORED + TEAM + "pull = anonymous\n", 4,
+     "[access team] rules over nobody, since nobody logs in: write 'mode = htpasswd' in [authentication], or take the section out"),
+    (STORED + LOGIN + TEAM, 7, "[access team] gives nothing to anybody: add a line such as 'pull = anonymous' or 'push = alice'"),
+    (STORED + LOGIN + TEAM + "pull = bob, @ci\n", 9,
+     "[access team] names a group that is not there, '@ci': add [group ci] with its members"),
+    (STORED + LOGIN + TEAM + "delete = @ci\n[group cd]\nmembers = alice\n", 9,
+     "[access team] names a group that is not there, '@ci': add [group ci] with its members"),
+    (STORED + LOGIN + "[access x]\nrepositories = !team/x\npull = anonymous\n", 8,
+     "[access x] excludes repositories and has none: write '**' in front, for all others"),
+    ("[access]\n", 1, "unknown section 'access': did you mean [access NAME]?"),
+    ("[access a b]\n", 1, "the name of a rule is expected, such as [access team], not 'a b'"),
+    ("[group @ci]\n", 1, "the name of a group is expected, such as [group ci], not '@ci'"),
+    (TEAM + "pull =\n", 3, WHOM + " is expected, not ''"),
+    (TEAM + "push = alice bob\n", 3, WHOM + " is expected, not 'alice bob'"),
+    (TEAM + "push = !alice\n", 3, WHOM + " is expected, not '!alice'"),
+    (TEAM + "overwrite = al*\n", 3, WHOM + " is expected, not 'al*'"),
+    (TEAM + "write = alice\n", 3, "unknown key 'write'"),
+    ("[access team]\nrepositories = Team/App\n", 2, NAMES + " is expected, not 'Team/App'"),
+    ("[access team]\nrepositories = team/***\n", 2, NAMES + " is expected, not 'team/***'"),
+    ("[access team]\nrepositories = /team\n", 2, NAMES + " is expected, not '/team'"),
+    ("[access team]\nrepositories =\n", 2, NAMES + " is expected, not ''"),
+    ("[group ci]\nmembers =\n", 2, "a list of users, robot/NAME or ISSUER/PATTERN is expected, not ''"),
+    ("[group ci]\nmembers = @cd\n", 2, "a list of users, robot/NAME or ISSUER/PATTERN is expected, not '@cd'"),
+    ("[group ci]\nmembers = anonymous\n", 2, "a list of users, robot/NAME or ISSUER/PATTERN is expected, not 'anonymous'"),
 ]
 
 

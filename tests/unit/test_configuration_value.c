@@ -28,6 +28,11 @@ union value {
     enum season season;
 };
 
+static bool item_is_short(const char *item)
+{
+    return strlen(item) == 1;
+}
+
 static const struct {
     struct value_form form;
     const char *text;
@@ -55,6 +60,9 @@ static const struct {
     {{.kind = VALUE_LIST}, "", ""},
     {{.kind = VALUE_LIST}, "a", "a"},
     {{.kind = VALUE_LIST}, " team/** ,!team/base,, c ", "team/**, !team/base, c"},
+    {{.kind = VALUE_ITEMS, .item_is_valid = item_is_short}, "a , b", "a, b"},
+    {{.kind = VALUE_OPTIONAL_URL}, "", ""},
+    {{.kind = VALUE_OPTIONAL_URL}, "https://a.example/", "https://a.example"},
     {{.kind = VALUE_BOOLEAN}, "yes", "yes"},
     {{.kind = VALUE_BOOLEAN}, "no", "no"},
     {{.kind = VALUE_NUMBER}, "0", "0"},
@@ -114,6 +122,13 @@ static const struct {
     {{.kind = VALUE_HOSTS}, "https://docker.io", "* for any"},
     {{.kind = VALUE_HOSTS}, "docker.io/library", "* for any"},
     {{.kind = VALUE_HOSTS}, "*.example", "* for any"},
+    {{.kind = VALUE_ITEMS, .item_is_valid = item_is_short, .items = "short ones"},
+     "a, longer",
+     "short ones is expected, not"},
+    {{.kind = VALUE_ITEMS, .item_is_valid = item_is_short, .items = "short ones"},
+     " , ",
+     "short ones is expected, not"},
+    {{.kind = VALUE_OPTIONAL_URL}, "a.example", "an address such as"},
     {{.kind = VALUE_URL},
      "",
      "an address such as https://registry.example.org:5000 is expected, not"},
