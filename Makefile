@@ -2,8 +2,8 @@
 #
 #   make                  build/berth
 #   make run              registry behind nginx in the foreground; Ctrl-C ends it
-#                         (PORT=5000 SERVER=nginx|lighttpd|apache MODE=fastcgi|cgi WORKERS=8 STATE=./storage
-#                         CONFIGURATION=file)
+#                         (ADDRESS=127.0.0.1 PORT=5000 SERVER=nginx|lighttpd|apache MODE=fastcgi|cgi
+#                         WORKERS=8 STATE=./storage CONFIGURATION=file)
 #   make test             everything below that takes minutes; installs what it needs
 #   make test-unit        the modules, one program per file in tests/unit
 #   make test-end-to-end  the servers in deploy/ with real clients (ARGUMENTS='-k push' goes to pytest)
@@ -121,7 +121,7 @@ deps-test:
 # What needs a package first and a compiler after is a make of its own: pkg-config is asked anew.
 run: deps
 	@$(build) all
-	@PORT='$(PORT)' SERVER='$(SERVER)' MODE='$(MODE)' WORKERS='$(WORKERS)' STATE='$(STATE)' \
+	@ADDRESS='$(ADDRESS)' PORT='$(PORT)' SERVER='$(SERVER)' MODE='$(MODE)' WORKERS='$(WORKERS)' STATE='$(STATE)' \
 	 CONFIGURATION='$(CONFIGURATION)' BERTH='$(BUILD)/berth' exec deploy/run
 
 # All parts, also when one fails. Half of what the servers' tests take is waiting: what only computes runs beside them,

@@ -47,7 +47,7 @@ def test_everything_is_installed_below_the_destination(tmp_path):
             "usr/lib/systemd/system/berth.socket", "usr/lib/tmpfiles.d/berth.conf", "usr/share/berth/nginx.conf",
             "usr/share/berth/nginx-snippet.conf", "usr/share/berth/lighttpd.conf",
             "usr/share/berth/apache.conf", "usr/share/berth/apache-snippet.conf", "usr/share/berth/apache-cgi.conf",
-            "usr/share/berth/htaccess", "usr/share/berth/berth.cgi",
+            "usr/share/berth/htaccess", "usr/share/berth/berth.cgi", "usr/share/berth/init",
             "usr/share/berth/lighttpd-errors/503.html", "usr/share/doc/berth/README.md"} <= files
     assert os.access(tmp_path / "usr/bin/berth", os.X_OK)
     elsewhere = [name for name in files if name != "usr/bin/berth" and "/usr/local" in (tmp_path / name).read_text()]
