@@ -6,19 +6,24 @@ import subprocess
 
 from harness.process import PATIENCE
 
+ROOT = pathlib.Path(__file__).resolve().parents[3]
 OVERLAID = ("etc", "home", "root", "run", "usr", "var")
 
-# "$1" is a directory. What is written lies in memory and goes with the last process.
+# "$1" is a directory, "$2" the source tree. What is written lies in memory and goes with the last process.
 BEGIN = f"""
 mount -t tmpfs tmpfs "$1"
 for name in {' '.join(OVERLAID)}; do
     mkdir "$1/$name" "$1/$name.work"
     mount -t overlay overlay -o "lowerdir=/$name,upperdir=$1/$name,workdir=$1/$name.work" "/$name"
 done
+mkdir "$1/tree" "$1/tree.work"
+mount -t overlay overlay -o "lowerdir=$2,upperdir=$1/tree,workdir=$1/tree.work" "$2"
 ip link set lo up
-echo 127.0.0.1 registry.example.org >>/etc/hosts
+ip address add 192.0.2.1/32 dev lo # docker believes whatever is at 127.0.0.1
+echo 192.0.2.1 registry.example.org push.example.org corp.example.org >>/etc/hosts
 echo ready
-exec sleep infinity
+sleep infinity &
+wait # for whoever has no parent any more, as init does
 """
 
 
@@ -32,7 +37,7 @@ class Machine:
     def __enter__(self):
         self.process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "--mount-proc", "bash", "-euc", BEGIN,
-             "bash", str(self.directory)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+             "bash", str(self.directory), str(ROOT)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         assert self.process.stdout.readline() == "ready\n"
         self.inside = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()[0]
         return self
@@ -53,9 +58,9 @@ class Machine:
         """Puts a script in the place of a program."""
         self(f"mkdir -p \"$(dirname '{path}')\"; rm -f '{path}'; printf '%s' \"$TEXT\" >'{path}'; chmod 755 '{path}'", TEXT=text)
 
-    def trust(self, host):
+    def trust(self, host, *others):
         """A certificate for `host` that everybody here believes in, where Let's Encrypt would put it."""
-        live = f"/etc/letsencrypt/live/{host}"
+        live, names = f"/etc/letsencrypt/live/{host}", ",".join(f"DNS:{name}" for name in (host, *others))
         self(f"mkdir -p {live}; openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN={host} "
-             f"-addext subjectAltName=DNS:{host} -keyout {live}/privkey.pem -out {live}/fullchain.pem; "
+             f"-addext subjectAltName={names} -keyout {live}/privkey.pem -out {live}/fullchain.pem; "
              f"cat {live}/fullchain.pem >>/etc/ssl/certs/ca-certificates.crt")
