@@ -158,8 +158,7 @@ int handle_manifest_put(struct exchange *exchange, struct error *error)
     put.tag_count = tags.count;
     if (manifest_parse(&manifest, &put.document, error) < 0 ||
         manifest_check_count(&manifest, REFERENCES_HOSTED, error) < 0 ||
-        repository_put_manifest(&exchange->source.repository, &put, &exchange->details, error) <
-            0) {
+        source_put_manifest(&exchange->source, &put, &exchange->details, error) < 0) {
         return -1;
     }
     response->status = 201;

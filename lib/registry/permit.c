@@ -36,20 +36,108 @@ static int permit_token(const struct caller *caller, struct error *error)
     return 0;
 }
 
+enum right permission_right(enum permission permission)
+{
+    switch (permission) {
+    case PERMISSION_NONE:
+    case PERMISSION_LOGIN:
+    case PERMISSION_TOKEN:
+    case PERMISSION_LIST:
+    case PERMISSION_PULL:
+        return RIGHT_PULL;
+    case PERMISSION_RESUME:
+    case PERMISSION_PUSH:
+        return RIGHT_PUSH;
+    case PERMISSION_DELETE:
+        return RIGHT_DELETE;
+    case PERMISSION_OVERWRITE:
+        return RIGHT_OVERWRITE;
+    }
+    return RIGHT_PULL;
+}
+
+bool permit_decide(const struct caller *caller, const struct identity *identity,
+                   enum permission permission, struct decision *out)
+{
+    const struct access_options *access = &caller->options->access;
+
+    if (access->mode == ACCESS_NONE || !identity || !permission_names_repository(permission)) {
+        return false;
+    }
+    rules_judge(&access->rules, &caller->subject, identity->name, permission_right(permission),
+                out);
+    return true;
+}
+
+static bool caller_is_nobody(const struct caller *caller)
+{
+    return caller->subject.kind == SUBJECT_ANONYMOUS;
+}
+
+/* Whoever may log in is told to; somebody else would not help a known one. */
+static enum error_code refusal_code(const struct caller *caller)
+{
+    return caller_is_nobody(caller) && !caller->cannot_log_in ? ERROR_UNAUTHORIZED : ERROR_DENIED;
+}
+
+/* "may not …" */
+static const char *right_phrase(enum right right)
+{
+    switch (right) {
+    case RIGHT_PULL:
+        return "pull from";
+    case RIGHT_PUSH:
+        return "push to";
+    case RIGHT_OVERWRITE:
+        return "move a tag of";
+    case RIGHT_DELETE:
+        return "delete from";
+    }
+    return "";
+}
+
+static int permit_rules(const struct caller *caller, const struct identity *identity,
+                        enum permission permission, struct error *error)
+{
+    AUTO_BUFFER struct buffer explanation = BUFFER_INIT;
+    enum right right = permission_right(permission);
+    struct decision decision;
+
+    if (!permit_decide(caller, identity, permission, &decision) || decision.is_granted) {
+        return 0;
+    }
+    if (caller_is_nobody(caller)) {
+        return error_set(error, refusal_code(caller), "not everybody may %s %s%s",
+                         right_phrase(right), identity->name,
+                         caller->cannot_log_in ? ", and nobody can log in here" : ": log in first");
+    }
+    decision_explain(&decision, right, &explanation);
+    return error_set(error, ERROR_DENIED, "%s may not %s %s: %s", caller->subject.name,
+                     right_phrase(right), identity->name, explanation.data);
+}
+
+static int permit_login(const struct caller *caller, struct error *error)
+{
+    bool may = caller->options->access.mode == ACCESS_NONE || caller->has_shown ||
+               caller->cannot_log_in || !caller_is_nobody(caller);
+
+    return may ? 0 : error_set(error, ERROR_UNAUTHORIZED, "log in first, or ask for a token");
+}
+
 static int permit_name(const struct caller *caller, const struct identity *identity,
-                       struct error *error)
+                       enum permission permission, struct error *error)
 {
     if (!identity_is_below(identity, caller->prefix)) {
         return error_set(error, ERROR_DENIED, "this is not served under this name");
     }
-    return 0;
+    return permit_rules(caller, identity, permission, error);
 }
 
 /* What the cache has of another registry may be dropped: it is asked for again. */
 static int permit_change(const struct caller *caller, const struct identity *identity,
                          enum permission permission, struct error *error)
 {
-    if (permit_name(caller, identity, error) < 0) {
+    if (permit_name(caller, identity, permission, error) < 0) {
         return -1;
     }
     if (caller->options->read_only) {
@@ -72,13 +160,16 @@ static int permit_judge(const struct caller *caller, const struct identity *iden
     case PERMISSION_NONE:
     case PERMISSION_LIST:
         return 0;
+    case PERMISSION_LOGIN:
+        return permit_login(caller, error);
     case PERMISSION_TOKEN:
         return permit_token(caller, error);
     case PERMISSION_PULL:
     case PERMISSION_RESUME:
-        return permit_name(caller, identity, error);
+        return permit_name(caller, identity, permission, error);
     case PERMISSION_PUSH:
     case PERMISSION_DELETE:
+    case PERMISSION_OVERWRITE:
         return permit_change(caller, identity, permission, error);
     }
     return error_set(error, ERROR_INTERNAL, "there is no such permission");

@@ -15,13 +15,15 @@
 
 /* What can be allowed. Each row of the table of endpoints names one of these. */
 enum permission {
-    PERMISSION_NONE,   /* nothing is asked for: everybody may */
-    PERMISSION_TOKEN,  /* of who can write into the store: see LAYOUT_SETUP_TOKEN */
-    PERMISSION_LIST,   /* the names of repositories */
-    PERMISSION_PULL,   /* what a repository has */
-    PERMISSION_RESUME, /* how far a push has come: of who may push, also while nobody can */
-    PERMISSION_PUSH,   /* more in a repository */
-    PERMISSION_DELETE, /* less in it; what is another registry's is dropped from the cache */
+    PERMISSION_NONE,      /* nothing is asked for: everybody may */
+    PERMISSION_LOGIN,     /* that one has shown who one is: an anonymous token will do */
+    PERMISSION_TOKEN,     /* of who can write into the store: see LAYOUT_SETUP_TOKEN */
+    PERMISSION_LIST,      /* the names of repositories */
+    PERMISSION_PULL,      /* what a repository has */
+    PERMISSION_RESUME,    /* how far a push has come: of who may push, also while nobody can */
+    PERMISSION_PUSH,      /* more in a repository */
+    PERMISSION_DELETE,    /* less in it; what is another registry's is dropped from the cache */
+    PERMISSION_OVERWRITE, /* beside PERMISSION_PUSH: moving a tag that is there */
 };
 
 /* Whether it is one for a repository, and registry_permit() needs an identity. */
@@ -33,6 +35,9 @@ static inline bool permission_names_repository(enum permission permission)
 /* Who asks, and through which virtual host. */
 struct caller {
     const struct registry_options *options;
+    struct subject subject; /* as lib/access says */
+    bool has_shown;         /* credentials of any kind that are good: an anonymous token is, too */
+    bool cannot_log_in;     /* in this virtual host (BERTH_AUTHENTICATION = none) */
     char prefix[NAME_SIZE]; /* as identity_prefix() has made it; "" for none */
     const char *token;      /* for PERMISSION_TOKEN; NULL if there is none */
 };
@@ -53,8 +58,9 @@ struct permit {
  * `identity` is NULL for a permission that is not about a repository. The permit is a copy of what
  * was judged; only the caller must outlive it.
  *
- * ERROR_DENIED: not through this virtual host. ERROR_READ_ONLY. ERROR_UNSUPPORTED: nothing is
- * pushed to another registry from here. ERROR_NOT_FOUND: without the token there is no such thing.
+ * ERROR_UNAUTHORIZED: one has to log in. ERROR_DENIED: not this subject, or not through this
+ * virtual host, or nobody can log in there. ERROR_READ_ONLY. ERROR_UNSUPPORTED: nothing is pushed
+ * to another registry from here. ERROR_NOT_FOUND: without the token there is no such thing.
  */
 int registry_permit(const struct caller *caller, const struct identity *identity,
                     enum permission permission, struct permit *out_permit, struct error *error);
@@ -62,6 +68,16 @@ int registry_permit(const struct caller *caller, const struct identity *identity
 /* The same for another identity or permission: what the permitted thing needs besides. */
 int permit_extend(const struct permit *permit, const struct identity *identity,
                   enum permission permission, struct permit *out_permit, struct error *error);
+
+/*
+ * What the rules say to this. False if they are not asked: in mode `none`, and for what is not
+ * about a repository.
+ */
+bool permit_decide(const struct caller *caller, const struct identity *identity,
+                   enum permission permission, struct decision *out);
+
+/* The right that a permission for a repository takes. */
+enum right permission_right(enum permission permission);
 
 /* ERROR_INTERNAL if it was granted for something else: then the program is wrong. */
 int permit_check(const struct permit *permit, enum permission permission, struct error *error);

@@ -46,6 +46,28 @@ int source_get_manifest(struct source *source, const char *reference, bool head_
     return repository_get_manifest(&source->repository, reference, out_manifest, error);
 }
 
+int source_put_manifest(const struct source *source, struct manifest_put *put,
+                        struct buffer *out_details, struct error *error)
+{
+    struct permit permit = PERMIT_INIT;
+    struct error refusal = ERROR_INIT;
+    int may_move;
+
+    if (permit_check(&source->permit, PERMISSION_PUSH, error) < 0) {
+        return -1;
+    }
+    may_move = permit_extend(&source->permit, permit_identity(&source->permit),
+                             PERMISSION_OVERWRITE, &permit, &refusal);
+    put->tag_moves = may_move == 0 ? TAGS_MOVE : TAGS_STAY;
+    if (repository_put_manifest(&source->repository, put, out_details, error) == 0) {
+        return 0;
+    }
+    if (error->code == ERROR_DENIED && may_move < 0) {
+        *error = refusal;
+    }
+    return -1;
+}
+
 int source_get_blob(struct source *source, const struct proxy_blob_request *request,
                     struct proxy_blob *out_blob, struct error *error)
 {

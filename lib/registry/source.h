@@ -39,6 +39,13 @@ int source_check_space(const struct source *source, uint64_t bytes, struct error
 int source_get_manifest(struct source *source, const char *reference, bool head_only,
                         struct stored_manifest *out_manifest, struct error *error);
 
+/*
+ * Stores a manifest and points its tags to it, see repository_put_manifest(); `put->tag_moves` is
+ * set here. ERROR_DENIED or ERROR_UNAUTHORIZED: this caller may not move one of the tags.
+ */
+int source_put_manifest(const struct source *source, struct manifest_put *put,
+                        struct buffer *out_details, struct error *error);
+
 /* See proxy_get_blob(). */
 int source_get_blob(struct source *source, const struct proxy_blob_request *request,
                     struct proxy_blob *out_blob, struct error *error);

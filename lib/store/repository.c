@@ -204,6 +204,25 @@ static int repository_move_tags(const struct repository_lock *held, const struct
     return result < 0 ? -1 : 0;
 }
 
+/* Judged before anything is stored, under the lock: none can move between looking and acting. */
+static int repository_check_moves(const struct repository_lock *held,
+                                  const struct manifest_put *put, struct error *error)
+{
+    for (size_t i = 0; put->tag_moves == TAGS_STAY && i < put->tag_count; i++) {
+        struct digest current;
+        int found = tag_get(held->repository, put->tags[i], &current, error);
+
+        if (found < 0) {
+            return -1;
+        }
+        if (found > 0 && !digest_equal(&current, &put->digest)) {
+            return error_set(error, ERROR_DENIED, "the tag '%s' is there and must not be moved",
+                             put->tags[i]);
+        }
+    }
+    return 0;
+}
+
 int repository_put_manifest(const struct repository *repository, const struct manifest_put *put,
                             struct buffer *out_missing, struct error *error)
 {
@@ -212,6 +231,7 @@ int repository_put_manifest(const struct repository *repository, const struct ma
 
     if (repository_lock(repository, &lock, error) < 0 ||
         repository_check_expected(repository, put, error) < 0 ||
+        repository_check_moves(&lock, put, error) < 0 ||
         repository_check_references(repository, put->manifest, &syncs, out_missing, error) < 0 ||
         repository_store_manifest(&lock, put, &syncs, error) < 0 ||
         repository_move_tags(&lock, put, &syncs, error) < 0) {

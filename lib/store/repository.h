@@ -20,12 +20,16 @@ bool repository_may_lack(const struct repository *repository, const struct refer
 
 enum { PUT_TAGS_LIMIT = 256, MISSING_LIMIT = 100 };
 
+/* Whether a tag that stands for something else may be moved. Nobody may who does not say so. */
+enum tag_moves { TAGS_STAY, TAGS_MOVE };
+
 struct manifest_put {
     struct document document;
     const struct manifest *manifest; /* the document, parsed */
     struct digest digest;            /* of the document: checked by the caller */
     const char *const *tags;
     size_t tag_count;
+    enum tag_moves tag_moves;
     /* What the first tag, or without tags the digest, has to stand for now, and what it must not
      * stand for; NULL: never mind. */
     const struct digest_set *expected;
@@ -35,7 +39,8 @@ struct manifest_put {
 /*
  * Stores a manifest and points the tags to it. ERROR_MANIFEST_BLOB_UNKNOWN: `out_missing` holds
  * {"digest":…} for what is not there, one a line, each once, and no more than MISSING_LIMIT of them
- * are looked for. ERROR_PRECONDITION: not what was expected.
+ * are looked for. ERROR_PRECONDITION: not what was expected. ERROR_DENIED: a tag would move that
+ * has to stay; nothing was stored.
  *
  * The bytes come first, then the referrers' entry, then the revision: whatever is visible is
  * complete. Then all that, and everything that the manifest names, is brought to disk; and only

@@ -49,6 +49,11 @@ ROOMS = [
     (r"\bgranted_\w+|\bstruct permit \w+ = \{|\(struct permit\)\s*\{", "a permit, which is registry_permit()'s to make,", ["lib/registry/permit."]),
     (r"\bregistry->(hosted|cache)\b|\bstruct repository \w+ = |\(struct repository\)\s*\{|\bcatalog_(list|find_blob)\b", "a repository without a permit",
      ["lib/", "fcgi/command/"]),
+    # Whether a tag may move is judged where the caller is known.
+    (r"\brepository_put_manifest\b|\bTAGS_MOVE\b", "a manifest whose tags move unjudged, which is source_put_manifest(),",
+     ["lib/store/repository.", "lib/registry/source.", "lib/proxy/manifests."]),
+    # Who somebody is, lib/access alone says.
+    (r"\bsubject_make\b|\bSUBJECT_(USER|ROBOT|ISSUER)\b|\(struct subject\)\s*\{", "a subject, which is lib/access's to make,", ["lib/access/"]),
     # Whoever makes a directory for something and then puts it there, races with who removes empty ones.
     (r"\bflock\s*\(|<sys/file\.h>", "flock, which is lock_take…(),", ["lib/base/lock."]),
     # A sync of data that fails may not be tried again: file_sync() sees to it.

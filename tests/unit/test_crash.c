@@ -41,7 +41,8 @@ static int put_manifest(struct fixture *fixture, const char *json)
                                .manifest = &manifest,
                                .digest = sha256(json),
                                .tags = tags,
-                               .tag_count = COUNT(tags)};
+                               .tag_count = COUNT(tags),
+                               .tag_moves = TAGS_MOVE};
 
     if (manifest_parse(&manifest, &put.document, &error) < 0) {
         return -1;

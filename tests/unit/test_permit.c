@@ -7,7 +7,7 @@
 
 #include "lib/registry/registry.h"
 
-enum { PERMISSION_COUNT = PERMISSION_DELETE + 1 };
+enum { PERMISSION_COUNT = PERMISSION_OVERWRITE + 1 };
 
 static const struct {
     const char *prefix;
@@ -47,7 +47,7 @@ static void names_and_modes_decide_who_may(void **state)
 
         (void)snprintf(caller.prefix, sizeof(caller.prefix), "%s", judgements[i].prefix);
         (void)snprintf(identity.name, sizeof(identity.name), "%s", judgements[i].name);
-        for (int p = PERMISSION_PULL; p < PERMISSION_COUNT; p++) {
+        for (int p = PERMISSION_PULL; p <= PERMISSION_DELETE; p++) {
             struct permit permit = PERMIT_INIT;
             struct error error = ERROR_INIT;
             enum error_code code = judgements[i].codes[p - PERMISSION_PULL];
@@ -62,6 +62,90 @@ static void names_and_modes_decide_who_may(void **state)
             }
         }
     }
+}
+
+/* [access team]: everybody pulls, alice pushes, bob moves tags. */
+#define WHOM(name)                                                                                 \
+    {                                                                                              \
+        .names = {.names = (char **)(const char *[]){name}, .count = 1 }                           \
+    }
+static struct rules_section team = {.name = (char *)"team",
+                                    .repositories = WHOM("team/**"),
+                                    .pull = WHOM("anonymous"),
+                                    .push = WHOM("alice"),
+                                    .overwrite = WHOM("bob"),
+                                    .delete = WHOM("alice")};
+
+static const struct {
+    const char *user; /* "": nobody */
+    const char *name;
+    bool cannot_log_in;
+    /* of PULL, RESUME, PUSH, DELETE, OVERWRITE */
+    enum error_code codes[5];
+} rulings[] = {
+    {"",
+     "team/app",
+     false,
+     {ERROR_NONE, ERROR_UNAUTHORIZED, ERROR_UNAUTHORIZED, ERROR_UNAUTHORIZED, ERROR_UNAUTHORIZED}},
+    {"", "team/app", true, {ERROR_NONE, ERROR_DENIED, ERROR_DENIED, ERROR_DENIED, ERROR_DENIED}},
+    {"alice", "team/app", false, {ERROR_NONE, ERROR_NONE, ERROR_NONE, ERROR_NONE, ERROR_DENIED}},
+    {"bob", "team/app", false, {ERROR_NONE, ERROR_DENIED, ERROR_DENIED, ERROR_DENIED, ERROR_NONE}},
+    {"alice",
+     "other/app",
+     false,
+     {ERROR_DENIED, ERROR_DENIED, ERROR_DENIED, ERROR_DENIED, ERROR_DENIED}},
+    {"",
+     "other/app",
+     false,
+     {ERROR_UNAUTHORIZED, ERROR_UNAUTHORIZED, ERROR_UNAUTHORIZED, ERROR_UNAUTHORIZED,
+      ERROR_UNAUTHORIZED}},
+};
+
+static void rules_decide_when_people_log_in(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(rulings); i++) {
+        struct registry_options options = {
+            .access = {.mode = ACCESS_HTPASSWD, .rules = {.sections = &team, .section_count = 1}}};
+        struct caller caller = {.options = &options,
+                                .subject = subject_anonymous(),
+                                .cannot_log_in = rulings[i].cannot_log_in};
+        struct identity identity = {.is_proxied = false};
+
+        if (*rulings[i].user) {
+            assert_true(subject_make(SUBJECT_USER, rulings[i].user, &caller.subject));
+        }
+        (void)snprintf(identity.name, sizeof(identity.name), "%s", rulings[i].name);
+        for (int p = PERMISSION_PULL; p < PERMISSION_COUNT; p++) {
+            struct permit permit = PERMIT_INIT;
+            struct error error = ERROR_INIT;
+
+            (void)registry_permit(&caller, &identity, (enum permission)p, &permit, &error);
+            if (error.code != rulings[i].codes[p - PERMISSION_PULL]) {
+                fail_msg("row %zu, permission %d: code %d", i, p, (int)error.code);
+            }
+        }
+    }
+}
+
+static void who_has_shown_something_is_let_in(void **state)
+{
+    struct registry_options options = {.access = {.mode = ACCESS_HTPASSWD}};
+    struct caller caller = {.options = &options, .subject = subject_anonymous()};
+    struct permit permit = PERMIT_INIT;
+    struct error error = ERROR_INIT;
+
+    (void)state;
+    assert_fails(ERROR_UNAUTHORIZED,
+                 registry_permit(&caller, NULL, PERMISSION_LOGIN, &permit, &error));
+    caller.has_shown = true;
+    assert_returns(0, registry_permit(&caller, NULL, PERMISSION_LOGIN, &permit, &error));
+    caller =
+        (struct caller){.options = &options, .subject = subject_anonymous(), .cannot_log_in = true};
+    assert_returns(0, registry_permit(&caller, NULL, PERMISSION_LOGIN, &permit, &error));
+    caller.cannot_log_in = false;
+    options.access.mode = ACCESS_NONE;
+    assert_returns(0, registry_permit(&caller, NULL, PERMISSION_LOGIN, &permit, &error));
 }
 
 static void a_repository_is_asked_for_where_one_is_meant(void **state)
@@ -156,6 +240,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_and_modes_decide_who_may),
+        cmocka_unit_test(rules_decide_when_people_log_in),
+        cmocka_unit_test(who_has_shown_something_is_let_in),
         cmocka_unit_test(a_repository_is_asked_for_where_one_is_meant),
         IN_DIRECTORY(the_token_in_the_store_opens_the_setup),
         cmocka_unit_test(nothing_opens_without_a_permit),

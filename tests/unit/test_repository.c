@@ -22,6 +22,7 @@ struct push {
     size_t tag_count;
     const char *if_match;
     const char *if_none_match;
+    bool tags_stay;
 };
 
 static int put(const struct repository *repository, const struct push *push,
@@ -35,6 +36,7 @@ static int put(const struct repository *repository, const struct push *push,
                                         .digest = sha256(push->json),
                                         .tags = push->tags,
                                         .tag_count = push->tag_count,
+                                        .tag_moves = push->tags_stay ? TAGS_STAY : TAGS_MOVE,
                                         .expected = push->if_match ? &expected : NULL,
                                         .unwanted = push->if_none_match ? &unwanted : NULL};
 
@@ -314,7 +316,8 @@ static void a_failed_sync_leaves_no_tag_moved(void **state)
                                    .manifest = &manifest,
                                    .digest = sha256(new),
                                    .tags = tags,
-                                   .tag_count = COUNT(tags)};
+                                   .tag_count = COUNT(tags),
+                                   .tag_moves = TAGS_MOVE};
         struct error error = ERROR_INIT;
         int result;
 
@@ -391,7 +394,8 @@ static void preconditions_speak_of_the_first_tag(void **state)
     for (size_t i = 0; i < COUNT(rows); i++) {
         AUTO_BUFFER struct buffer missing = BUFFER_INIT;
         struct error error = ERROR_INIT;
-        struct push push = {new.data, rows[i].tags, 1, rows[i].if_match, rows[i].if_none_match};
+        struct push push = {new.data,         rows[i].tags,          1,
+                            rows[i].if_match, rows[i].if_none_match, false};
         int result;
 
         (void)push_manifest(&fixture->repository, old.data, "v1");
@@ -424,6 +428,33 @@ static void preconditions_without_a_tag_speak_of_the_digest(void **state)
     assert_returns(0, put(&fixture->repository, &none, &missing, &error));
     assert_fails(ERROR_PRECONDITION, put(&fixture->repository, &none, &missing, &error));
     assert_returns(0, put(&fixture->repository, &some, &missing, &error));
+}
+
+static void a_tag_that_must_stay_stays_and_nothing_is_stored(void **state)
+{
+    static const char *const tags[] = {"new", "v1"};
+    struct fixture *fixture = *state;
+    AUTO_BUFFER struct buffer old = BUFFER_INIT;
+    AUTO_BUFFER struct buffer new = BUFFER_INIT;
+    AUTO_BUFFER struct buffer missing = BUFFER_INIT;
+    struct push push = {.tags = tags, .tag_count = COUNT(tags), .tags_stay = true};
+    struct error error = ERROR_INIT;
+    struct digest digest;
+
+    make_image(&fixture->repository, "a", &old);
+    make_image(&fixture->repository, "b", &new);
+    (void)push_manifest(&fixture->repository, old.data, "v1");
+    push.json = new.data;
+    assert_fails(ERROR_DENIED, put(&fixture->repository, &push, &missing, &error));
+    assert_non_null(strstr(error.message, "'v1'"));
+    assert_tag(&fixture->repository, "v1", old.data);
+    assert_tag(&fixture->repository, "new", NULL);
+    digest = sha256(new.data);
+    assert_returns(0, revision_exists(&fixture->repository, &digest, &error));
+    /* The same once more moves nothing, and a new tag is none that moves. */
+    push.json = old.data;
+    assert_returns(0, put(&fixture->repository, &push, &missing, &error));
+    assert_tag(&fixture->repository, "new", old.data);
 }
 
 static void deleting_takes_its_tags_and_no_others(void **state)
@@ -535,6 +566,7 @@ int main(void)
         IN_STORE(what_is_no_manifest_changes_nothing),
         IN_STORE(preconditions_speak_of_the_first_tag),
         IN_STORE(preconditions_without_a_tag_speak_of_the_digest),
+        IN_STORE(a_tag_that_must_stay_stays_and_nothing_is_stored),
         IN_STORE(deleting_takes_its_tags_and_no_others),
         IN_STORE(deleting_a_tag_leaves_the_manifest),
         IN_STORE(whatever_changes_tags_waits_for_the_lock),
