@@ -2,11 +2,22 @@
 #include "lib/access/access.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "lib/access/failure.h"
+#include "lib/access/password.h"
+#include "lib/access/robot.h"
+#include "lib/access/token.h"
+#include "lib/access/verified.h"
 #include "lib/base/memory.h"
+#include "lib/base/text.h"
+#include "lib/http/authorization.h"
 
 struct access {
     const struct access_options *options;
+    struct password_file passwords;
+    struct verified verified;
+    struct keys keys;
     unsigned retry_after; /* seconds */
 };
 
@@ -15,38 +26,233 @@ struct access *access_open(const struct access_options *options)
     struct access *access = memory_allocate(1, sizeof(*access));
 
     access->options = options;
+    access->passwords = (struct password_file)PASSWORD_FILE_INIT(options->htpasswd);
+    access->keys = (struct keys)KEYS_INIT(options->directory);
     return access;
 }
 
 void access_close(struct access *access)
 {
-    free(access);
+    if (access) {
+        password_file_release(&access->passwords);
+        verified_wipe(&access->verified);
+        keys_wipe(&access->keys);
+        free(access);
+    }
 }
 
-int access_identify(struct access *access, const struct attempt *attempt, struct subject *out,
-                    struct error *error)
+/* One answer for whatever was wrong: a stranger learns no names. */
+static int access_refuse(const struct attempt *attempt, const char *user, const char *reason,
+                         struct error *error)
 {
-    if (access->options->mode == ACCESS_WEB_SERVER && attempt->remote_user &&
-        *attempt->remote_user) {
-        return subject_make(SUBJECT_USER, attempt->remote_user, out)
-                   ? 0
-                   : error_set(error, ERROR_UNAUTHORIZED,
-                               "the web server's user name is none that this registry takes");
+    failure_log(user, attempt->address, reason);
+    return error_set(error, ERROR_UNAUTHORIZED, "wrong user name or password");
+}
+
+static int access_read_passwords(struct access *access, struct error *error)
+{
+    int read = password_file_refresh(&access->passwords, error);
+
+    if (read > 0) {
+        failure_log_useless_lines(&access->passwords);
     }
-    if (access->options->mode != ACCESS_NONE && attempt->authorization) {
-        return error_set(error, ERROR_UNAUTHORIZED, "nobody can log in yet");
+    return read < 0 ? -1 : 0;
+}
+
+/* 1, 0, -1. A password that was right some minutes ago costs no hash. */
+static int access_verify(struct access *access, const struct login *login, struct error *error)
+{
+    struct claim claim = {.user = login->user,
+                          .crypted = password_find(&access->passwords, login->user),
+                          .password = login->password};
+    int right = claim.crypted ? verified_knows(&access->verified, &claim, error) : 0;
+
+    if (right != 0) {
+        return right;
     }
-    *out = subject_anonymous();
+    right = password_verify(&access->passwords, login->user, login->password, error);
+    if (right > 0 && verified_add(&access->verified, &claim, error) < 0) {
+        return -1;
+    }
+    return right;
+}
+
+static int access_log_in_user(struct access *access, const struct attempt *attempt,
+                              const struct login *login, struct subject *out, struct error *error)
+{
+    int right;
+
+    if (access->options->mode != ACCESS_HTPASSWD) {
+        return access_refuse(attempt, login->user, "users log in at the web server", error);
+    }
+    if (access_read_passwords(access, error) < 0) {
+        return -1;
+    }
+    right = access_verify(access, login, error);
+    if (right < 0) {
+        return -1;
+    }
+    if (right == 0 || !subject_make(SUBJECT_USER, login->user, out)) {
+        return access_refuse(attempt, login->user,
+                             password_find(&access->passwords, login->user) ? "wrong password"
+                                                                            : "unknown user",
+                             error);
+    }
+    return 0;
+}
+
+static int access_log_in_robot(struct access *access, const struct attempt *attempt,
+                               const struct login *login, struct subject *out, struct error *error)
+{
+    const char *name = login->user + strlen(SUBJECT_ROBOT_PREFIX);
+    const char *directory = access->options->directory;
+    struct robot robot;
+    int found = robot_read(directory, name, &robot, error);
+
+    if (found < 0) {
+        return -1;
+    }
+    if (found == 0) {
+        return access_refuse(attempt, login->user, "unknown robot", error);
+    }
+    if (!robot_has_secret(&robot, login->password)) {
+        return access_refuse(attempt, login->user, "wrong secret", error);
+    }
+    if (robot_has_expired(&robot, attempt->began)) {
+        return access_refuse(attempt, login->user, "the robot has expired", error);
+    }
+    robot_used(directory, &robot);
+    robot_subject(&robot, out);
     return 0;
 }
 
 int access_log_in(struct access *access, const struct attempt *attempt, const struct login *login,
                   struct subject *out, struct error *error)
 {
-    (void)access;
-    (void)attempt;
-    if (*login->user || *login->password) {
-        return error_set(error, ERROR_UNAUTHORIZED, "nobody can log in yet");
+    struct subject subject = subject_anonymous();
+
+    if (access->options->mode != ACCESS_NONE && (*login->user || *login->password)) {
+        int result = text_begins(login->user, SUBJECT_ROBOT_PREFIX)
+                         ? access_log_in_robot(access, attempt, login, &subject, error)
+                         : access_log_in_user(access, attempt, login, &subject, error);
+
+        if (result < 0) {
+            return -1;
+        }
+        subject.proof = PROOF_SECRET;
+    }
+    *out = subject;
+    return 0;
+}
+
+/* What a subject's tokens rest on at the moment: adds it. 1; 0 if the subject is no more; -1. */
+static int access_find_secret(struct access *access, struct subject *subject, int64_t began,
+                              struct buffer *out, struct error *error)
+{
+    char hex[2 * SECRET_SIZE + 1];
+    const char *crypted;
+    struct robot robot;
+    int found;
+
+    if (subject->kind == SUBJECT_USER && access->options->mode == ACCESS_HTPASSWD) {
+        if (access_read_passwords(access, error) < 0) {
+            return -1;
+        }
+        crypted = password_find(&access->passwords, subject->name);
+        buffer_add_text(out, crypted ? crypted : "");
+        return crypted != NULL;
+    }
+    if (subject->kind == SUBJECT_ROBOT) {
+        found = robot_read(access->options->directory, subject->name + strlen(SUBJECT_ROBOT_PREFIX),
+                           &robot, error);
+        if (found <= 0 || robot_has_expired(&robot, began)) {
+            return found < 0 ? -1 : 0;
+        }
+        text_hex(robot.hash.bytes, SECRET_SIZE, hex);
+        buffer_add_text(out, hex);
+        robot_subject(&robot, subject);
+    }
+    return 1;
+}
+
+/*
+ * A token says who somebody was. Whoever is no more has no use of it; a robot that was made anew is
+ * another one. A user may change his password while his access token lives, but no log-in outlives
+ * that.
+ */
+static int access_confirm(struct access *access, const struct token *token, int64_t began,
+                          struct subject *out, struct error *error)
+{
+    AUTO_BUFFER struct buffer secret = BUFFER_INIT;
+    struct subject subject = token->subject;
+    int found = access_find_secret(access, &subject, began, &secret, error);
+    int same;
+
+    if (found <= 0) {
+        return found < 0 ? -1
+                         : error_set(error, ERROR_UNAUTHORIZED,
+                                     "the token is of somebody who is no longer there");
+    }
+    same = token->kind == TOKEN_REFRESH || subject.kind == SUBJECT_ROBOT
+               ? token_rests_on(&access->keys, token, secret.data, error)
+               : 1;
+    if (same <= 0) {
+        return same < 0 ? -1
+                        : error_set(error, ERROR_UNAUTHORIZED,
+                                    "the password has changed since the token was made");
+    }
+    subject.proof = token->kind == TOKEN_REFRESH ? PROOF_REFRESH : PROOF_TOKEN;
+    *out = subject;
+    return 0;
+}
+
+static int access_read_token(struct access *access, const struct token_use *use, const char *text,
+                             struct subject *out, struct error *error)
+{
+    struct token token;
+
+    return token_read(&access->keys, text, use, &token, error) < 0
+               ? -1
+               : access_confirm(access, &token, use->began, out, error);
+}
+
+static int access_take_servers_word(const struct attempt *attempt, struct subject *out,
+                                    struct error *error)
+{
+    if (!subject_make(SUBJECT_USER, attempt->remote_user, out)) {
+        return error_set(error, ERROR_UNAUTHORIZED,
+                         "the web server's user name is none that this registry takes");
+    }
+    out->proof = PROOF_SERVER;
+    return 0;
+}
+
+int access_identify(struct access *access, const struct attempt *attempt, struct subject *out,
+                    struct error *error)
+{
+    struct token_use use = {TOKEN_ACCESS, attempt->service, attempt->began};
+    AUTO_AUTHORIZATION struct authorization said = AUTHORIZATION_INIT;
+
+    if (access->options->mode == ACCESS_NONE) {
+        *out = subject_anonymous();
+        return 0;
+    }
+    if (access->options->mode == ACCESS_WEB_SERVER && attempt->remote_user &&
+        *attempt->remote_user) {
+        return access_take_servers_word(attempt, out, error);
+    }
+    if (!authorization_parse(&said, attempt->authorization)) {
+        return error_set(error, ERROR_UNAUTHORIZED,
+                         "the header Authorization is neither Basic nor Bearer");
+    }
+    switch (said.scheme) {
+    case AUTHORIZATION_BASIC:
+        return access_log_in(access, attempt, &(struct login){said.user, said.password}, out,
+                             error);
+    case AUTHORIZATION_BEARER:
+        return access_read_token(access, &use, said.token, out, error);
+    case AUTHORIZATION_NONE:
+        break;
     }
     *out = subject_anonymous();
     return 0;
@@ -55,21 +261,43 @@ int access_log_in(struct access *access, const struct attempt *attempt, const st
 int access_exchange(struct access *access, const struct attempt *attempt, const char *refresh_token,
                     struct subject *out, struct error *error)
 {
-    (void)access;
-    (void)attempt;
-    (void)refresh_token;
-    (void)out;
-    return error_set(error, ERROR_UNAUTHORIZED, "nobody can log in yet");
+    struct token_use use = {TOKEN_REFRESH, attempt->service, attempt->began};
+
+    if (access->options->mode == ACCESS_NONE) {
+        *out = subject_anonymous();
+        return 0;
+    }
+    return access_read_token(access, &use, refresh_token, out, error);
+}
+
+static int access_write_token(struct access *access, const struct attempt *attempt,
+                              struct token *token, struct buffer *out_token, struct error *error)
+{
+    AUTO_BUFFER struct buffer secret = BUFFER_INIT;
+    struct subject subject = token->subject;
+    int found = access_find_secret(access, &subject, attempt->began, &secret, error);
+
+    if (found < 0) {
+        return -1;
+    }
+    token->made = attempt->began;
+    if (!text_copy(token->service, sizeof(token->service), attempt->service,
+                   strlen(attempt->service))) {
+        return error_set(error, ERROR_REQUEST_INVALID, "the name of the service is too long");
+    }
+    return token_write(&access->keys, token, secret.data, out_token, error);
 }
 
 int access_token(struct access *access, const struct attempt *attempt,
                  const struct subject *subject, struct buffer *out_token, struct error *error)
 {
-    (void)access;
-    (void)attempt;
-    (void)subject;
-    (void)out_token;
-    return error_set(error, ERROR_INTERNAL, "there are no tokens yet");
+    struct token token = {.kind = TOKEN_ACCESS, .subject = *subject};
+
+    if (subject->proof == PROOF_TOKEN) {
+        return error_set(error, ERROR_UNAUTHORIZED, "an access token is good for no other token");
+    }
+    token.end = attempt->began + (int64_t)access->options->token_lifetime;
+    return access_write_token(access, attempt, &token, out_token, error);
 }
 
 uint64_t access_token_lifetime(const struct access *access)
@@ -81,12 +309,13 @@ int access_refresh_token(struct access *access, const struct attempt *attempt,
                          const struct subject *subject, struct buffer *out_token,
                          struct error *error)
 {
-    (void)access;
-    (void)attempt;
-    (void)subject;
-    (void)out_token;
-    (void)error;
-    return 0;
+    struct token token = {.kind = TOKEN_REFRESH, .subject = *subject};
+
+    if (subject->proof != PROOF_SECRET || subject->kind == SUBJECT_ANONYMOUS ||
+        subject->kind == SUBJECT_ISSUER) {
+        return 0;
+    }
+    return access_write_token(access, attempt, &token, out_token, error) < 0 ? -1 : 1;
 }
 
 unsigned access_retry_after(const struct access *access)

@@ -54,14 +54,16 @@ int access_log_in(struct access *access, const struct attempt *attempt, const st
 int access_exchange(struct access *access, const struct attempt *attempt, const char *refresh_token,
                     struct subject *out, struct error *error);
 
-/* Adds an access token to `out_token`, also for nobody, and says how many seconds it lives. */
+/* Adds an access token to `out_token`, also for nobody. ERROR_UNAUTHORIZED for who has shown an
+ * access token himself: it would have no end. */
 int access_token(struct access *access, const struct attempt *attempt,
                  const struct subject *subject, struct buffer *out_token, struct error *error);
 uint64_t access_token_lifetime(const struct access *access);
 
 /*
  * Adds a refresh token, which has no end but that of the password it rests on. 1; 0, and nothing
- * added, for who cannot have one: nobody, and whoever logged in elsewhere; -1.
+ * added, for who cannot have one: whoever has not shown a password of ours; -1. Who exchanges one
+ * keeps it: it never changes.
  */
 int access_refresh_token(struct access *access, const struct attempt *attempt,
                          const struct subject *subject, struct buffer *out_token,

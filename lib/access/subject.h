@@ -19,6 +19,15 @@ enum { SUBJECT_NAME_SIZE = 512, SUBJECT_NAMES_SIZE = 1024 };
 /* What stands before a robot's name. */
 #define SUBJECT_ROBOT_PREFIX "robot/"
 
+/* By what it was told who somebody is. */
+enum subject_proof {
+    PROOF_NONE,    /* by nothing: nobody */
+    PROOF_SERVER,  /* the web server's word */
+    PROOF_SECRET,  /* a password */
+    PROOF_REFRESH, /* a refresh token */
+    PROOF_TOKEN,   /* an access token, which is good for no other token */
+};
+
 struct subject {
     enum subject_kind kind;
     char name[SUBJECT_NAME_SIZE];            /* as rules call it: "alice", "robot/ci",
@@ -26,6 +35,7 @@ struct subject {
     unsigned narrowed_rights;                /* of enum right: what it may have at most */
     char narrowed_names[SUBJECT_NAMES_SIZE]; /* patterns of repositories, comma separated, that it
                                                 may reach at most; "" for no limit */
+    enum subject_proof proof;
 };
 
 /* Nobody, to whom rules give what they give to everybody. */

@@ -47,14 +47,24 @@ static void token_add_key(struct buffer *out, const char *id)
     buffer_add(out, bytes, sizeof(bytes));
 }
 
-int token_write(struct keys *keys, const struct token *token, struct buffer *out,
-                struct error *error)
+/* By another function than that of the signature: the word in front is in no token. */
+static int token_print(const struct key *key, const char *secret, struct secret *out,
+                       struct error *error)
+{
+    const char *texts[] = {"print", secret};
+
+    return secret_sign(&key->secret, texts, sizeof(texts) / sizeof(*texts), out, error);
+}
+
+int token_write(struct keys *keys, const struct token *token, const char *rests_on,
+                struct buffer *out, struct error *error)
 {
     AUTO_BUFFER struct buffer bytes = BUFFER_INIT;
     struct secret signature;
+    struct secret print;
     const struct key *key;
 
-    if (keys_newest(keys, &key, error) < 0) {
+    if (keys_newest(keys, &key, error) < 0 || token_print(key, rests_on, &print, error) < 0) {
         return -1;
     }
     token_add_number(&bytes, TOKEN_VERSION, 1);
@@ -67,7 +77,7 @@ int token_write(struct keys *keys, const struct token *token, struct buffer *out
     token_add_text(&bytes, token->service);
     token_add_text(&bytes, token->subject.name);
     token_add_text(&bytes, token->subject.narrowed_names);
-    buffer_add(&bytes, token->print.bytes, sizeof(token->print.bytes));
+    buffer_add(&bytes, print.bytes, sizeof(print.bytes));
     if (secret_sign_bytes(&key->secret, bytes.data, bytes.length, &signature, error) < 0) {
         return -1;
     }
@@ -200,6 +210,7 @@ static int token_open(struct keys *keys, const struct buffer *bytes, struct toke
         return token_refuse(error, "is forged or damaged");
     }
     out->kind = (enum token_kind)head[1];
+    memcpy(out->key, key->id, sizeof(out->key));
     if (head[0] != TOKEN_VERSION || !token_take_rest(&rest, out)) {
         return token_refuse(error, "is of a version that is not known");
     }
@@ -244,4 +255,20 @@ int token_read(struct keys *keys, const char *text, const struct token_use *use,
     }
     *out = token;
     return 0;
+}
+
+int token_rests_on(struct keys *keys, const struct token *token, const char *secret,
+                   struct error *error)
+{
+    const struct key *key;
+    struct secret print;
+    int found = keys_find(keys, token->key, &key, error);
+
+    if (found <= 0) {
+        return found;
+    }
+    if (token_print(key, secret, &print, error) < 0) {
+        return -1;
+    }
+    return secret_is_same(&print, &token->print);
 }

@@ -42,12 +42,14 @@ struct token {
     char service[TOKEN_SERVICE_SIZE];
     int64_t made; /* seconds since the epoch */
     int64_t end;  /* 0 for a refresh token */
+    /* Of a token that was read: */
+    char key[KEY_ID_SIZE];
     struct secret print;
 };
 
-/* Adds the text of a token. ERROR_REQUEST_INVALID if the service is too long. */
-int token_write(struct keys *keys, const struct token *token, struct buffer *out,
-                struct error *error);
+/* Adds the text of a token, with a print of the secret that it rests on; "" if on none. */
+int token_write(struct keys *keys, const struct token *token, const char *rests_on,
+                struct buffer *out, struct error *error);
 
 /* Whom and what a token has to be for. */
 struct token_use {
@@ -62,6 +64,10 @@ struct token_use {
  */
 int token_read(struct keys *keys, const char *text, const struct token_use *use, struct token *out,
                struct error *error);
+
+/* Whether the secret is the one of which a token that was read has the print. 1, 0, -1. */
+int token_rests_on(struct keys *keys, const struct token *token, const char *secret,
+                   struct error *error);
 
 /* Whether it looks like one, of whichever kind. */
 bool token_is_ours(const char *text);

@@ -229,3 +229,10 @@ int vault_remove(const struct vault *vault, const char *name, struct error *erro
     }
     return removed;
 }
+
+void vault_date(const struct vault *vault, const char *name, time_t date)
+{
+    const struct timespec times[] = {{.tv_sec = date}, {.tv_sec = date}};
+
+    (void)utimensat(vault->descriptor, name, times, AT_SYMLINK_NOFOLLOW);
+}

@@ -49,6 +49,8 @@ int vault_replace(const struct vault *vault, const char *name, const struct buff
                   struct error *error);
 /* 1, 0 if there was none, -1. */
 int vault_remove(const struct vault *vault, const char *name, struct error *error);
+/* Gives a file a time. That it fails is nobody's trouble. */
+void vault_date(const struct vault *vault, const char *name, time_t date);
 
 /* How names begin of what is on its way; nothing else's does. */
 #define VAULT_TEMPORARY "."

@@ -68,8 +68,8 @@ static void read_signed(const uint8_t *data, size_t size)
         CHECK(strcmp(token.service, "h") == 0);
         CHECK((token.subject.kind == SUBJECT_ANONYMOUS) == !*token.subject.name);
         CHECK(!(token.subject.narrowed_rights & ~(unsigned)RIGHT_ALL));
-        CHECK(token_write(&keys, &token, &again, &error) == 0);
-        CHECK(strcmp(again.data, text.data) == 0);
+        CHECK(token_write(&keys, &token, "", &again, &error) == 0);
+        CHECK(again.length == text.length);
     } else {
         CHECK(error.code == ERROR_UNAUTHORIZED && *error.message);
     }

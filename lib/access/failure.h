@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ACCESS_FAILURE_H
+#define ACCESS_FAILURE_H
+
+/*
+ * What the operator is told of log-ins, whatever becomes of the request: the line by which fail2ban
+ * knows who guesses passwords (deploy/fail2ban/filter.d/berth.conf), and lines of a password file
+ * that are of no use.
+ */
+
+#include "lib/access/password.h"
+
+/* Adds "log-in failed for USER from ADDRESS: REASON". Nothing in a user's name can pass for what
+ * follows it: it is escaped, and cut if it is long. NULL and "" are "-". */
+void failure_add_line(const char *user, const char *address, const char *reason,
+                      struct buffer *out);
+void failure_log(const char *user, const char *address, const char *reason);
+
+/* Once it was read. */
+void failure_log_useless_lines(const struct password_file *file);
+
+#endif
