@@ -152,6 +152,12 @@ def registry(machine, name, port, tls="", auth=""):
     machine(REGISTRY, NAME=name, PORT=port, TLS=tls, AUTH=auth, URL=f"{'https' if tls else 'http'}://localhost:{port}")
 
 
+def has_engines(machine):
+    """What docker and containerd lay over each other cannot lie on what lies over something itself."""
+    machine("for name in docker containerd; do mkdir -p /var/lib/$name; mount -t tmpfs tmpfs /var/lib/$name; done; "
+            "containerd </dev/null >/var/log/containerd.log 2>&1 & until ctr version; do kill -0 $!; sleep 0.1; done")
+
+
 def dockerd(machine):
     """Starts it anew: of certificate authorities it knows those that there were at its start."""
     machine("""\
@@ -341,6 +347,7 @@ def test_a_pool_without_systemd(typist):
     assert answer(machine, f"{SITE}/v2/")[0] == 200
 
 
+CTR_PULL = "ctr images pull --hosts-dir /etc/containerd/certs.d"
 DOCKER_HUB = "printf '[upstream docker.io]\\nurl = http://localhost:5001\\nallow_private_address = yes\\n'"
 
 
@@ -368,7 +375,7 @@ def own_authority(typist, image):
     assert machine(f"skopeo inspect docker://{app}", check=False).returncode == machine(f"docker push {app}", check=False).returncode == 1
     for number in (1, 2, 3):
         typist(heading, number, directory="/etc/berth/tls")
-    machine(f"docker push {app}; podman pull {app}; ctr images pull --hosts-dir /etc/containerd/certs.d {app}")
+    machine(f"docker push {app}; podman pull {app}; {CTR_PULL} {app}")
     typist(heading, 0, directory="/etc/berth/tls")
     machine(f"curl -fsS {SITE}/v2/")
     dockerd(machine)
@@ -380,10 +387,9 @@ def own_authority(typist, image):
 
 @types("By name", "Unchanged names: Docker", "Unchanged names: podman, skopeo, buildah", "Unchanged names: containerd, nerdctl, Kubernetes#0",
        "Unchanged names: containerd, nerdctl, Kubernetes#1", "With a CA of your own", "Other registries", f"{PULLS_FOR_ALL}#0")
-def test_clients(typist, layout):
+def test_every_client_by_what_is_said_of_it(typist, layout):
     machine, image = typist.machine, layout.digest("app")
-    machine("for name in docker containerd; do mkdir -p /var/lib/$name; mount -t tmpfs tmpfs /var/lib/$name; done; "
-            "containerd </dev/null >/var/log/containerd.log 2>&1 &")
+    has_engines(machine)
     registry(machine, "hub", "5001")
     copy(machine, layout, "app", "localhost:5001/library/debian:12", "--dest-tls-verify=false")
     machine("make -s install; systemd-tmpfiles --create berth.conf; systemctl start berth", directory=ROOT)
@@ -408,11 +414,11 @@ def test_clients(typist, layout):
     machine(f"until curl -fs {SITE}/v2/proxy/corp/team/app/manifests/1; do sleep 0.1; done")
 
 
-@types("Try")
+@types("Try", "Without TLS")
 def test_the_first_minutes(typist, layout):
     """What is shown is what is said, but for what stands for "…"."""
     machine = typist.machine
-    machine("mkdir /var/lib/docker/; mount -t tmpfs tmpfs /var/lib/docker", check=False)
+    has_engines(machine)
     registry(machine, "hub", "5001")
     copy(machine, layout, "app", "localhost:5001/library/debian:12", "--dest-tls-verify=false")
     machine(f"mkdir storage; {{ printf '%s\\n' 'registry_storage = registry' 'temporary_registry_storage = _tmp' 'proxy_storage = proxy'; {DOCKER_HUB}; }} "
@@ -421,10 +427,26 @@ def test_the_first_minutes(typist, layout):
     lines = typist.text("Try").splitlines()
     commands = [line[2:] for line in lines if line.startswith("$ ")]
     assert commands[0].endswith(" &")
-    said = machine(f"setsid {commands[0].strip(' &')} </dev/null >/root/said 2>&1 &\nuntil grep ^ready /root/said; do kill -0 $!; sleep 0.1; done", directory=ROOT)
-    said += machine("\n".join(commands[1:]), directory=ROOT)
+    said = runs(machine, commands[0].strip(" &")) + machine("\n".join(commands[1:]), directory=ROOT)
     for line in lines:
         assert line.startswith("$ ") or re.search(".*".join(map(re.escape, line.split("…"))), said), f"{line}: {said}"
+    machine("kill $(cat /root/pid); until [ ! -e /proc/$(cat /root/pid) ]; do sleep 0.1; done; ! pgrep -x berth")
+    without_tls(typist, "registry.example.org:5000/me/app:1")
+
+
+def runs(machine, command):
+    """As what `make run` says of itself."""
+    return machine(f"setsid {command} </dev/null >/root/said 2>&1 & echo $! >/root/pid\n"
+                   "until grep ^ready /root/said; do kill -0 $!; sleep 0.1; done", directory=ROOT)
+
+
+def without_tls(typist, image):
+    machine = typist.machine
+    runs(machine, "make run ADDRESS=0.0.0.0")
+    assert [machine(f"{pull} {image}", check=False).returncode for pull in ("docker pull", "podman pull", CTR_PULL)] == [1, 125, 1]
+    for number in range(3):
+        typist("Without TLS", number)
+    machine(f"kill -HUP $(cat /run/docker.pid); until docker pull {image}; do sleep 0.1; done; podman pull {image}; {CTR_PULL} {image}")
 
 
 @types("On a shared host")
