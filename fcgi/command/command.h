@@ -36,7 +36,14 @@ struct command {
 extern const struct command command_check;
 extern const struct command command_configuration;
 extern const struct command command_help;
+extern const struct command command_keys_rotate;
 extern const struct command command_prefetch;
+extern const struct command command_robot_add;
+extern const struct command command_robot_list;
+extern const struct command command_robot_remove;
+extern const struct command command_user_add;
+extern const struct command command_user_list;
+extern const struct command command_user_remove;
 extern const struct command command_version;
 
 /* Part of `berth check`, with --setup. */

@@ -48,6 +48,17 @@ int command_open_hosted(struct store *store, const struct configuration *configu
     return opened ? (opened < 0 ? -1 : 0) : store_open(store, options, error);
 }
 
+int command_make_vault(const struct configuration *configuration, struct error *error)
+{
+    struct store store;
+
+    if (command_open_hosted(&store, configuration, OPEN_TO_MAKE, error) < 0) {
+        return -1;
+    }
+    store_close(&store);
+    return 0;
+}
+
 int command_open_cache(struct store *store, const struct configuration *configuration,
                        enum open_purpose purpose, struct error *error)
 {

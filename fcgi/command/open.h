@@ -21,6 +21,9 @@ enum open_purpose {
 /* For who looks at things before opening a store: what command_open_hosted() does first. */
 int command_become_owner(const struct configuration *configuration, struct error *error);
 
+/* For who keeps a secret in the store: as its owner, in a store that is made if it is not there. */
+int command_make_vault(const struct configuration *configuration, struct error *error);
+
 /* `configuration` must outlive the stores. Close them with store_close(). */
 int command_open_hosted(struct store *store, const struct configuration *configuration,
                         enum open_purpose purpose, struct error *error);

@@ -6,8 +6,19 @@
 #include "lib/base/text.h"
 
 const struct command *const commands[] = {
-    &command_check,    &command_configuration, &command_help,
-    &command_prefetch, &command_version,       NULL,
+    &command_check,
+    &command_configuration,
+    &command_help,
+    &command_keys_rotate,
+    &command_prefetch,
+    &command_robot_add,
+    &command_robot_list,
+    &command_robot_remove,
+    &command_user_add,
+    &command_user_list,
+    &command_user_remove,
+    &command_version,
+    NULL,
 };
 
 /* How many of the words are this command's name; 0 if they are another's. */

@@ -12,7 +12,7 @@
 #include "lib/base/memory.h"
 #include "lib/base/text.h"
 
-enum { BCRYPT_COST = 10 };
+enum { BCRYPT_COST = 10, BCRYPT_LIMIT = 72 }; /* of what follows it would see nothing */
 
 struct crypted_form {
     const char *prefix;
@@ -105,9 +105,9 @@ int crypted_make(const char *password, char out[CRYPTED_SIZE], struct error *err
 {
     char setting[CRYPT_GENSALT_OUTPUT_SIZE];
 
-    if (strlen(password) > CRYPTED_PASSWORD_LIMIT) {
+    if (strlen(password) > BCRYPT_LIMIT) {
         return error_set(error, ERROR_REQUEST_INVALID, "a password has %d bytes at most",
-                         CRYPTED_PASSWORD_LIMIT);
+                         BCRYPT_LIMIT);
     }
     if (!crypt_gensalt_rn("$2b$", BCRYPT_COST, NULL, 0, setting, sizeof(setting))) {
         return error_errno(error, "salt for bcrypt");

@@ -71,7 +71,7 @@ bool robot_parse(struct robot *out, const char *text)
 
     if (!robot_line(&cursor, "berth", &value, &length) || length != strlen("robot 1") ||
         strncmp(value, "robot 1", length) != 0 || !robot_line(&cursor, "secret", &value, &length) ||
-        length != 2 * SECRET_SIZE || !text_unhex(value, SECRET_SIZE, out->hash.bytes) ||
+        length != sizeof(out->hash.bytes) * 2 || !text_unhex(value, SECRET_SIZE, out->hash.bytes) ||
         !robot_number(&cursor, "rights", &rights) || (rights & ~(uint64_t)RIGHT_ALL) ||
         !robot_line(&cursor, "repositories", &value, &length) ||
         !text_copy(out->repositories, sizeof(out->repositories), value, length) ||
@@ -101,7 +101,7 @@ static int robot_make_secret(struct buffer *out, struct error *error)
     if (secret_random(&random, error) < 0) {
         return -1;
     }
-    (void)buffer_reserve(out, sizeof(ROBOT_SECRET_PREFIX) + 2 * SECRET_SIZE);
+    (void)buffer_reserve(out, sizeof(ROBOT_SECRET_PREFIX) + 2 * sizeof(random.bytes));
     buffer_add_text(out, ROBOT_SECRET_PREFIX);
     base64_encode_as(BASE64_URL, random.bytes, sizeof(random.bytes), out);
     return 0;

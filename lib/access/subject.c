@@ -40,11 +40,22 @@ static bool subject_fits(enum subject_kind kind, const char *name)
     return false;
 }
 
+static bool subject_name_is_valid(enum subject_kind kind, const char *name)
+{
+    return *name && strlen(name) < SUBJECT_NAME_SIZE && subject_is_plain(name) &&
+           subject_fits(kind, name);
+}
+
+bool subject_user_is_valid(const char *name)
+{
+    return subject_name_is_valid(SUBJECT_USER, name);
+}
+
 bool subject_make(enum subject_kind kind, const char *name, struct subject *out)
 {
     struct subject made = {.kind = kind, .narrowed_rights = RIGHT_ALL};
 
-    if (!*name || !subject_is_plain(name) || !subject_fits(kind, name) ||
+    if (!subject_name_is_valid(kind, name) ||
         !text_copy(made.name, sizeof(made.name), name, strlen(name))) {
         return false;
     }

@@ -41,6 +41,9 @@ struct subject {
 /* Nobody, to whom rules give what they give to everybody. */
 struct subject subject_anonymous(void);
 
+/* Whether a user can be called so. */
+bool subject_user_is_valid(const char *name);
+
 /*
  * Somebody, without any narrowing. False, with `out` untouched, for a name that its kind cannot
  * have: empty, too long, with control characters, or of another kind's form. A user's has no '/',

@@ -70,10 +70,12 @@ def complete(*words):
 def test_the_shell_completes_commands_and_options(told):
     common = {option["name"] for option in told["options"]}
     commands = {command["name"]: {option["name"] for option in command["options"]} for command in told["commands"]}
-    assert complete("") == common | set(commands)
+    assert complete("") == common | {name.split()[0] for name in commands}
     for name, options in commands.items():
-        assert complete(name, "") == common | options
-        assert complete("-c", "check", name, "") == common | options
+        assert complete(*name.split(), "") == common | options
+        assert complete("-c", "check", *name.split(), "") == common | options
+    for first in {name.split()[0] for name in commands if " " in name}:
+        assert complete(first, "") == {name.split()[1] for name in commands if name.split()[0] == first}
     assert complete("che") == {"check"}
     assert complete("check", "--re") == {"--repair"}
 
