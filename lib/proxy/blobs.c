@@ -201,7 +201,7 @@ static int blob_fetch(struct proxied *proxied, const struct proxy_blob_request *
 
     /* Below a little, even what says why a fetch failed cannot be written. */
     if (store_check_space(proxied->upstream.store, SPACE_TO_FETCH, &full) < 0 ||
-        partial_lacked_space(&fill)) {
+        partial_was_not_kept(&fill)) {
         return blob_pass_through(proxied, request, out_blob, error);
     }
     switch (blob_join(proxied, &fill, &view, error)) {

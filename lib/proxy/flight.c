@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/log.h"
 #include "lib/base/process.h"
 #include "lib/store/memo.h"
 
@@ -32,6 +33,11 @@ int flight_begin(const struct proxied *proxied, const struct digest *key, struct
             return error_set(error, ERROR_CLIENT_GONE, "the client has gone");
         }
         clock_pause(PAUSE);
+    }
+    if (result == LOCK_FAILED && error_is_ours(error)) {
+        /* Two may ask then where one would do; to ask is better than to refuse. */
+        log_debug("nobody is kept from asking at the same time: %s", error->message);
+        return 0;
     }
     return result == LOCK_TAKEN ? 0 : -1;
 }

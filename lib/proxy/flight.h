@@ -13,7 +13,7 @@
 /* What is asked for, as a key: upstream, repository and the rest. */
 void flight_key(const struct proxied *proxied, const char *rest, struct digest *out_key);
 
-/* Waits until nobody else is asking. */
+/* Waits until nobody else is asking. Where no lock can be made, two may ask at the same time. */
 int flight_begin(const struct proxied *proxied, const struct digest *key, struct lock *lock,
                  struct error *error);
 

@@ -23,8 +23,8 @@ static int proxy_make_instance(struct store *cache, struct error *error)
     }
     id_make(fresh);
     buffer_format(&id, "berth-%s", fresh);
-    /* Where nothing can be written, what is there can still be had. */
-    return memo_write(cache, place, &id, &reason) < 0 && reason.code != ERROR_NO_SPACE
+    /* Where nothing can be written, what is there can still be had, and the rest passed on. */
+    return memo_write(cache, place, &id, &reason) < 0 && !error_is_ours(&reason)
                ? error_set(error, reason.code, "%s", reason.message)
                : 0;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/base/log.h"
 #include "lib/store/catalog.h"
 
 int registry_open(struct registry *registry, const struct registry_options *options,
@@ -24,11 +25,17 @@ void registry_close(struct registry *registry)
     store_close(&registry->cache);
 }
 
-/* Opened when it is needed: a cache that is broken is no reason not to serve what is hosted. */
+/* Opened when it is needed: a cache that is broken is no reason not to serve what is hosted. One
+ * that cannot even be made is to a client as one that is full. */
 static int registry_open_cache(struct registry *registry, struct error *error)
 {
-    return registry->cache.root < 0 ? proxy_open(&registry->cache, &registry->options->proxy, error)
-                                    : 0;
+    if (registry->cache.root >= 0 ||
+        proxy_open(&registry->cache, &registry->options->proxy, error) == 0) {
+        return 0;
+    }
+    log_error("the cache cannot be opened: %s", error->message);
+    error->code = ERROR_NO_SPACE;
+    return -1;
 }
 
 static int registry_find_one(struct registry *registry, const struct permit *permit,

@@ -177,10 +177,13 @@ int store_open(struct store *store, const struct store_options *options, struct 
         .options = options, .root = -1, .temporary = -1, .file_mode = store_choose_mode()};
     struct error reason;
 
-    if (store_mend(&opened, &reason) < 0 && (opened.root < 0 || reason.code != ERROR_NO_SPACE)) {
-        store_close(&opened);
-        *error = reason;
-        return -1;
+    if (store_mend(&opened, &reason) < 0) {
+        if (opened.root < 0 || (reason.code != ERROR_NO_SPACE && !options->may_be_lost)) {
+            store_close(&opened);
+            *error = reason;
+            return -1;
+        }
+        log_warning("nothing can be kept in '%s': %s", options->root, reason.message);
     }
     *store = opened;
     return 0;

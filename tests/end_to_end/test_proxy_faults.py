@@ -4,12 +4,16 @@ import json
 import os
 import pathlib
 import re
+import shutil
 
 import pytest
 
 from harness import content
+from harness.client import BrokenAnswer
+from harness.fastcgi import Worker
+from harness.mounts import SmallMemory
 from harness.process import wait_until
-from harness.upstream import error, wants_basic
+from harness.upstream import Upstream, error, wants_basic
 from harness.upstream_fixtures import *  # noqa: F401,F403 pylint: disable=all
 from harness.upstream_http import Reply
 from harness.upstream_site import Download, Site
@@ -296,6 +300,52 @@ def test_what_cannot_be_kept_is_passed_on(site, upstream):
         assert "is not kept: " in site.server.whole_log()
     assert site.client.get(site.at(upstream).blob(content.digest(layer))).body == layer
     assert len(upstream.asked("/blobs/", "GET")) >= 3
+
+
+def opened_anew(worker):
+    worker.stop()
+    return worker.start()
+
+
+def test_a_cache_that_cannot_be_made_is_passed_by(new_directory, mounted):
+    """Files where it wants directories, or no room for one more file: whatever a new worker finds."""
+    directory = pathlib.Path(new_directory("unmade"))
+    mounted(SmallMemory(directory / "storage", 16, "nr_inodes=500"))
+    cache, other = directory / "storage/proxy", Upstream(alias="up")
+    settings = f"[hosted]\nminimum_free_space = 0\n[proxy]\nminimum_free_space = 0\n[upstream up]\nurl = {other.url}\nallow_private_address = yes\n"
+    with contextlib.closing(other), Worker(directory, settings, expected_faults=True) as worker:
+        repository = worker.repository("proxy/up/app")
+
+        def assert_served(tag):
+            layer = content.noise(200_000)
+            document, _ = other.add_image("app", tag, [layer])
+            assert worker.get(repository.manifest(tag)).body == document, tag
+            with contextlib.suppress(BrokenAnswer):  # what cannot be kept may be noticed too late for one
+                assert worker.get(repository.blob(content.digest(layer))).body == layer, tag
+            assert worker.get(repository.blob(content.digest(layer))).body == layer, tag
+        assert_served("well")
+        for name in ("_berth/temporary", "_berth/temporary/pieces", "_berth/temporary/partial", "docker"):
+            path = cache / name
+            path.rename(f"{directory}/storage/aside")
+            path.write_bytes(b"")
+            opened_anew(worker)
+            assert_served(name.replace("/", "-"))
+            path.unlink()
+            os.rename(f"{directory}/storage/aside", path)
+            assert_served("again-" + name.replace("/", "-"))
+        shutil.rmtree(cache / "_berth/temporary")
+        with pytest.raises(OSError):
+            for number in range(1000):
+                os.symlink("x", directory / f"storage/{number}")
+        opened_anew(worker)
+        assert_served("no-room")
+        shutil.rmtree(cache)
+        cache.write_bytes(b"")
+        opened_anew(worker)
+        answer = worker.get(repository.manifest("well"))
+        assert (answer.status, answer.codes()) == (507, ["DENIED"]) and "the cache cannot be opened: " in worker.log(), answer
+        assert worker.get(worker.repository("me/app").tags()).status == 404
+        cache.unlink()
 
 
 def test_a_cached_tag_is_served_when_we_cannot_ask(new_directory):

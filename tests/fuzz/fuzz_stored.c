@@ -216,7 +216,7 @@ static void check_partial(const uint8_t *data, size_t size, const char *what)
     place_write(place.store.temporary, partial_place(&place.fill, what).text, data, size);
     (void)partial_total(&place.fill, &total);
     (void)partial_owner(&place.fill);
-    (void)partial_lacked_space(&place.fill);
+    (void)partial_was_not_kept(&place.fill);
     if (partial_failure(&place.fill, &report, &error)) {
         check_remembered(&error, &report);
     }

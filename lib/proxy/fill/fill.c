@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/proxy/fill/fill.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -132,6 +133,10 @@ static int fill_ensure_filler(struct fill_view *view, struct error *error)
     enum lock_result result = lock_take_or_make(&lock, place, LOCK_TRY, error);
     int stored;
 
+    if (result == LOCK_FAILED && store_mends(fill->upstream->store, errno)) {
+        place.directory = fill->upstream->store->temporary;
+        result = lock_take_or_make(&lock, place, LOCK_TRY, error);
+    }
     if (result != LOCK_TAKEN) {
         return result == LOCK_BUSY ? 0 : -1;
     }

@@ -196,13 +196,14 @@ bool partial_failure(const struct fill *fill, struct report *report, struct erro
     return failed;
 }
 
-bool partial_lacked_space(const struct fill *fill)
+bool partial_was_not_kept(const struct fill *fill)
 {
     enum { MEMORY_SECONDS = 10 };
     struct partial_failure failure = {.memo = BUFFER_INIT};
-    bool lacked = partial_read_failure(fill, &failure) && failure.code == ERROR_NO_SPACE &&
-                  failure.age < MEMORY_SECONDS;
+    bool was_not = partial_read_failure(fill, &failure) &&
+                   (failure.code == ERROR_NO_SPACE || failure.code == ERROR_INTERNAL) &&
+                   failure.age < MEMORY_SECONDS;
 
     buffer_release(&failure.memo);
-    return lacked;
+    return was_not;
 }

@@ -55,7 +55,8 @@ void partial_write_failure(const struct fill *fill, const struct report *report,
 /* True if the last filler gave up, and was this repository's. */
 bool partial_failure(const struct fill *fill, struct report *report, struct error *error);
 
-/* Whether any filler has found no room for this blob just now: then the next one need not look. */
-bool partial_lacked_space(const struct fill *fill);
+/* Whether any filler has found no room for this blob just now, or could not write it: then the next
+ * one need not try. */
+bool partial_was_not_kept(const struct fill *fill);
 
 #endif

@@ -32,12 +32,12 @@ class Mount:
 class SmallMemory(Mount):
     """A tmpfs of so many MiB."""
 
-    def __init__(self, point, mebibytes):
+    def __init__(self, point, mebibytes, more="mode=755"):
         super().__init__(point)
-        self.mebibytes = mebibytes
+        self.mebibytes, self.more = mebibytes, more
 
     def mount(self):
-        run("mount", "-t", "tmpfs", "-o", f"size={self.mebibytes}m,mode=755", "tmpfs", self.point)
+        run("mount", "-t", "tmpfs", "-o", f"size={self.mebibytes}m,{self.more}", "tmpfs", self.point)
 
     def read_only(self, wanted):
         """As soon as no file is open for writing any more: somebody may be just about to close one."""
