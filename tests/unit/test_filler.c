@@ -7,6 +7,7 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -385,6 +386,56 @@ static void a_filler_that_dies_leaves_what_the_next_can_use(void **state)
     server_end(&server);
 }
 
+enum { MIB = 1024 * 1024, DISK = 64, RESERVE = 20, LARGE = 30, PUSHED = 25 };
+
+/* After a quarter of the blob, something else takes room on the disk. */
+static void answer_beside_a_push(struct server *with, const void *context)
+{
+    static char piece[MIB];
+    char head[64];
+
+    (void)snprintf(head, sizeof(head), "HTTP/1.1 200 x\r\nContent-Length: %d\r\n\r\n", LARGE * MIB);
+    (void)server_send_text(with, head);
+    for (int i = 0; i < LARGE; i++) {
+        if (i == LARGE / 4) {
+            const char *directory = context;
+            int descriptor = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+            (void)posix_fallocate(descriptor, 0, (off_t)PUSHED * MIB); /* open until we end */
+        }
+        (void)server_send(with, piece, sizeof(piece));
+    }
+}
+
+static int give_way(struct fixture *fixture)
+{
+    AUTO_BUFFER struct buffer content = BUFFER_INIT;
+    static const enum manner manner = WELL;
+
+    store_close(&fixture->store);
+    EXPECT(mount_small(fixture->path, "64m"));
+    fixture->options.minimum_free_space = (uint64_t)RESERVE * MIB;
+    EXPECT(store_open(&fixture->store, &fixture->options, &error) == 0);
+    fetch_from(fixture, &manner);
+    server_end(&server);
+    server_start(&server, answer_beside_a_push, fixture->path);
+    (void)snprintf(upstream.url, sizeof(upstream.url), "http://127.0.0.1:%u", server.port);
+    memset(buffer_reserve(&content, (size_t)LARGE * MIB), 0, (size_t)LARGE * MIB);
+    digest_of(DIGEST_SHA256, content.data, (size_t)LARGE * MIB, &fill.digest);
+    EXPECT(run() == -1 && error.code == ERROR_NO_SPACE);
+    EXPECT(!is_stored(fixture) && !has_left(fixture, "size"));
+    server_end(&server);
+    EXPECT(store_check_space(&fixture->store, (uint64_t)(DISK - RESERVE - PUSHED) * MIB, &error) ==
+           0);
+    return 0;
+}
+
+/* LARGE and PUSHED have room beside each other, but not beside the reserve. */
+static void a_push_that_comes_meanwhile_has_the_reserve(void **state)
+{
+    run_in_child(give_way, *state);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -398,6 +449,7 @@ int main(void)
         IN_STORE(after_a_failed_sync_all_is_fetched_again),
         IN_STORE(what_was_left_and_cannot_be_synced_is_not_gone_on_with),
         IN_STORE(a_filler_that_dies_leaves_what_the_next_can_use),
+        IN_STORE(a_push_that_comes_meanwhile_has_the_reserve),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -76,7 +76,7 @@ static int count_what_others_need(struct fixture *fixture)
     EXPECT(reserve(&second, 30) == -1);
     EXPECT(!partial_total(&second, &total));
     EXPECT(reserve(&second, 20) == 0);
-    EXPECT(space_check(&second, &error) == 0);
+    EXPECT(space_check(&second, false, &error) == 0);
 
     begin(&third, 0, &locks[2]);
     EXPECT(reserve(&third, 15) == -1);
@@ -127,7 +127,7 @@ static int believe_in_no_giants(struct fixture *fixture)
     EXPECT(partial_write_total(&giant, INT64_MAX, &error) == 0);
     EXPECT(space_reserve(&other, INT64_MAX, INT64_MAX, &error) == -1);
     EXPECT(space_reserve(&other, UINT64_MAX, UINT64_MAX, &error) == -1);
-    EXPECT(space_check(&other, &error) == -1 && error.code == ERROR_NO_SPACE);
+    EXPECT(space_check(&other, false, &error) == -1 && error.code == ERROR_NO_SPACE);
     lock_release(&lock);
     return 0;
 }
@@ -146,14 +146,14 @@ static int use_up_inodes(struct fixture *fixture)
 
     EXPECT(open_small_cache(fixture) == 0);
     EXPECT(fstatvfs(fixture->store.root, &status) == 0 && status.f_files == 2000);
-    EXPECT(space_check(&fill, &error) == 0);
+    EXPECT(space_check(&fill, false, &error) == 0);
     for (uint64_t i = 0; i < status.f_files * 15 / 16; i++) {
         (void)snprintf(name, sizeof(name), "%" PRIu64, i);
         EXPECT(symlinkat("x", fixture->store.temporary, name) == 0);
     }
-    EXPECT(space_check(&fill, &error) == -1 && error.code == ERROR_NO_SPACE);
+    EXPECT(space_check(&fill, false, &error) == -1 && error.code == ERROR_NO_SPACE);
     fixture->options.minimum_free_space = 0;
-    EXPECT(space_check(&fill, &error) == 0);
+    EXPECT(space_check(&fill, false, &error) == 0);
     return 0;
 }
 

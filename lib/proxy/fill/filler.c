@@ -146,7 +146,7 @@ static int filler_keep(struct filler *filler, const void *bytes, size_t length, 
         (void)sync_file_range(filler->data, (off_t)filler->written,
                               (off_t)(filler->size - filler->written), SYNC_FILE_RANGE_WRITE);
         filler->written = filler->size;
-        return filler->has_total ? 0 : space_check(filler->fill, error);
+        return space_check(filler->fill, filler->has_total, error);
     }
     return 0;
 }

@@ -90,7 +90,7 @@ int space_reserve(const struct fill *fill, uint64_t total, uint64_t missing, str
     return partial_write_total(fill, total, error);
 }
 
-int space_check(const struct fill *fill, struct error *error)
+int space_check(const struct fill *fill, bool is_reserved, struct error *error)
 {
-    return store_check_space(fill->upstream->store, space_promised(fill), error);
+    return store_check_space(fill->upstream->store, is_reserved ? 0 : space_promised(fill), error);
 }

@@ -18,8 +18,11 @@
  */
 int space_reserve(const struct fill *fill, uint64_t total, uint64_t missing, struct error *error);
 
-/* Whether there is room for more bytes of a blob that nobody knows the length of. ERROR_NO_SPACE.
+/*
+ * Whether a blob may grow on. One that nobody knows the length of has to leave what the others
+ * still need. One with a reservation gives way to what is no fetch, such as a push: when less than
+ * minimum_free_space is left, and not before that is used up. ERROR_NO_SPACE.
  */
-int space_check(const struct fill *fill, struct error *error);
+int space_check(const struct fill *fill, bool is_reserved, struct error *error);
 
 #endif
