@@ -183,7 +183,7 @@ int store_open(struct store *store, const struct store_options *options, struct 
             *error = reason;
             return -1;
         }
-        log_warning("nothing can be kept in '%s': %s", options->root, reason.message);
+        log_debug("nothing can be kept in '%s': %s", options->root, reason.message);
     }
     *store = opened;
     return 0;
