@@ -25,8 +25,10 @@ struct endpoint {
     }
 
 static const struct endpoint endpoints[] = {
-    ENDPOINT(BASE, GET, NONE, base),
-    ENDPOINT(BASE, HEAD, NONE, base),
+    ENDPOINT(BASE, GET, LOGIN, base),
+    ENDPOINT(BASE, HEAD, LOGIN, base),
+    ENDPOINT(TOKEN, GET, NONE, token_get),
+    ENDPOINT(TOKEN, POST, NONE, token_post),
     ENDPOINT(CATALOG, GET, LIST, catalog_get),
     ENDPOINT(CATALOG, HEAD, LIST, catalog_get),
     ENDPOINT(SETUP, GET, TOKEN, setup_get),
@@ -160,12 +162,55 @@ static int open_source(struct exchange *exchange, enum registry_reach reach, boo
     return 0;
 }
 
+/* Where credentials that are no good are somebody else's matter. */
+static bool needs_login(const struct endpoint *endpoint)
+{
+    return endpoint->permission != PERMISSION_TOKEN && endpoint->permission != PERMISSION_NONE;
+}
+
+static bool is_refused(const struct error *error)
+{
+    return error->code == ERROR_DENIED || error->code == ERROR_UNAUTHORIZED;
+}
+
+/*
+ * Whoever may not see what is hosted under a name may see the mirror's under the same name,
+ * whatever is hosted: so the mirror tells nothing of that.
+ */
+static int find_permit(struct exchange *exchange, const struct endpoint *endpoint,
+                       const struct identity *identity, struct error *error)
+{
+    struct identity mirrored;
+    struct error ignored;
+
+    if (registry_permit(&exchange->caller, identity, endpoint->permission, &exchange->permit,
+                        error) == 0) {
+        return 0;
+    }
+    if (!identity) {
+        return -1;
+    }
+    if (endpoint->permission == PERMISSION_PULL && is_refused(error) &&
+        identity_mirror(identity, &exchange->caller.options->proxy, &mirrored, &ignored) > 0 &&
+        registry_permit(&exchange->caller, &mirrored, PERMISSION_PULL, &exchange->permit,
+                        &ignored) == 0) {
+        return 0;
+    }
+    if (wants_allow(error)) {
+        add_permitted(exchange, identity);
+    } else if (is_refused(error)) {
+        handle_add_refusal(exchange, identity, endpoint->permission);
+    }
+    return -1;
+}
+
 /* What is meant, whether this caller may, where it is; then the handler. */
 static int handle(struct exchange *exchange, bool may_wait, struct error *error)
 {
     const struct endpoint *endpoint;
     struct identity identity;
     bool names_repository;
+    int result;
 
     if (exchange->request->is_malformed) {
         return error_set(error, ERROR_REQUEST_INVALID,
@@ -182,17 +227,20 @@ static int handle(struct exchange *exchange, bool may_wait, struct error *error)
     if (!endpoint) {
         return refuse_method(exchange, error);
     }
-    if (registry_permit(&exchange->caller, names_repository ? &identity : NULL,
-                        endpoint->permission, &exchange->permit, error) < 0) {
-        if (names_repository && wants_allow(error)) {
-            add_permitted(exchange, &identity);
-        }
+    exchange->wanted = endpoint->permission;
+    if (exchange->refusal.code != ERROR_NONE && needs_login(endpoint)) {
+        *error = exchange->refusal;
         return -1;
     }
-    if (names_repository && open_source(exchange, choose_reach(endpoint), may_wait, error) < 0) {
+    if (find_permit(exchange, endpoint, names_repository ? &identity : NULL, error) < 0 ||
+        (names_repository && open_source(exchange, choose_reach(endpoint), may_wait, error) < 0)) {
         return -1;
     }
-    return endpoint->handle(exchange, error);
+    result = endpoint->handle(exchange, error);
+    if (result < 0 && endpoint->permission == PERMISSION_PUSH && is_refused(error)) {
+        handle_add_refusal(exchange, &identity, PERMISSION_OVERWRITE);
+    }
+    return result;
 }
 
 /* What keeps us from serving is told to whoever is setting this up; others get the error. */
@@ -265,14 +313,32 @@ static int check_parameters(struct exchange *exchange, struct error *error)
 {
     const char *way = request_parameter(exchange->request, "BERTH_SENDFILE");
     const char *prefix = request_setting(exchange->request, "BERTH_NAMESPACE");
+    const char *authentication = request_parameter(exchange->request, "BERTH_AUTHENTICATION");
 
     if (way && !text_begins(way, "x-accel-redirect:/") && strcmp(way, "x-sendfile") != 0) {
         return error_set(error, ERROR_INTERNAL,
                          "the web server's BERTH_SENDFILE is neither x-accel-redirect:/LOCATION/ "
                          "nor x-sendfile");
     }
+    if (authentication && strcmp(authentication, "none") != 0) {
+        return error_set(error, ERROR_INTERNAL,
+                         "the web server's BERTH_AUTHENTICATION is not none, which is all that it "
+                         "can be");
+    }
+    exchange->caller.cannot_log_in = authentication != NULL;
     return identity_prefix(exchange->caller.prefix, &exchange->caller.options->proxy, prefix,
                            error);
+}
+
+/* NULL where nobody logs in. */
+static struct access *open_access(struct service *service)
+{
+    const struct access_options *options = &service->configuration.registry.access;
+
+    if (!service->access && options->mode != ACCESS_NONE) {
+        service->access = access_open(options);
+    }
+    return service->access;
 }
 
 /* The store may come back (a network filesystem), so a failure to open it is not final. */
@@ -379,9 +445,15 @@ static void finish(struct exchange *exchange, int result, struct error *error)
     if (result < 0) {
         log_failure(error, exchange->request);
         add_advice(exchange, error);
+        if (error->code == ERROR_UNAUTHORIZED && exchange->access) {
+            handle_add_challenge(exchange);
+        }
         response_error(response, error, &exchange->details);
     } else {
         add_warning(exchange);
+    }
+    if (handle_is_private(exchange)) {
+        response_make_private(response);
     }
     sent = response_send(response, exchange->request, error);
     if (sent < 0) {
@@ -402,7 +474,8 @@ static void exchange_release(struct exchange *exchange)
 #define EXCHANGE_INIT(the_registry, the_request)                                                   \
     {                                                                                              \
         .registry = (the_registry), .request = (the_request), .response = RESPONSE_INIT,           \
-        .permit = PERMIT_INIT, .source = SOURCE_INIT, .details = BUFFER_INIT                       \
+        .permit = PERMIT_INIT, .source = SOURCE_INIT, .details = BUFFER_INIT,                      \
+        .refusal = ERROR_INIT                                                                      \
     }
 
 /* A place for a process that may wait. 1; 0 and an error if there is none. */
@@ -433,6 +506,8 @@ enum dispatch_result dispatch(struct service *service, struct request *request,
         result = check_parameters(&exchange, &error);
     }
     if (result == 0) {
+        exchange.access = open_access(service);
+        handle_identify(&exchange);
         result = open_registry(service, &error);
     }
     result = result == 0 ? handle(&exchange, patience == PATIENCE_UNLIMITED, &error)

@@ -12,6 +12,7 @@
  */
 
 #include "fcgi/request.h"
+#include "lib/access/access.h"
 #include "lib/configuration/configuration.h"
 #include "lib/proxy/fill/slot.h"
 
@@ -20,6 +21,7 @@ struct service {
     struct configuration configuration;
     struct registry registry;
     bool is_open;             /* the registry */
+    struct access *access;    /* opened with the first request */
     char document_root[4096]; /* the last one that was found harmless */
 };
 

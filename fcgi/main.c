@@ -64,6 +64,7 @@ static int service_run(const char *option, int (*run)(struct service *service),
     } else {
         refuse(&error);
     }
+    access_close(service.access);
     registry_close(&service.registry);
     configuration_release(&service.configuration);
     return status;

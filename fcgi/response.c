@@ -47,6 +47,26 @@ void response_content_header(struct response *response, const char *name, const 
     va_end(arguments);
 }
 
+void response_make_private(struct response *response)
+{
+    static const char name[] = "Cache-Control: ";
+    const char *found = strstr(response->content_headers.data, name);
+    struct buffer changed = BUFFER_INIT;
+
+    if (!found) {
+        if (!strstr(response->headers.data, name)) {
+            response_header(response, "Cache-Control", "private");
+        }
+        return;
+    }
+    found += strlen(name);
+    buffer_add(&changed, response->content_headers.data,
+               (size_t)(found - response->content_headers.data));
+    buffer_format(&changed, "private, %s", found);
+    buffer_release(&response->content_headers);
+    response->content_headers = changed;
+}
+
 void response_reset(struct response *response)
 {
     cleanup_close(&response->descriptor);

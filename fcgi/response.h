@@ -51,6 +51,9 @@ void response_header(struct response *response, const char *name, const char *fo
 void response_content_header(struct response *response, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* No cache that others use may keep it: adds that to what is said of caching. */
+void response_make_private(struct response *response);
+
 /* Forgets everything. */
 void response_reset(struct response *response);
 

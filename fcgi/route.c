@@ -65,6 +65,11 @@ bool route_parse(const char *path, struct route *out_route)
         *out_route = route;
         return true;
     }
+    if (strcmp(path, "/_berth/token") == 0) {
+        route.kind = ROUTE_TOKEN;
+        *out_route = route;
+        return true;
+    }
     if (strcmp(path, "/_berth/setup") == 0) {
         route.kind = ROUTE_SETUP;
         *out_route = route;

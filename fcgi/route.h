@@ -11,6 +11,7 @@
 enum route_kind {
     ROUTE_BASE,      /* /v2/ */
     ROUTE_CATALOG,   /* /v2/_catalog */
+    ROUTE_TOKEN,     /* /v2/_berth/token */
     ROUTE_SETUP,     /* /v2/_berth/setup, for `berth check --setup` */
     ROUTE_BLOB,      /* /v2/<name>/blobs/<digest> */
     ROUTE_UPLOADS,   /* /v2/<name>/blobs/uploads/ */

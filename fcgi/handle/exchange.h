@@ -11,6 +11,7 @@
 #include "fcgi/request.h"
 #include "fcgi/response.h"
 #include "fcgi/route.h"
+#include "fcgi/site.h"
 #include "lib/registry/registry.h"
 
 struct configuration;
@@ -22,8 +23,13 @@ struct exchange {
     struct response response;
     struct route route;
     struct caller caller;
-    struct permit permit; /* that the endpoint wants */
-    struct source source; /* of the route's name, if the permission is one for a repository */
+    struct access *access; /* NULL where nobody logs in */
+    struct site site;
+    struct error
+        refusal; /* of what the caller logs in with; ERROR_NONE if it is good, or nothing */
+    enum permission wanted; /* the endpoint's */
+    struct permit permit;   /* that it wants */
+    struct source source;   /* of the route's name, if the permission is one for a repository */
     const struct configuration *configuration;
     const char *obstacle;  /* what keeps us from serving, for handle_setup_post(); or NULL */
     struct buffer details; /* JSON to report with an error, one value a line */
@@ -53,9 +59,34 @@ int handle_tags_get(struct exchange *exchange, struct error *error);
 int handle_catalog_get(struct exchange *exchange, struct error *error);
 int handle_referrers_get(struct exchange *exchange, struct error *error);
 
+/* token.c */
+int handle_token_get(struct exchange *exchange, struct error *error);
+int handle_token_post(struct exchange *exchange, struct error *error);
+
 /* setup.c */
 int handle_setup_get(struct exchange *exchange, struct error *error);
 int handle_setup_post(struct exchange *exchange, struct error *error);
+
+/* login.c: who asks, for dispatch. */
+
+/*
+ * Fills in the caller's subject and what goes with it. A password or token that is no good is never
+ * the same as none; it is kept in `refusal`, since some endpoints are for everybody.
+ */
+void handle_identify(struct exchange *exchange);
+
+/* Adds to the details what the rules have against it, for whoever reads answers by programs. */
+void handle_add_refusal(struct exchange *exchange, const struct identity *identity,
+                        enum permission permission);
+
+/*
+ * Tells whom to ask for a token and, for a repository, what it is to be good for: by the name that
+ * the client used. `error=` is for who has shown a token, and asks for another one then.
+ */
+void handle_add_challenge(struct exchange *exchange);
+
+/* Whether somebody else may not have this answer. */
+bool handle_is_private(const struct exchange *exchange);
 
 /* base.c: what several of them need. */
 

@@ -21,7 +21,7 @@ FLOORS = [
     ["lib/proxy/"],
     ["lib/registry/"],
     ["lib/configuration/"],
-    ["fcgi/request", "fcgi/response", "fcgi/route", "fcgi/setup.", "fcgi/status"],
+    ["fcgi/request", "fcgi/response", "fcgi/route", "fcgi/setup.", "fcgi/site.", "fcgi/status"],
     ["fcgi/handle/", "fcgi/command/"],
     ["fcgi/"],
 ]
