@@ -7,8 +7,10 @@
 #include "lib/access/failure.h"
 #include "lib/access/password.h"
 #include "lib/access/robot.h"
+#include "lib/access/throttle.h"
 #include "lib/access/token.h"
 #include "lib/access/verified.h"
+#include "lib/base/clock.h"
 #include "lib/base/memory.h"
 #include "lib/base/text.h"
 #include "lib/http/authorization.h"
@@ -18,7 +20,8 @@ struct access {
     struct password_file passwords;
     struct verified verified;
     struct keys keys;
-    unsigned retry_after; /* seconds */
+    struct throttle throttle; /* opened by the first log-in */
+    unsigned retry_after;     /* seconds */
 };
 
 struct access *access_open(const struct access_options *options)
@@ -28,6 +31,7 @@ struct access *access_open(const struct access_options *options)
     access->options = options;
     access->passwords = (struct password_file)PASSWORD_FILE_INIT(options->htpasswd);
     access->keys = (struct keys)KEYS_INIT(options->directory);
+    access->throttle = (struct throttle)THROTTLE_INIT(options->runtime_directory);
     return access;
 }
 
@@ -37,16 +41,49 @@ void access_close(struct access *access)
         password_file_release(&access->passwords);
         verified_wipe(&access->verified);
         keys_wipe(&access->keys);
+        throttle_close(&access->throttle);
         free(access);
     }
 }
 
 /* One answer for whatever was wrong: a stranger learns no names. */
+static int access_refuse_silently(struct error *error)
+{
+    return error_set(error, ERROR_UNAUTHORIZED, "wrong user name or password");
+}
+
 static int access_refuse(const struct attempt *attempt, const char *user, const char *reason,
                          struct error *error)
 {
     failure_log(user, attempt->address, reason);
-    return error_set(error, ERROR_UNAUTHORIZED, "wrong user name or password");
+    return access_refuse_silently(error);
+}
+
+/* 0 if the claim is to be looked at, else -1: too many were wrong, or this one was just now. */
+static int access_admit(struct access *access, const struct attempt *attempt,
+                        const struct claim *claim, struct throttle_case *out, struct error *error)
+{
+    int64_t wait = 0;
+
+    if (!access->throttle.table) {
+        throttle_open(&access->throttle);
+    }
+    *out = (struct throttle_case){
+        .address = attempt->address, .user = claim->user, .now = clock_milliseconds()};
+    if (throttle_mark(&access->keys, claim, out, error) < 0) {
+        return -1;
+    }
+    switch (throttle_judge(&access->throttle, out, &wait)) {
+    case THROTTLE_VERIFY:
+        return 0;
+    case THROTTLE_WRONG:
+        return access_refuse_silently(error);
+    case THROTTLE_WAIT:
+        break;
+    }
+    access->retry_after = (unsigned)((wait + 999) / 1000);
+    return error_set(error, ERROR_TOO_MANY_REQUESTS,
+                     "too many failed log-ins: try again in %u seconds", access->retry_after);
 }
 
 static int access_read_passwords(struct access *access, struct error *error)
@@ -60,19 +97,28 @@ static int access_read_passwords(struct access *access, struct error *error)
 }
 
 /* 1, 0, -1. A password that was right some minutes ago costs no hash. */
-static int access_verify(struct access *access, const struct login *login, struct error *error)
+static int access_verify(struct access *access, const struct attempt *attempt,
+                         const struct login *login, struct error *error)
 {
-    struct claim claim = {.user = login->user,
-                          .crypted = password_find(&access->passwords, login->user),
-                          .password = login->password};
-    int right = claim.crypted ? verified_knows(&access->verified, &claim, error) : 0;
+    const char *crypted = password_find(&access->passwords, login->user);
+    struct claim claim = {login->user, crypted ? crypted : "", login->password};
+    int right = crypted ? verified_knows(&access->verified, &claim, error) : 0;
+    struct throttle_case trial;
 
     if (right != 0) {
         return right;
     }
+    if (access_admit(access, attempt, &claim, &trial, error) < 0) {
+        return -1;
+    }
     right = password_verify(&access->passwords, login->user, login->password, error);
     if (right > 0 && verified_add(&access->verified, &claim, error) < 0) {
         return -1;
+    }
+    if (right > 0) {
+        throttle_was_right(&access->throttle, &trial);
+    } else if (right == 0) {
+        throttle_was_wrong(&access->throttle, &trial);
     }
     return right;
 }
@@ -88,7 +134,7 @@ static int access_log_in_user(struct access *access, const struct attempt *attem
     if (access_read_passwords(access, error) < 0) {
         return -1;
     }
-    right = access_verify(access, login, error);
+    right = access_verify(access, attempt, login, error);
     if (right < 0) {
         return -1;
     }
@@ -101,25 +147,39 @@ static int access_log_in_user(struct access *access, const struct attempt *attem
     return 0;
 }
 
+/* A secret of so many bits cannot be guessed: a right one is never told to wait. */
+static int access_refuse_robot(struct access *access, const struct attempt *attempt,
+                               const struct login *login, const char *reason, struct error *error)
+{
+    struct claim claim = {login->user, "", login->password};
+    struct throttle_case trial;
+
+    if (access_admit(access, attempt, &claim, &trial, error) < 0) {
+        return -1;
+    }
+    throttle_was_wrong(&access->throttle, &trial);
+    return access_refuse(attempt, login->user, reason, error);
+}
+
 static int access_log_in_robot(struct access *access, const struct attempt *attempt,
                                const struct login *login, struct subject *out, struct error *error)
 {
     const char *name = login->user + strlen(SUBJECT_ROBOT_PREFIX);
     const char *directory = access->options->directory;
+    const char *reason = "unknown robot";
     struct robot robot;
     int found = robot_read(directory, name, &robot, error);
 
     if (found < 0) {
         return -1;
     }
-    if (found == 0) {
-        return access_refuse(attempt, login->user, "unknown robot", error);
+    if (found > 0) {
+        reason = !robot_has_secret(&robot, login->password)  ? "wrong secret"
+                 : robot_has_expired(&robot, attempt->began) ? "the robot has expired"
+                                                             : NULL;
     }
-    if (!robot_has_secret(&robot, login->password)) {
-        return access_refuse(attempt, login->user, "wrong secret", error);
-    }
-    if (robot_has_expired(&robot, attempt->began)) {
-        return access_refuse(attempt, login->user, "the robot has expired", error);
+    if (reason) {
+        return access_refuse_robot(access, attempt, login, reason, error);
     }
     robot_used(directory, &robot);
     robot_subject(&robot, out);

@@ -277,6 +277,36 @@ static void keeps_a_login_until_the_password_changes(void **state)
     desk_close(desk);
 }
 
+static void lets_wait_who_guesses_and_nobody_else(void **state)
+{
+    struct desk *desk = desk_open(*state, ACCESS_HTPASSWD);
+    struct access *other = NULL;
+    char guess[32];
+    struct subject who;
+
+    assert_identified(desk, ask_by(desk, "Basic", "bob:secret", &who), SUBJECT_USER, "bob");
+    for (int i = 0; i < 10; i++) {
+        (void)snprintf(guess, sizeof(guess), "alice:guess%d", i);
+        assert_refused(desk, ask_by(desk, "Basic", guess, &who), "wrong user name");
+        assert_refused(desk, ask_by(desk, "Basic", guess, &who), "wrong user name");
+    }
+    assert_int_equal(ask_by(desk, "Basic", "alice:secret", &who), -1);
+    assert_int_equal(desk->error.code, ERROR_TOO_MANY_REQUESTS);
+    assert_in_range(access_retry_after(desk->access), 1, 60);
+    /* In another worker, too; but who was right before is let in there. */
+    other = desk->access;
+    desk->access = access_open(&desk->options);
+    assert_int_equal(ask_by(desk, "Basic", "alice:guess", &who), -1);
+    assert_int_equal(desk->error.code, ERROR_TOO_MANY_REQUESTS);
+    assert_int_equal(ask_by(desk, "Basic", "robot/ci:guess", &who), -1);
+    assert_int_equal(desk->error.code, ERROR_TOO_MANY_REQUESTS);
+    assert_identified(desk, ask_by(desk, "Basic", "bob:secret", &who), SUBJECT_USER, "bob");
+    desk->attempt.address = "192.0.2.8";
+    assert_identified(desk, ask_by(desk, "Basic", "alice:secret", &who), SUBJECT_USER, "alice");
+    access_close(other);
+    desk_close(desk);
+}
+
 static void lets_no_name_forge_the_line_of_a_failure(void **state)
 {
     static const struct {
@@ -318,6 +348,7 @@ int main(void)
         IN_DIRECTORY(gives_tokens_that_end_with_their_user),
         IN_DIRECTORY(gives_nobody_an_access_token_and_no_refresh_token),
         IN_DIRECTORY(keeps_a_login_until_the_password_changes),
+        IN_DIRECTORY(lets_wait_who_guesses_and_nobody_else),
         cmocka_unit_test(lets_no_name_forge_the_line_of_a_failure),
     };
 
