@@ -428,6 +428,7 @@ static void log_failure(const struct error *error, const struct request *request
     case ERROR_UPSTREAM_REFUSED:
     case ERROR_UPSTREAM_TIMEOUT:
     case ERROR_UPSTREAM_UNREACHABLE:
+    case ERROR_TOO_MANY_REQUESTS:
     case ERROR_DENIED:
         log_warning("%s (request %s)", error->message, request->id);
         break;

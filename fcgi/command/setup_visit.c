@@ -45,14 +45,11 @@ static void visit_prepare(const struct visit *visit, struct http_request *reques
 
 static void visit_tell_silence(const struct visit *visit, const struct error *error)
 {
-    static const char whose[] = "the upstream ";
-    const char *what = error->message;
-
     findings_problem(visit->findings, visit->url,
-                     "the server %s" FINDINGS_DO
+                     "%s" FINDINGS_DO
                      "look whether the web server runs, listens there, and has a certificate "
                      "that is trusted here",
-                     text_begins(what, whose) ? what + strlen(whose) : what);
+                     error->message);
 }
 
 /* The answer's status, 0 if there was none. */

@@ -23,10 +23,17 @@ enum {
     LOOKUP_MILLISECONDS = 2000, /* for a name that a proxy will resolve again */
 };
 
-/* For callbacks: what they return instead of what they took ends the transfer. */
-static size_t client_refuse(struct http_transfer *transfer, const struct error *why)
+static struct http_party client_party(const struct http_transfer *transfer)
 {
-    transfer->failure = *why;
+    return (struct http_party){transfer->request->upstream, transfer->request->url};
+}
+
+/* For callbacks: what they return instead of what they took ends the transfer. */
+static size_t client_refuse(struct http_transfer *transfer, const char *why)
+{
+    struct http_party party = client_party(transfer);
+
+    (void)party_fail(&party, &transfer->failure, ERROR_UPSTREAM, "%s", why);
     return 0;
 }
 
@@ -37,7 +44,7 @@ static size_t client_take_header(char *bytes, size_t size, size_t count, void *u
     struct error error;
 
     if (http_head_add(&transfer->head, bytes, size * count, &error) < 0) {
-        return client_refuse(transfer, &error);
+        return client_refuse(transfer, error.message);
     }
     if (transfer->head.complete && !was_complete) {
         transfer->waiting_since = clock_milliseconds();
@@ -52,11 +59,9 @@ static size_t client_take_body(char *bytes, size_t size, size_t count, void *use
 {
     struct http_transfer *transfer = user;
     int64_t now = clock_milliseconds();
-    struct error error;
 
     if (!transfer->head.complete) {
-        (void)error_set(&error, ERROR_UPSTREAM, "the upstream does not speak HTTP as it should");
-        return client_refuse(transfer, &error);
+        return client_refuse(transfer, "does not speak HTTP as it should");
     }
     if (transfer->pending.length >= PENDING_LIMIT) {
         transfer->is_paused = true;
@@ -151,16 +156,22 @@ static void client_set_options(struct http_transfer *transfer)
     }
 }
 
-static int client_deny(struct error *error)
+static int client_deny(const struct http_transfer *transfer, struct error *error)
 {
-    return error_set(error, ERROR_DENIED,
-                     "the upstream has an address that is not one of the public internet "
-                     "(allow_private_address = yes in its section allows that)");
+    struct http_party party = client_party(transfer);
+
+    if (!party.upstream) {
+        return party_fail(&party, error, ERROR_DENIED, "is not in the public internet");
+    }
+    return party_fail(&party, error, ERROR_DENIED,
+                      "is not in the public internet: allow_private_address = yes in [upstream %s]",
+                      party.upstream);
 }
 
 static int client_explain(const struct http_transfer *transfer, struct error *error)
 {
-    struct http_failure failure = {.result = transfer->result,
+    struct http_failure failure = {.party = client_party(transfer),
+                                   .result = transfer->result,
                                    .details = transfer->details,
                                    .has_proxy = *transfer->request->proxy != '\0',
                                    .has_ca_file = *transfer->request->ca_file != '\0',
@@ -175,7 +186,7 @@ static int client_explain(const struct http_transfer *transfer, struct error *er
         return error_errno(error, "ask an upstream");
     }
     if (!failure.is_connected && transfer->refused_address) {
-        return client_deny(error);
+        return client_deny(transfer, error);
     }
     (void)curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &failure.os_errno);
     (void)curl_easy_getinfo(transfer->easy, CURLINFO_SSL_VERIFYRESULT, &failure.verify_result);
@@ -183,24 +194,38 @@ static int client_explain(const struct http_transfer *transfer, struct error *er
     return http_failure_explain(&failure, error);
 }
 
+/* What has a limit of time, what is said when it is over, and which keys of [proxy] it is. */
+enum client_wait { WAIT_CONNECTION, WAIT_HEAD, WAIT_ANSWER, WAIT_BODY, WAIT_RATE };
+
+static const struct {
+    const char *words;
+    const char *keys;
+} client_waits[] = {
+    [WAIT_CONNECTION] = {"cannot be connected to in time", "connect_timeout"},
+    [WAIT_HEAD] = {"does not answer in time", "stall_timeout"},
+    [WAIT_ANSWER] = {"takes too long for its answer", "connect_timeout and stall_timeout"},
+    [WAIT_BODY] = {"has stopped sending", "stall_timeout"},
+    [WAIT_RATE] = {"sends less than the minimum rate", "minimum_rate"},
+};
+
 /* What is waited for now, and until when it has to be there. */
-static int64_t client_limit(const struct http_transfer *transfer, const char **out_failure)
+static int64_t client_limit(const struct http_transfer *transfer, enum client_wait *out_wait)
 {
     const struct http_request *request = transfer->request;
     int64_t stall = (int64_t)request->stall_milliseconds;
     int64_t limit = transfer->waiting_since + stall;
 
-    *out_failure = "has stopped sending";
+    *out_wait = WAIT_BODY;
     if (transfer->connected == 0) {
-        *out_failure = "cannot be connected to in time";
+        *out_wait = WAIT_CONNECTION;
         limit = transfer->opened + (int64_t)request->connect_milliseconds;
     } else if (!transfer->head.complete) {
-        *out_failure = "does not answer in time";
+        *out_wait = WAIT_HEAD;
         limit = transfer->connected + stall;
     }
     if ((!transfer->head.complete || transfer->is_document) && request->deadline > 0 &&
         request->deadline < limit) {
-        *out_failure = "takes too long for its answer";
+        *out_wait = WAIT_ANSWER;
         limit = request->deadline;
     }
     return limit;
@@ -224,10 +249,15 @@ static bool client_is_too_slow(struct http_transfer *transfer, int64_t now)
     return slow;
 }
 
-static void client_give_up(struct http_transfer *transfer, const char *why)
+static void client_give_up(struct http_transfer *transfer, enum client_wait wait)
 {
+    struct http_party party = client_party(transfer);
+    bool has_keys = party.upstream != NULL;
+
     transfer->finished = true;
-    (void)error_set(&transfer->failure, ERROR_UPSTREAM_TIMEOUT, "the upstream %s", why);
+    (void)party_fail(&party, &transfer->failure, ERROR_UPSTREAM_TIMEOUT, "%s%s%s%s",
+                     client_waits[wait].words, has_keys ? " ([proxy] " : "",
+                     has_keys ? client_waits[wait].keys : "", has_keys ? ")" : "");
 }
 
 static void client_note_connection(struct http_transfer *transfer)
@@ -245,11 +275,11 @@ static int client_look_at_clock(struct http_transfer *transfer)
 {
     int64_t now = clock_milliseconds();
     int64_t left = POLL_MILLISECONDS;
-    const char *why;
-    int64_t limit = client_limit(transfer, &why);
+    enum client_wait wait;
+    int64_t limit = client_limit(transfer, &wait);
 
     if (limit <= now) {
-        client_give_up(transfer, why);
+        client_give_up(transfer, wait);
         return 0;
     }
     left = limit - now < left ? limit - now : left;
@@ -257,7 +287,7 @@ static int client_look_at_clock(struct http_transfer *transfer)
         int64_t rate_left = client_rate_left(transfer, now);
 
         if (rate_left <= 0 && client_is_too_slow(transfer, now)) {
-            client_give_up(transfer, "sends less than the minimum rate");
+            client_give_up(transfer, WAIT_RATE);
             return 0;
         }
         left = rate_left > 0 && rate_left < left ? rate_left : left;
@@ -312,7 +342,7 @@ int http_open(struct http_transfer *transfer, const struct http_request *request
     transfer->request = request;
     if (*request->proxy && !request->allow_private_address &&
         lookup_url(request->url, LOOKUP_MILLISECONDS) == LOOKUP_PRIVATE) {
-        return client_deny(error);
+        return client_deny(transfer, error);
     }
     transfer->opened = clock_milliseconds();
     transfer->multi = curl_multi_init();

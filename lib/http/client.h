@@ -26,10 +26,12 @@
 #include "lib/base/buffer.h"
 #include "lib/base/error.h"
 #include "lib/http/head.h"
+#include "lib/http/party.h"
 
 struct http_request {
     const char *method; /* GET, HEAD or POST */
     const char *url;
+    const char *upstream;          /* for messages: X of [upstream X]; NULL: it has no section */
     struct buffer headers;         /* "Name: value\n" each */
     const struct buffer *body;     /* for POST; chunked if a header says so */
     const char *proxy;             /* "" for none */

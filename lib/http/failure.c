@@ -9,10 +9,20 @@
 #include <string.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/text.h"
 
-static int failure_unreachable(struct error *error, const char *why)
+/* `cure`, or NULL, goes on with the section of the configuration. */
+static int failure_unreachable(const struct http_failure *failure, struct error *error,
+                               const char *why, const char *cure)
 {
-    return error_set(error, ERROR_UPSTREAM_UNREACHABLE, "the upstream cannot be reached: %s", why);
+    const char *section = failure->party.upstream;
+
+    if (!section || !cure) {
+        return party_fail(&failure->party, error, ERROR_UPSTREAM_UNREACHABLE,
+                          "cannot be reached: %s", why);
+    }
+    return party_fail(&failure->party, error, ERROR_UPSTREAM_UNREACHABLE,
+                      "cannot be reached: %s (%s [upstream %s])", why, cure, section);
 }
 
 /* Without descriptors names do not resolve and certificates are not found: that is nobody else's
@@ -27,11 +37,13 @@ static bool failure_can_open(void)
 static int failure_connect(const struct http_failure *failure, struct error *error)
 {
     const char *who = failure->has_proxy ? "the proxy of [proxy] http_proxy" : "it";
+    const char *cure = NULL;
     char why[160];
 
     switch (failure->os_errno) {
     case ECONNREFUSED:
         (void)snprintf(why, sizeof(why), "%s refuses connections", who);
+        cure = failure->has_proxy ? NULL : "look whether it runs, and at url in";
         break;
     case ENETUNREACH:
     case EHOSTUNREACH:
@@ -47,24 +59,32 @@ static int failure_connect(const struct http_failure *failure, struct error *err
         (void)snprintf(why, sizeof(why), "%s takes no connections", who);
         break;
     }
-    return failure_unreachable(error, why);
+    return failure_unreachable(failure, error, why, cure);
 }
 
 static int failure_certificate(const struct http_failure *failure, struct error *error)
 {
     switch (failure->verify_result) {
     case X509_V_OK:
-        return failure_unreachable(error, "its certificate is for another name");
+    case X509_V_ERR_UNSPECIFIED: /* libcurl looks at names before it notes down how this went */
+        return failure_unreachable(failure, error, "its certificate is for another name",
+                                   "url = https://NAME with one that it is for, in");
     case X509_V_ERR_CERT_HAS_EXPIRED:
-        return failure_unreachable(error,
-                                   "its certificate has expired, or this machine's clock is wrong");
+        return failure_unreachable(
+            failure, error, "its certificate has expired, or this machine's clock is wrong", NULL);
     case X509_V_ERR_CERT_NOT_YET_VALID:
         return failure_unreachable(
-            error, "its certificate is not yet valid, or this machine's clock is wrong");
+            failure, error, "its certificate is not yet valid, or this machine's clock is wrong",
+            NULL);
     default:
-        return failure_unreachable(error,
-                                   "no authority that is trusted here has signed its certificate "
-                                   "([proxy] ca_file = a file with those to trust)");
+        return failure_unreachable(failure, error,
+                                   failure->has_ca_file
+                                       ? "no authority that is trusted here, those of [proxy] "
+                                         "ca_file among them, has signed its certificate"
+                                       : "no authority that is trusted here has signed its "
+                                         "certificate ([proxy] ca_file = a file with those to "
+                                         "trust)",
+                                   NULL);
     }
 }
 
@@ -75,40 +95,92 @@ static int failure_handshake(const struct http_failure *failure, struct error *e
 
     for (size_t i = 0; i < sizeof(plain) / sizeof(*plain); i++) {
         if (strstr(failure->details, plain[i])) {
-            return failure_unreachable(error,
-                                       "it does not speak TLS (url = http://… in its section "
-                                       "is for one that does not)");
+            return failure_unreachable(failure, error, "it does not speak TLS",
+                                       "url = http://... in");
         }
     }
-    return failure_unreachable(error, strstr(failure->details, "alert")
-                                          ? "it refuses the TLS handshake"
-                                          : "the TLS handshake fails");
+    return failure_unreachable(failure, error,
+                               strstr(failure->details, "alert") ? "it refuses the TLS handshake"
+                                                                 : "the TLS handshake fails",
+                               NULL);
+}
+
+/* What a server that waits for TLS sends to one who does not speak it is no HTTP. */
+static int failure_language(const struct http_failure *failure, struct error *error)
+{
+    const char *section = failure->party.upstream;
+
+    if (!section || !text_begins(failure->party.url, "http://")) {
+        return party_fail(&failure->party, error, ERROR_UPSTREAM,
+                          "does not speak HTTP as it should");
+    }
+    return party_fail(&failure->party, error, ERROR_UPSTREAM,
+                      "does not speak HTTP as it should (if it speaks TLS, url = https://... in "
+                      "[upstream %s])",
+                      section);
+}
+
+static int failure_midway(const struct http_failure *failure, const char *what, struct error *error)
+{
+    return party_fail(&failure->party, error, ERROR_UPSTREAM, "%s", what);
 }
 
 /* What happens on a connection that stands. */
 static int failure_broken(const struct http_failure *failure, struct error *error)
 {
-    const char *what = curl_easy_strerror((CURLcode)failure->result);
-
     switch ((CURLcode)failure->result) {
     case CURLE_OK:
     case CURLE_GOT_NOTHING:
-        return error_set(error, ERROR_UPSTREAM,
-                         "the upstream closed the connection without an answer");
+        return failure_midway(failure, "closed the connection without an answer", error);
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_OUT_OF_MEMORY: /* a header that is longer than libcurl takes */
-        return error_set(error, ERROR_UPSTREAM, "the upstream does not speak HTTP as it should");
+        return failure_language(failure, error);
     case CURLE_PARTIAL_FILE:
-        return error_set(error, ERROR_UPSTREAM, "the upstream broke off before the end");
+        return failure_midway(failure, "broke off before the end", error);
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
-        if (strstr(failure->details, "chunk")) {
-            return error_set(error, ERROR_UPSTREAM, "the upstream sends malformed chunks");
-        }
-        return error_set(error, ERROR_UPSTREAM, "the upstream broke the connection");
+        return failure_midway(failure,
+                              strstr(failure->details, "chunk") ? "sends malformed chunks"
+                                                                : "broke the connection",
+                              error);
     default:
-        return error_set(error, ERROR_UPSTREAM, "the upstream broke off: %s", what);
+        return party_fail(&failure->party, error, ERROR_UPSTREAM, "broke off: %s",
+                          curl_easy_strerror((CURLcode)failure->result));
+    }
+}
+
+/* Before a connection stands. */
+static int failure_early(const struct http_failure *failure, struct error *error)
+{
+    switch ((CURLcode)failure->result) {
+    case CURLE_OPERATION_TIMEDOUT:
+        return party_fail(&failure->party, error, ERROR_UPSTREAM_TIMEOUT,
+                          "cannot be connected to in time%s",
+                          failure->party.upstream ? " ([proxy] connect_timeout)" : "");
+    case CURLE_COULDNT_RESOLVE_HOST:
+        return failure_unreachable(failure, error, "its name has no address",
+                                   "look at this machine's DNS, and at url in");
+    case CURLE_COULDNT_RESOLVE_PROXY:
+        return failure_unreachable(failure, error, "the name in [proxy] http_proxy has no address",
+                                   NULL);
+    case CURLE_COULDNT_CONNECT:
+        return failure_connect(failure, error);
+    case CURLE_SSL_CONNECT_ERROR:
+        return failure_handshake(failure, error);
+    case CURLE_PEER_FAILED_VERIFICATION:
+        return failure_certificate(failure, error);
+    case CURLE_SSL_CACERT_BADFILE:
+        return failure_unreachable(failure, error,
+                                   failure->has_ca_file
+                                       ? "the authorities of [proxy] ca_file cannot be read"
+                                       : "this machine's certificate authorities cannot be read "
+                                         "(Debian: the package ca-certificates)",
+                                   NULL);
+    case CURLE_OUT_OF_MEMORY:
+        return error_set(error, ERROR_INTERNAL, "ask an upstream: no memory");
+    default:
+        return failure_broken(failure, error);
     }
 }
 
@@ -121,33 +193,9 @@ int http_failure_explain(const struct http_failure *failure, struct error *error
         return error_errno(error, "ask an upstream");
     }
     if (failure->proxy_status >= 300) {
-        return error_set(
-            error, ERROR_UPSTREAM_UNREACHABLE,
-            "the upstream cannot be reached: the proxy of [proxy] http_proxy answers %ld",
-            failure->proxy_status);
+        return party_fail(&failure->party, error, ERROR_UPSTREAM_UNREACHABLE,
+                          "cannot be reached: the proxy of [proxy] http_proxy answers %ld",
+                          failure->proxy_status);
     }
-    switch ((CURLcode)failure->result) {
-    case CURLE_OPERATION_TIMEDOUT:
-        return error_set(error, ERROR_UPSTREAM_TIMEOUT,
-                         "the upstream cannot be connected to in time");
-    case CURLE_COULDNT_RESOLVE_HOST:
-        return failure_unreachable(error, "its name has no address");
-    case CURLE_COULDNT_RESOLVE_PROXY:
-        return failure_unreachable(error, "the name in [proxy] http_proxy has no address");
-    case CURLE_COULDNT_CONNECT:
-        return failure_connect(failure, error);
-    case CURLE_SSL_CONNECT_ERROR:
-        return failure_handshake(failure, error);
-    case CURLE_PEER_FAILED_VERIFICATION:
-        return failure_certificate(failure, error);
-    case CURLE_SSL_CACERT_BADFILE:
-        return failure_unreachable(error, failure->has_ca_file
-                                              ? "the authorities of [proxy] ca_file cannot be read"
-                                              : "this machine's certificate authorities cannot be "
-                                                "read (Debian: the package ca-certificates)");
-    case CURLE_OUT_OF_MEMORY:
-        return error_set(error, ERROR_INTERNAL, "ask an upstream: no memory");
-    default:
-        return failure_broken(failure, error);
-    }
+    return failure_early(failure, error);
 }

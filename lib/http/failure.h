@@ -7,14 +7,15 @@
  * remedy where there is one. Pure, but for a look whether this process may still open files.
  *
  * What libcurl adds in its own words is only read, never passed on: it may name an address that is
- * nobody's business. All messages begin with "the upstream ".
+ * nobody's business. All messages begin as lib/http/party makes them.
  */
 
 #include <stdbool.h>
 
-#include "lib/base/error.h"
+#include "lib/http/party.h"
 
 struct http_failure {
+    struct http_party party;
     int result;          /* a CURLcode */
     const char *details; /* its error buffer */
     long os_errno;       /* of connecting; 0: unknown */

@@ -21,7 +21,7 @@ void http_head_release(struct http_head *head)
 
 static int head_refuse(struct error *error, const char *why)
 {
-    return error_set(error, ERROR_UPSTREAM, "the upstream %s", why);
+    return error_set(error, ERROR_UPSTREAM, "%s", why);
 }
 
 /* "HTTP/1.1 200 OK", or what libcurl makes of HTTP/2: "HTTP/2 200". */

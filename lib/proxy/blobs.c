@@ -34,7 +34,8 @@ static int blob_ask_size(struct proxied *proxied, const struct digest *digest, u
         return found > 0 ? -1 : found;
     }
     if (!extent.has_total) {
-        return error_set(error, ERROR_UPSTREAM, "the upstream does not say how long the blob is");
+        return upstream_fail(&proxied->upstream, error, ERROR_UPSTREAM,
+                             "does not say how long the blob is");
     }
     *out_size = extent.total;
     return 1;

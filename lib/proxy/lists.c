@@ -62,15 +62,17 @@ static int listing_read_page(const struct listing *listing, struct answer *answe
                              struct collection *collection, struct error *error)
 {
     AUTO_BUFFER struct buffer body = BUFFER_INIT;
+    const struct upstream *upstream = &listing->proxied->upstream;
     struct document document;
     int fits = http_read_all(&answer->transfer, LIST_LIMIT, &body, error);
 
     if (fits <= 0) {
-        return fits < 0 ? -1 : error_set(error, ERROR_UPSTREAM, "the upstream's list is too long");
+        return fits < 0 ? -1
+                        : upstream_fail(upstream, error, ERROR_UPSTREAM, "has too long a list");
     }
     document = (struct document){body.data, body.length, NULL};
     if (!listing->add(&collection->entries, &document)) {
-        return error_set(error, ERROR_UPSTREAM, "the upstream sent no list of %s", listing->what);
+        return upstream_fail(upstream, error, ERROR_UPSTREAM, "sent no list of %s", listing->what);
     }
     collection->length += body.length;
     return 0;

@@ -138,8 +138,8 @@ static int wish_check_digest(const struct wish *wish, const struct document *doc
     if (wish->is_digest && !digest_equal(&wanted, out_digest)) {
         report_failure(wish->proxied->report, wish->proxied->upstream.name, 200,
                        "the manifest has another digest");
-        return error_set(error, ERROR_UPSTREAM,
-                         "the upstream sent another manifest than asked for");
+        return upstream_fail(&wish->proxied->upstream, error, ERROR_UPSTREAM,
+                             "sent another manifest than asked for");
     }
     return 0;
 }
@@ -164,8 +164,8 @@ static int wish_read(const struct wish *wish, struct fetched *fetched, struct er
         (void)error_set(&reason, ERROR_MANIFEST_INVALID, "it has no media type");
     }
     report_failure(wish->proxied->report, wish->proxied->upstream.name, 200, reason.message);
-    return error_set(error, ERROR_UPSTREAM, "the upstream's manifest is not taken: %.200s",
-                     reason.message);
+    return upstream_fail(&wish->proxied->upstream, error, ERROR_UPSTREAM,
+                         "sent a manifest that is not taken: %s", reason.message);
 }
 
 static int wish_store(struct wish *wish, const struct fetched *fetched, struct error *error)
@@ -225,8 +225,10 @@ static int wish_fetch(struct wish *wish, struct error *error)
 
         found = http_read_all(&answer.transfer, (size_t)limit, &body, error);
         if (found == 0) {
-            found = error_set(error, ERROR_UPSTREAM,
-                              "the upstream's manifest is longer than %" PRIu64 " bytes", limit);
+            found = upstream_fail(&wish->proxied->upstream, error, ERROR_UPSTREAM,
+                                  "sent a manifest of more than %" PRIu64
+                                  " bytes ([hosted] maximum_manifest_size)",
+                                  limit);
         }
         if (found < 0) {
             report_failure(wish->proxied->report, wish->proxied->upstream.name,

@@ -1,5 +1,6 @@
 """Logging in at other registries: tokens, passwords, and who must never see them."""
 import os
+import re
 import stat
 import subprocess
 import urllib.parse
@@ -355,6 +356,43 @@ def registry_with_tls(directory):
     return f"  tls:\n    certificate: {directory}/certificate.pem\n    key: {directory}/key.pem\n"
 
 
+# way -> what is wrong with a section about that registry: its keys, the status, and what is said behind its name and address.
+TROUBLE = {
+    "plain": {
+        "private": ("url = http://localhost:{port}", 403, "is not in the public internet: allow_private_address = yes in [upstream private]"),
+        "encrypted": ("url = https://localhost:{port}\nallow_private_address = yes", 502,
+                      "cannot be reached: it does not speak TLS (url = http://... in [upstream encrypted])"),
+    },
+    "htpasswd": {
+        "nobody": ("url = http://localhost:{port}\nallow_private_address = yes", 502,
+                   "does not let us in (401): username and password_file in [upstream nobody]"),
+        "eve": ("url = http://localhost:{port}\nallow_private_address = yes\nusername = eve\npassword = gue55ed", 502,
+                "does not let the account in [upstream eve] in (401): look at its username and password_file"),
+    },
+    "tls": {
+        "clear": ("url = http://localhost:{port}\nallow_private_address = yes", 502,
+                  "answers 400: it speaks TLS (url = https://... in [upstream clear])"),
+        "numbered": ("url = https://127.0.0.1:{port}\nallow_private_address = yes", 502,
+                     "cannot be reached: its certificate is for another name (url = https://NAME with one that it is for, in "
+                     "[upstream numbered])"),
+    },
+}
+
+
+def assert_told_in_one_line(site, name, words, port, status=502):
+    """A docker user sees "502 Bad Gateway": the request's line in the log leads to the one that says why; the client gets no less."""
+    target = f"/v2/proxy/{name}/team/app/manifests/1"
+    answer = site.client.get(target)
+    assert answer.status == status, answer
+    [request] = wait_until(lambda: re.findall(rf"^.*berth: GET {target} {status} .* (\S+)$", site.server.whole_log(), re.M), "the request's line")
+    log = site.server.whole_log()
+    [line] = re.findall(rf"^.*berth: warning: (.*) \(request {request}\)$", log, re.M)
+    host = "127.0.0.1" if name == "numbered" else "localhost"
+    assert line == f"upstream {name} ({host}:{port}) {words}"
+    assert answer.json()["errors"][0]["message"] == line
+    assert answer.json()["errors"][0]["detail"]["upstream"] == name and "gue55ed" not in log + str(answer.body)
+
+
 @pytest.mark.parametrize("way", ["plain", "htpasswd", "tls"])
 def test_docker_registry_is_an_upstream(new_directory, way):
     directory = new_directory("registry")
@@ -379,6 +417,7 @@ def test_docker_registry_is_an_upstream(new_directory, way):
         scheme = "https" if way == "tls" else "http"
         section = f"\n[upstream debian]\nurl = {scheme}://localhost:{port}\nallow_private_address = yes\n"
         section += BOBS if way == "htpasswd" else ""
+        section += "".join(f"\n[upstream {name}]\n{keys.format(port=port)}\n" for name, (keys, _, _) in TROUBLE[way].items())
         with Site(new_directory("site"), count=0, settings=section, proxy=f"ca_file = {directory}/ca.pem" if way == "tls" else "") as site:
             ours = site.client.repository("proxy/debian/team/app")
             answer = site.client.get(ours.manifest("1"))
@@ -387,10 +426,12 @@ def test_docker_registry_is_an_upstream(new_directory, way):
                 assert site.client.get(ours.blob(content.digest(layer))).body == layer
             assert site.client.get(ours.tags()).json()["tags"] == ["1"]
             assert site.client.get(ours.manifest("2")).status == 404
+            for name, (_, status, words) in TROUBLE[way].items():
+                assert_told_in_one_line(site, name, words, port, status)
         if way == "tls":
             with Site(new_directory("site"), count=0, settings=section) as site:
-                answer = site.client.get("/v2/proxy/debian/team/app/manifests/1")
-                assert (answer.status, answer.codes()) == (502, ["UNSUPPORTED"]), "nobody vouches for its certificate"
+                assert_told_in_one_line(site, "debian", "cannot be reached: no authority that is trusted here has signed its "
+                                        "certificate ([proxy] ca_file = a file with those to trust)", port)
     finally:
         process.terminate()
         process.wait(PATIENCE)

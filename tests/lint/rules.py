@@ -54,6 +54,9 @@ ROOMS = [
      ["lib/store/repository.", "lib/registry/source.", "lib/proxy/manifests."]),
     # Who somebody is, lib/access alone says.
     (r"\bsubject_make\b|\bSUBJECT_(USER|ROBOT|ISSUER)\b|\(struct subject\)\s*\{", "a subject, which is lib/access's to make,", ["lib/access/"]),
+    # What is said of an upstream names it, its address and its section.
+    (r"\berror_set\(\w+, ERROR_UPSTREAM\w*", "an upstream's failure, which upstream_fail() or party_fail() tells with its name,",
+     ["fcgi/", "lib/http/head.", "lib/proxy/fill/fill.", "lib/proxy/proxied."]),
     # Whoever makes a directory for something and then puts it there, races with who removes empty ones.
     (r"\bflock\s*\(|<sys/file\.h>", "flock, which is lock_take…(),", ["lib/base/lock."]),
     # A sync of data that fails may not be tried again: file_sync() sees to it.

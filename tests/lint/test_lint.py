@@ -116,6 +116,8 @@ RULES = [
      "struct repository target = {0};\n    return name"),
     ("catalog_list: a repository without a permit", "fcgi/main.c", "return name",
      "catalog_list(0, 0, 0, 0);\n    return name"),
+    ("error_set(error, ERROR_UPSTREAM_TIMEOUT: an upstream's failure", "lib/oci/name.c", "return text",
+     "error_set(error, ERROR_UPSTREAM_TIMEOUT, 0);\n    return text"),
     ("time(NULL: the date", "fcgi/main.c", "return name", "time(NULL);\n    return name"),
     ("malloc(: memory that nobody checks", "lib/oci/name.c", "return text", "malloc(1);\n    return text"),
     ("strdup(: memory that nobody checks", "fcgi/main.c", "return name", "strdup(\"\");\n    return name"),

@@ -31,6 +31,7 @@ static struct http_request request_for(const char *scheme)
     (void)snprintf(url, sizeof(url), "%s://127.0.0.1:%u/x", scheme, server.port);
     return (struct http_request){.method = "GET",
                                  .url = url,
+                                 .upstream = "corp",
                                  .headers = BUFFER_INIT,
                                  .proxy = "",
                                  .ca_file = "",

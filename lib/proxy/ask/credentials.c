@@ -123,15 +123,10 @@ static void token_remember(const struct upstream *upstream, const char *reposito
                      &ignored);
 }
 
-/* The token service's URL with its parameters. False if it may not be asked. */
-static bool token_make_url(const struct upstream *upstream, const char *repository,
-                           const struct challenge *challenge, struct buffer *out)
+/* The token service's URL with its parameters. */
+static void token_make_url(const char *repository, const struct challenge *challenge,
+                           struct buffer *out)
 {
-    struct url url;
-
-    if (!url_parse(challenge->realm.data, &url) || !upstream_may_follow(upstream, &url)) {
-        return false;
-    }
     buffer_add_text(out, challenge->realm.data);
     buffer_add_text(out, strchr(challenge->realm.data, '?') ? "&" : "?");
     if (challenge->service.length > 0) {
@@ -145,7 +140,6 @@ static bool token_make_url(const struct upstream *upstream, const char *reposito
     } else {
         buffer_format(out, "repository:%s:pull", repository);
     }
-    return true;
 }
 
 bool credentials_may_see(const struct upstream *upstream, const char *realm)
@@ -176,24 +170,57 @@ static bool token_is_plain(const struct buffer *token)
 }
 
 /* Reads a token service's answer. */
-static int token_read(const struct buffer *body, struct buffer *out, uint64_t *out_seconds,
-                      struct error *error)
+static int token_read(const struct http_party *service, const struct buffer *body,
+                      struct buffer *out, uint64_t *out_seconds, struct error *error)
 {
     struct document document = {body->data, body->length, NULL};
     AUTO_BUFFER struct buffer token = BUFFER_INIT;
 
     if (!document_text_member(&document, "token", &token) &&
         !document_text_member(&document, "access_token", &token)) {
-        return error_set(error, ERROR_UPSTREAM, "the upstream's token service sent no token");
+        return party_fail(service, error, ERROR_UPSTREAM, "sent no token");
     }
     if (!token_is_plain(&token)) {
-        return error_set(error, ERROR_UPSTREAM, "the upstream's token service sent a bad token");
+        return party_fail(service, error, ERROR_UPSTREAM, "sent a bad token");
     }
     *out_seconds = TOKEN_SECONDS;
     (void)document_number_member(&document, "expires_in", out_seconds);
     *out_seconds = *out_seconds < TOKEN_LONGEST ? *out_seconds : TOKEN_LONGEST;
     buffer_format(out, "Bearer %s", token.data);
     return 0;
+}
+
+int credentials_refused(const struct upstream *upstream, const char *repository, int status,
+                        struct error *error)
+{
+    const struct upstream_options *account = upstream_credentials(upstream, repository);
+
+    if (account) {
+        return upstream_fail(upstream, error, ERROR_UPSTREAM_REFUSED,
+                             "does not let the account in [upstream %s] in (%d): look at its "
+                             "username and password_file",
+                             account->name, status);
+    }
+    return upstream_fail(upstream, error, ERROR_UPSTREAM_REFUSED,
+                         "does not let us in (%d): username and password_file in [upstream %s]",
+                         status, upstream_section(upstream));
+}
+
+/* Whether there is an account that this service may not see: then it is that which is said. */
+static bool login_is_withheld(const struct upstream *upstream, const char *repository,
+                              const char *realm, struct error *error)
+{
+    const struct upstream_options *account = upstream_credentials(upstream, repository);
+    struct url url;
+
+    if (!account || !url_parse(realm, &url) || credentials_may_see(upstream, realm)) {
+        return false;
+    }
+    (void)upstream_fail(upstream, error, ERROR_UPSTREAM_REFUSED,
+                        "does not let us in: its token service on %s does not see the account in "
+                        "[upstream %s] (token_host = %s in [upstream %s])",
+                        url.host, account->name, url.host, upstream_section(upstream));
+    return true;
 }
 
 /* What an upstream wants before it answers a question. */
@@ -204,6 +231,43 @@ struct login {
     int64_t deadline; /* the question's: logging in is a part of it */
 };
 
+/* Whether the service may be asked at all. */
+static int login_check_service(const struct login *login, struct error *error)
+{
+    const struct upstream *upstream = login->upstream;
+    const char *obstacle;
+    struct url url;
+
+    if (!url_parse(login->challenge->realm.data, &url)) {
+        return upstream_fail(upstream, error, ERROR_DENIED,
+                             "names no token service that has a URL");
+    }
+    obstacle = upstream_obstacle(upstream, &url);
+    return obstacle
+               ? upstream_fail(upstream, error, ERROR_DENIED,
+                               "has its token service at %s://%s:%u, which is not asked: %s "
+                               "in [upstream %s]",
+                               url.scheme, url.host, url.port, obstacle, upstream_section(upstream))
+               : 0;
+}
+
+/* A token service that does not answer 200. */
+static int login_refuse(const struct login *login, const struct http_party *service, int status,
+                        struct error *error)
+{
+    const struct upstream *upstream = login->upstream;
+
+    if (status == 401 || status == 403) {
+        if (!login_is_withheld(upstream, login->repository, login->challenge->realm.data, error)) {
+            (void)credentials_refused(upstream, login->repository, status, error);
+        }
+        error->code = ERROR_UPSTREAM; /* no word on whether the repository is there */
+        return -1;
+    }
+    return party_fail(service, error, status == 429 ? ERROR_TOO_MANY_REQUESTS : ERROR_UPSTREAM,
+                      "answers %d when asked for a token", status);
+}
+
 static int login_ask_service(const struct login *login, struct buffer *out, struct error *error)
 {
     const struct upstream *upstream = login->upstream;
@@ -211,12 +275,14 @@ static int login_ask_service(const struct login *login, struct buffer *out, stru
     AUTO_BUFFER struct buffer url = BUFFER_INIT;
     AUTO_BUFFER struct buffer body = BUFFER_INIT;
     struct http_request request = {.method = "GET", .headers = BUFFER_INIT};
+    struct http_party service = {upstream_section(upstream), login->challenge->realm.data};
     uint64_t seconds = 0;
     int result = 0;
 
-    if (!token_make_url(upstream, login->repository, login->challenge, &url)) {
-        return error_set(error, ERROR_DENIED, "the upstream's token service may not be asked");
+    if (login_check_service(login, error) < 0) {
+        return -1;
     }
+    token_make_url(login->repository, login->challenge, &url);
     upstream_prepare(upstream, &request);
     request.deadline = login->deadline;
     request.url = url.data;
@@ -232,18 +298,16 @@ static int login_ask_service(const struct login *login, struct buffer *out, stru
         result = http_open(&transfer, &request, error);
     }
     if (result == 0 && transfer.status != 200) {
-        result = error_set(error, ERROR_UPSTREAM, "the upstream's token service answers %d",
-                           transfer.status);
-        error->code = transfer.status == 429 ? ERROR_TOO_MANY_REQUESTS : ERROR_UPSTREAM;
+        result = login_refuse(login, &service, transfer.status, error);
     }
     if (result == 0) {
         result = http_read_all(&transfer, TOKEN_LIMIT, &body, error);
     }
     if (result == 0) {
-        result = error_set(error, ERROR_UPSTREAM, "the upstream's token service sends too much");
+        result = party_fail(&service, error, ERROR_UPSTREAM, "sends too much for a token");
     }
     buffer_release(&request.headers);
-    if (result < 0 || token_read(&body, out, &seconds, error) < 0) {
+    if (result < 0 || token_read(&service, &body, out, &seconds, error) < 0) {
         return -1;
     }
     if (seconds > TOKEN_MARGIN) {
@@ -252,22 +316,39 @@ static int login_ask_service(const struct login *login, struct buffer *out, stru
     return 1;
 }
 
+static void credentials_read_challenge(const struct http_transfer *transfer,
+                                       struct challenge *challenge)
+{
+    AUTO_BUFFER struct buffer field = BUFFER_INIT;
+
+    for (unsigned i = 0; http_header(transfer, "www-authenticate", i, &field); i++) {
+        (void)challenge_parse(challenge, field.data);
+    }
+}
+
+bool credentials_are_withheld(const struct upstream *upstream, const char *repository,
+                              const struct http_transfer *transfer, struct error *error)
+{
+    AUTO_CHALLENGE struct challenge challenge = CHALLENGE_INIT;
+
+    credentials_read_challenge(transfer, &challenge);
+    return challenge.scheme == CHALLENGE_BEARER &&
+           login_is_withheld(upstream, repository, challenge.realm.data, error);
+}
+
 int credentials_obtain(const struct upstream *upstream, const char *repository,
                        const struct http_transfer *transfer, struct buffer *out,
                        struct error *error)
 {
     enum { BASIC_SECONDS = 300 };
     AUTO_CHALLENGE struct challenge challenge = CHALLENGE_INIT;
-    AUTO_BUFFER struct buffer field = BUFFER_INIT;
     struct login login = {.upstream = upstream,
                           .repository = repository,
                           .challenge = &challenge,
                           .deadline = transfer->request->deadline};
     int found;
 
-    for (unsigned i = 0; http_header(transfer, "www-authenticate", i, &field); i++) {
-        (void)challenge_parse(&challenge, field.data);
-    }
+    credentials_read_challenge(transfer, &challenge);
     buffer_clear(out);
     switch (challenge.scheme) {
     case CHALLENGE_NONE:

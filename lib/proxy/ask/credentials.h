@@ -25,6 +25,17 @@ int credentials_obtain(const struct upstream *upstream, const char *repository,
                        struct error *error);
 
 /*
+ * What is said of a 401 or 403 after all that: whose account it is, where it is configured, or that
+ * there is none. Both return what makes failing take one line: -1, and whether it was said.
+ */
+int credentials_refused(const struct upstream *upstream, const char *repository, int status,
+                        struct error *error);
+
+/* The same if the token service that `transfer` names may not see the account that there is. */
+bool credentials_are_withheld(const struct upstream *upstream, const char *repository,
+                              const struct http_transfer *transfer, struct error *error);
+
+/*
  * Whether a token service at this URL, which the upstream has named, may see the password: under
  * https unless the upstream itself is asked without, and if its host is the upstream's, or shares a
  * registrable domain with it (addresses share none), or is the configured one.

@@ -30,6 +30,13 @@ static bool digest_is_of_nothing(const struct digest *digest)
     return digest_equal(&nothing, digest);
 }
 
+static int answer_fail(const struct answer *answer, struct error *error, const char *what)
+{
+    struct http_party party = {answer->request.upstream, answer->request.url};
+
+    return party_fail(&party, error, ERROR_UPSTREAM, "%s", what);
+}
+
 int answer_extent(const struct answer *answer, const struct digest *digest, struct extent *out,
                   struct error *error)
 {
@@ -42,13 +49,13 @@ int answer_extent(const struct answer *answer, const struct digest *digest, stru
     if (transfer->status == 206) {
         if (!http_header(transfer, "content-range", 0, &field) ||
             !content_range_parse(field.data, &range) || !(slash = strchr(field.data, '/'))) {
-            return error_set(error, ERROR_UPSTREAM, "the upstream answers a strange range");
+            return answer_fail(answer, error, "answers a strange range");
         }
         out->first = range.first;
         out->has_total = text_number(slash + 1, strlen(slash + 1), &out->total);
     }
     return out->has_total && out->total == 0 && !digest_is_of_nothing(digest)
-               ? error_set(error, ERROR_UPSTREAM, "the upstream says that the blob is empty")
+               ? answer_fail(answer, error, "says that the blob is empty")
                : 0;
 }
 
@@ -84,18 +91,20 @@ static int question_follow(struct answer *answer, const struct upstream *upstrea
 {
     AUTO_BUFFER struct buffer location = BUFFER_INIT;
     AUTO_BUFFER struct buffer target = BUFFER_INIT;
+    const char *obstacle;
     struct url from;
     struct url to;
 
     if (!http_header(&answer->transfer, "location", 0, &location) ||
         !url_resolve(answer->url.data, location.data, &target) || !url_parse(target.data, &to) ||
         !url_parse(answer->url.data, &from)) {
-        return error_set(error, ERROR_UPSTREAM, "the upstream redirects to nowhere");
+        return answer_fail(answer, error, "redirects to nowhere");
     }
-    if (!upstream_may_follow(upstream, &to)) {
-        return error_set(error, ERROR_UPSTREAM,
-                         "the upstream redirects to where we do not follow (%s, port %u)",
-                         to.scheme, to.port);
+    obstacle = upstream_obstacle(upstream, &to);
+    if (obstacle) {
+        return upstream_fail(upstream, error, ERROR_UPSTREAM,
+                             "redirects to %s://%s:%u, which is not followed: %s in [upstream %s]",
+                             to.scheme, to.host, to.port, obstacle, upstream_section(upstream));
     }
     if (strcmp(from.host, to.host) != 0 || from.port != to.port ||
         strcmp(from.scheme, to.scheme) != 0) {
@@ -129,7 +138,7 @@ static int question_transfer(struct answer *answer, const struct upstream *upstr
             return -1;
         }
     }
-    return error_set(error, ERROR_UPSTREAM, "the upstream redirects in circles");
+    return answer_fail(answer, error, "redirects in circles");
 }
 
 /* Sends the request, logging in when it is asked to. */
@@ -169,9 +178,48 @@ static unsigned answer_retry_after(const struct http_transfer *transfer)
     return STANDARD;
 }
 
+/* 401 and 403: whose account it is that is not let in, or that there is none. */
+static int question_refuse_entry(const struct upstream *upstream, const struct question *question,
+                                 const struct answer *answer, struct error *error)
+{
+    int status = answer->transfer.status;
+
+    if (credentials_are_withheld(upstream, question->repository, &answer->transfer, error)) {
+        return -1;
+    }
+    return credentials_refused(upstream, question->repository, status, error);
+}
+
+/* 429. */
+static int question_refuse_rate(const struct upstream *upstream, const struct question *question,
+                                struct report *report, struct error *error)
+{
+    const struct upstream_options *account = upstream_credentials(upstream, question->repository);
+
+    if (account) {
+        (void)upstream_fail(upstream, error, ERROR_TOO_MANY_REQUESTS,
+                            "limits the requests of the account in [upstream %s] (429)",
+                            account->name);
+    } else {
+        (void)upstream_fail(upstream, error, ERROR_TOO_MANY_REQUESTS,
+                            "limits our requests (429): it may allow more to an account, username "
+                            "and password_file in [upstream %s]",
+                            upstream_section(upstream));
+    }
+    health_record(upstream->store, upstream->name, error, report->retry_after);
+    return -1;
+}
+
+/* What Go and nginx say on a port for TLS to whoever does not speak it. */
+static bool answer_wants_tls(const struct upstream *upstream, int status, const char *body)
+{
+    return status == 400 && upstream->allow_http &&
+           (strstr(body, "HTTPS server") || strstr(body, "HTTPS port"));
+}
+
 /* An answer that is neither 2xx nor 404, as an error. */
-static int question_refuse(const struct upstream *upstream, struct answer *answer,
-                           struct report *report, struct error *error)
+static int question_refuse(const struct upstream *upstream, const struct question *question,
+                           struct answer *answer, struct report *report, struct error *error)
 {
     int status = answer->transfer.status;
     AUTO_BUFFER struct buffer body = BUFFER_INIT;
@@ -187,16 +235,17 @@ static int question_refuse(const struct upstream *upstream, struct answer *answe
     report_failure(report, upstream->name, status, message.data);
     if (status == 429) {
         report->retry_after = answer_retry_after(&answer->transfer);
-        (void)error_set(error, ERROR_TOO_MANY_REQUESTS, "the upstream %s limits our requests",
-                        upstream->name);
-        health_record(upstream->store, upstream->name, error, report->retry_after);
-        return -1;
+        return question_refuse_rate(upstream, question, report, error);
     }
     if (status == 401 || status == 403) {
-        return error_set(error, ERROR_UPSTREAM_REFUSED, "the upstream %s does not let us in (%d)",
-                         upstream->name, status);
+        return question_refuse_entry(upstream, question, answer, error);
     }
-    (void)error_set(error, ERROR_UPSTREAM, "the upstream %s answers %d", upstream->name, status);
+    if (answer_wants_tls(upstream, status, body.data)) {
+        return upstream_fail(upstream, error, ERROR_UPSTREAM,
+                             "answers %d: it speaks TLS (url = https://... in [upstream %s])",
+                             status, upstream_section(upstream));
+    }
+    (void)upstream_fail(upstream, error, ERROR_UPSTREAM, "answers %d", status);
     if (status >= 502 && status <= 504) {
         health_record(upstream->store, upstream->name, error, 0);
     }
@@ -232,5 +281,5 @@ int question_ask(const struct upstream *upstream, const struct question *questio
         }
         return status != 404;
     }
-    return question_refuse(upstream, out_answer, report, error);
+    return question_refuse(upstream, question, out_answer, report, error);
 }

@@ -30,7 +30,7 @@ enum error_code report_code(uint64_t number)
 
 static void report_add_plain(struct buffer *out, const char *text)
 {
-    enum { LIMIT = 300 };
+    enum { LIMIT = sizeof(((struct error *)NULL)->message) };
 
     for (size_t i = 0; i < LIMIT && text[i]; i++) {
         char c = text[i] >= 0x20 && text[i] < 0x7f ? text[i] : ' ';

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/proxy/ask/upstream.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -193,15 +194,36 @@ const struct upstream_options *upstream_credentials(const struct upstream *upstr
     return best;
 }
 
-bool upstream_may_follow(const struct upstream *upstream, const struct url *url)
+const char *upstream_section(const struct upstream *upstream)
+{
+    return upstream->section ? upstream->section->name : upstream->name;
+}
+
+int upstream_fail(const struct upstream *upstream, struct error *error, enum error_code code,
+                  const char *format, ...)
+{
+    struct http_party party = {upstream_section(upstream), upstream->url};
+    va_list arguments;
+    int result;
+
+    va_start(arguments, format);
+    result = party_fail_list(&party, error, code, format, arguments);
+    va_end(arguments);
+    return result;
+}
+
+const char *upstream_obstacle(const struct upstream *upstream, const struct url *url)
 {
     struct url own;
 
     if (strcmp(url->scheme, "https") != 0 && !upstream->allow_http) {
-        return false;
+        return "plain http is only for url = http://...";
     }
-    return upstream->allow_private_address || url->port == 443 ||
-           (url_parse(upstream->url, &own) && url->port == own.port);
+    if (upstream->allow_private_address || url->port == 443 ||
+        (url_parse(upstream->url, &own) && url->port == own.port)) {
+        return NULL;
+    }
+    return "another port is only for allow_private_address = yes";
 }
 
 /* A limit of days is none that anybody waits for; it shall not overflow. */
@@ -222,6 +244,7 @@ uint64_t upstream_least(const struct upstream *upstream)
 
 void upstream_prepare(const struct upstream *upstream, struct http_request *request)
 {
+    request->upstream = upstream_section(upstream);
     request->proxy = upstream->options->http_proxy;
     request->ca_file = upstream->options->ca_file;
     request->connect_milliseconds = upstream_seconds(upstream->options->connect_timeout) * 1000;

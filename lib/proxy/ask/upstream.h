@@ -51,8 +51,19 @@ int upstream_repository(const struct upstream *upstream, const char *name, char 
 const struct upstream_options *upstream_credentials(const struct upstream *upstream,
                                                     const char *repository);
 
-/* Whether a redirect or token service may be followed to this URL. */
-bool upstream_may_follow(const struct upstream *upstream, const struct url *url);
+/* X of [upstream X], where what is wrong with it can be mended: the section that it has, as it is
+ * written there, or the one that could be made. */
+const char *upstream_section(const struct upstream *upstream);
+
+/*
+ * As error_set(), with "upstream X (host:port) " in front. All of what is said of an upstream is
+ * said with this or by the HTTP client, so that a line of the log names whom it is about.
+ */
+int upstream_fail(const struct upstream *upstream, struct error *error, enum error_code code,
+                  const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* Whether a redirect or token service may be followed to this URL: NULL, or why it may not. */
+const char *upstream_obstacle(const struct upstream *upstream, const struct url *url);
 
 /*
  * Fills in what all requests to this upstream have in common, its limits of time among them. A

@@ -151,7 +151,8 @@ static int fill_ensure_filler(struct fill_view *view, struct error *error)
         return 0; /* since the last look: the next one will see it */
     }
     if (view->restarts++ >= RESTART_LIMIT) {
-        return error_set(error, ERROR_UPSTREAM, "fetching the blob fails again and again");
+        return upstream_fail(view->fill.upstream, error, ERROR_UPSTREAM,
+                             "fails again and again in the middle of a blob");
     }
     return fill_start_filler(fill, &lock, error);
 }

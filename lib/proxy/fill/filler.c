@@ -103,6 +103,7 @@ static int filler_take_over(struct filler *filler, struct error *error)
 static int filler_understand(struct filler *filler, const struct answer *answer,
                              struct error *error)
 {
+    const struct upstream *upstream = filler->fill->upstream;
     struct extent extent;
 
     if (answer_extent(answer, &filler->fill->digest, &extent, error) < 0) {
@@ -112,14 +113,14 @@ static int filler_understand(struct filler *filler, const struct answer *answer,
         return -1;
     }
     if (extent.first != filler->size) {
-        return error_set(error, ERROR_UPSTREAM, "the upstream answers another range");
+        return upstream_fail(upstream, error, ERROR_UPSTREAM, "answers another range");
     }
     if (!extent.has_total) {
         return 0;
     }
     if (filler->has_total && filler->total != extent.total) {
         filler->is_doubtful = true;
-        return error_set(error, ERROR_UPSTREAM, "the upstream changes the length of a blob");
+        return upstream_fail(upstream, error, ERROR_UPSTREAM, "changes the length of a blob");
     }
     filler->has_total = true;
     filler->total = extent.total;
@@ -134,7 +135,8 @@ static int filler_keep(struct filler *filler, const void *bytes, size_t length, 
 {
     if (filler->has_total && filler->size + length > filler->total) {
         filler->is_doubtful = true;
-        return error_set(error, ERROR_UPSTREAM, "the upstream sends more than it said");
+        return upstream_fail(filler->fill->upstream, error, ERROR_UPSTREAM,
+                             "sends more than it said");
     }
     if (file_write_at(filler->data, filler->size, bytes, length, error) < 0) {
         return -1;
@@ -186,7 +188,7 @@ static int filler_fetch(struct filler *filler, bool again, struct error *error)
     }
     if (got == 0 && filler->has_total && filler->size < filler->total) {
         filler->is_doubtful = true;
-        return error_set(error, ERROR_UPSTREAM, "the upstream ended before the blob did");
+        return upstream_fail(fill->upstream, error, ERROR_UPSTREAM, "ended before the blob did");
     }
     return got < 0 ? -1 : 1;
 }
@@ -225,7 +227,8 @@ static int filler_fetch_all(struct filler *filler, struct error *error)
             return 0;
         }
         if (found == 0) {
-            return error_set(error, ERROR_BLOB_UNKNOWN, "the upstream has no such blob");
+            return upstream_fail(filler->fill->upstream, error, ERROR_BLOB_UNKNOWN,
+                                 "has no such blob");
         }
         idle = filler->size >= before + least ? 0 : idle + 1;
         if (idle >= IDLE_TRIES || !filler_may_try_again(filler, error)) {
@@ -262,9 +265,8 @@ static int filler_fetch_right(struct filler *filler, bool *out_suspect, struct e
     *out_suspect = resumed;
     report_failure(&filler->report, filler->fill->upstream->name, 0,
                    "the content has another digest");
-    return error_set(error, ERROR_UPSTREAM,
-                     "the upstream %s sent other content than the digest says",
-                     filler->fill->upstream->name);
+    return upstream_fail(filler->fill->upstream, error, ERROR_UPSTREAM,
+                         "sent other content than the digest says");
 }
 
 /* What others have left may be damaged, and lengths may be wrong: then once more from the start.
@@ -350,8 +352,7 @@ int filler_run(const struct fill *fill, struct error *error)
     result = filler_fill(&filler, error);
     if (result < 0) {
         partial_write_failure(fill, &filler.report, error);
-        log_warning("fetching %s of %s from %s: %s", fill->digest.text, fill->name,
-                    fill->upstream->name, error->message);
+        log_warning("fetching %s of %s: %s", fill->digest.text, fill->name, error->message);
     } else {
         partial_discard(fill);
     }

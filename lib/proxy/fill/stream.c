@@ -68,7 +68,8 @@ static int stream_understand(struct stream *stream, struct error *error)
         return -1;
     }
     if (!extent.has_total) {
-        return error_set(error, ERROR_UPSTREAM, "the upstream does not say how long the blob is");
+        return upstream_fail(stream->fill.upstream, error, ERROR_UPSTREAM,
+                             "does not say how long the blob is");
     }
     stream->position = extent.first;
     stream->size = extent.total;
@@ -118,7 +119,13 @@ static int stream_check_digest(struct stream *stream, struct error *error)
     hash_finish(&hash, &actual);
     return digest_equal(&actual, &stream->fill.digest)
                ? 0
-               : error_set(error, ERROR_UPSTREAM, "the upstream sent other content than asked for");
+               : upstream_fail(stream->fill.upstream, error, ERROR_UPSTREAM,
+                               "sent other content than asked for");
+}
+
+static int stream_ended_early(const struct stream *stream, struct error *error)
+{
+    return upstream_fail(stream->fill.upstream, error, ERROR_UPSTREAM, "ended early");
 }
 
 /* Reads the last block whole, so that it is not given away before it is checked. */
@@ -130,7 +137,7 @@ static int stream_read_tail(struct stream *stream, struct error *error)
         ssize_t got = http_read(&stream->answer.transfer, target, room, error);
 
         if (got <= 0) {
-            return got < 0 ? -1 : error_set(error, ERROR_UPSTREAM, "the upstream ended early");
+            return got < 0 ? -1 : stream_ended_early(stream, error);
         }
         hash_update(&stream->hash, target, (size_t)got);
         buffer_added(&stream->tail, (size_t)got);
@@ -153,7 +160,7 @@ static ssize_t stream_read_through(struct stream *stream, void *bytes, size_t si
         size = end - stream->position < size ? (size_t)(end - stream->position) : size;
         got = http_read(&stream->answer.transfer, bytes, size, error);
         if (got == 0) {
-            return error_set(error, ERROR_UPSTREAM, "the upstream ended early");
+            return stream_ended_early(stream, error);
         }
         if (got > 0) {
             hash_update(&stream->hash, bytes, (size_t)got);
@@ -184,7 +191,7 @@ ssize_t stream_read(struct stream *stream, uint64_t offset, void *bytes, size_t 
             stream_read_through(stream, bytes, missing < size ? (size_t)missing : size, error);
 
         if (got <= 0) {
-            return got < 0 ? -1 : error_set(error, ERROR_UPSTREAM, "the upstream ended early");
+            return got < 0 ? -1 : stream_ended_early(stream, error);
         }
     }
     if (stream_offset(stream) > offset) { /* it has told another length before */
