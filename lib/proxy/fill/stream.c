@@ -195,7 +195,7 @@ ssize_t stream_read(struct stream *stream, uint64_t offset, void *bytes, size_t 
         }
     }
     if (stream_offset(stream) > offset) { /* it has told another length before */
-        return error_set(error, ERROR_UPSTREAM, "the upstream answers another range");
+        return upstream_fail(stream->fill.upstream, error, ERROR_UPSTREAM, "answers another range");
     }
     return stream_read_through(stream, bytes, size, error);
 }
