@@ -219,6 +219,40 @@ static bool store_has_inodes(const struct statvfs *status, uint64_t minimum)
     return status->f_files == 0 || (double)status->f_favail >= part * (double)status->f_files;
 }
 
+/* What somebody has to know who is to make room. Clients are not told: paths are nobody's business.
+ */
+static int store_lack_room(const struct store *store, uint64_t available, uint64_t wanted,
+                           struct error *error)
+{
+    const char *section = store->options->may_be_lost ? "proxy" : "hosted";
+    AUTO_BUFFER struct buffer free_text = BUFFER_INIT;
+    AUTO_BUFFER struct buffer wanted_text = BUFFER_INIT;
+    AUTO_BUFFER struct buffer minimum = BUFFER_INIT;
+
+    text_add_bytes(available, &free_text);
+    text_add_bytes(wanted, &wanted_text);
+    text_add_bytes(store->options->minimum_free_space, &minimum);
+    return error_set(error, ERROR_NO_SPACE,
+                     "the storage '%s' is full: %s are free, %s are wanted, and [%s] "
+                     "minimum_free_space = %s has to be left: make room, or lower it",
+                     store->options->root, free_text.data, wanted_text.data, section, minimum.data);
+}
+
+static int store_lack_inodes(const struct store *store, const struct statvfs *status,
+                             struct error *error)
+{
+    const char *section = store->options->may_be_lost ? "proxy" : "hosted";
+    AUTO_BUFFER struct buffer minimum = BUFFER_INIT;
+
+    text_add_bytes(store->options->minimum_free_space, &minimum);
+    return error_set(error, ERROR_NO_SPACE,
+                     "the storage '%s' is full: %" PRIu64 " of %" PRIu64
+                     " inodes are free, a smaller part than [%s] minimum_free_space = %s is of its "
+                     "bytes: remove files, or lower it",
+                     store->options->root, (uint64_t)status->f_favail, (uint64_t)status->f_files,
+                     section, minimum.data);
+}
+
 int store_check_space(const struct store *store, uint64_t bytes, struct error *error)
 {
     struct statvfs status;
@@ -229,11 +263,12 @@ int store_check_space(const struct store *store, uint64_t bytes, struct error *e
     }
     available = (uint64_t)status.f_bavail * status.f_frsize;
     if (available < store->options->minimum_free_space ||
-        available - store->options->minimum_free_space < bytes ||
-        !store_has_inodes(&status, store->options->minimum_free_space)) {
-        return error_set(error, ERROR_NO_SPACE, "the registry's storage is full");
+        available - store->options->minimum_free_space < bytes) {
+        return store_lack_room(store, available, bytes, error);
     }
-    return 0;
+    return store_has_inodes(&status, store->options->minimum_free_space)
+               ? 0
+               : store_lack_inodes(store, &status, error);
 }
 
 static int store_fill_piece(int descriptor, const char *path, const struct buffer *content,

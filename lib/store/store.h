@@ -83,8 +83,9 @@ bool store_mends(struct store *store, int number);
 int store_look(struct store *store, const struct store_options *options, struct error *error);
 void store_close(struct store *store);
 
-/* ERROR_NO_SPACE if less than minimum_free_space would be left after `bytes` more, or if a smaller
- * part of the filesystem's inodes is left than that is of its bytes. */
+/* ERROR_NO_SPACE, saying what lacks, where and whose reserve it is, if less than minimum_free_space
+ * would be left after `bytes` more, or if a smaller part of the filesystem's inodes is left than
+ * that is of its bytes. */
 int store_check_space(const struct store *store, uint64_t bytes, struct error *error);
 
 /* How a file is replaced. */

@@ -251,6 +251,47 @@ static void knows_how_much_space_there_is(void **state)
     assert_fails(ERROR_NO_SPACE, store_check_space(&fixture->store, 0, &error));
 }
 
+static int run_out_of_inodes(struct fixture *fixture)
+{
+    struct store store = STORE_INIT;
+    struct error error = ERROR_INIT;
+
+    store_close(&fixture->store);
+    if (!mount_small(fixture->path, "1m,nr_inodes=30")) {
+        print_message("no mounts here: not tested\n");
+        return 0;
+    }
+    EXPECT(store_open(&store, &fixture->options, &error) == 0);
+    fixture->options.minimum_free_space = 900 * 1024;
+    fixture->options.may_be_lost = true;
+    EXPECT(store_check_space(&store, 0, &error) == -1 && error.code == ERROR_NO_SPACE);
+    EXPECT(strstr(error.message, " of 30 inodes are free, a smaller part than [proxy] "
+                                 "minimum_free_space = 900.0 KiB is of its bytes: remove files, or "
+                                 "lower it"));
+    store_close(&store);
+    return 0;
+}
+
+static void says_how_much_lacks_where_and_whose_reserve_it_is(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error = ERROR_INIT;
+    AUTO_BUFFER struct buffer begin = BUFFER_INIT;
+
+    buffer_format(&begin, "the storage '%s' is full: ", fixture->root);
+    fixture->options.minimum_free_space = 3 * 1024;
+    assert_fails(ERROR_NO_SPACE, store_check_space(&fixture->store, 1ULL << 60, &error));
+    assert_int_equal(strncmp(error.message, begin.data, begin.length), 0);
+    assert_non_null(strstr(error.message, "B are free, 1048576.0 TiB are wanted, and [hosted] "
+                                          "minimum_free_space = 3.0 KiB has to be left: make room, "
+                                          "or lower it"));
+    fixture->options.may_be_lost = true;
+    assert_fails(ERROR_NO_SPACE, store_check_space(&fixture->store, 1ULL << 60, &error));
+    assert_non_null(strstr(error.message, "[proxy] minimum_free_space = "));
+    fixture->options.may_be_lost = false;
+    run_in_child(run_out_of_inodes, fixture);
+}
+
 static void ids_are_uuids_and_differ(void **state)
 {
     static const char form[] = "xxxxxxxx-xxxx-4xxx-Vxxx-xxxxxxxxxxxx";
@@ -467,6 +508,7 @@ int main(void)
         IN_STORE(refuses_where_link_or_rename_do_not_work),
         IN_STORE(a_full_disk_leaves_nothing_half_and_a_read_only_one_opens),
         IN_STORE(knows_how_much_space_there_is),
+        IN_STORE(says_how_much_lacks_where_and_whose_reserve_it_is),
         cmocka_unit_test(ids_are_uuids_and_differ),
         IN_STORE(writes_the_content_before_the_name),
         IN_STORE(a_failed_write_leaves_the_old_content),
