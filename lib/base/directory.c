@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "lib/base/file.h"
@@ -72,6 +74,40 @@ int directory_list(int above, const char *path, struct names *out, struct error 
     }
     names_sort(out);
     return 1;
+}
+
+/* A number below `limit`, as evenly as is needed here: Knuth's generator, from `state` on. */
+static size_t directory_chance(uint64_t *state, size_t limit)
+{
+    *state = *state * 6364136223846793005U + 1442695040888963407U;
+    return (size_t)((*state >> 33) % limit);
+}
+
+int directory_sample(int above, const char *path, size_t limit, struct names *out,
+                     struct error *error)
+{
+    AUTO_DIRECTORY struct directory directory = DIRECTORY_INIT;
+    const char *name;
+    size_t seen = 0;
+    uint64_t state = 0;
+    int result = directory_open(&directory, above, path, error);
+
+    if (result <= 0) {
+        return result;
+    }
+    (void)!getrandom(&state, sizeof(state), GRND_NONBLOCK);
+    /* Each has the same chance to be among those kept: the n-th takes a place with limit/n. */
+    while ((result = directory_next(&directory, &name, error)) > 0) {
+        size_t place = directory_chance(&state, ++seen);
+
+        if (out->count < limit) {
+            names_add(out, name);
+            names_swap(out, place, out->count - 1);
+        } else if (place < limit) {
+            names_replace(out, place, name);
+        }
+    }
+    return result < 0 ? error_errno(error, "list '%s'", path) : 1;
 }
 
 int directory_remove(int above, const char *path, struct error *error)

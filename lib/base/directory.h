@@ -42,6 +42,13 @@ void directory_close(struct directory *directory);
 /* The names in a directory, sorted. 1; 0 if there is no such directory; -1. */
 int directory_list(int above, const char *path, struct names *out, struct error *error);
 
+/*
+ * At most `limit` of the names in a directory, by chance which and in which order: for work that is
+ * done in portions, without a note of where the last one has ended. 1; 0; -1.
+ */
+int directory_sample(int above, const char *path, size_t limit, struct names *out,
+                     struct error *error);
+
 /* Removes a directory or file and what is in it, without following links. Absence is fine. */
 int directory_remove(int above, const char *path, struct error *error);
 

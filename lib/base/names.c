@@ -20,6 +20,20 @@ void names_add(struct names *names, const char *name)
     names->names[names->count++] = memory_text(name);
 }
 
+void names_swap(struct names *names, size_t one, size_t other)
+{
+    char *name = names->names[one];
+
+    names->names[one] = names->names[other];
+    names->names[other] = name;
+}
+
+void names_replace(struct names *names, size_t place, const char *name)
+{
+    free(names->names[place]);
+    names->names[place] = memory_text(name);
+}
+
 void names_sort(struct names *names)
 {
     if (names->count > 1) {

@@ -22,6 +22,9 @@ struct names {
 
 /* Adds a copy. */
 void names_add(struct names *names, const char *name);
+void names_swap(struct names *names, size_t one, size_t other);
+/* A copy of the name in place of the one that is there. */
+void names_replace(struct names *names, size_t place, const char *name);
 /* By their bytes. */
 void names_sort(struct names *names);
 void names_release(struct names *names);

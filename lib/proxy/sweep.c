@@ -23,6 +23,13 @@ enum {
 /* Removes a file if it is of no more use. */
 typedef void sweep_drop(struct store *cache, const char *path);
 
+struct sweep {
+    struct store *cache;
+    sweep_drop *drop;
+    size_t left;   /* entries that may still be looked at */
+    bool is_short; /* there were more */
+};
+
 static bool sweep_is_old(const struct store *cache, const char *path)
 {
     struct stat status;
@@ -81,33 +88,49 @@ static void sweep_upstream(struct store *cache, const char *path)
 
 /* Everything below a directory, and the directories that are empty then. Whoever needs one makes it
  * again together with what it is for. */
-static void sweep_tree(struct store *cache, const char *directory, sweep_drop *drop)
+static void sweep_tree(struct sweep *sweep, const char *directory)
 {
+    struct store *cache = sweep->cache;
     AUTO_NAMES struct names names = NAMES_INIT;
     struct error ignored;
 
-    if (directory_list(cache->root, directory, &names, &ignored) <= 0) {
+    if (directory_sample(cache->root, directory, SWEEP_LIMIT, &names, &ignored) <= 0) {
         return;
     }
     for (size_t i = 0; i < names.count; i++) {
         AUTO_BUFFER struct buffer path = BUFFER_INIT;
         struct stat status;
 
+        if (sweep->left == 0) {
+            sweep->is_short = true;
+            return;
+        }
+        sweep->left--;
         buffer_format(&path, "%s/%s", directory, names.names[i]);
         if (fstatat(cache->root, path.data, &status, AT_SYMLINK_NOFOLLOW) < 0) {
             continue;
         }
         if (S_ISDIR(status.st_mode)) {
-            sweep_tree(cache, path.data, drop);
+            sweep_tree(sweep, path.data);
         } else {
-            drop(cache, path.data);
+            sweep->drop(cache, path.data);
         }
     }
     (void)unlinkat(cache->root, directory, AT_REMOVEDIR);
 }
 
+/* True if there was more than one sweep is for. */
+static bool sweep_some(struct store *cache, const char *directory, sweep_drop *drop)
+{
+    struct sweep sweep = {.cache = cache, .drop = drop, .left = SWEEP_LIMIT - 1};
+
+    sweep_tree(&sweep, directory);
+    return sweep.is_short;
+}
+
 void sweep_cache(struct store *cache)
 {
+    bool is_short;
     struct file_place swept = {cache->root, LAYOUT_CACHE_SWEPT};
     struct mark mark;
     struct error error;
@@ -116,9 +139,12 @@ void sweep_cache(struct store *cache)
         log_warning("what is abandoned in the cache cannot be removed: %s", error.message);
     }
     if (mark_is_due(swept, SWEEP_SECONDS, &mark, &error) > 0) {
-        sweep_tree(cache, LAYOUT_UPSTREAMS, sweep_upstream);
-        sweep_tree(cache, LAYOUT_MEMOS, sweep_memo);
-        sweep_tree(cache, LAYOUT_FLIGHTS, sweep_lock);
-        sweep_tree(cache, LAYOUT_SLOTS, sweep_lock);
+        is_short = sweep_some(cache, LAYOUT_UPSTREAMS, sweep_upstream);
+        is_short |= sweep_some(cache, LAYOUT_MEMOS, sweep_memo);
+        is_short |= sweep_some(cache, LAYOUT_FLIGHTS, sweep_lock);
+        is_short |= sweep_some(cache, LAYOUT_SLOTS, sweep_lock);
+        if (is_short) {
+            mark_hasten(swept, &mark, SWEEP_SECONDS, SWEEP_SOON);
+        }
     }
 }

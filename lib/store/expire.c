@@ -13,6 +13,20 @@
 #include "lib/base/text.h"
 #include "lib/store/mark.h"
 
+struct expiry {
+    time_t before; /* what was last touched then is to go */
+    size_t left;   /* entries that may still be looked at */
+    bool is_short; /* there were more */
+};
+
+/* Whether one more entry may be looked at. */
+static bool expiry_looks(struct expiry *expiry)
+{
+    expiry->is_short |= expiry->left == 0;
+    expiry->left -= expiry->left > 0;
+    return !expiry->is_short;
+}
+
 /* When something below `path` last changed. */
 static time_t expire_last_change(const struct store *store, const char *path)
 {
@@ -71,20 +85,21 @@ static bool expire_has_locks(const char *directory)
 }
 
 /* One entry that cannot be removed does not keep the others. */
-static int expire_in(struct store *store, const char *directory, time_t before, struct error *error)
+static int expire_in(struct store *store, const char *directory, struct expiry *expiry,
+                     struct error *error)
 {
     AUTO_NAMES struct names names = NAMES_INIT;
     int failed = 0;
 
-    if (directory_list(store->temporary, directory, &names, error) < 0) {
+    if (directory_sample(store->temporary, directory, EXPIRE_LIMIT, &names, error) < 0) {
         return -1;
     }
-    for (size_t i = 0; i < names.count; i++) {
+    for (size_t i = 0; i < names.count && expiry_looks(expiry); i++) {
         struct path path = layout_below(directory, names.names[i]);
         struct error reason;
         int result;
 
-        if (expire_last_change(store, path.text) >= before) {
+        if (expire_last_change(store, path.text) >= expiry->before) {
             continue;
         }
         result = expire_has_locks(directory)
@@ -98,18 +113,18 @@ static int expire_in(struct store *store, const char *directory, time_t before, 
     return failed;
 }
 
-static int expire_partial(struct store *store, time_t before, struct error *error)
+static int expire_partial(struct store *store, struct expiry *expiry, struct error *error)
 {
     AUTO_NAMES struct names upstreams = NAMES_INIT;
     int failed = 0;
 
-    if (directory_list(store->temporary, LAYOUT_PARTIAL, &upstreams, error) < 0) {
+    if (directory_sample(store->temporary, LAYOUT_PARTIAL, EXPIRE_LIMIT, &upstreams, error) < 0) {
         return -1;
     }
-    for (size_t i = 0; i < upstreams.count; i++) {
+    for (size_t i = 0; i < upstreams.count && expiry_looks(expiry); i++) {
         struct path path = layout_below(LAYOUT_PARTIAL, upstreams.names[i]);
 
-        if (expire_in(store, path.text, before, error) < 0) {
+        if (expire_in(store, path.text, expiry, error) < 0) {
             failed = -1;
         }
     }
@@ -158,9 +173,10 @@ int expire_abandoned(struct store *store, struct error *error)
     static const char *const directories[] = {LAYOUT_UPLOADS, LAYOUT_PIECES, LAYOUT_BODIES};
     enum { SWEEP_INTERVAL = 3600 };
     struct file_place swept = {store->temporary, LAYOUT_SWEPT};
+    struct expiry expiry = {.is_short = false};
     struct mark mark;
-    time_t before;
     int failed = 0;
+    bool is_short = false;
     bool was_set;
     int due = mark_is_due(swept, SWEEP_INTERVAL, &mark, error);
 
@@ -170,14 +186,24 @@ int expire_abandoned(struct store *store, struct error *error)
     was_set = expire_date_was_set(swept);
     /* If the date was set since the last look, everything may seem old: then only what the last
      * look would have found old as well. What is in use is touched before the next one. */
-    before = (was_set ? mark.before : mark.now) - (time_t)store->options->upload_expiry;
+    expiry.before = (was_set ? mark.before : mark.now) - (time_t)store->options->upload_expiry;
     for (size_t i = 0; i < sizeof(directories) / sizeof(*directories); i++) {
-        if (expire_in(store, directories[i], before, error) < 0) {
+        expiry.left = EXPIRE_LIMIT - 1; /* so that a sample that is full is one too many */
+        if (expire_in(store, directories[i], &expiry, error) < 0) {
             failed = -1;
         }
+        is_short |= expiry.is_short;
+        expiry.is_short = false;
     }
-    if (expire_trials(store, before, error) < 0) {
+    if (expire_trials(store, expiry.before, error) < 0) {
         failed = -1;
     }
-    return expire_partial(store, before, error) < 0 ? -1 : failed;
+    expiry.left = EXPIRE_LIMIT - 1;
+    if (expire_partial(store, &expiry, error) < 0) {
+        failed = -1;
+    }
+    if (is_short || expiry.is_short) {
+        mark_hasten(swept, &mark, SWEEP_INTERVAL, EXPIRE_SOON);
+    }
+    return failed;
 }

@@ -25,4 +25,8 @@ struct mark {
 int mark_is_due(struct file_place place, uint64_t interval, struct mark *out_mark,
                 struct error *error);
 
+/* There is more to do: it is due again in so many seconds already. As well as it can be said. */
+void mark_hasten(struct file_place place, const struct mark *mark, uint64_t interval,
+                 uint64_t seconds);
+
 #endif

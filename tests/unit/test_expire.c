@@ -293,6 +293,33 @@ static void takes_what_trials_left(void **state)
     }
 }
 
+static void what_is_too_much_for_one_look_is_soon_gone_on_with(void **state)
+{
+    enum { MANY = 3 * EXPIRE_LIMIT };
+    struct fixture *fixture = *state;
+    struct error error = ERROR_INIT;
+    int looks = 1;
+    char path[64];
+
+    for (int i = 0; i < MANY; i++) {
+        (void)snprintf(path, sizeof(path), "bodies/%d", i);
+        put_file(fixture->store.temporary, path, "x");
+        set_age(fixture->store.temporary, path, 2 * DAY);
+    }
+    assert_returns(0, expire_abandoned(&fixture->store, &error));
+    assert_in_range(count_entries(fixture->store.temporary, "bodies"), MANY - EXPIRE_LIMIT,
+                    MANY - 1);
+    for (; count_entries(fixture->store.temporary, "bodies") > 0; looks++) {
+        struct stat status;
+
+        assert_true(looks < MANY);
+        assert_int_equal(fstatat(fixture->store.temporary, "swept", &status, 0), 0);
+        assert_true(clock_age(status.st_mtime) >= (uint64_t)HOUR - EXPIRE_SOON);
+        set_age(fixture->store.temporary, "swept", HOUR + 1);
+        assert_returns(0, expire_abandoned(&fixture->store, &error));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -303,6 +330,7 @@ int main(void)
         IN_STORE(takes_bodies_and_pieces_as_well),
         IN_STORE(strange_things_go_too_and_stop_nobody),
         IN_STORE(looks_at_most_once_an_hour),
+        IN_STORE(what_is_too_much_for_one_look_is_soon_gone_on_with),
         IN_STORE(a_clock_that_was_wrong_does_not_stop_it_for_ever),
         IN_STORE(what_aged_by_itself_goes_at_once),
         IN_STORE(a_clock_put_forward_spares_what_is_in_use),

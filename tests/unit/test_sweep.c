@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/test.h"
 
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "lib/base/clock.h"
 #include "lib/base/lock.h"
 #include "lib/proxy/sweep.h"
 
@@ -88,6 +92,77 @@ static void it_is_done_once_an_hour(void **state)
     assert_false(is_there(fixture->store.root, left[0]));
 }
 
+enum { MANY = 3 * SWEEP_LIMIT };
+
+static void leave_many(struct fixture *fixture, time_t age)
+{
+    char path[64];
+
+    for (int i = 0; i < MANY; i++) {
+        (void)snprintf(path, sizeof(path), "_berth/memos/%02x/%d", i % 256, i);
+        put_file(fixture->store.root, path, "x");
+        set_age(fixture->store.root, path, age);
+    }
+}
+
+static size_t count_memos(struct fixture *fixture)
+{
+    size_t count = 0;
+    char path[64];
+
+    for (int i = 0; i < 256; i++) {
+        (void)snprintf(path, sizeof(path), "_berth/memos/%02x", i);
+        count += is_there(fixture->store.root, path) ? count_entries(fixture->store.root, path) : 0;
+    }
+    return count;
+}
+
+/* As if the seconds until the next one had passed. */
+static void sweep_again(struct fixture *fixture)
+{
+    set_age(fixture->store.root, LAYOUT_CACHE_SWEPT, 3601);
+    sweep_cache(&fixture->store);
+}
+
+static void what_is_too_much_for_one_sweep_is_soon_gone_on_with(void **state)
+{
+    struct fixture *fixture = *state;
+    size_t memos;
+    int sweeps = 1;
+    struct stat status;
+
+    leave_many(fixture, OLD);
+    sweep_cache(&fixture->store);
+    memos = count_memos(fixture);
+    assert_in_range(memos, MANY - SWEEP_LIMIT, MANY - 1);
+    assert_int_equal(fstatat(fixture->store.root, LAYOUT_CACHE_SWEPT, &status, 0), 0);
+    assert_true(clock_age(status.st_mtime) >= 3600 - SWEEP_SOON);
+    for (; count_memos(fixture) > 0; sweeps++) {
+        assert_true(sweeps < MANY);
+        sweep_again(fixture);
+    }
+    /* Then once an hour again. */
+    sweep_again(fixture);
+    assert_int_equal(fstatat(fixture->store.root, LAYOUT_CACHE_SWEPT, &status, 0), 0);
+    assert_true(clock_age(status.st_mtime) < 3600 - SWEEP_SOON);
+}
+
+/* Wherever it is: chance comes to it. */
+static void what_is_in_use_hides_nothing_old(void **state)
+{
+    struct fixture *fixture = *state;
+
+    leave_many(fixture, 10);
+    put_file(fixture->store.root, "_berth/memos/ff/zz-old", "x");
+    set_age(fixture->store.root, "_berth/memos/ff/zz-old", OLD);
+    sweep_cache(&fixture->store);
+    for (int sweeps = 0; is_there(fixture->store.root, "_berth/memos/ff/zz-old"); sweeps++) {
+        assert_true(sweeps < MANY);
+        sweep_again(fixture);
+    }
+    assert_int_equal(count_memos(fixture), MANY);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -95,6 +170,8 @@ int main(void)
         IN_STORE(what_is_new_stays),
         IN_STORE(what_is_held_stays),
         IN_STORE(it_is_done_once_an_hour),
+        IN_STORE(what_is_too_much_for_one_sweep_is_soon_gone_on_with),
+        IN_STORE(what_is_in_use_hides_nothing_old),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
