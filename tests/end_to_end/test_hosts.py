@@ -63,7 +63,10 @@ for name in "${@:2}"; do
     enable:* | start:*) start "$name" ;;
     disable:* | stop:*) stop "$name" ;;
     restart:*) stop "$name" && start "$name" ;;
-    reload:berth) kill -TERM $(cat "/proc/$(pool)/task/$(pool)/children") ;;
+    reload:berth)
+        workers=$(cat "/proc/$(pool)/task/$(pool)/children")
+        kill -TERM $workers
+        for pid in $workers; do ended "$pid"; done ;;
     *) exit 1 ;;
     esac
 done
@@ -317,23 +320,26 @@ def test_a_pool_without_systemd(typist):
             "ln -s /etc/letsencrypt/live/registry.example.org /etc/berth/tls; rm /usr/local/sbin/systemctl", directory=ROOT)
     typist(heading, 0)
     typist("Behind nginx", 1, before="systemctl() { service nginx restart; }")
-    workers = machine("pgrep -x berth").split()
-    assert len(workers) == 8 and answer(machine, f"{SITE}/v2/")[0] == 200
+    eight = "until [ $(pgrep -x berth | grep -cvxE '{}') = 8 ]; do sleep 0.1; done; pgrep -x berth"
+    workers = machine(eight.format("none")).split()
+    assert answer(machine, f"{SITE}/v2/")[0] == 200
     assert machine("stat -c %U:%a /var/lib/berth/_tmp/bodies /run/berth/berth.sock").split() == ["www-data:700", "www-data:600"]
     assert machine("/etc/init.d/berth status").startswith("berth: the pool runs")
-    assert "GET /v2/ 200" in machine("cat /var/log/berth/workers.log")
+    logged = "until grep '{}' /var/log/berth/workers.log; do sleep 0.1; done"
+    machine(logged.format("GET /v2/ 200 "))
     assert machine("ls /etc/rc2.d").count("berth") == 1
 
     machine("sed -i 's/^read_only = no/read_only = yes/' /etc/berth/configuration.ini")
     typist(heading, 2)
-    machine("until [ $(pgrep -x berth | wc -l) = 8 ]; do sleep 0.1; done")
-    assert not set(machine("pgrep -x berth").split()) & set(workers)
+    assert not set(machine(eight.format("|".join(workers))).split()) & set(workers)
     assert answer(machine, f"-d '' {SITE}/v2/x/blobs/uploads/")[0] == 405
+    machine(logged.format("POST /v2/x/blobs/uploads/ 405 "))
 
     # logrotate's copytruncate, which Debian's minimal system lacks: a worker's next line is the first one of the file.
     assert "copytruncate" in typist.text(heading, 3)
     machine("cp /var/log/berth/workers.log /var/log/berth/workers.log.1; : >/var/log/berth/workers.log")
     answer(machine, f"{SITE}/v2/rotated/tags/list")
+    machine(logged.format("rotated"))
     assert "rotated" in machine("head -n 1 /var/log/berth/workers.log")
 
     machine("/etc/init.d/berth stop")
@@ -401,7 +407,8 @@ def test_every_client_by_what_is_said_of_it(typist, layout):
 
     for number in (0, 1):
         typist("Unchanged names: Docker", number)
-    machine("kill -HUP $(cat /run/docker.pid); docker rmi registry.example.org/proxy/docker.io/library/debian:12; docker pull debian:12")
+    machine("kill -HUP $(cat /run/docker.pid); docker rmi registry.example.org/proxy/docker.io/library/debian:12; "
+            "until docker pull debian:12; do sleep 0.1; done")
     typist("Unchanged names: podman, skopeo, buildah")
     assert digest(machine, "docker.io/library/debian:12", "--no-tags") == image
     machine("podman pull docker.io/library/debian:12; buildah pull docker.io/library/debian:12")
@@ -430,7 +437,7 @@ def test_the_first_minutes(typist, layout):
     said = runs(machine, commands[0].strip(" &")) + machine("\n".join(commands[1:]), directory=ROOT)
     for line in lines:
         assert line.startswith("$ ") or re.search(".*".join(map(re.escape, line.split("…"))), said), f"{line}: {said}"
-    machine("kill $(cat /root/pid); until [ ! -e /proc/$(cat /root/pid) ]; do sleep 0.1; done; ! pgrep -x berth")
+    machine("kill $(cat /root/pid); until [ ! -e /proc/$(cat /root/pid) ]; do sleep 0.1; done; while pgrep -x berth; do sleep 0.1; done")
     without_tls(typist, "registry.example.org:5000/me/app:1")
 
 
