@@ -1,9 +1,12 @@
 """Filesystems that can be taken away: a loop device with ext4, a small tmpfs."""
+import itertools
 import os
 import pathlib
 import subprocess
 
 from harness.process import PATIENCE, wait_until
+
+COPIES = itertools.count(1)
 
 
 def run(*command):
@@ -57,6 +60,10 @@ class LoopDisk(Mount):
         run("mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", self.image)
 
     def mount(self):
+        # Another test's mount namespace may still hold it, and this would be the very filesystem that was shut down.
+        if subprocess.run(["losetup", "-j", self.image], capture_output=True).stdout:
+            held, self.image = self.image, self.image.with_suffix(f".{next(COPIES)}")
+            run("cp", "--sparse=always", held, self.image)
         run("mount", "-o", "loop", self.image, self.point)
 
     def power_cut(self):
