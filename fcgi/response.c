@@ -205,7 +205,7 @@ static int copy_body(struct response *response, struct request *request, const s
         struct error reason = *error;
 
         cut_off(request);
-        return error_set(error, ERROR_INTERNAL, "a response had to be cut short: %.200s",
+        return error_set(error, ERROR_INTERNAL, "a response had to be cut short: %s",
                          reason.message);
     }
     return 0;

@@ -53,7 +53,9 @@ enum error_code {
 
 struct error {
     enum error_code code;
-    char message[1024]; /* for people; cut short if longer */
+    /* For people. If it is longer, the longest words (paths) lose their middle, never it its end:
+     * that has the reason and what to do. */
+    char message[1024];
 };
 
 /* Whether it is this machine's trouble (its disk, its descriptors) and nobody else's. */

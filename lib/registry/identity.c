@@ -145,7 +145,7 @@ int identity_prefix(char out_prefix[NAME_SIZE], const struct proxy_options *opti
     }
     if (!name_is_valid(prefix)) {
         return error_set(error, ERROR_INTERNAL,
-                         "the web server's BERTH_NAMESPACE '%.100s' is not the beginning of a "
+                         "the web server's BERTH_NAMESPACE '%s' is not the beginning of a "
                          "repository name",
                          prefix);
     }

@@ -429,7 +429,7 @@ static void upload_settle(struct upload *upload, struct file_place data, struct 
     if (reason.code == ERROR_DATA_LOST) {
         (void)upload_cancel(upload, &ignored);
         (void)error_set(error, ERROR_DATA_LOST,
-                        "%.180s; the upload session is cancelled: send it again", reason.message);
+                        "%s; the upload session is cancelled: send it again", reason.message);
     } else if (reason.code == ERROR_NO_SPACE && !is_moved) {
         (void)upload_cancel(upload, &ignored);
     } else if (is_moved) { /* or may be: then the session only gets the state that it has */

@@ -47,20 +47,48 @@ static void errno_decides_between_a_full_disk_and_the_rest(void **state)
     }
 }
 
-static void long_messages_are_cut_and_keep_the_reason(void **state)
+/* A path as long as paths may be, with an end that can be told from its beginning. */
+static void make_long_path(char path[4096], char begin, char end)
+{
+    memset(path, 'p', 4095);
+    path[0] = begin;
+    path[4094] = end;
+    path[4095] = '\0';
+}
+
+static void long_paths_lose_their_middle_and_messages_keep_their_ends(void **state)
 {
     struct error error = ERROR_INIT;
-    char path[2000];
+    char one[4096];
+    char other[4096];
 
     (void)state;
-    memset(path, 'p', sizeof(path) - 1);
-    path[sizeof(path) - 1] = '\0';
-    (void)error_set(&error, ERROR_INTERNAL, "%s", path);
+    make_long_path(one, 'A', 'B');
+    make_long_path(other, 'C', 'D');
+    (void)error_set(&error, ERROR_INTERNAL, "%s", one);
     assert_int_equal(strlen(error.message), sizeof(error.message) - 1);
-    errno = EACCES;
-    (void)error_errno(&error, "open '%s'", path);
+    assert_true(error.message[0] == 'A' && error.message[sizeof(error.message) - 2] == 'B');
+    (void)error_set(&error, ERROR_INTERNAL,
+                    "a file cannot be moved between the two of '%s' and '%s': put both below one "
+                    "mount point",
+                    one, other);
     assert_true(strlen(error.message) < sizeof(error.message));
-    assert_non_null(strstr(error.message, ": Permission denied"));
+    assert_int_equal(strncmp(error.message, "a file cannot be moved between the two of 'Ap", 45),
+                     0);
+    assert_non_null(strstr(error.message, "pB' and 'Cp"));
+    assert_non_null(strstr(error.message, "pD': put both below one mount point"));
+    errno = EACCES;
+    (void)error_errno(&error, "open '%s'", one);
+    assert_true(strlen(error.message) < sizeof(error.message));
+    assert_int_equal(strncmp(error.message, "open 'Ap", 8), 0);
+    assert_non_null(strstr(error.message, "...p"));
+    assert_non_null(strstr(error.message, "pB': Permission denied"));
+    assert_int_equal(errno, EACCES);
+    /* Words alone: nothing is left but to say that there was more. */
+    memset(one, ' ', 4095);
+    (void)error_set(&error, ERROR_INTERNAL, "%s", one);
+    assert_int_equal(strlen(error.message), sizeof(error.message) - 1);
+    assert_string_equal(error.message + sizeof(error.message) - 4, "...");
 }
 
 /* What a function writes to standard error. */
@@ -162,7 +190,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(setting_one_takes_one_line),
         cmocka_unit_test(errno_decides_between_a_full_disk_and_the_rest),
-        cmocka_unit_test(long_messages_are_cut_and_keep_the_reason),
+        cmocka_unit_test(long_paths_lose_their_middle_and_messages_keep_their_ends),
         cmocka_unit_test(an_event_is_a_line),
         cmocka_unit_test(lines_have_a_priority_under_systemd),
         cmocka_unit_test(controls_can_forge_nothing),
