@@ -33,7 +33,7 @@ allow_private_address = yes
 """
 SOURCE = pathlib.Path(__file__).with_name("faults.c")
 NUMBERS = itertools.count()
-TRIES = 200  # calls of a kind that may follow the one that failed: more is spinning
+TRIES = 4000  # a machine under load waits long, and looks again each time; what spins does this in a second
 
 
 class Injector:
