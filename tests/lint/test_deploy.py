@@ -283,10 +283,47 @@ def test_replaces_every_path_of_the_installed_system(run, server, mode):
     ({"SERVER": "nginx", "MODE": "cgi"}, "SERVER is nginx, lighttpd or apache"),
     ({"BERTH": "/nonexistent/berth"}, "'/nonexistent/berth' is not there"),
     ({"CONFIGURATION": "/nonexistent.ini"}, "/nonexistent.ini"),
-], ids=["server", "mode", "program", "configuration"])
+    ({"WORKERS": "0"}, "WORKERS is a number from 1 to 10000, such as WORKERS=8; not '0'"),
+    ({"WORKERS": "many"}, "WORKERS is a number from 1 to 10000, such as WORKERS=8; not 'many'"),
+    ({"PORT": "http"}, "PORT is a number from 1 to 65535, such as PORT=5000; not 'http'"),
+    ({"PORT": "65536"}, "PORT is a number from 1 to 65535, such as PORT=5000; not '65536'"),
+    ({"ADDRESS": "::1"}, "ADDRESS is an IPv4 address of this machine, such as ADDRESS=127.0.0.1, or ADDRESS=0.0.0.0 for all; not '::1'"),
+    ({"STATE": "/proc/berth"}, "STATE: '/proc/berth' cannot be written to by root; name a directory of yours: make run STATE="),
+], ids=["server", "mode", "program", "configuration", "no workers", "workers", "port", "large port", "address", "state"])
 def test_says_what_is_wrong(tmp_path, more, said):
     done = call(ROOT / "deploy/run", env=settings(tmp_path, **more))
     assert done.returncode == 1 and said in done.stdout, done.stdout
+
+
+def test_a_user_may_not_have_every_port_nor_every_directory(tmp_path):
+    first = int(pathlib.Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())
+    as_nobody = ["setpriv", "--reuid", "nobody", "--clear-groups"]
+    with tempfile.TemporaryDirectory() as copy:  # the tests' own directories are not for everybody
+        os.chmod(copy, 0o755)
+        shutil.copytree(ROOT / "deploy", f"{copy}/deploy")
+        shutil.copy(BERTH, f"{copy}/berth")
+        if first > 1:
+            done = call(*as_nobody, f"{copy}/deploy/run", env=settings(tmp_path, BERTH=f"{copy}/berth", PORT=str(first - 1)))
+            assert done.returncode == 1 and f"only root may listen on port {first - 1}; choose one from {first} on" in done.stdout, done.stdout
+        done = call(*as_nobody, f"{copy}/deploy/run", env=settings(tmp_path, BERTH=f"{copy}/berth", STATE="/usr/berth"))
+        assert done.returncode == 1 and "STATE: '/usr/berth' cannot be written to by nobody" in done.stdout, done.stdout
+
+
+def test_two_may_share_a_state_but_not_a_port(run, tmp_path):
+    first = run()
+    refused = call(ROOT / "deploy/run", env=settings(tmp_path, RUNTIME=str(tmp_path / "third"), PORT=first.environment["PORT"]))
+    assert refused.returncode == 1 and "is in use; choose another one: make run PORT=" in refused.stdout, refused.stdout
+    second = run(RUNTIME=str(tmp_path / "second"), LOGS=str(tmp_path / "more"))
+    data = os.urandom(100_000)
+    digest = "sha256:" + hashlib.sha256(data).hexdigest()
+    push = urllib.request.Request(f"{first.address}/v2/me/app/blobs/uploads/?digest={digest}", data, method="POST")
+    assert urllib.request.urlopen(push).status == 201
+    assert urllib.request.urlopen(f"{second.address}/v2/me/app/blobs/{digest}").read() == data
+    second.process.terminate()
+    assert second.process.wait(PATIENCE) == 0
+    assert urllib.request.urlopen(f"{first.address}/v2/me/app/blobs/{digest}").read() == data, "the other one goes on"
+    first.process.terminate()
+    assert first.end()[1:] == (0, [])
 
 
 def test_says_that_the_configuration_is_wrong(tmp_path):
