@@ -33,6 +33,7 @@ struct command {
     int (*run)(const struct configuration *configuration, const struct arguments *arguments);
 };
 
+extern const struct command command_access;
 extern const struct command command_check;
 extern const struct command command_configuration;
 extern const struct command command_help;

@@ -6,6 +6,7 @@
 #include "lib/base/text.h"
 
 const struct command *const commands[] = {
+    &command_access,
     &command_check,
     &command_configuration,
     &command_help,

@@ -230,6 +230,18 @@ void rules_judge(const struct rules *rules, const struct subject *subject, const
     *out = decision;
 }
 
+bool rules_subject(const char *name, struct subject *out)
+{
+    if (!*name || strcmp(name, ANONYMOUS) == 0) {
+        *out = subject_anonymous();
+        return true;
+    }
+    return subject_make(!strchr(name, '/')                        ? SUBJECT_USER
+                        : text_begins(name, SUBJECT_ROBOT_PREFIX) ? SUBJECT_ROBOT
+                                                                  : SUBJECT_ISSUER,
+                        name, out);
+}
+
 const char *right_word(enum right right)
 {
     switch (right) {

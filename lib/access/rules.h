@@ -83,6 +83,12 @@ struct decision {
 void rules_judge(const struct rules *rules, const struct subject *subject, const char *repository,
                  enum right right, struct decision *out);
 
+/*
+ * Somebody by the name that rules have for him, without looking whether there is such a one; "" and
+ * "anonymous" are nobody. False: no name of anybody's. For questions alone: nobody logs in by it.
+ */
+bool rules_subject(const char *name, struct subject *out);
+
 /* "pull", "push", "overwrite", "delete". */
 const char *right_word(enum right right);
 

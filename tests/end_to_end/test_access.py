@@ -7,7 +7,7 @@ import urllib.parse
 import pytest
 
 from harness import content
-from harness.server import Server
+from harness.server import Server, berth
 
 USERS = {"alice": "alice's password", "bob": "b", "carl": "c: c"}
 RULES = """
@@ -297,3 +297,23 @@ def test_a_lie_about_the_host_goes_into_no_header(client):
     for host in ('a"b', "a,b"):
         answer = client.get("/v2/", {"Host": host})
         assert answer.status == 400 or host not in answer["WWW-Authenticate"], answer
+
+
+def test_the_program_says_who_may_what_and_which_line_decides(house, stored):
+    def said(*arguments):
+        done = berth(house.configuration, "access", *arguments)
+        assert done.returncode == 0 and not done.stderr, done
+        return done.stdout.splitlines()
+    lines = house.configuration.read_text().splitlines()
+
+    def line_of(text):
+        return f"({house.configuration}:{lines.index(text) + 1})"
+    assert said("carl", "team/app") == [
+        f"carl: pull: yes: [access team] gives it by 'pull = anonymous' {line_of('pull = anonymous')}",
+        f"carl: push: yes: [access team] gives it by 'push = @pushers' {line_of('push = @pushers')}",
+        f"carl: overwrite: no: [access team] gives overwrite to others {line_of('overwrite = alice')}",
+        f"carl: delete: no: [access team] gives delete to others {line_of('delete = alice')}"]
+    everybody = said("--json", "team/app")
+    assert [json.loads(line)["subject"] for line in everybody[::4]] == ["anonymous", "alice", "bob", "carl"]
+    assert said("robot/ci", "other")[0] == "robot/ci: pull: no: no [access] section is for this repository"
+    assert berth(house.configuration, "access", "a b", "team/app").returncode == 2

@@ -13,6 +13,9 @@ static void build_path(const struct route *route, char *out, size_t size)
     case ROUTE_CATALOG:
         (void)snprintf(out, size, "/v2/_catalog");
         return;
+    case ROUTE_TOKEN:
+        (void)snprintf(out, size, "/v2/_berth/token");
+        return;
     case ROUTE_SETUP:
         (void)snprintf(out, size, "/v2/_berth/setup");
         return;

@@ -57,6 +57,7 @@ ROOMS = [
     # What is said of an upstream names it, its address and its section.
     (r"\berror_set\(\w+, ERROR_UPSTREAM\w*", "an upstream's failure, which upstream_fail() or party_fail() tells with its name,",
      ["fcgi/", "lib/http/head.", "lib/proxy/fill/fill.", "lib/proxy/proxied."]),
+    (r"\brules_subject\b", "a subject without a log-in, which only `berth access` asks about,", ["lib/access/", "fcgi/command/access."]),
     # Whoever makes a directory for something and then puts it there, races with who removes empty ones.
     (r"\bflock\s*\(|<sys/file\.h>", "flock, which is lock_take…(),", ["lib/base/lock."]),
     # A sync of data that fails may not be tried again: file_sync() sees to it.
