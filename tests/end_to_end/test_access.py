@@ -7,6 +7,7 @@ import urllib.parse
 import pytest
 
 from harness import content
+from harness.engines import Containers, Docker, run
 from harness.server import Server, berth
 
 USERS = {"alice": "alice's password", "bob": "b", "carl": "c: c"}
@@ -317,3 +318,59 @@ def test_the_program_says_who_may_what_and_which_line_decides(house, stored):
     assert [json.loads(line)["subject"] for line in everybody[::4]] == ["anonymous", "alice", "bob", "carl"]
     assert said("robot/ci", "other")[0] == "robot/ci: pull: no: no [access] section is for this repository"
     assert berth(house.configuration, "access", "a b", "team/app").returncode == 2
+
+
+def test_real_clients_log_in_push_and_are_refused(house, layout, new_directory):
+    """skopeo and podman: a wrong password, a push, a pull by nobody, a push that is denied and says why, the end."""
+    directory = new_directory("clients")
+    podman = Containers("podman", directory)
+    for name, program in [("skopeo", lambda *words, **more: run("skopeo", "--insecure-policy", *words, **more)), ("podman", podman)]:
+        file = f"{directory}/{name}.json"
+        options = ["--tls-verify=false", "--authfile", file]
+        wrong = program("login", *options, "-u", "alice", "-p", "wrong", house.authority, check=False)
+        assert wrong.returncode != 0 and "invalid username/password" in wrong.stderr, wrong
+        for user, allowed in [("bob", False), ("alice", True)]:
+            program("login", *options, "-u", user, "-p", USERS[user], house.authority)
+            pushed = run("skopeo", "--insecure-policy", "copy", "--quiet", "--dest-tls-verify=false", "--dest-authfile", file,
+                         f"oci:{layout.directory}:app", f"docker://{house.authority}/team/{name}:1", check=False)
+            assert (pushed.returncode == 0) == allowed, pushed
+            if not allowed:
+                assert "[access team] gives push to others" in pushed.stderr, pushed
+        program("logout", "--authfile", file, house.authority)
+        nobody = house.directory / "nobody.json"
+        nobody.write_text("{}")
+        run("skopeo", "--insecure-policy", "copy", "--quiet", "--src-tls-verify=false", "--src-authfile", nobody,
+            f"docker://{house.authority}/team/{name}:1", f"oci:{directory}/{name}:pulled")
+
+
+@pytest.fixture(scope="module")
+def docker(new_directory):
+    daemon = Docker(new_directory("docker"))
+    yield daemon
+    daemon.stop()
+
+
+def test_docker_keeps_no_password_and_nobody_pulls_what_it_pushed(house, layout, docker, new_directory):
+    target, archive = f"{house.authority}/team/docker:1", f"{new_directory('archive')}/image.tar"
+    run("skopeo", "--insecure-policy", "copy", "--quiet", f"oci:{layout.directory}:app", f"docker-archive:{archive}:{target}")
+    docker("load", "--input", archive)
+    refused = docker("push", target, check=False)
+    assert refused.returncode != 0 and "denied" in refused.stderr, refused
+    wrong = docker("login", "-u", "alice", "-p", "wrong", house.authority, check=False)
+    assert wrong.returncode != 0, wrong
+    docker("login", "-u", "bob", "-p", USERS["bob"], house.authority)
+    refused = docker("push", target, check=False)
+    assert refused.returncode != 0 and "denied" in refused.stderr, refused
+    docker("login", "-u", "alice", "-p", USERS["alice"], house.authority)
+    kept = json.loads((docker.directory / "client/config.json").read_text())["auths"][house.authority]
+    assert kept["identitytoken"] and base64.b64decode(kept["auth"]) == b"alice:", kept
+    docker("push", target)
+    # What was kept is of no use once the password has changed.
+    write_users(house.directory / "users", {**USERS, "alice": "another one"})
+    ended = docker("push", target, check=False)
+    assert ended.returncode != 0, ended
+    write_users(house.directory / "users", USERS)
+    docker("logout", house.authority)
+    docker("rmi", "--force", target)
+    docker("pull", target)
+    docker("rmi", "--force", target)

@@ -222,6 +222,18 @@ def pulls_for_all(typist, number):
     assert answer(machine, f"-I {SITE}/v2/me/app/manifests/1")[0] == 200
 
 
+def team_pushes(typist, layout):
+    """And the world pulls."""
+    machine = typist.machine
+    typist("Access")
+    machine("podman logout --all; podman login -u alice -p secret registry.example.org")
+    machine(f"podman push $(podman pull -q oci:{layout.directory}:app) registry.example.org/team/app:1")
+    machine("podman logout --all")
+    assert answer(machine, f"-d '' {SITE}/v2/team/app/blobs/uploads/")[0] == 401
+    assert machine("podman pull -q registry.example.org/team/app:1")
+    assert machine("berth access alice team/app").count(": yes: ") == 4
+
+
 def test_each_block_is_typed_or_has_a_reason_why_not():
     everywhere = set(blocks())
     excused = {place for wanted in UNTYPED for place in places(wanted)}
@@ -229,7 +241,7 @@ def test_each_block_is_typed_or_has_a_reason_why_not():
     assert not excused & set(TYPED), "these are typed, and need no reason"
 
 
-@types("Behind lighttpd", "A certificate#0", f"{PULLS_FOR_ALL}#2", "On a shared host#3")
+@types("Behind lighttpd", "A certificate#0", f"{PULLS_FOR_ALL}#2", "On a shared host#3", "Access")
 def test_a_host_of_debians_lighttpd(typist, layout):
     typist.machine.trust("registry.example.org", "push.example.org")
     installs(typist, layout, "Behind lighttpd", 0, "x-sendfile")
@@ -237,6 +249,8 @@ def test_a_host_of_debians_lighttpd(typist, layout):
     asks_for_a_password(typist, "Behind lighttpd")
     typist.machine("cp /root/without-password /etc/lighttpd/conf-available/90-berth.conf")
     pulls_for_all(typist, 2)
+    typist.machine("cp /root/without-password /etc/lighttpd/conf-available/90-berth.conf; systemctl restart lighttpd")
+    team_pushes(typist, layout)
 
 
 @types("Behind Apache", f"{PULLS_FOR_ALL}#3")
