@@ -5,6 +5,7 @@
 
 #include "lib/base/text.h"
 
+/* clang-format off */
 const struct command *const commands[] = {
     &command_access,
     &command_check,
@@ -21,6 +22,7 @@ const struct command *const commands[] = {
     &command_version,
     NULL,
 };
+/* clang-format on */
 
 /* How many of the words are this command's name; 0 if they are another's. */
 static size_t command_match(const struct command *command, char *const *words)
