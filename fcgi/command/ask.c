@@ -61,7 +61,7 @@ static int ask_hidden(const char *prompt, const char *user, struct buffer *out, 
     return result;
 }
 
-int ask_password(const char *user, struct buffer *out, struct error *error)
+int ask_password(const char *user, enum ask what, struct buffer *out, struct error *error)
 {
     struct buffer again = BUFFER_INIT;
     struct termios shown;
@@ -72,11 +72,11 @@ int ask_password(const char *user, struct buffer *out, struct error *error)
     }
     ask_hide(&shown);
     result = ask_hidden("Password of", user, out, error);
-    if (result == 0) {
+    if (result == 0 && what == ASK_NEW) {
         result = ask_hidden("Once more, of", user, &again, error);
     }
     (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
-    if (result == 0 && strcmp(out->data, again.data) != 0) {
+    if (result == 0 && what == ASK_NEW && strcmp(out->data, again.data) != 0) {
         result = error_set(error, ERROR_REQUEST_INVALID, "the two are not the same");
     }
     buffer_wipe(&again);

@@ -100,6 +100,10 @@ static int check_stores(const struct configuration *configuration,
 
 static int check_run(const struct configuration *configuration, const struct arguments *arguments)
 {
+    if (arguments->has[OPTION_USER] &&
+        (!arguments->has[OPTION_SETUP] || arguments->operand_count == 0)) {
+        return command_refuse(&command_check, "--user is for --setup with a URL");
+    }
     if (!arguments->has[OPTION_SETUP]) {
         return arguments->operand_count == 0
                    ? check_stores(configuration, arguments)
@@ -125,6 +129,11 @@ static const struct option_row check_options[] = {
     {.id = OPTION_SETUP,
      .name = "--setup",
      .help = "look instead whether directories, users and, at URL, the web server fit"},
+    {.id = OPTION_USER,
+     .name = "--user",
+     .value = "NAME",
+     .help =
+         "with --setup: log in at URL; asks for the password, or reads a line of standard input"},
     OPTION_ROW_JSON,
     OPTIONS_END,
 };

@@ -31,6 +31,7 @@ enum option_id {
     OPTION_REVOKE,
     OPTION_RIGHTS,
     OPTION_SETUP,
+    OPTION_USER,
     OPTION_COUNT
 };
 

@@ -9,6 +9,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "fcgi/command/ask.h"
 #include "fcgi/command/command.h"
 #include "fcgi/command/open.h"
 #include "fcgi/command/setup_request.h"
@@ -21,6 +22,7 @@ struct setup {
     const struct configuration *configuration;
     struct findings findings;
     const char *url; /* or NULL */
+    struct buffer credentials;
 };
 
 /* A file that the workers need and that holds what others should not know. */
@@ -281,8 +283,10 @@ static int setup_check_all(struct setup *setup)
     has_cache = options->proxy.enabled && setup_check_directory(setup, options->proxy.store.root) &&
                 setup_check_store(setup, &cache, &options->proxy.store);
     if (setup->url && usable) {
-        status = setup_request(setup->configuration, &hosted, has_cache ? &cache : NULL, setup->url,
-                               &setup->findings);
+        struct setup_target target = {setup->url, &setup->credentials, &hosted,
+                                      has_cache ? &cache : NULL};
+
+        status = setup_request(setup->configuration, &target, &setup->findings);
     } else if (setup->url) {
         findings_problem(&setup->findings, setup->url,
                          "not asked, since the store cannot be used" FINDINGS_DO "mend that first");
@@ -292,23 +296,62 @@ static int setup_check_all(struct setup *setup)
     return status;
 }
 
+/* What Basic is made of. The password never stands on a command line, which everybody can read. */
+static int setup_ask(struct setup *setup, const char *user, struct error *error)
+{
+    struct buffer password = BUFFER_INIT;
+    int result = ask_password(user, ASK_KNOWN, &password, error);
+
+    if (result == 0) {
+        (void)buffer_reserve(&setup->credentials, strlen(user) + 1 + password.length);
+        buffer_add_text(&setup->credentials, user);
+        buffer_add_text(&setup->credentials, ":");
+        buffer_add(&setup->credentials, password.data, password.length);
+    }
+    buffer_wipe(&password);
+    return result;
+}
+
+static int setup_refuse(const char *url, const char *user)
+{
+    if (url && setup_url_has_user(url)) {
+        return command_refuse(
+            &command_check, "a URL with a user or a password in it can be read by everybody here: "
+                            "--user NAME asks for the password");
+    }
+    if (url && !setup_url_is_valid(url)) {
+        return command_refuse(&command_check, "this is not the URL of a server: '%s'", url);
+    }
+    if (user && (!*user || strpbrk(user, ":\r\n"))) {
+        return command_refuse(&command_check,
+                              "--user takes a name alone, without ':' and a password");
+    }
+    return EXIT_FINE;
+}
+
 int command_setup(const struct configuration *configuration, const struct arguments *arguments)
 {
+    const char *user = arguments_value(arguments, OPTION_USER, 0);
     struct setup setup = {
         .configuration = configuration,
         .findings = {.json = arguments->has[OPTION_JSON]},
         .url = arguments->operand_count > 0 ? arguments->operands[0] : NULL,
+        .credentials = BUFFER_INIT,
     };
     struct error error;
     int status;
 
-    if (setup.url && !setup_url_is_valid(setup.url)) {
-        return command_refuse(&command_check, "this is not the URL of a server: '%s'", setup.url);
+    status = setup_refuse(setup.url, user);
+    if (status != EXIT_FINE) {
+        return status;
     }
-    if (command_become_owner(configuration, &error) < 0) {
+    if ((user && setup_ask(&setup, user, &error) < 0) ||
+        command_become_owner(configuration, &error) < 0) {
+        buffer_wipe(&setup.credentials);
         return command_fail(&command_check, &error);
     }
     status = setup_check_all(&setup);
+    buffer_wipe(&setup.credentials);
     if (status == EXIT_FINE && setup.findings.problems > 0) {
         status = EXIT_FOUND;
     }

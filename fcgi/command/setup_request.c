@@ -19,6 +19,14 @@ bool setup_url_is_valid(const char *url)
            !strpbrk(url, "?# \r\n") && url_parse(url, &parsed);
 }
 
+bool setup_url_has_user(const char *url)
+{
+    const char *scheme = strstr(url, "://");
+    const char *authority = scheme ? scheme + strlen("://") : url;
+
+    return memchr(authority, '@', strcspn(authority, "/?#")) != NULL;
+}
+
 /* Also those that an earlier check has left behind, when it was killed. */
 static void probes_remove(const struct store *store)
 {
@@ -131,14 +139,16 @@ static int visit_write_token(const struct visit *visit, struct store *hosted, st
     return memo_write(hosted, (struct file_place){hosted->root, LAYOUT_SETUP_TOKEN}, &token, error);
 }
 
-int setup_request(const struct configuration *configuration, struct store *hosted,
-                  struct store *cache, const char *url, struct findings *findings)
+int setup_request(const struct configuration *configuration, const struct setup_target *target,
+                  struct findings *findings)
 {
-    AUTO_VISIT struct visit visit = visit_begin(configuration, url, findings);
+    AUTO_VISIT struct visit visit = visit_begin(configuration, target->url, findings);
     AUTO_BUFFER struct buffer sendfile = BUFFER_INIT;
+    struct store *hosted = target->hosted;
     bool is_same = false;
     struct error error;
 
+    visit_log_in(&visit, target->credentials);
     if (visit_write_token(&visit, hosted, &error) < 0) {
         return command_fail(&command_check, &error);
     }
@@ -148,8 +158,8 @@ int setup_request(const struct configuration *configuration, struct store *hoste
     }
     if (sendfile.length > 0 && is_same) {
         visit_judge_sendfile(&visit, hosted, SETUP_STORE_HOSTED);
-        if (cache) {
-            visit_judge_sendfile(&visit, cache, SETUP_STORE_CACHE);
+        if (target->cache) {
+            visit_judge_sendfile(&visit, target->cache, SETUP_STORE_CACHE);
         }
     }
     memo_forget((struct file_place){hosted->root, LAYOUT_SETUP_TOKEN});

@@ -11,11 +11,19 @@
 #include "fcgi/command/findings.h"
 #include "lib/configuration/configuration.h"
 
-/* Whether this is the URL of a server. */
+/* Whether this is the URL of a server; whether somebody's name or password is in it. */
 bool setup_url_is_valid(const char *url);
+bool setup_url_has_user(const char *url);
 
-/* EXIT_FINE, whatever it found, or EXIT_FAILED if nothing can be asked. `cache` may be NULL. */
-int setup_request(const struct configuration *configuration, struct store *hosted,
-                  struct store *cache, const char *url, struct findings *findings);
+struct setup_target {
+    const char *url;
+    const struct buffer *credentials; /* "user:password", or empty */
+    struct store *hosted;
+    struct store *cache; /* or NULL */
+};
+
+/* EXIT_FINE, whatever it found, or EXIT_FAILED if nothing can be asked. */
+int setup_request(const struct configuration *configuration, const struct setup_target *target,
+                  struct findings *findings);
 
 #endif

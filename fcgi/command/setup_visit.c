@@ -6,6 +6,7 @@
 
 #include "lib/base/owner.h"
 #include "lib/base/text.h"
+#include "lib/http/base64.h"
 #include "lib/http/client.h"
 
 enum {
@@ -13,6 +14,7 @@ enum {
     ANSWER_LIMIT = 64 * 1024, /* bytes */
     CONNECT_TIMEOUT = 10000,  /* milliseconds */
     STALL_TIMEOUT = 30000,
+    HEADERS_ROOM = 512, /* bytes of headers: more than there are, lest a secret moves */
 };
 
 struct document visit_document(const struct visit *visit)
@@ -38,6 +40,10 @@ static void visit_prepare(const struct visit *visit, struct http_request *reques
     request->stall_milliseconds = STALL_TIMEOUT;
     request->allow_private_address = true;
     request->allow_http = true;
+    if (visit->authorization.length > 0) {
+        (void)buffer_reserve(&request->headers, HEADERS_ROOM + visit->authorization.length);
+        buffer_add(&request->headers, visit->authorization.data, visit->authorization.length);
+    }
     buffer_format(&request->headers, "Berth-Setup: %s\nContent-Type: application/octet-stream\n",
                   visit->token);
     buffer_add_text(&request->headers, "Expect:\n"); /* do not wait for "100 Continue" */
@@ -71,7 +77,7 @@ int visit_ask(struct visit *visit, bool chunked)
     } else {
         status = transfer.status;
     }
-    buffer_release(&request.headers);
+    buffer_wipe(&request.headers);
     return status;
 }
 
@@ -85,6 +91,24 @@ static void visit_explain_not_found(const struct visit *visit)
                      visit->configuration->file, owner_user(geteuid()).text);
 }
 
+static void visit_explain_login(const struct visit *visit, int status)
+{
+    if (visit->authorization.length == 0) {
+        findings_problem(visit->findings, visit->url,
+                         "it asks for a login (%d)" FINDINGS_DO
+                         "give --user NAME, which asks for the password",
+                         status);
+    } else if (status == 401) {
+        findings_problem(visit->findings, visit->url,
+                         "it does not know this user with this password (401)" FINDINGS_DO
+                         "try again, or look at the password file that it reads");
+    } else {
+        findings_problem(visit->findings, visit->url,
+                         "this user may not ask it (403)" FINDINGS_DO
+                         "let requests to /v2/_berth/setup through, or give --user another one");
+    }
+}
+
 static void visit_explain(const struct visit *visit, int status)
 {
     struct findings *findings = visit->findings;
@@ -94,10 +118,7 @@ static void visit_explain(const struct visit *visit, int status)
         break; /* said already */
     case 401:
     case 403:
-        findings_problem(findings, visit->url,
-                         "the web server asks for a login (%d)" FINDINGS_DO
-                         "let requests to /v2/_berth/setup through without one",
-                         status);
+        visit_explain_login(visit, status);
         break;
     case 404:
     case 405:
@@ -172,7 +193,7 @@ int visit_fetch(struct visit *visit, const char *name)
         http_read_all(&transfer, ANSWER_LIMIT, &visit->answer, &error) > 0) {
         status = transfer.status;
     }
-    buffer_release(&request.headers);
+    buffer_wipe(&request.headers);
     return status;
 }
 
@@ -199,6 +220,7 @@ struct visit visit_begin(const struct configuration *configuration, const char *
                           .findings = findings,
                           .url = url,
                           .address = BUFFER_INIT,
+                          .authorization = BUFFER_INIT,
                           .body = BUFFER_INIT,
                           .answer = BUFFER_INIT};
 
@@ -209,9 +231,21 @@ struct visit visit_begin(const struct configuration *configuration, const char *
     return visit;
 }
 
+void visit_log_in(struct visit *visit, const struct buffer *credentials)
+{
+    if (credentials->length == 0) {
+        return;
+    }
+    (void)buffer_reserve(&visit->authorization, HEADERS_ROOM + 2 * credentials->length);
+    buffer_add_text(&visit->authorization, "Authorization: Basic ");
+    base64_encode(credentials->data, credentials->length, &visit->authorization);
+    buffer_add_text(&visit->authorization, "\n");
+}
+
 void visit_release(struct visit *visit)
 {
     buffer_release(&visit->address);
+    buffer_wipe(&visit->authorization);
     buffer_release(&visit->body);
     buffer_release(&visit->answer);
 }

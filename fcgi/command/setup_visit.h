@@ -22,8 +22,9 @@ struct visit {
     struct buffer address; /* of the endpoint */
     const char *url;
     char token[ID_SIZE];
-    struct buffer body;   /* what is sent */
-    struct buffer answer; /* what came back */
+    struct buffer authorization; /* a header, or empty: secret */
+    struct buffer body;          /* what is sent */
+    struct buffer answer;        /* what came back */
 };
 
 /* Makes a token, which the caller writes to where the workers look for it. */
@@ -31,6 +32,9 @@ struct visit visit_begin(const struct configuration *configuration, const char *
                          struct findings *findings);
 #define AUTO_VISIT AUTO(visit_release)
 void visit_release(struct visit *visit);
+
+/* From now on all requests have these credentials, "user:password"; none if that is empty. */
+void visit_log_in(struct visit *visit, const struct buffer *credentials);
 
 /* Sends the body, in chunks or with its length. The answer's status, 0 if there was none. */
 int visit_ask(struct visit *visit, bool chunked);

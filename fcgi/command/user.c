@@ -66,7 +66,7 @@ static int user_run_add(const struct configuration *configuration,
                               user);
     }
     found = user_find_file(configuration, &path, &error) < 0 ||
-                    ask_password(user, &password, &error) < 0 ||
+                    ask_password(user, ASK_NEW, &password, &error) < 0 ||
                     crypted_make(password.data, crypted, &error) < 0
                 ? -1
                 : user_change(configuration, user, crypted, &error);

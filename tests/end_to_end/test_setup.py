@@ -1,4 +1,5 @@
 """berth check --setup: an administrator is told what is wrong, and what to do about it."""
+import base64
 import http.server
 import json
 import os
@@ -207,11 +208,19 @@ def test_locks_that_do_not_lock(setup, tmp_path):
     assert done.returncode == 1 and len(problems) == 2 and all("locks do not work here" in line for line in problems), done
 
 
-@pytest.mark.parametrize("arguments", [["--nonsense"], ["no-url"], ["ftp://localhost/"], ["http://bob@localhost/"],
+@pytest.mark.parametrize("arguments", [["--nonsense"], ["no-url"], ["ftp://localhost/"], ["http://localhost/?"], ["--user", "bob"],
+                                       ["--user", "bob:tiger", "http://localhost/"],
                                        ["http://localhost/", "http://localhost/"], ["--repair"]])
 def test_a_wrong_command_line_is_2_with_usage(setup, arguments):
     done = berth(setup.file, "check", "--setup", *arguments)
     assert done.returncode == 2 and done.stdout == "" and "usage" in done.stderr, done
+
+
+@pytest.mark.parametrize("url", ["http://bob:tiger@localhost/", "https://bob@localhost:1/v2/", "bob:tiger@localhost"])
+def test_no_password_stands_on_a_command_line(setup, url):
+    done = berth(setup.file, "check", "--setup", url)
+    assert done.returncode == 2 and done.stdout == "" and "--user NAME asks for the password" in done.stderr, done
+    assert "tiger" not in done.stderr and "bob" not in done.stderr
 
 
 # --- as seen from a request
@@ -307,6 +316,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):  # pylint: disable=invalid-name
         """Sends what a worker hands over, if it is where files may be sent from."""
         front = self.server
+        status = front.refuse(self.headers)
+        if status:
+            self.answer(status, b"")
+            return
         answer = front.worker.request("GET", self.path, {"Berth-Setup": self.headers["Berth-Setup"]}, **front.parameters)
         file = pathlib.Path(answer["X-Sendfile"] or "/")
         may_send = any(file.is_relative_to(root) for root in front.roots)
@@ -404,10 +417,24 @@ def test_a_body_that_is_cut(setup, front):
 
 @pytest.mark.parametrize("chunked_only, status, word", [
     (True, 411, "server.stream-request-body = 0"), (False, 413, "client_max_body_size"), (False, 502, "reaches no worker"),
-    (False, 401, "asks for a login"), (False, 500, "logs say why"), (False, 301, "without a redirect"), (False, 404, "does not know the token")])
+    (False, 401, "asks for a login (401) — give --user NAME"), (False, 500, "logs say why"), (False, 301, "without a redirect"), (False, 404, "does not know the token")])
 def test_what_the_web_server_answers_itself(setup, front, chunked_only, status, word):
     front.refuse = lambda headers: status if "Transfer-Encoding" in headers or not chunked_only else None
     assert word in the_problem(setup.check(front.url, status=1), front.url)
+
+
+def test_a_web_server_with_a_password(setup, front):
+    basic = f"Basic {base64.b64encode('bob:tiger: burning'.encode()).decode()}"
+    front.refuse = lambda headers: None if headers["Authorization"] == basic else 401
+    assert not lines(setup.check("--user", "bob", front.url, input="tiger: burning\n"), "problem")
+    for user, password in (("bob", "lion"), ("eve", "tiger: burning")):
+        problem = the_problem(setup.check("--user", user, front.url, input=password, status=1), front.url)
+        assert "does not know this user with this password (401)" in problem and password not in problem, problem
+
+
+def test_without_a_password_nothing_is_asked(setup, front):
+    done = berth(setup.file, "check", "--setup", "--user", "bob", front.url)
+    assert done.returncode == 2 and done.stdout == "" and "the password is empty" in done.stderr, done
 
 
 def test_workers_with_another_configuration(setup, front, new_directory):

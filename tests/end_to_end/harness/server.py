@@ -59,8 +59,8 @@ def free_port():
 def berth(configuration, *arguments, **options):
     """Runs a subcommand of the program on a configuration file."""
     environment = {**os.environ, "BERTH_CONFIGURATION": str(configuration)}
-    return subprocess.run([BERTH, *arguments], env=environment, stdin=subprocess.DEVNULL, text=True,
-                          capture_output=True, timeout=PATIENCE, **options)
+    given = {} if "input" in options else {"stdin": subprocess.DEVNULL}
+    return subprocess.run([BERTH, *arguments], env=environment, text=True, capture_output=True, timeout=PATIENCE, **given, **options)
 
 
 class Server:
