@@ -71,6 +71,7 @@ class Server:
     """
 
     running = []
+    program = ROOT / "deploy/run"
 
     def __init__(self, directory, web="nginx", mode="fastcgi", workers=WORKERS, settings="", expected_faults=False,
                  storage="storage", configured=True):
@@ -109,7 +110,7 @@ class Server:
                        "ADDRESS": "127.0.0.1"}
         with open(self.output, "ab") as output:
             start = output.tell()
-            self.process = subprocess.Popen([*TIED_TO_US, ROOT / "deploy/run"], cwd=self.directory, env=environment,
+            self.process = subprocess.Popen([*TIED_TO_US, self.program], cwd=self.directory, env=environment,
                                             stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                                             start_new_session=True)
         self.born = birth(self.process.pid)
