@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/base/process.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
@@ -85,22 +86,31 @@ static void become_detached(const int *keep, size_t keep_count)
     close_all_but(keep, keep_count);
 }
 
-int process_detach(const int *keep, size_t keep_count, struct error *error)
+/* The process between: ends with 0, or with the errno for which there is no further one. */
+static void process_start_grandchild(void)
 {
     pid_t child = fork();
 
-    if (child < 0) {
-        return error_errno(error, "start a process");
+    if (child != 0) {
+        _exit(child < 0 ? errno : 0);
     }
-    if (child > 0) {
-        int status;
+}
 
-        (void)waitpid(child, &status, 0); /* fails where children are not waited for: fine */
+int process_detach(const int *keep, size_t keep_count, struct error *error)
+{
+    pid_t child = fork();
+    int status;
+
+    if (child == 0) {
+        process_start_grandchild();
+        become_detached(keep, keep_count);
+        return 0;
+    }
+    /* Where children are not waited for this fails: fine. */
+    if (child > 0 &&
+        (waitpid(child, &status, 0) < 0 || !WIFEXITED(status) || WEXITSTATUS(status) == 0)) {
         return 1;
     }
-    if (fork() != 0) {
-        _exit(0);
-    }
-    become_detached(keep, keep_count);
-    return 0;
+    errno = child < 0 ? errno : WEXITSTATUS(status);
+    return error_errno(error, "start a process");
 }
