@@ -298,16 +298,20 @@ static int upload_copy_file(struct upload *upload, const char *path, struct erro
 {
     AUTO_FREE char *piece = memory_reserve(COPY_SIZE);
     AUTO_CLOSE int source = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    struct stat status;
     uint64_t offset = 0;
 
-    if (source < 0) {
+    if (source < 0 || fstat(source, &status) < 0) {
         return error_errno(error,
                            "open the request body '%s' (the workers must run as the web server's "
                            "user)",
                            path);
     }
-    for (;;) {
-        ssize_t got = file_read_at(source, offset, piece, COPY_SIZE, error);
+    /* As long as it is now: it may be the session's own data, which grows by what is copied. */
+    while (offset < (uint64_t)status.st_size) {
+        uint64_t left = (uint64_t)status.st_size - offset;
+        ssize_t got =
+            file_read_at(source, offset, piece, left < COPY_SIZE ? left : COPY_SIZE, error);
 
         if (got <= 0) {
             return (int)got;
@@ -317,6 +321,7 @@ static int upload_copy_file(struct upload *upload, const char *path, struct erro
         }
         offset += (size_t)got;
     }
+    return 0;
 }
 
 int upload_adopt(struct upload *upload, const char *path, struct error *error)

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -194,6 +195,28 @@ static void a_second_body_is_appended(void **state)
     assert_returns(0, upload_write(&upload, "three", 5, &error));
     assert_returns(0, upload_finish(&upload, &digest, &error));
     assert_file(fixture->store.root, layout_blob(&digest).text, "onetwothree");
+}
+
+/* As a web server sends it that tries again: the session's bytes are the file itself by then. */
+static void a_body_that_comes_again_is_copied_once(void **state)
+{
+    static const struct rlimit limit = {1 << 20, RLIM_INFINITY};
+    struct fixture *fixture = *state;
+    AUTO_UPLOAD struct upload upload = UPLOAD_INIT;
+    struct digest digest = sha256("bodybody");
+    struct error error = ERROR_INIT;
+    struct rlimit former;
+    char path[256];
+
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &former), 0);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    make_body(fixture, "body", path, sizeof(path));
+    assert_returns(0, upload_start(&upload, &fixture->repository, DIGEST_SHA256, &error));
+    assert_returns(0, upload_adopt(&upload, path, &error));
+    assert_returns(0, upload_adopt(&upload, path, &error));
+    assert_int_equal(upload.size, 8);
+    assert_returns(0, upload_finish(&upload, &digest, &error));
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &former), 0);
 }
 
 static void an_empty_body_is_one_too(void **state)
@@ -543,6 +566,7 @@ int main(void)
         IN_STORE(a_session_without_lock_or_state_is_none),
         IN_STORE(a_body_file_is_linked_not_copied),
         IN_STORE(a_second_body_is_appended),
+        IN_STORE(a_body_that_comes_again_is_copied_once),
         IN_STORE(an_empty_body_is_one_too),
         IN_STORE(where_links_do_not_work_it_is_copied),
         IN_STORE(a_body_that_is_not_there_is_an_error),
