@@ -22,5 +22,13 @@ def test_every_call_may_fail(injector, operation, call):
         injector.everywhere(operation, call, number)
 
 
+# Hosted only: a cold blob whose every stat fails goes on for minutes, and why is not known yet.
+@pytest.mark.parametrize("operation", HOSTED, ids=lambda each: each.__name__)
+@pytest.mark.parametrize("call", ["open", "create", "stat"])
+def test_every_call_and_all_that_follow_may_fail(injector, operation, call):
+    for number in CALLS[call]:
+        assert injector.everywhere(operation, call, number, lasts=True) > 0
+
+
 def test_and_nothing_is_left_that_is_not_swept(injector):
     assert_leftovers_are_swept(injector)
