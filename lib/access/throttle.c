@@ -64,7 +64,9 @@ static struct throttle_table *throttle_share(const char *path)
     descriptor = directory < 0 ? -1
                                : openat(directory, THROTTLE_FILE,
                                         O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (descriptor < 0 || ftruncate(descriptor, sizeof(struct throttle_table)) < 0) {
+    /* With its room: a page that a full disk has none for would end the process that counts in it.
+     */
+    if (descriptor < 0 || posix_fallocate(descriptor, 0, sizeof(struct throttle_table)) != 0) {
         return NULL;
     }
     return throttle_map(descriptor, MAP_SHARED);

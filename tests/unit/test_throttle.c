@@ -156,6 +156,19 @@ static void counts_for_all_processes_of_a_host(void **state)
     assert_int_equal(status.st_mode & 07777, 0600);
 }
 
+/* A process that counts in a page for which a full disk has no room is killed. */
+static void has_all_its_room_from_the_beginning(void **state)
+{
+    struct fixture *fixture = *state;
+    struct throttle throttle = THROTTLE_INIT(runtime_of(fixture));
+    struct stat status;
+
+    throttle_open(&throttle);
+    throttle_close(&throttle);
+    assert_int_equal(fstatat(fixture->directory, "host/access/failures-1", &status, 0), 0);
+    assert_true(status.st_size > 0 && (off_t)status.st_blocks * 512 >= status.st_size);
+}
+
 static void counts_for_itself_where_nothing_can_be_shared(void **state)
 {
     struct fixture *fixture = *state;
@@ -191,6 +204,7 @@ int main(void)
         IN_DIRECTORY(counts_the_same_wrong_password_once),
         IN_DIRECTORY(lets_in_who_was_right_whatever_others_do),
         IN_DIRECTORY(counts_for_all_processes_of_a_host),
+        IN_DIRECTORY(has_all_its_room_from_the_beginning),
         IN_DIRECTORY(counts_for_itself_where_nothing_can_be_shared),
         IN_DIRECTORY(believes_no_debt_from_before_a_restart),
     };
