@@ -7,6 +7,8 @@
 #include "lib/base/log.h"
 #include "lib/store/catalog.h"
 
+enum { CATALOG_PIECE = 1000 }; /* names from which on a piece of the catalog is long enough */
+
 int registry_open(struct registry *registry, const struct registry_options *options,
                   struct error *error)
 {
@@ -137,6 +139,7 @@ int registry_list(struct registry *registry, const struct permit *permit, const 
     AUTO_BUFFER struct buffer last = BUFFER_INIT;
     AUTO_NAMES struct names listed = NAMES_INIT;
     struct catalog_query query;
+    size_t piece = page->limit + 1;
     int more = 1;
     int full = 0;
 
@@ -147,11 +150,13 @@ int registry_list(struct registry *registry, const struct permit *permit, const 
     if (page->last && *page->last) {
         buffer_format(&last, "%s%s%s", query.prefix, *query.prefix ? "/" : "", page->last);
     }
-    /* One more than the page has, to see whether there is one; again for what may not be seen. */
+    /* One more than the page has, to see whether there is one; again for what may not be seen, and
+     * each time more: a look for a few names costs as much as one for many. */
     while (more > 0 && full == 0) {
         AUTO_NAMES struct names found = NAMES_INIT;
 
-        query.page = (struct page){last.data, page->limit - listed.count + 1};
+        query.page = (struct page){last.data, piece};
+        piece = piece < CATALOG_PIECE ? 2 * piece : piece;
         more = catalog_list(&registry->hosted, &query, &found, error);
         if (more < 0) {
             return -1;

@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/base/text.h"
 #include "lib/registry/registry.h"
 #include "lib/store/blob.h"
+#include "tests/unit/trace.h"
 
 struct house {
     struct registry_options options;
@@ -104,6 +106,48 @@ static void a_catalog_has_what_this_caller_may_pull(void **state)
     }
 }
 
+/* How many directories are read to find out that this caller sees nothing of a catalog. */
+static size_t count_looks(struct house *house, size_t limit)
+{
+    AUTO_BUFFER struct buffer list = BUFFER_INIT;
+    size_t looks = 0;
+
+    trace_begin();
+    trace_looks();
+    list_all(house, limit, &list);
+    (void)trace_end();
+    assert_string_equal(list.data, "|");
+    for (size_t i = 0; i < trace_count(); i++) {
+        looks += text_begins(trace_line(i), "openat ");
+    }
+    return looks;
+}
+
+/* Otherwise anybody could have a worker read a large catalog again and again. */
+static void a_catalog_of_hidden_names_is_not_read_anew_for_each(void **state)
+{
+    enum { HIDDEN = 64 };
+    struct fixture *fixture = *state;
+    struct house house;
+    size_t at_once;
+
+    for (unsigned i = 0; i < HIDDEN; i++) {
+        AUTO_BUFFER struct buffer image = BUFFER_INIT;
+        struct repository repository;
+        char name[16];
+
+        (void)snprintf(name, sizeof(name), "hidden-%u", i);
+        repository = repository_named(fixture, name);
+        make_image(&repository, name, &image);
+        (void)push_manifest(&repository, image.data, "1");
+    }
+    open_house(&house, fixture, "");
+    house.options.access.mode = ACCESS_HTPASSWD;
+    at_once = count_looks(&house, HIDDEN);
+    assert_true(at_once > 0);
+    assert_in_range(count_looks(&house, 1), 1, at_once + HIDDEN / 2);
+}
+
 static void a_mount_sees_what_this_caller_may_pull(void **state)
 {
     static const struct {
@@ -173,6 +217,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_STORE(a_catalog_has_what_this_caller_may_pull),
+        IN_STORE(a_catalog_of_hidden_names_is_not_read_anew_for_each),
         IN_STORE(a_mount_sees_what_this_caller_may_pull),
         IN_STORE(who_may_pull_only_mounts_nothing),
     };
