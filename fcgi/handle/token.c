@@ -220,6 +220,9 @@ int handle_token_post(struct exchange *exchange, struct error *error)
     }
     exchange->caller.subject = subject_anonymous();
     if (token_grant(exchange, &form, error) < 0) {
+        if (error->code == ERROR_TOO_MANY_REQUESTS) {
+            exchange->source.report.retry_after = access_retry_after(exchange->access);
+        }
         return -1;
     }
     type = query_value(&form, "access_type", 0);

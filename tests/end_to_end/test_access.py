@@ -320,6 +320,15 @@ def test_the_program_says_who_may_what_and_which_line_decides(house, stored):
     assert berth(house.configuration, "access", "a b", "team/app").returncode == 2
 
 
+def test_who_guesses_in_a_form_is_told_how_long_to_wait(new_directory):
+    server = Server(new_directory("guesses"), "nginx", settings="[authentication]\nmode = htpasswd\nhtpasswd = users\n")
+    write_users(server.directory / "users", {"alice": "a"})
+    with server:
+        guesses = (form(server.client, grant_type="password", username="alice", password=f"{n}") for n in range(1000))
+        answer = next(answer for answer in guesses if answer.status != 401)
+        assert answer.status == 429 and f"again in {answer['Retry-After']} seconds" in answer.body.decode(), answer
+
+
 def test_real_clients_log_in_push_and_are_refused(house, layout, new_directory):
     """skopeo and podman: a wrong password, a push, a pull by nobody, a push that is denied and says why, the end."""
     directory = new_directory("clients")
