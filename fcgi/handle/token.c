@@ -88,7 +88,7 @@ static void scopes_add(const struct exchange *exchange, const struct query *fiel
     const char *field;
     unsigned count = 0;
 
-    for (unsigned i = 0; (field = query_value(fields, "scope", i)); i++) {
+    for (unsigned i = 0; count < SCOPE_LIMIT && (field = query_value(fields, "scope", i)); i++) {
         const char *item;
         size_t length;
 
