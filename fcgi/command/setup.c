@@ -12,6 +12,7 @@
 #include "fcgi/command/ask.h"
 #include "fcgi/command/command.h"
 #include "fcgi/command/open.h"
+#include "fcgi/command/setup_address.h"
 #include "fcgi/command/setup_request.h"
 #include "lib/base/lock.h"
 #include "lib/base/memory.h"
@@ -320,7 +321,9 @@ static int setup_refuse(const char *url, const char *user)
                             "--user NAME asks for the password");
     }
     if (url && !setup_url_is_valid(url)) {
-        return command_refuse(&command_check, "this is not the URL of a server: '%s'", url);
+        return command_refuse(
+            &command_check,
+            "this is not the URL of a server, such as https://registry.example.org: '%s'", url);
     }
     if (user && (!*user || strpbrk(user, ":\r\n"))) {
         return command_refuse(&command_check,

@@ -6,26 +6,11 @@
 #include <unistd.h>
 
 #include "fcgi/command/command.h"
+#include "fcgi/command/setup_address.h"
 #include "fcgi/command/setup_judge.h"
 #include "lib/base/directory.h"
 #include "lib/base/text.h"
 #include "lib/store/memo.h"
-
-bool setup_url_is_valid(const char *url)
-{
-    struct url parsed;
-
-    return (text_begins(url, "http://") || text_begins(url, "https://")) &&
-           !strpbrk(url, "?# \r\n") && url_parse(url, &parsed);
-}
-
-bool setup_url_has_user(const char *url)
-{
-    const char *scheme = strstr(url, "://");
-    const char *authority = scheme ? scheme + strlen("://") : url;
-
-    return memchr(authority, '@', strcspn(authority, "/?#")) != NULL;
-}
 
 /* Also those that an earlier check has left behind, when it was killed. */
 static void probes_remove(const struct store *store)
@@ -139,29 +124,41 @@ static int visit_write_token(const struct visit *visit, struct store *hosted, st
     return memo_write(hosted, (struct file_place){hosted->root, LAYOUT_SETUP_TOKEN}, &token, error);
 }
 
-int setup_request(const struct configuration *configuration, const struct setup_target *target,
-                  struct findings *findings)
+static int visit_all(struct visit *visit, const struct setup_target *target)
 {
-    AUTO_VISIT struct visit visit = visit_begin(configuration, target->url, findings);
     AUTO_BUFFER struct buffer sendfile = BUFFER_INIT;
     struct store *hosted = target->hosted;
     bool is_same = false;
     struct error error;
 
-    visit_log_in(&visit, target->credentials);
-    if (visit_write_token(&visit, hosted, &error) < 0) {
+    if (visit_write_token(visit, hosted, &error) < 0) {
         return command_fail(&command_check, &error);
     }
-    if (visit_with_length(&visit, &is_same)) {
-        visit_told(&visit, SETUP_SENDFILE, &sendfile);
-        visit_in_chunks(&visit);
+    if (visit_with_length(visit, &is_same)) {
+        visit_told(visit, SETUP_SENDFILE, &sendfile);
+        visit_in_chunks(visit);
     }
     if (sendfile.length > 0 && is_same) {
-        visit_judge_sendfile(&visit, hosted, SETUP_STORE_HOSTED);
+        visit_judge_sendfile(visit, hosted, SETUP_STORE_HOSTED);
         if (target->cache) {
-            visit_judge_sendfile(&visit, target->cache, SETUP_STORE_CACHE);
+            visit_judge_sendfile(visit, target->cache, SETUP_STORE_CACHE);
         }
     }
     memo_forget((struct file_place){hosted->root, LAYOUT_SETUP_TOKEN});
     return EXIT_FINE;
+}
+
+int setup_request(const struct configuration *configuration, const struct setup_target *target,
+                  struct findings *findings)
+{
+    bool has_password = target->credentials->length > 0;
+    AUTO_BUFFER struct buffer url = BUFFER_INIT;
+    AUTO_VISIT struct visit visit = VISIT_INIT;
+
+    if (!setup_url_complete(configuration, target->url, has_password, findings, &url)) {
+        return EXIT_FINE;
+    }
+    visit_begin(&visit, configuration, url.data, findings);
+    visit_log_in(&visit, target->credentials);
+    return visit_all(&visit, target);
 }

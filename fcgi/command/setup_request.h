@@ -11,12 +11,8 @@
 #include "fcgi/command/findings.h"
 #include "lib/configuration/configuration.h"
 
-/* Whether this is the URL of a server; whether somebody's name or password is in it. */
-bool setup_url_is_valid(const char *url);
-bool setup_url_has_user(const char *url);
-
 struct setup_target {
-    const char *url;
+    const char *url;                  /* setup_url_is_valid() */
     const struct buffer *credentials; /* "user:password", or empty */
     struct store *hosted;
     struct store *cache; /* or NULL */

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fcgi/command/setup_address.h"
 #include "lib/base/owner.h"
 #include "lib/base/text.h"
 #include "lib/http/base64.h"
@@ -12,9 +13,7 @@
 enum {
     BODY_SIZE = 40000,        /* bytes of the request: more than web servers keep in memory */
     ANSWER_LIMIT = 64 * 1024, /* bytes */
-    CONNECT_TIMEOUT = 10000,  /* milliseconds */
-    STALL_TIMEOUT = 30000,
-    HEADERS_ROOM = 512, /* bytes of headers: more than there are, lest a secret moves */
+    HEADERS_ROOM = 512,       /* bytes of headers: more than there are, lest a secret moves */
 };
 
 struct document visit_document(const struct visit *visit)
@@ -36,8 +35,8 @@ static void visit_prepare(const struct visit *visit, struct http_request *reques
     request->url = visit->address.data;
     request->proxy = "";
     request->ca_file = visit->configuration->registry.proxy.ca_file;
-    request->connect_milliseconds = CONNECT_TIMEOUT;
-    request->stall_milliseconds = STALL_TIMEOUT;
+    request->connect_milliseconds = SETUP_CONNECT_TIMEOUT;
+    request->stall_milliseconds = SETUP_STALL_TIMEOUT;
     request->allow_private_address = true;
     request->allow_http = true;
     if (visit->authorization.length > 0) {
@@ -51,6 +50,9 @@ static void visit_prepare(const struct visit *visit, struct http_request *reques
 
 static void visit_tell_silence(const struct visit *visit, const struct error *error)
 {
+    if (setup_url_tell_language(visit->configuration, visit->url, visit->findings)) {
+        return;
+    }
     findings_problem(visit->findings, visit->url,
                      "%s" FINDINGS_DO
                      "look whether the web server runs, listens there, and has a certificate "
@@ -113,6 +115,10 @@ static void visit_explain(const struct visit *visit, int status)
 {
     struct findings *findings = visit->findings;
 
+    if (status == 400 &&
+        setup_url_tell_language(visit->configuration, visit->url, visit->findings)) {
+        return;
+    }
     switch (status) {
     case 0:
         break; /* said already */
@@ -213,22 +219,16 @@ static void visit_make_address(struct visit *visit)
     buffer_add_text(address, "/v2/_berth/setup");
 }
 
-struct visit visit_begin(const struct configuration *configuration, const char *url,
-                         struct findings *findings)
+void visit_begin(struct visit *visit, const struct configuration *configuration, const char *url,
+                 struct findings *findings)
 {
-    struct visit visit = {.configuration = configuration,
-                          .findings = findings,
-                          .url = url,
-                          .address = BUFFER_INIT,
-                          .authorization = BUFFER_INIT,
-                          .body = BUFFER_INIT,
-                          .answer = BUFFER_INIT};
-
-    id_make(visit.token);
-    visit_make_address(&visit);
-    memset(buffer_reserve(&visit.body, BODY_SIZE), 'b', BODY_SIZE);
-    buffer_added(&visit.body, BODY_SIZE);
-    return visit;
+    visit->configuration = configuration;
+    visit->findings = findings;
+    visit->url = url;
+    id_make(visit->token);
+    visit_make_address(visit);
+    memset(buffer_reserve(&visit->body, BODY_SIZE), 'b', BODY_SIZE);
+    buffer_added(&visit->body, BODY_SIZE);
 }
 
 void visit_log_in(struct visit *visit, const struct buffer *credentials)

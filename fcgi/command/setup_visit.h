@@ -27,9 +27,15 @@ struct visit {
     struct buffer answer;        /* what came back */
 };
 
+#define VISIT_INIT                                                                                 \
+    {                                                                                              \
+        .address = BUFFER_INIT, .authorization = BUFFER_INIT, .body = BUFFER_INIT,                 \
+        .answer = BUFFER_INIT                                                                      \
+    }
+
 /* Makes a token, which the caller writes to where the workers look for it. */
-struct visit visit_begin(const struct configuration *configuration, const char *url,
-                         struct findings *findings);
+void visit_begin(struct visit *visit, const struct configuration *configuration, const char *url,
+                 struct findings *findings);
 #define AUTO_VISIT AUTO(visit_release)
 void visit_release(struct visit *visit);
 

@@ -429,6 +429,17 @@ bool http_header(const struct http_transfer *transfer, const char *name, unsigne
     return http_head_find(&transfer->head, name, n, out);
 }
 
+enum http_language http_language(const struct http_transfer *transfer)
+{
+    if (transfer->connected > 0 || transfer->result == CURLE_PEER_FAILED_VERIFICATION) {
+        return HTTP_LANGUAGE_TLS;
+    }
+    if (transfer->result == CURLE_SSL_CONNECT_ERROR && http_failure_is_plain(transfer->details)) {
+        return HTTP_LANGUAGE_PLAIN;
+    }
+    return HTTP_LANGUAGE_UNKNOWN;
+}
+
 void http_close(struct http_transfer *transfer)
 {
     if (transfer->multi && transfer->easy) {

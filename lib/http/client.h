@@ -86,6 +86,11 @@ struct http_transfer {
 int http_open(struct http_transfer *transfer, const struct http_request *request,
               struct error *error);
 
+/* What the other side of an https request turned out to speak, whether or not http_open() failed.
+ */
+enum http_language { HTTP_LANGUAGE_UNKNOWN, HTTP_LANGUAGE_PLAIN, HTTP_LANGUAGE_TLS };
+enum http_language http_language(const struct http_transfer *transfer);
+
 /* More than 0 bytes; 0 when the body is complete; -1 if it broke off, stalled or dripped. */
 ssize_t http_read(struct http_transfer *transfer, void *bytes, size_t size, struct error *error);
 

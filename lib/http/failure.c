@@ -88,16 +88,23 @@ static int failure_certificate(const struct http_failure *failure, struct error 
     }
 }
 
-static int failure_handshake(const struct http_failure *failure, struct error *error)
+bool http_failure_is_plain(const char *details)
 {
     static const char *const plain[] = {"wrong version number", "http request", "unknown protocol",
                                         "packet length too long"};
 
     for (size_t i = 0; i < sizeof(plain) / sizeof(*plain); i++) {
-        if (strstr(failure->details, plain[i])) {
-            return failure_unreachable(failure, error, "it does not speak TLS",
-                                       "url = http://... in");
+        if (strstr(details, plain[i])) {
+            return true;
         }
+    }
+    return false;
+}
+
+static int failure_handshake(const struct http_failure *failure, struct error *error)
+{
+    if (http_failure_is_plain(failure->details)) {
+        return failure_unreachable(failure, error, "it does not speak TLS", "url = http://... in");
     }
     return failure_unreachable(failure, error,
                                strstr(failure->details, "alert") ? "it refuses the TLS handshake"

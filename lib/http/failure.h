@@ -32,4 +32,7 @@ struct http_failure {
  */
 int http_failure_explain(const struct http_failure *failure, struct error *error);
 
+/* Whether libcurl says that TLS was spoken to somebody who does not speak it. */
+bool http_failure_is_plain(const char *details);
+
 #endif

@@ -437,6 +437,48 @@ def test_without_a_password_nothing_is_asked(setup, front):
     assert done.returncode == 2 and done.stdout == "" and "the password is empty" in done.stderr, done
 
 
+@pytest.fixture(scope="module")
+def encrypted(new_directory):
+    """nginx with a port of TLS besides the plain one; the address of that port."""
+    port, directory = free_port(), pathlib.Path(new_directory("certificate"))
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=DNS:localhost", "-keyout", "key.pem", "-out", "certificate.pem", "-days", "2"],
+                   cwd=directory, check=True, capture_output=True, timeout=PATIENCE)
+    with Server(new_directory("encrypted"), "nginx") as server:
+        main = server.runtime / "nginx.conf"
+        plain = f"listen 127.0.0.1:{server.port};"
+        assert plain in main.read_text()
+        main.write_text(main.read_text().replace(plain, f"{plain} listen 127.0.0.1:{port} ssl; ssl_certificate {directory}/certificate.pem; "
+                                                        f"ssl_certificate_key {directory}/key.pem;"))
+        server.reload_nginx()
+        server.encrypted, server.certificate = f"localhost:{port}", directory / "certificate.pem"
+        yield server
+
+
+def test_http_spoken_to_a_port_of_tls_and_the_other_way_round(setup, encrypted):
+    """Each time with the address that would have been right."""
+    plain, hidden = encrypted.authority, encrypted.encrypted
+    assert f"http was spoken to a port of TLS — give https://{hidden}/v2/" in \
+        the_problem(setup.check(f"http://{hidden}/v2/", status=1), f"http://{hidden}/v2/")
+    assert f"https was spoken to a port without TLS — give http://{plain}, or" in \
+        the_problem(setup.check(f"https://{plain}", status=1), f"https://{plain}")
+
+
+def test_an_address_without_a_scheme(new_directory, encrypted):
+    """It is said which was taken; and no password goes where others can read it."""
+    plain, hidden = encrypted.authority, encrypted.encrypted
+    setup = Setup(new_directory("setup"), f"ca_file = {encrypted.certificate}\n").make()
+    for address, url in ((plain, f"http://{plain}"), (hidden, f"https://{hidden}")):
+        output = setup.check(address, status=1)
+        assert any(line.startswith(f"ok: {address}: it has no scheme: {url} is taken") for line in output), output
+        assert "does not know the token" in the_problem(output, url)
+    assert "the password was not sent" in the_problem(setup.check("--user", "bob", plain, input="tiger", status=1), plain)
+    nobody = f"localhost:{free_port()}"
+    output = setup.check(nobody, status=1)
+    assert any(line.startswith(f"warning: {nobody}: it has no scheme: https://{nobody} is tried — ") for line in output), output
+    assert "cannot be reached" in the_problem(output, f"https://{nobody}")
+
+
 def test_workers_with_another_configuration(setup, front, new_directory):
     other = Setup(new_directory("other"), registry_storage=setup.registry, temporary_registry_storage=setup.temporary,
                   proxy_storage=setup.cache)
