@@ -11,18 +11,19 @@ from harness.engines import Containers, Docker, run
 from harness.server import Server, berth
 
 USERS = {"alice": "alice's password", "bob": "b", "carl": "c: c"}
+ROBOTS = {}  # their secrets, once the server has been started
 RULES = """
 [authentication]
 mode = htpasswd
 htpasswd = users
 [group pushers]
-members = alice, carl
+members = alice, carl, robot/ci
 [access team]
 repositories = team/**, !team/hidden/**
 pull = anonymous
 push = @pushers
 overwrite = alice
-delete = alice
+delete = alice, robot/ci
 [access hidden]
 repositories = team/hidden/**
 push = alice
@@ -44,7 +45,7 @@ def write_users(path, users):
 
 
 def basic(user, password=None):
-    password = USERS[user] if password is None else password
+    password = {**USERS, **ROBOTS}[user] if password is None else password
     return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
 
 
@@ -58,6 +59,9 @@ def house(request, new_directory):
     directory = new_directory("access")
     server = Server(directory, request.param, settings=RULES)
     write_users(server.directory / "users", USERS)
+    made = berth(server.configuration, "robot", "add", "ci", "--rights", "pull,push")
+    assert made.returncode == 0, made
+    ROBOTS["robot/ci"] = made.stdout.strip()
     with server:
         yield server
 
@@ -200,7 +204,8 @@ ROUTES = [
     ("HEAD", "referrers/" + DIGEST, "pull", "pull"),
 ]
 # Who has what in team/app and team/hidden/app.
-CALLERS = {None: ("pull", ""), "alice": ("pull push delete", "pull push"), "bob": ("pull", ""), "carl": ("pull push", "")}
+CALLERS = {None: ("pull", ""), "alice": ("pull push delete", "pull push"), "bob": ("pull", ""), "carl": ("pull push", ""),
+           "robot/ci": ("pull push", "")}
 
 
 def without_id(answer):
@@ -216,7 +221,7 @@ def test_a_route_is_for_those_who_may(client, stored, method, rest, right, scope
             for name, rights in [("team/app", in_team), ("team/hidden/app", in_hidden)]:
                 answer = client.request(method, f"/v2/{name}/{rest}", {**as_, "Content-Type": content.INDEX}, body)
                 if right in rights.split():
-                    assert answer.status not in (401, 403) or (method, user) == ("PUT", "carl"), (user, name, answer)
+                    assert answer.status not in (401, 403) or (method, user) in [("PUT", "carl"), ("PUT", "robot/ci")], (user, name, answer)
                     continue
                 if user:
                     assert answer.status == 403 and not answer.all("WWW-Authenticate"), (user, name, answer)
@@ -313,9 +318,9 @@ def test_the_program_says_who_may_what_and_which_line_decides(house, stored):
         f"carl: pull: yes: [access team] gives it by 'pull = anonymous' {line_of('pull = anonymous')}",
         f"carl: push: yes: [access team] gives it by 'push = @pushers' {line_of('push = @pushers')}",
         f"carl: overwrite: no: [access team] gives overwrite to others {line_of('overwrite = alice')}",
-        f"carl: delete: no: [access team] gives delete to others {line_of('delete = alice')}"]
+        f"carl: delete: no: [access team] gives delete to others {line_of('delete = alice, robot/ci')}"]
     everybody = said("--json", "team/app")
-    assert [json.loads(line)["subject"] for line in everybody[::4]] == ["anonymous", "alice", "bob", "carl"]
+    assert [json.loads(line)["subject"] for line in everybody[::4]] == ["anonymous", "alice", "bob", "carl", "robot/ci"]
     assert said("robot/ci", "other")[0] == "robot/ci: pull: no: no [access] section is for this repository"
     assert berth(house.configuration, "access", "a b", "team/app").returncode == 2
 
