@@ -139,30 +139,30 @@ static bool repositories_are_valid(const char *item)
 }
 
 /* A list of those whom a rule names, and its line. */
-#define WHOM(structure, member)                                                                    \
-    VALUE(ITEMS, structure, member.names), LINE(structure, member.line),                           \
-        .form.item_is_valid = rules_whom_is_valid,                                                 \
+#define WHOM(names, a_line)                                                                        \
+    VALUE(ITEMS, struct rules_section, names),                                                     \
+        .line = LINE(struct rules_section, a_line), .form.item_is_valid = rules_whom_is_valid,     \
         .form.items = "anonymous, authenticated, users, @groups, robot/NAME or ISSUER/PATTERN"
 
 static const struct key access_keys[] = {
     {.name = "repositories",
      VALUE(ITEMS, struct rules_section, repositories.names),
-     LINE(struct rules_section, repositories.line),
+     .line = LINE(struct rules_section, repositories.line),
      .form.item_is_valid = repositories_are_valid,
      .form.items = "a list of repositories such as team/app, team/*, apps/**, home/{user}/**, "
                    "!team/secret",
      .example = "team/**"},
-    {.name = "pull", WHOM(struct rules_section, pull)},
-    {.name = "push", WHOM(struct rules_section, push)},
-    {.name = "overwrite", WHOM(struct rules_section, overwrite)},
-    {.name = "delete", WHOM(struct rules_section, delete)},
+    {.name = "pull", WHOM(pull.names, pull.line)},
+    {.name = "push", WHOM(push.names, push.line)},
+    {.name = "overwrite", WHOM(overwrite.names, overwrite.line)},
+    {.name = "delete", WHOM(delete.names, delete.line)},
     {.name = NULL},
 };
 
 static const struct key group_keys[] = {
     {.name = "members",
      VALUE(ITEMS, struct rules_group, members.names),
-     LINE(struct rules_group, members.line),
+     .line = LINE(struct rules_group, members.line),
      .form.item_is_valid = rules_member_is_valid,
      .form.items = "a list of users, robot/NAME or ISSUER/PATTERN",
      .example = "alice, bob"},

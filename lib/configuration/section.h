@@ -38,11 +38,11 @@ struct key {
     size_t line;          /* LINE() of where the number of its line goes; 0: nowhere */
 };
 
-/* The member of the structure, an unsigned and not its first one. */
+/* For a struct key's `line`: the member of the structure, an unsigned and not its first one. */
 #define LINE(structure, member)                                                                    \
-    .line = offsetof(structure, member) +                                                          \
-            VALUE_CHECK(__builtin_types_compatible_p(VALUE_MEMBER(structure, member), unsigned) && \
-                        offsetof(structure, member) > 0)
+    (offsetof(structure, member) +                                                                 \
+     VALUE_CHECK(__builtin_types_compatible_p(VALUE_MEMBER(structure, member), unsigned) &&        \
+                 offsetof(structure, member) > 0))
 
 struct section_kind {
     /* What stands in brackets, or there in front of the name; "" for the top; NULL ends a table. */
