@@ -69,20 +69,28 @@ void handle_add_challenge(struct exchange *exchange)
                    &exchange->response);
 }
 
+/* Whether it is of a repository for which one needs to have logged in. */
+static bool permit_took_login(const struct caller *anybody, const struct permit *permit)
+{
+    struct permit ignored = PERMIT_INIT;
+    struct error refusal;
+
+    return permit_caller(permit) && permission_names_repository(permit_permission(permit)) &&
+           registry_permit(anybody, permit_identity(permit), permit_permission(permit), &ignored,
+                           &refusal) < 0;
+}
+
 bool handle_is_private(const struct exchange *exchange)
 {
     struct caller anybody = exchange->caller;
     const struct permit *permit = &exchange->permit;
-    struct permit ignored = PERMIT_INIT;
-    struct error refusal;
 
     if (!exchange->access || !permit_caller(permit) ||
         exchange->caller.subject.kind == SUBJECT_ANONYMOUS) {
         return false;
     }
     anybody.subject = subject_anonymous();
-    return permit_permission(permit) == PERMISSION_LIST ||
-           (permission_names_repository(permit_permission(permit)) &&
-            registry_permit(&anybody, permit_identity(permit), permit_permission(permit), &ignored,
-                            &refusal) < 0);
+    /* What was found at the mirror's root is of another repository than was asked for. */
+    return permit_permission(permit) == PERMISSION_LIST || permit_took_login(&anybody, permit) ||
+           permit_took_login(&anybody, &exchange->source.permit);
 }

@@ -46,6 +46,9 @@ push = alice
 [access mirror]
 repositories = proxy/root/**, !proxy/root/shut/**, !proxy/root/team/**
 pull = anonymous
+[access inside]
+repositories = proxy/root/team/inside/**
+pull = authenticated
 [access closed]
 repositories = proxy/closed/**
 pull = authenticated
@@ -176,6 +179,13 @@ def test_what_nobody_may_have_of_the_mirror_is_not_to_be_had_below_another_name(
         answer = worker.get("/v2/team/mirrored/manifests/1", headers)
         assert answer.status in (401, 403, 404), answer
     assert root.asked() == []
+
+
+def test_what_of_the_mirror_needs_a_login_is_not_for_caches_that_others_share(house, alice):
+    """Though anybody might have pulled what is hosted under that name, if anything were."""
+    data, digest = house.upstreams["root"].add_image("team/inside/app", "1")
+    answer = alice.get(f"/v2/team/inside/app/manifests/{digest}")
+    assert (answer.status, answer.body) == (200, data) and "private" in answer["Cache-Control"], answer
 
 
 # Tokens
