@@ -4,6 +4,7 @@ import re
 import pytest
 
 from harness import content
+from harness.process import wait_until
 
 pytestmark = [pytest.mark.quick, pytest.mark.httpd]
 
@@ -53,7 +54,7 @@ def test_every_answer_has_a_request_id_that_the_log_has_too(server, client, meth
     identifier = client.request(method, target)["X-Request-Id"]
     assert re.fullmatch(r"[0-9A-Za-z-]{16,64}", identifier), identifier
     assert identifier != client.request(method, target)["X-Request-Id"]
-    assert identifier in server.whole_log()
+    wait_until(lambda: identifier in server.whole_log(), f"a line with {identifier}, which is written when the answer has left")
 
 
 @pytest.mark.parametrize("target, code", [

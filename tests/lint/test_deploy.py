@@ -262,10 +262,25 @@ def test_leaves_nothing_when_it_is_killed_itself(run):
 
 
 @pytest.mark.parametrize("server, mode", SERVERS)
-def test_works_in_directories_with_blanks(tmp_path, server, mode):
-    running = Running(tmp_path / "a directory", SERVER=server, MODE=mode)
-    running.process.terminate()
-    assert running.end()[1:] == (0, [])
+def test_works_in_directories_with_blanks(server, mode):
+    with tempfile.TemporaryDirectory(prefix="berth in ") as directory:  # a test's own is too long for a socket's path
+        running = Running(pathlib.Path(directory) / "a directory", SERVER=server, MODE=mode)
+        running.process.terminate()
+        assert running.end()[1:] == (0, [])
+
+
+@pytest.mark.parametrize("server", ["nginx", "lighttpd", "apache"])
+def test_a_path_as_long_as_the_server_takes_works_and_a_longer_one_is_refused(server):
+    """Whose limits differ: each would say in words of its own, or not at all, that the workers' socket is too far away."""
+    longest = {"nginx": 107, "lighttpd": 105, "apache": 95}[server]
+    with tempfile.TemporaryDirectory(prefix="berth-") as home:
+        directory = pathlib.Path(home)
+        runtime = f"{home}/{'x' * (longest - len(home) - len('//berth.sock'))}"
+        refused = call(ROOT / "deploy/run", env=settings(directory, SERVER=server, RUNTIME=runtime + "x"))
+        assert refused.returncode == 1 and f"of {server}'s, {longest} characters: '{runtime}x/berth.sock'" in refused.stdout, refused.stdout
+        running = Running(directory, SERVER=server, RUNTIME=runtime)
+        running.process.terminate()
+        assert running.process.wait(PATIENCE) == 0
 
 
 @pytest.mark.parametrize("server, mode", SERVERS)
