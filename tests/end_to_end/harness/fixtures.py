@@ -12,7 +12,7 @@ import uuid
 import pytest
 
 from harness.images import Layout
-from harness.server import Server
+from harness.server import ROOT, Server
 
 NUMBERS = itertools.count()
 APACHE = {"apache": "httpd", "apache-cgi": "httpd_cgi"}
@@ -42,8 +42,11 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Behind Apache only what is marked for it, unless BERTH_EVERY_FRONT is set: the rest takes minutes."""
+    """Behind Apache only what is marked for it, unless BERTH_EVERY_FRONT is set: the rest takes minutes. Not what tests
+    deploy/run itself, in tests/lint, which is collected together with this directory."""
     def wanted(item):
+        if ROOT / "tests/lint" in item.path.parents:
+            return True
         front = getattr(item, "callspec", None) and item.callspec.params.get("server")
         return front not in APACHE or item.get_closest_marker(APACHE[front]) or os.environ.get("BERTH_EVERY_FRONT")
     left_out = [item for item in items if not wanted(item)]
