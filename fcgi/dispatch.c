@@ -204,6 +204,17 @@ static int find_permit(struct exchange *exchange, const struct endpoint *endpoin
     return -1;
 }
 
+/* Whether a body would be of use: nothing is in the way that is known without it. */
+static int answer_question(struct exchange *exchange, struct error *error)
+{
+    if (exchange->request->pass == PASS_WHY) {
+        return error_set(error, ERROR_TOO_MANY_REQUESTS,
+                         "what was refused a moment ago would be taken now: try again");
+    }
+    exchange->response.is_continued = true;
+    return 0;
+}
+
 /* What is meant, whether this caller may, where it is; then the handler. */
 static int handle(struct exchange *exchange, bool may_wait, struct error *error)
 {
@@ -232,8 +243,13 @@ static int handle(struct exchange *exchange, bool may_wait, struct error *error)
         *error = exchange->refusal;
         return -1;
     }
-    if (find_permit(exchange, endpoint, names_repository ? &identity : NULL, error) < 0 ||
-        (names_repository && open_source(exchange, choose_reach(endpoint), may_wait, error) < 0)) {
+    if (find_permit(exchange, endpoint, names_repository ? &identity : NULL, error) < 0) {
+        return -1;
+    }
+    if (exchange->request->pass != PASS_WHOLE) {
+        return answer_question(exchange, error);
+    }
+    if (names_repository && open_source(exchange, choose_reach(endpoint), may_wait, error) < 0) {
         return -1;
     }
     result = endpoint->handle(exchange, error);
@@ -257,7 +273,8 @@ static int handle_obstacle(struct exchange *exchange, struct error *error)
     if (endpoint && endpoint->permission == PERMISSION_TOKEN &&
         registry_permit(&exchange->caller, NULL, PERMISSION_TOKEN, &exchange->permit, &ignored) ==
             0) {
-        result = endpoint->handle(exchange, &ignored);
+        result = exchange->request->pass != PASS_WHOLE ? answer_question(exchange, &ignored)
+                                                       : endpoint->handle(exchange, &ignored);
     }
     exchange->obstacle = NULL;
     return result;
@@ -393,7 +410,7 @@ static void add_advice(struct exchange *exchange, const struct error *error)
     if (wants_allow(error) && !strstr(response->headers.data, "Allow: ")) {
         response_header(response, "Allow", "GET, HEAD");
     }
-    if (error->code == ERROR_TOO_MANY_REQUESTS) {
+    if (error->code == ERROR_TOO_MANY_REQUESTS || error->code == ERROR_UNAVAILABLE) {
         response_header(response, "Retry-After", "%u",
                         report->retry_after > 0 ? report->retry_after : 1 + arc4random_uniform(5));
     }
@@ -445,6 +462,9 @@ static void finish(struct exchange *exchange, int result, struct error *error)
 
     if (result < 0) {
         log_failure(error, exchange->request);
+        if (exchange->request->pass != PASS_WHOLE && error->code == ERROR_INTERNAL) {
+            (void)error_set(error, ERROR_UNAVAILABLE, "the registry cannot answer now");
+        }
         add_advice(exchange, error);
         if (error->code == ERROR_UNAUTHORIZED && exchange->access) {
             handle_add_challenge(exchange);
@@ -463,6 +483,16 @@ static void finish(struct exchange *exchange, int result, struct error *error)
     if (!response->is_continued) {
         log_access(exchange->request, response, outcome_words(sent, error));
     }
+}
+
+/* To nginx, which asks for the answer itself once more if it is no. */
+static void finish_question(struct exchange *exchange, int result)
+{
+    struct error ignored;
+
+    response_reset(&exchange->response);
+    exchange->response.status = result < 0 ? 403 : 200;
+    (void)response_send(&exchange->response, exchange->request, &ignored);
 }
 
 static void exchange_release(struct exchange *exchange)
@@ -518,6 +548,8 @@ enum dispatch_result dispatch(struct service *service, struct request *request,
                          : handle_obstacle(&exchange, &error);
     if (result < 0 && error.code == ERROR_WOULD_WAIT && find_slot(&exchange, out_slot, &error)) {
         outcome = DISPATCH_MUST_WAIT;
+    } else if (request->pass == PASS_MAY) {
+        finish_question(&exchange, result);
     } else {
         finish(&exchange, result, &error);
     }
@@ -529,6 +561,10 @@ void dispatch_refuse(struct request *request, struct error *reason)
 {
     struct exchange exchange = EXCHANGE_INIT(NULL, request);
 
-    finish(&exchange, -1, reason);
+    if (request->pass == PASS_MAY) {
+        finish_question(&exchange, -1);
+    } else {
+        finish(&exchange, -1, reason);
+    }
     exchange_release(&exchange);
 }

@@ -82,6 +82,10 @@ static void read_length(struct request *request)
     const char *length = request_parameter(request, "CONTENT_LENGTH");
     struct stat status;
 
+    if (request->pass == PASS_MAY || request->pass == PASS_AUTHORIZER) {
+        request->has_length = true; /* what the parameter says is yet to come, if at all */
+        return;
+    }
     request->body_file = request_parameter(request, "BERTH_BODY_FILE");
     if (request->body_file) {
         if (stat(request->body_file, &status) == 0) {
@@ -96,6 +100,20 @@ static void read_length(struct request *request)
     }
 }
 
+/* By nginx's own names of its passes, which no client can ask for; by the role that FastCGI has. */
+static enum request_pass read_pass(const struct request *request)
+{
+    const char *pass = request_parameter(request, "BERTH_PASS");
+    const char *role = request_parameter(request, "FCGI_ROLE");
+
+    if (request->fastcgi && role && strcmp(role, "AUTHORIZER") == 0) {
+        return PASS_AUTHORIZER;
+    }
+    return pass && strcmp(pass, "/v2/_berth/may") == 0   ? PASS_MAY
+           : pass && strcmp(pass, "/v2/_berth/why") == 0 ? PASS_WHY
+                                                         : PASS_WHOLE;
+}
+
 void request_begin(struct request *request, struct FCGX_Request *fastcgi)
 {
     const char *method;
@@ -106,6 +124,7 @@ void request_begin(struct request *request, struct FCGX_Request *fastcgi)
     method = request_parameter(request, "REQUEST_METHOD");
     request->method = method ? method : "-";
     read_target(request);
+    request->pass = read_pass(request);
     read_id(request);
     read_length(request);
 }
@@ -186,6 +205,9 @@ bool request_is_consumed(const struct request *request)
 {
     bool has_body = strcmp(request->method, "GET") != 0 && strcmp(request->method, "HEAD") != 0;
 
+    if (request->pass == PASS_AUTHORIZER) {
+        return false; /* there is no such record: one would wait for it */
+    }
     if (has_body && !request->body_file &&
         !(request->has_length && request->received == request->length)) {
         return false;

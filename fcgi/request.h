@@ -28,13 +28,22 @@
 
 struct FCGX_Request;
 
+/* A web server that would have to take a body first asks first whether it would be of use. */
+enum request_pass {
+    PASS_WHOLE,      /* the request itself */
+    PASS_MAY,        /* yes or no; nginx has no use for more */
+    PASS_WHY,        /* what the answer would be, after a no */
+    PASS_AUTHORIZER, /* yes, or that answer: lighttpd */
+};
+
 struct request {
     struct FCGX_Request *fastcgi; /* NULL: plain CGI */
     const char *method;
     struct buffer path; /* decoded */
     struct query query;
     bool is_malformed; /* an escape of path or query is broken: both are empty; or the length is */
-    char id[64];       /* for the log and the answer */
+    enum request_pass pass;
+    char id[64]; /* for the log and the answer */
     struct timespec arrived;
     bool has_length;
     uint64_t length;       /* bytes of the body, if known */

@@ -44,6 +44,8 @@ int status_of_error(enum error_code code)
     case ERROR_UPSTREAM_REFUSED:
     case ERROR_UPSTREAM_UNREACHABLE:
         return 502;
+    case ERROR_UNAVAILABLE:
+        return 503;
     case ERROR_UPSTREAM_TIMEOUT:
         return 504;
     case ERROR_NO_SPACE:
@@ -93,6 +95,8 @@ const char *status_identifier(enum error_code code)
         return "DENIED";
     case ERROR_TOO_MANY_REQUESTS:
         return "TOOMANYREQUESTS";
+    case ERROR_UNAVAILABLE:
+        return "UNAVAILABLE";
     case ERROR_UNSUPPORTED:
     case ERROR_READ_ONLY:
     case ERROR_RANGE:

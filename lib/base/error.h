@@ -38,6 +38,7 @@ enum error_code {
     ERROR_RANGE,                 /* a download that begins behind the end */
     ERROR_PRECONDITION,          /* If-Match or If-None-Match did not hold */
     ERROR_TOO_MANY_REQUESTS,     /* try again later */
+    ERROR_UNAVAILABLE,           /* the operator's problem, which may pass */
     ERROR_NO_SPACE,              /* the disk is full, or nearly, or takes no writes */
     ERROR_DATA_LOST,             /* the disk may have dropped what was written: send it again */
     ERROR_REQUEST_INVALID,       /* a parameter or header that makes no sense */

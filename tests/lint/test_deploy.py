@@ -441,7 +441,7 @@ LIGHTTPD_STATUSES = {400, 401, 403, 404, 405, 408, 411, 412, 413, 414, 416, 417,
 
 
 def test_every_error_of_lighttpd_has_its_words():
-    files = {int(path.stem): path for path in (ROOT / "deploy/lighttpd-errors").iterdir()}
+    files = {int(path.stem): path for path in (ROOT / "deploy/lighttpd-errors").glob("*.html")}
     assert set(files) == LIGHTTPD_STATUSES
     for path in files.values():
         (error,) = json.loads(path.read_text())["errors"]
