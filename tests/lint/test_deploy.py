@@ -303,8 +303,10 @@ def test_replaces_every_path_of_the_installed_system(run, server, mode):
     ({"PORT": "http"}, "PORT is a number from 1 to 65535, such as PORT=5000; not 'http'"),
     ({"PORT": "65536"}, "PORT is a number from 1 to 65535, such as PORT=5000; not '65536'"),
     ({"ADDRESS": "::1"}, "ADDRESS is an IPv4 address of this machine, such as ADDRESS=127.0.0.1, or ADDRESS=0.0.0.0 for all; not '::1'"),
+    ({"ADDRESS": "203.0.113.1"}, "ADDRESS: '203.0.113.1' is no address of this machine, which has 127.0.0.1"),
+    ({"ADDRESS": "nowhere.invalid"}, "ADDRESS: nobody knows an IPv4 address of 'nowhere.invalid'; 127.0.0.1 is for this machine alone"),
     ({"STATE": "/proc/berth"}, "STATE: '/proc/berth' cannot be written to by root; name a directory of yours: make run STATE="),
-], ids=["server", "mode", "program", "configuration", "no workers", "workers", "port", "large port", "address", "state"])
+], ids=["server", "mode", "program", "configuration", "no workers", "workers", "port", "large port", "address", "another machine", "unknown host", "state"])
 def test_says_what_is_wrong(tmp_path, more, said):
     done = call(ROOT / "deploy/run", env=settings(tmp_path, **more))
     assert done.returncode == 1 and said in done.stdout, done.stdout
