@@ -25,8 +25,8 @@ unit=/usr/local/lib/systemd/system/berth.service
 ended() { while [ -n "$(tr -d '\0' 2>/dev/null <"/proc/$1/cmdline")" ]; do sleep 0.1; done 2>/dev/null; }
 pool() { cat /run/berth.pid 2>/dev/null; }
 fenced='
-mount --bind /var /var && mount -o remount,bind,ro /var
-for path in $(sed -n "s/^ReadWritePaths=//p" '$unit'); do mount --bind "$path" "$path" && mount -o remount,bind,rw "$path"; done
+for top in /var /srv; do mount --bind $top $top && mount -o remount,bind,ro $top; done
+for path in $(sed -sn "s/^ReadWritePaths=//p" '$unit' /etc/systemd/system/berth.service.d/*); do mount --bind "$path" "$path" && mount -o remount,bind,rw "$path"; done
 export BERTH_CONFIGURATION=/etc/berth/configuration.ini
 umask 027
 exec spawn-fcgi -n -s /run/berth/berth.sock -M 0600 -u www-data -g www-data -- /usr/bin/multiwatch -f 4 -r 1000 -- /usr/local/bin/berth'
@@ -263,15 +263,16 @@ def test_a_host_of_debians_apache(typist, layout):
 
 
 @types("Behind nginx", "A certificate#1", "How big it is", "Delete an image", "Empty the cache",
-       "Backup and restore", "Upgrade", "Health", "Uninstall")
+       "Backup and restore", "Upgrade", "Health", "A store elsewhere", "Uninstall")
 def test_a_host_of_debians_nginx(typist, layout):
     machine = typist.machine
     installs(typist, layout, "Behind nginx", 1, "x-accel-redirect")
     operates(typist, layout)
+    keeps_it_elsewhere(typist, layout)
     asks_for_a_password(typist, "Behind nginx")
     typist("Uninstall")
     assert machine("pgrep -x multiwatch", check=False).returncode == 1
-    machine("[ ! -e /usr/local/bin/berth ] && [ -e /etc/berth/configuration.ini ] && [ -d /var/lib/berth/registry/docker ]")
+    machine("[ ! -e /usr/local/bin/berth ] && [ -e /etc/berth/configuration.ini ] && [ -d /srv/registry/docker ]")
 
 
 def operates(typist, layout):
@@ -292,6 +293,22 @@ def operates(typist, layout):
     before = machine("pgrep -x berth").split()
     typist("Upgrade")
     assert answer(machine, f"{SITE}/v2/")[0] == 200 and set(machine("pgrep -x berth").split()) != set(before)
+
+
+def keeps_it_elsewhere(typist, layout):
+    """The workers may write there because the unit says so: without that pushes are 507. What was pushed before comes along."""
+    machine, image = typist.machine, "registry.example.org/me/app:2"
+    before = digest(machine, image)
+    machine("mv /var/lib/berth/registry /srv/registry")
+    typed = typist("A store elsewhere")
+    assert "problem" not in typed and "/srv/registry: the web server sends blobs from it" in typed, typed
+    assert digest(machine, image) == before
+    machine("[ -e /srv/registry/docker ] && [ ! -e /var/lib/berth/registry ]")
+    copy(machine, layout, "multi", "registry.example.org/me/elsewhere:1", "--all")
+    assert machine("find /srv/registry /srv/berth ! -user www-data") == ""
+    machine("mv /etc/systemd/system/berth.service.d /root/; systemctl restart berth")
+    assert answer(machine, f"-d '' {SITE}/v2/me/app/blobs/uploads/")[0] == 507
+    machine("mv /root/berth.service.d /etc/systemd/system/; systemctl restart berth")
 
 
 @types("Replacing a docker-registry")
@@ -343,9 +360,9 @@ def test_a_pool_without_systemd(typist):
     assert answer(machine, f"-d '' {SITE}/v2/x/blobs/uploads/")[0] == 405
     machine(logged.format("POST /v2/x/blobs/uploads/ 405 "))
 
-    # logrotate's copytruncate, which Debian's minimal system lacks: a worker's next line is the first one of the file.
-    assert "copytruncate" in typist.text(heading, 3)
-    machine("cp /var/log/berth/workers.log /var/log/berth/workers.log.1; : >/var/log/berth/workers.log")
+    # A worker's next line is the first one of the file.
+    typist(heading, 3)
+    machine("logrotate --force /etc/logrotate.d/berth; zcat -f /var/log/berth/workers.log.1* | grep 'GET /v2/ 200 '")
     answer(machine, f"{SITE}/v2/rotated/tags/list")
     machine(logged.format("rotated"))
     assert "rotated" in machine("head -n 1 /var/log/berth/workers.log")

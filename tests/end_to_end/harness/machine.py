@@ -7,7 +7,7 @@ import subprocess
 from harness.process import PATIENCE
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-OVERLAID = ("etc", "home", "root", "run", "usr", "var")
+OVERLAID = ("etc", "home", "root", "run", "srv", "usr", "var")
 
 # "$1" is a directory, "$2" the source tree. What is written lies in memory and goes with the last process.
 BEGIN = f"""
