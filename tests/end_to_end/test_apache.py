@@ -65,7 +65,7 @@ def test_an_answer_that_is_broken_off_ends_its_connection(site, upstream):
         wait_until(lambda: client.size > MIB, "some bytes")
         sender, = senders(site)
         os.kill(sender, signal.SIGKILL)
-        assert not client.result().is_whole, client
+        assert not client.result().is_success, client
         upstream.free.set()
         assert_right(download(site.client, site.at(upstream).blob(digest)), data)
 
@@ -77,7 +77,7 @@ def test_an_answer_that_turns_out_wrong_ends_its_connection(site, upstream):
     upstream.blobs[digest] = bytes(len(data))
     with site.expecting_cuts():
         got = Download(site.client, site.at(upstream).blob(digest), KEPT).result()
-        assert not got.is_whole, got
+        assert not got.is_success, got
         upstream.blobs[digest] = data
         assert_right(download(site.client, site.at(upstream).blob(digest)), data)
 

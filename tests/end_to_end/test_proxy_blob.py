@@ -50,7 +50,7 @@ def kill_fillers(site, upstream, at, clients):
 
 
 def assert_right(got, data):
-    assert got.status == 200 and got.is_whole, got
+    assert got.status == 200 and got.is_success, got
     assert got.digest == content.digest(data)
     assert got.answer["Docker-Content-Digest"] == content.digest(data)
 
@@ -119,7 +119,7 @@ def test_killed_downloads_are_resumed_where_they_stopped(site, upstream):
         upstream.free.set()
         for each in clients:
             each.result()
-            if each.is_whole:
+            if each.is_success:
                 assert each.digest == digest
                 whole += 1
             else:
@@ -143,7 +143,7 @@ def test_killed_senders_cut_the_answer(site, upstream):
         senders = [pid for pid in site.children() if pid not in filling]
         assert len(senders) == 1 and len(filling) == 1
         os.kill(senders[0], signal.SIGKILL)
-        assert not client.result().is_whole and client.size < len(data), client
+        assert not client.result().is_success and client.size < len(data), client
         assert upstream.sent() < len(data), "at once, not when the download has ended"
         upstream.free.set()
         wait_until(lambda: not fillers(site), "the end of the fill")
@@ -162,7 +162,7 @@ def test_stopping_the_server_leaves_no_process_behind(new_directory, web):
         wait_until(lambda: client.size > 2 * MIB, "some bytes")
         site.server.stop()  # looks for processes
         assert upstream.sent() < len(data), "without waiting for the download"
-        assert not client.result().is_whole
+        assert not client.result().is_success
         site.server.start()
         assert_right(download(site.client, site.at(upstream).blob(digest)), data)
         assert upstream.asked("/blobs/")[1]["Range"]
@@ -191,7 +191,7 @@ def test_an_upstream_without_ranges_starts_over(nginx_site, upstream):
     upstream.when(lambda reply, _: setattr(reply, "cut", 5 * MIB), "/blobs/", times=1)
     with nginx_site.expecting_cuts():
         got = download(nginx_site.client, nginx_site.at(upstream).blob(digest))
-        if got.is_whole:
+        if got.is_success:
             assert_right(got, data)
         else:
             assert got.size < len(data), got
@@ -243,7 +243,7 @@ def test_what_an_earlier_download_has_left_is_no_part_before_it_is_verified(ngin
         upstream.free.set()
         whole.result()
         part.result()
-        assert not part.is_whole or part.digest == content.digest(data[:100]), part
+        assert not part.is_success or part.digest == content.digest(data[:100]), part
     assert_right(download(nginx_site.client, target), data)
 
 
@@ -290,9 +290,9 @@ def test_content_with_another_digest_reaches_nobody(nginx_site, upstream, size):
     upstream.blobs[digest] = wrong
     with nginx_site.expecting_cuts():
         got = download(nginx_site.client, nginx_site.at(upstream).blob(digest))
-        assert not (got.status == 200 and got.is_whole), got
+        assert not got.is_success, got
         again = download(nginx_site.client, nginx_site.at(upstream).blob(digest))
-        assert not (again.status == 200 and again.is_whole), again
+        assert not again.is_success, again
     assert not (nginx_site.cache / "docker/registry/v2/blobs/sha256" / digest[7:9] / digest[7:]).exists()
 
 
@@ -301,7 +301,7 @@ def test_a_blob_that_becomes_right_is_served(site, upstream):
     digest = content.digest(data)
     upstream.blobs[digest] = bytes(len(data))
     with site.expecting_cuts():
-        assert not (download(site.client, site.at(upstream).blob(digest))).is_whole
+        assert not download(site.client, site.at(upstream).blob(digest)).is_success
         upstream.blobs[digest] = data
         assert_right(download(site.client, site.at(upstream).blob(digest)), data)
 
@@ -315,7 +315,7 @@ def test_a_wrong_content_length_never_completes_wrong_content(nginx_site, upstre
     upstream.when(lie, "/blobs/", "GET")
     with nginx_site.expecting_cuts():
         got = download(nginx_site.client, nginx_site.at(upstream).blob(digest))
-        assert not (got.status == 200 and got.is_whole), got
+        assert not got.is_success, got
     upstream.well_again()
     assert_right(download(nginx_site.client, nginx_site.at(upstream).blob(digest)), data)
 
@@ -342,7 +342,7 @@ def test_a_stalled_download_ends_for_the_client(hasty_site, upstream):
     upstream.when(stall, "/blobs/")
     with hasty_site.expecting_cuts():
         got = download(hasty_site.client, hasty_site.at(upstream).blob(digest))
-        assert not got.is_whole, got
+        assert not got.is_success, got
     upstream.well_again()
 
 

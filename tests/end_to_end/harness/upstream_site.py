@@ -131,9 +131,14 @@ class Download(threading.Thread):
 
     @property
     def is_whole(self):
-        """All that was announced came: what a client takes for success."""
+        """All that was announced came."""
         return self.fault is None and self.answer is not None and self.answer["Content-Length"] is not None \
             and int(self.answer["Content-Length"]) == self.size
+
+    @property
+    def is_success(self):
+        """What a client takes for the content. An error is whole, too, and comes instead where nothing has been sent yet."""
+        return self.is_whole and self.status in (200, 206)
 
     @property
     def digest(self):
