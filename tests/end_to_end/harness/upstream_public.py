@@ -30,13 +30,20 @@ def connected(name):
     ip("netns", "add", name)
     try:
         ip("link", "add", "berth-test0", "type", "veth", "peer", "name", "berth-test1", "netns", name)
+        yield from routed(name)
+    finally:
+        ip("netns", "delete", name)
+
+
+def routed(name):
+    try:
         ip("address", "add", "11.255.77.1/30", "dev", "berth-test0")
         ip("link", "set", "berth-test0", "up")
         ip("-n", name, "address", "add", f"{ADDRESS}/30", "dev", "berth-test1")
         ip("-n", name, "link", "set", "berth-test1", "up")
         yield lambda make: inside(name, make)
     finally:
-        ip("netns", "delete", name)
+        ip("link", "delete", "berth-test0")  # at once: the end of the network would take it along some time later
 
 
 def inside(name, make):
