@@ -63,7 +63,7 @@ def test_an_answer_that_is_broken_off_ends_its_connection(site, upstream):
     with site.expecting_cuts():
         client = Download(site.client, site.at(upstream).blob(digest), KEPT)
         wait_until(lambda: client.size > MIB, "some bytes")
-        sender, = senders(site)
+        sender, = wait_until(lambda: found if len(found := senders(site)) == 1 else [], "the sender alone")
         os.kill(sender, signal.SIGKILL)
         assert not client.result().is_success, client
         upstream.free.set()

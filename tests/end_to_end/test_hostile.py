@@ -6,6 +6,7 @@ import pytest
 
 from harness import content
 from harness.client import receive
+from harness.process import wait_until
 from harness.registry import closing
 
 pytestmark = pytest.mark.quick
@@ -213,7 +214,8 @@ def test_log_lines_cannot_be_forged(server, client):
     client.get("/v2/%0aberth:%20forged/%1b%5b31m/manifests/x")
     client.raw(b"GET /v2/\x1b[31mred/\x07/tags/list HTTP/1.1\r\nHost: x\r\nUser-Agent: a\x1b[0mb\r\nConnection: close\r\n\r\n")
     client.raw(b"BAD\x1b /v2/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-    workers = (server.logs / "workers.log").read_bytes()
+    client.get("/v2/last/tags/list")
+    workers = wait_until(lambda: text if b"/v2/last/" in (text := (server.logs / "workers.log").read_bytes()) else b"", "the last line")
     assert not re.search(rb"[\x00-\x09\x0b-\x1f\x7f]", workers), re.findall(rb".*[\x00-\x09\x0b-\x1f\x7f].*", workers)[:3]
     assert b"\nberth: forged" not in workers
 

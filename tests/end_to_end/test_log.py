@@ -33,6 +33,7 @@ def test_debug_follows_a_request_through_its_processes_and_tells_no_secret(new_d
             upstream.when(lambda reply, request: away(reply, request) if reply.status == 200 else None, "/blobs/")
             assert site.client.get(site.at(upstream).blob(digest)).body == layer
             wait_until(lambda: not site.children(), "the end of filler and child")
+            wait_until(lambda: "goes on in process" in site.server.whole_log(), "the worker's word, which it may have after the child's last")
             log = site.server.whole_log()
             [(worker, request)] = re.findall(r"debug: \[(\d+)\] accepts request (\S+)\n(?:.*\n)*?.*debug: \[\1\] request \2 goes on", log)
             [child] = re.findall(rf"debug: \[{worker}\] request {request} goes on in process (\d+)\n", log)

@@ -164,9 +164,9 @@ def test_a_bogus_name_keeps_nobody_from_a_good_layer(site, upstream, knows):
     if knows == "manifest":
         named(site, upstream, "good/app", data)
     with bogus_fill(site, upstream, digest) as let_go:
-        before = len(site.children())
+        before = set(site.children())
         good = Download(site.client, site.at(upstream, "good/app").blob(digest))
-        wait_until(lambda: len(site.children()) > before or not good.is_alive(), "somebody who waits")
+        wait_until(lambda: set(site.children()) - before or not good.is_alive(), "somebody who waits")
         let_go()
         got = good.result()
         assert (got.status, got.digest) == (200, digest), got
