@@ -509,16 +509,13 @@ static void exchange_release(struct exchange *exchange)
         .refusal = ERROR_INIT                                                                      \
     }
 
-/* A place for a process that may wait. 1; 0 and an error if there is none. Where places cannot be
- * counted nobody may wait: that cache is to a client as one that is full. */
+/* A place for a process that may wait. 1; 0 and an error if there is none. */
 static int find_slot(struct exchange *exchange, struct slot *slot, struct error *error)
 {
     const struct upstream *upstream = &exchange->source.proxied.upstream;
     int taken = slot_take(slot, SLOT_WAITING, upstream, error);
 
-    if (taken < 0) {
-        error->code = ERROR_NO_SPACE;
-    } else if (taken == 0) {
+    if (taken == 0) {
         (void)error_set(error, ERROR_TOO_MANY_REQUESTS,
                         "too many requests are waiting for other registries");
     }

@@ -110,6 +110,24 @@ int directory_sample(int above, const char *path, size_t limit, struct names *ou
     return result < 0 ? error_errno(error, "list '%s'", path) : 1;
 }
 
+void directory_prune(int above, const char *path)
+{
+    AUTO_NAMES struct names names = NAMES_INIT;
+    struct error ignored;
+
+    if (unlinkat(above, path, AT_REMOVEDIR) == 0 || (errno != ENOTEMPTY && errno != EEXIST)) {
+        return;
+    }
+    (void)directory_list(above, path, &names, &ignored);
+    for (size_t i = 0; i < names.count; i++) {
+        AUTO_BUFFER struct buffer child = BUFFER_INIT;
+
+        buffer_format(&child, "%s/%s", path, names.names[i]);
+        directory_prune(above, child.data);
+    }
+    (void)unlinkat(above, path, AT_REMOVEDIR);
+}
+
 int directory_remove(int above, const char *path, struct error *error)
 {
     AUTO_NAMES struct names names = NAMES_INIT;

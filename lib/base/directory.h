@@ -49,6 +49,9 @@ int directory_list(int above, const char *path, struct names *out, struct error 
 int directory_sample(int above, const char *path, size_t limit, struct names *out,
                      struct error *error);
 
+/* Removes the directories below and at `path` that hold nothing but such; files stay. */
+void directory_prune(int above, const char *path);
+
 /* Removes a directory or file and what is in it, without following links. Absence is fine. */
 int directory_remove(int above, const char *path, struct error *error);
 

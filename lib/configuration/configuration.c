@@ -72,6 +72,8 @@ static const struct key proxy_keys[] = {
     {.name = "minimum_free_space",
      REGISTRY(BYTES, proxy.store.minimum_free_space),
      .standard = "2G"},
+    {.name = "maximum_size", REGISTRY(BYTES, proxy.maximum_size), .standard = "0"},
+    {.name = "maximum_age", REGISTRY(SECONDS, proxy.maximum_age), .standard = "0"},
     {.name = "tag_ttl", REGISTRY(SECONDS, proxy.tag_ttl), .standard = "60s"},
     {.name = "connect_timeout",
      REGISTRY(SECONDS, proxy.connect_timeout),
@@ -242,6 +244,18 @@ static void configuration_complete_access(struct configuration *configuration)
     access->runtime_directory = memory_text(runtime.data);
 }
 
+/* How often the use of what is cached is noted, at least: where nobody asks, never. */
+static uint64_t configuration_use_grain(const struct proxy_options *proxy)
+{
+    enum { GRAIN = 3600, PARTS = 8 };
+    uint64_t part = proxy->maximum_age / PARTS;
+
+    if (proxy->maximum_age == 0) {
+        return proxy->maximum_size > 0 ? GRAIN : 0;
+    }
+    return part > GRAIN ? GRAIN : part > 0 ? part : 1;
+}
+
 /* What follows from other values: the cache is a store too. */
 static void configuration_complete(struct configuration *configuration)
 {
@@ -254,6 +268,7 @@ static void configuration_complete(struct configuration *configuration)
     cache->upload_expiry = hosted->upload_expiry;
     cache->accept_sparse = SPARSE_ALL;
     cache->may_be_lost = true;
+    cache->use_grain = configuration_use_grain(&configuration->registry.proxy);
     configuration->registry.proxy.maximum_manifest_size =
         configuration->registry.maximum_manifest_size;
     configuration_complete_access(configuration);

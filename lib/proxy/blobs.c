@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/base/log.h"
 #include "lib/proxy/ask/question.h"
+#include "lib/proxy/evict/evict.h"
 #include "lib/proxy/fill/origin.h"
 #include "lib/proxy/flight.h"
 #include "lib/proxy/proxy.h"
@@ -234,6 +235,7 @@ static int blob_ask(struct proxied *proxied, const struct proxy_blob_request *re
         return blob_ask_size(proxied, &request->digest, &out_blob->size, error);
     }
     sweep_cache(proxied->upstream.store);
+    evict_when_due(proxied->upstream.options, proxied->upstream.store);
     return blob_fetch(proxied, request, out_blob, error);
 }
 

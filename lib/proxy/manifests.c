@@ -11,6 +11,7 @@
 #include "lib/base/text.h"
 #include "lib/proxy/ask/health.h"
 #include "lib/proxy/ask/question.h"
+#include "lib/proxy/evict/usage.h"
 #include "lib/proxy/flight.h"
 #include "lib/proxy/proxy.h"
 #include "lib/store/link.h"
@@ -184,6 +185,7 @@ static int wish_store(struct wish *wish, const struct fetched *fetched, struct e
         wish_link_blobs(wish, &fetched->manifest, error) < 0) {
         return -1;
     }
+    usage_add(wish->proxied->upstream.options, repository->store, fetched->document.length);
     if (!wish->is_digest) {
         proxied_confirm_tag(wish->proxied, wish->reference);
     }

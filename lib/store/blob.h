@@ -7,8 +7,7 @@
  *
  * This is the only door to their bytes: whoever wants to open, read, compare, publish or remove
  * them, or hand them to the web server, does it here, so that there is one place that knows where
- * they are. What is missing is looked for once more where it goes back from by itself
- * (layout_collected()): who moves a blob away without being sure moves it there. Two levels:
+ * they are. Two levels:
  *   - what a repository has: blob_find(), then blob_open() or blob_path(); blob_publish(),
  *     blob_mount(), blob_unlink();
  *   - what is stored for anybody: blob_is_stored(), blob_open_stored(), blob_read(), … These answer
@@ -81,6 +80,7 @@ void blob_add_to_syncs(const struct digest *digest, struct sync_set *syncs);
 struct blob_file {
     int descriptor;
     uint64_t size; /* bytes */
+    bool use_is_due;
 };
 
 #define BLOB_FILE_INIT                                                                             \
@@ -101,6 +101,31 @@ int blob_check(const struct blob_file *file, const struct digest *digest, struct
  * their place meanwhile; -1. */
 int blob_set_aside(struct store *store, const struct digest *digest, const struct blob_file *file,
                    struct error *error);
+
+/* For who makes room in a cache: see lib/store/use. */
+struct blob_status {
+    uint64_t room; /* bytes that it takes on the disk */
+    struct timespec used;
+    ino_t inode;
+    bool is_condemned;
+};
+
+/* What so many bytes take. */
+uint64_t blob_room(uint64_t size);
+
+/* 1, 0, -1. */
+int blob_look(const struct store *store, const struct digest *digest,
+              struct blob_status *out_status, struct error *error);
+
+/* To be removed in a moment, unless somebody uses it meanwhile. */
+void blob_condemn(const struct cache *cache, const struct digest *digest);
+
+/*
+ * Removes a condemned blob, for good; whoever has it open keeps it. 1; 0 if it has gone, is not the
+ * one that was seen, or was used since; -1.
+ */
+int blob_drop(const struct cache *cache, const struct digest *digest,
+              const struct blob_status *seen, struct error *error);
 
 /* Whether a file that somebody has open has become the blob. */
 enum blob_match {

@@ -60,11 +60,6 @@ struct path layout_damaged(const struct digest *digest)
                        digest_hex(digest));
 }
 
-struct path layout_collected(const char *path)
-{
-    return path_format(LAYOUT_COLLECTED "/%s", path);
-}
-
 struct path layout_repository(const char *name)
 {
     return path_format(LAYOUT_REPOSITORIES "/%s", name);
@@ -193,6 +188,17 @@ struct path layout_origin(const struct digest *digest, const struct digest *key)
     return path_format(LAYOUT_OWN "/origins/%s/%.2s/%s/%s",
                        digest_algorithm_name(digest->algorithm), digest_hex(digest),
                        digest_hex(digest), digest_hex(key));
+}
+
+struct path layout_origins(const struct digest *digest)
+{
+    return path_format(LAYOUT_OWN "/origins/%s/%.2s/%s", digest_algorithm_name(digest->algorithm),
+                       digest_hex(digest), digest_hex(digest));
+}
+
+struct path layout_kept(const struct digest *key)
+{
+    return path_format(LAYOUT_KEPT "/%s", digest_hex(key));
 }
 
 struct path layout_upstream(const char *upstream, const char *what)

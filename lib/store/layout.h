@@ -32,7 +32,6 @@ enum { LAYOUT_FIXED_LEVELS = 3 }; /* above these two */
 #define LAYOUT_OWN "_berth"
 #define LAYOUT_LOCKS "_berth/locks"
 #define LAYOUT_DAMAGED "_berth/damaged"
-#define LAYOUT_COLLECTED "_berth/trash/collected"
 
 enum link_kind {
     LINK_LAYER,    /* the repository may read this blob */
@@ -43,9 +42,6 @@ enum link_kind {
 struct path layout_blobs(enum digest_algorithm algorithm);
 struct path layout_blob(const struct digest *digest);
 struct path layout_damaged(const struct digest *digest);
-/* Where something is that was taken from its path, below the root, and goes back there by itself as
- * soon as somebody misses it. */
-struct path layout_collected(const char *path);
 struct path layout_repository(const char *name);
 /* A repository is what has one of these two. */
 struct path layout_layers(const char *name);
@@ -94,9 +90,17 @@ struct path layout_access_host(const char *host);
 
 /* Says how a blob was come by: one of several, by the hash of what it says. */
 struct path layout_origin(const struct digest *digest, const struct digest *key);
+/* All that is said of one. */
+struct path layout_origins(const struct digest *digest);
 
 #define LAYOUT_UPSTREAMS "_berth/upstreams"
 #define LAYOUT_SPACE_LOCK "_berth/locks/space" /* room is looked for by one fetch at a time */
+#define LAYOUT_USAGE "_berth/usage"            /* how full it is */
+#define LAYOUT_EVICTED "_berth/evicted"        /* touched when room was last looked for unasked */
+#define LAYOUT_EVICT_LOCK "_berth/locks/evict" /* room is made by one process at a time */
+#define LAYOUT_KEPT "_berth/kept"              /* images that stay, by the hash of their names */
+#define LAYOUT_KEPT_LOCK "_berth/locks/kept"
+struct path layout_kept(const struct digest *key);
 #define LAYOUT_FLIGHTS "_berth/flights"
 #define LAYOUT_MEMOS "_berth/memos"
 #define LAYOUT_CACHE_SWEPT "_berth/swept"

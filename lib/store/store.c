@@ -191,18 +191,26 @@ int store_open(struct store *store, const struct store_options *options, struct 
 
 int store_look(struct store *store, const struct store_options *options, struct error *error)
 {
-    struct store opened = {.options = options,
-                           .root = -1,
-                           .temporary = -1,
-                           .file_mode = store_choose_mode(),
-                           .only_looks = true};
+    struct store opened = {
+        .options = options, .root = -1, .temporary = -1, .file_mode = store_choose_mode()};
 
     opened.root = open(options->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (opened.root < 0) {
         return error_errno(error, "there is no store in '%s'", options->root);
     }
     opened.temporary = open(options->temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    opened.only_looks = true;
     *store = opened;
+    return 0;
+}
+
+int store_as_cache(struct store *store, struct cache *out_cache, struct error *error)
+{
+    if (!store->options->may_be_lost) {
+        return error_set(error, ERROR_INTERNAL, "'%s' is no cache: nothing is taken away from it",
+                         store->options->root);
+    }
+    out_cache->store = store;
     return 0;
 }
 
@@ -272,6 +280,20 @@ int store_check_space(const struct store *store, uint64_t bytes, struct error *e
     return store_has_inodes(&status, store->options->minimum_free_space)
                ? 0
                : store_lack_inodes(store, &status, error);
+}
+
+uint64_t store_lacks(const struct store *store, uint64_t bytes)
+{
+    uint64_t minimum = store->options->minimum_free_space;
+    uint64_t wanted = bytes < UINT64_MAX - minimum ? bytes + minimum : UINT64_MAX;
+    struct statvfs status;
+    uint64_t available;
+
+    if (fstatvfs(store->root, &status) < 0) {
+        return 0;
+    }
+    available = (uint64_t)status.f_bavail * status.f_frsize;
+    return available < wanted ? wanted - available : 0;
 }
 
 static int store_fill_piece(int descriptor, const char *path, const struct buffer *content,

@@ -41,6 +41,8 @@ struct store_options {
     /* A cache: what is in it can be had again. Its names, links and tags need not survive a power
      * cut; but what is found under a digest after one is right or gone, as in any store. */
     bool may_be_lost;
+    /* Seconds between two notes of a blob's use, at most, see lib/store/use; 0: none are taken. */
+    uint64_t use_grain;
 };
 
 struct store {
@@ -50,7 +52,7 @@ struct store {
     mode_t file_mode;          /* of new files: 0666 and the umask of when it was opened */
     struct sync_memory synced; /* below the root */
     bool is_whole;             /* was, when last seen: see store_mend() */
-    bool only_looks;           /* and may change nothing: see store_look() */
+    bool only_looks;           /* reading is no use of what is read */
 };
 
 #define STORE_INIT                                                                                 \
@@ -84,10 +86,23 @@ bool store_mends(struct store *store, int number);
 int store_look(struct store *store, const struct store_options *options, struct error *error);
 void store_close(struct store *store);
 
+/*
+ * A store of which parts may be taken away at any time: what removes bytes for good wants one of
+ * these, and store_as_cache() alone makes it, of a store that may be lost. So no mistake can take
+ * away what is hosted. The store must outlive it.
+ */
+struct cache {
+    struct store *store;
+};
+int store_as_cache(struct store *store, struct cache *out_cache, struct error *error);
+
 /* ERROR_NO_SPACE, saying what lacks, where and whose reserve it is, if less than minimum_free_space
  * would be left after `bytes` more, or if a smaller part of the filesystem's inodes is left than
  * that is of its bytes. */
 int store_check_space(const struct store *store, uint64_t bytes, struct error *error);
+
+/* How many bytes have to go for that; 0 if none, or if it cannot be told. */
+uint64_t store_lacks(const struct store *store, uint64_t bytes);
 
 /* How a file is replaced. */
 enum replace_manner {

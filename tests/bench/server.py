@@ -57,10 +57,6 @@ class Server:
         self.process = None
         self.sessions = {}
 
-    @property
-    def authority(self):
-        return f"127.0.0.1:{self.port}"
-
     def start(self, command, **environment):
         with open(self.directory / "output", "ab") as output:
             self.process = subprocess.Popen(command, env={**os.environ, **environment}, cwd=self.directory,
@@ -163,12 +159,11 @@ class DockerRegistry(Server):
 
     name = "docker-registry"
 
-    def __init__(self, directory, upstream="", trusts=""):
+    def __init__(self, directory):
         super().__init__(directory)
-        self.storage, self.upstream, self.trusts = self.directory / "storage", upstream, trusts
+        self.storage = self.directory / "storage"
 
     def __enter__(self):
-        proxy = f"proxy: {{remoteurl: '{self.upstream}'}}" if self.upstream else ""
         (self.directory / "config.yml").write_text(f"""\
 version: 0.1
 log: {{fields: {{service: registry}}}}
@@ -180,23 +175,21 @@ http:
   addr: 127.0.0.1:{self.port}
   headers: {{X-Content-Type-Options: [nosniff]}}
 health: {{storagedriver: {{enabled: true, interval: 10s, threshold: 3}}}}
-{proxy}
 """)
-        trusts = {"SSL_CERT_FILE": str(self.trusts)} if self.trusts else {}
-        self.start(["docker-registry", "serve", self.directory / "config.yml"], **trusts)
+        self.start(["docker-registry", "serve", self.directory / "config.yml"])
         self.sessions = {"registry": self.process.pid}
         self.wait()
         return self
 
 
 class Nginx(Server):
-    """nginx alone, serving the files of one directory; or what `servers` says."""
+    """nginx alone, serving the files of one directory."""
 
     name = "nginx"
 
-    def __init__(self, directory, files="", servers=""):
+    def __init__(self, directory, files):
         super().__init__(directory)
-        self.servers = servers or f'server {{ listen 127.0.0.1:{self.port}; root "{files}"; }}'
+        self.files = files
 
     def __enter__(self):
         user = "user root root;" if os.geteuid() == 0 else ""
@@ -208,8 +201,7 @@ events {{ worker_connections 4096; }}
 http {{
     access_log {self.directory}/access.log combined buffer=64k flush=1s;
     {temporary}
-    sendfile on; tcp_nopush on; gzip off;
-    {self.servers}
+    server {{ listen 127.0.0.1:{self.port}; root "{self.files}"; sendfile on; tcp_nopush on; gzip off; }}
 }}
 """)
         self.start(["nginx", "-e", "stderr", "-c", self.directory / "nginx.conf"])

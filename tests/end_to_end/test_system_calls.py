@@ -1,9 +1,14 @@
 """What a request costs: system calls of a warm worker, from accept() to the answer. They may become fewer."""
+import contextlib
+import os
+
 import pytest
 
 from harness import content
+from harness.process import wait_until
 from harness.registry import closing
 from harness.strace import TracedWorker, names
+from harness.upstream import Upstream
 
 WARM = 3
 
@@ -122,3 +127,38 @@ def test_a_client_comes_again_later_when_no_process_can_be_started_for_it(new_di
             assert int(answer["Retry-After"]) > 0 and "no process" in answer.json()["errors"][0]["message"], answer
         assert worker.get("/v2/").status == 200
         assert "error: fork: " in worker.log()
+
+
+PROXIED = """
+[proxy]
+{limit}
+[upstream up]
+url = {url}
+allow_private_address = yes
+"""
+
+
+def hits(new_directory, upstream, limit):
+    """The calls of a pull from the cache: a manifest by tag, a blob; both last used a minute ago."""
+    layer, tag = content.noise(100_000), str(len(limit))
+    data, digest = upstream.add_image("app", tag, [layer])
+    with TracedWorker(new_directory("hits"), PROXIED.format(limit=limit, url=upstream.url), BERTH_SENDFILE="x-accel-redirect:/_berth/") as worker:
+        repository = worker.repository("proxy/up/app")
+        blobs = worker.directory / "storage/proxy/docker/registry/v2/blobs/sha256"
+
+        def manifest():
+            assert worker.get(repository.manifest(tag)).body == data
+
+        def blob():
+            return worker.get(repository.blob(content.digest(layer)))
+        manifest()
+        wait_until(lambda: blob()["X-Accel-Redirect"] and "/stream" not in blob()["X-Accel-Redirect"], "the blob in the cache")
+        for each in (digest, content.digest(layer)):
+            path = blobs / each[7:9] / each[7:] / "data"
+            os.utime(path, (path.stat().st_mtime - 60, path.stat().st_mtime - 1_000_000))
+        return [names(warm_calls(worker, lambda ask=ask: ask)) for ask in (manifest, blob)]
+
+
+def test_a_hit_costs_no_more_where_the_cache_is_limited(new_directory):
+    with contextlib.closing(Upstream()) as upstream:
+        assert hits(new_directory, upstream, "") == hits(new_directory, upstream, "maximum_size = 10G") == hits(new_directory, upstream, "maximum_age = 30d")

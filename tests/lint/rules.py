@@ -17,6 +17,7 @@ FLOORS = [
     ["lib/oci/", "lib/http/"],
     ["lib/store/", "lib/access/"],
     ["lib/proxy/ask/"],
+    ["lib/proxy/evict/"],
     ["lib/proxy/fill/"],
     ["lib/proxy/"],
     ["lib/registry/"],
@@ -29,7 +30,7 @@ FLOORS = [
 # What a library's names look like in the source -> the only files in which they may stand.
 ROOMS = [
     (r"\bFCGX_\w+|<fcgi\w*\.h>", "FastCGI", ["fcgi/worker.", "fcgi/request.", "fcgi/response."]),
-    (r"\bcurl_\w+|\bCURL\w*|<curl/", "libcurl", ["lib/http/client.", "lib/http/connections.", "lib/http/failure.", "lib/http/lookup.", "lib/http/url."]),
+    (r"\bcurl_\w+|\bCURL\w*|<curl/", "libcurl", ["lib/http/client.", "lib/http/failure.", "lib/http/lookup.", "lib/http/url."]),
     (r"\b(EVP|SHA\d+|HMAC|RAND|OPENSSL|CRYPTO|ERR)_\w+|<openssl/", "OpenSSL", ["lib/oci/digest.", "lib/access/", "lib/http/failure."]),
     (r"\bcJSON\w*|<cjson/", "cJSON", ["lib/oci/document.", "lib/oci/manifest.", "lib/base/json."]),
     (r"<ini\.h>|\bini_parse\w*", "inih", ["lib/configuration/"]),
@@ -40,7 +41,7 @@ ROOMS = [
      ["lib/base/memory."]),
     (r"<psl\w*\.h>|<libpsl\.h>|\bpsl_\w+", "libpsl", ["lib/proxy/"]),
     # A failed request is logged once, by the worker. These have nobody left to return an error to.
-    (r"\blog_(error|warning|info)\b", "the operator's log", ["fcgi/", "lib/base/log.", "lib/base/memory.", "lib/proxy/fill/filler.",
+    (r"\blog_(error|warning|info)\b", "the operator's log", ["fcgi/", "lib/base/log.", "lib/base/memory.", "lib/proxy/fill/filler.", "lib/proxy/evict/evict.",
                                                             "lib/proxy/sweep.", "lib/proxy/blobs.", "lib/proxy/manifests.", "lib/registry/registry.", "lib/access/failure."]),
     # A command that only looks makes nothing, and root leaves nothing of its own in a store.
     (r"\b(store_open|store_look|proxy_open|registry_open|owner_become)\b", "a way to a store, which for commands is command_open_…(),",
@@ -54,6 +55,8 @@ ROOMS = [
      ["lib/store/repository.", "lib/registry/source.", "lib/proxy/manifests."]),
     # Who somebody is, lib/access alone says.
     (r"\bsubject_make\b|\bSUBJECT_(USER|ROBOT|ISSUER)\b|\(struct subject\)\s*\{", "a subject, which is lib/access's to make,", ["lib/access/"]),
+    # What is hosted is never evicted.
+    (r"\bstruct cache \w+ = |\(struct cache\)\s*\{", "a store of which parts may be taken away, which is store_as_cache()'s to make,", ["lib/store/store."]),
     # What is said of an upstream names it, its address and its section.
     (r"\berror_set\(\w+, ERROR_UPSTREAM\w*", "an upstream's failure, which upstream_fail() or party_fail() tells with its name,",
      ["fcgi/", "lib/http/head.", "lib/proxy/fill/fill.", "lib/proxy/proxied."]),

@@ -8,13 +8,15 @@
 #include <unistd.h>
 
 #include "lib/proxy/fill/space.h"
+#include "lib/store/blob.h"
 
 /* On a disk of its own, so that nobody else's files count. */
 
 enum { MIB = 1024 * 1024, DISK = 64, RESERVE = 8 };
 
 static struct error error;
-static struct upstream upstream = {.name = "registry.example"};
+static struct proxy_options options;
+static struct upstream upstream = {.name = "registry.example", .options = &options};
 
 static int open_small_cache(struct fixture *fixture)
 {
@@ -162,6 +164,117 @@ static void inodes_are_left_in_the_same_proportion(void **state)
     run_in_child(use_up_inodes, *state);
 }
 
+enum { BLOCK = 4096 };
+
+static struct digest store_blob(struct fixture *fixture, unsigned number, time_t age)
+{
+    char text[32];
+    struct blob blob;
+
+    (void)snprintf(text, sizeof(text), "blob %u", number);
+    blob.target = push_blob(&fixture->repository, text);
+    set_age(fixture->store.root, blob_path(&blob).text, age);
+    return blob.target;
+}
+
+static size_t count_stored(const struct digest *digests, size_t count)
+{
+    size_t stored = 0;
+    uint64_t size;
+
+    for (size_t i = 0; i < count; i++) {
+        stored += blob_is_stored(upstream.store, &digests[i], &size, &error) > 0;
+    }
+    return stored;
+}
+
+static int reserve_blocks(const struct fill *fill, uint64_t blocks)
+{
+    int result = space_reserve(fill, blocks * BLOCK, blocks * BLOCK, &error);
+
+    return result < 0 && error.code != ERROR_NO_SPACE ? -2 : result;
+}
+
+/* A cache of 20 blocks, of which 12 are blobs. */
+static void room_is_made_before_it_is_used(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fill first = fill_of("first");
+    struct fill second = fill_of("second");
+    struct fill third = fill_of("third");
+    struct lock locks[2] = {LOCK_INIT, LOCK_INIT};
+    struct digest digests[12];
+    uint64_t total;
+
+    fixture->options.may_be_lost = true;
+    upstream.store = &fixture->store;
+    options = (struct proxy_options){.maximum_size = 20 * BLOCK};
+    for (unsigned i = 0; i < COUNT(digests); i++) {
+        digests[i] = store_blob(fixture, i, 900 - i);
+    }
+    begin(&first, 0, &locks[0]);
+    assert_int_equal(reserve_blocks(&first, 21), -1); /* not even alone */
+    assert_int_equal(count_stored(digests, COUNT(digests)), 12);
+    assert_int_equal(reserve_blocks(&first, 6), 0); /* after nothing but counting */
+    assert_int_equal(count_stored(digests, COUNT(digests)), 12);
+    begin(&second, 2 * BLOCK, &locks[1]);
+    assert_int_equal(reserve_blocks(&second, 16), -1); /* beside what the first one still needs */
+    /* To nine tenths, with both of them: 8 for blobs. */
+    assert_int_equal(reserve_blocks(&second, 4), 0);
+    assert_int_equal(count_stored(digests, COUNT(digests)), 8);
+    assert_int_equal(count_stored(digests, 4), 0);
+    assert_true(partial_total(&second, &total) && total == 4 * BLOCK);
+    assert_int_equal(reserve_blocks(&third, 2), 0);
+    for (size_t i = 0; i < COUNT(locks); i++) {
+        lock_release(&locks[i]);
+    }
+    options.maximum_size = 0;
+}
+
+/* It has declared nothing, so that what it has got so far counts, and some more. */
+static void a_blob_of_unknown_length_has_to_fit_as_well(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fill fill = fill_of("x");
+    struct lock lock = LOCK_INIT;
+    struct digest kept;
+
+    fixture->options.may_be_lost = true;
+    upstream.store = &fixture->store;
+    options = (struct proxy_options){.maximum_size = 20 * MIB};
+    kept = store_blob(fixture, 0, 10);
+    begin(&fill, 11 * MIB, &lock);
+    assert_returns(0, space_check(&fill, false, &error));
+    begin(&fill, 13 * MIB, &lock);
+    assert_fails(ERROR_NO_SPACE, space_check(&fill, false, &error));
+    assert_int_equal(count_stored(&kept, 1), 1);
+    lock_release(&lock);
+    options.maximum_size = 0;
+}
+
+static void what_a_filler_has_left_goes_first(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fill stale = fill_of("stale");
+    struct fill fresh = fill_of("fresh");
+    struct fill fill = fill_of("fill");
+    struct lock lock = LOCK_INIT;
+    struct path path = partial_directory(&stale);
+
+    fixture->options.may_be_lost = true;
+    upstream.store = &fixture->store;
+    options = (struct proxy_options){.maximum_size = 20 * MIB};
+    begin(&stale, 8 * MIB, &lock);
+    lock_release(&lock);
+    set_age_of_all(fixture->store.temporary, path.text, 3600);
+    begin(&fresh, 8 * MIB, &lock);
+    lock_release(&lock);
+    assert_int_equal(reserve(&fill, 10), 0);
+    assert_false(is_there(fixture->store.temporary, path.text));
+    assert_true(is_there(fixture->store.temporary, partial_directory(&fresh).text));
+    options.maximum_size = 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +282,9 @@ int main(void)
         IN_STORE(what_nobody_is_at_work_on_needs_nothing),
         IN_STORE(no_size_is_too_large_to_be_refused),
         IN_STORE(inodes_are_left_in_the_same_proportion),
+        IN_STORE(room_is_made_before_it_is_used),
+        IN_STORE(a_blob_of_unknown_length_has_to_fit_as_well),
+        IN_STORE(what_a_filler_has_left_goes_first),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

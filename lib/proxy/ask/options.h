@@ -26,6 +26,8 @@ struct proxy_options {
     struct store_options store;
     bool enabled;
     char *upstreams;                /* "*", or the names that may be asked, with commas */
+    uint64_t maximum_size;          /* bytes that blobs and manifests may take; 0: any */
+    uint64_t maximum_age;           /* seconds since the last use; 0: any */
     uint64_t tag_ttl;               /* seconds */
     uint64_t connect_timeout;       /* seconds until a connection stands */
     uint64_t stall_timeout;         /* seconds without a byte */

@@ -14,6 +14,7 @@
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
 #include "lib/proxy/ask/question.h"
+#include "lib/proxy/evict/usage.h"
 #include "lib/proxy/fill/origin.h"
 #include "lib/proxy/fill/space.h"
 #include "lib/store/blob.h"
@@ -354,6 +355,7 @@ int filler_run(const struct fill *fill, struct error *error)
         partial_write_failure(fill, &filler.report, error);
         log_warning("fetching %s of %s: %s", fill->digest.text, fill->name, error->message);
     } else {
+        usage_add(fill->upstream->options, fill->upstream->store, filler.size);
         partial_discard(fill);
     }
     log_debug("has %s %s", result < 0 ? "given up" : "filled", fill->digest.text);

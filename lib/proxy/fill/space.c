@@ -5,8 +5,19 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/directory.h"
+#include "lib/base/text.h"
+#include "lib/proxy/evict/usage.h"
 #include "lib/store/memo.h"
+
+enum {
+    LOW_PERCENT = 90,                /* of maximum_size, to which room is made */
+    HIGH_PERCENT = 95,               /* above which that begins */
+    ROOM_TRIES = 3,                  /* others may be faster in using what was made */
+    UNKNOWN_PIECE = 8 * 1024 * 1024, /* bytes that may come until who has no length looks again */
+    STALE_SECONDS = 600,             /* after which nobody is expected to go on with a fetch */
+};
 
 /* A file of a fetch, with what it is called there. */
 static struct file_place space_place(const struct store *store, const struct path *directory,
@@ -26,39 +37,72 @@ static bool space_is_claimed(const struct store *store, const struct path *direc
            LOCK_BUSY;
 }
 
-/* What the fetch in a directory has declared and not yet written. */
-static uint64_t space_missing(const struct store *store, const struct path *directory)
-{
-    AUTO_BUFFER struct buffer memo = BUFFER_INIT;
-    struct path path;
-    struct file_place size = space_place(store, directory, "size", &path);
-    struct path data = layout_below(directory->text, "data");
-    struct stat status = {.st_size = 0};
-    struct error ignored;
-    uint64_t total;
-    uint64_t age;
-
-    if (memo_read(size, &memo, &age, &ignored) <= 0 || !memo_number(&memo, 0, &total) ||
-        !space_is_claimed(store, directory)) {
-        return 0;
-    }
-    (void)fstatat(store->temporary, data.text, &status, AT_SYMLINK_NOFOLLOW);
-    return total > (uint64_t)status.st_size ? total - (uint64_t)status.st_size : 0;
-}
+/* What fetches take and will take, in bytes. */
+struct space_need {
+    uint64_t total;   /* when they are complete */
+    uint64_t missing; /* of that, what is not on the disk yet */
+};
 
 static uint64_t space_sum(uint64_t one, uint64_t other)
 {
     return one < UINT64_MAX - other ? one + other : UINT64_MAX;
 }
 
-/* What all fetches but this one still need. */
-static uint64_t space_promised(const struct fill *fill)
+static uint64_t space_written(const struct store *store, const struct path *directory,
+                              time_t *out_when)
 {
-    const struct store *store = fill->upstream->store;
-    struct path own = partial_directory(fill);
+    struct path data = layout_below(directory->text, "data");
+    struct stat status = {.st_size = 0};
+
+    (void)fstatat(store->temporary, data.text, &status, AT_SYMLINK_NOFOLLOW);
+    *out_when = status.st_mtime;
+    return (uint64_t)status.st_size;
+}
+
+/* What the fetch in a directory has declared and not yet written. */
+static void space_add_need(const struct store *store, const struct path *directory,
+                           struct space_need *need)
+{
+    AUTO_BUFFER struct buffer memo = BUFFER_INIT;
+    struct path path;
+    struct file_place size = space_place(store, directory, "size", &path);
+    struct error ignored;
+    uint64_t total;
+    uint64_t age;
+    time_t when;
+    uint64_t written;
+    bool is_declared = memo_read(size, &memo, &age, &ignored) > 0 && memo_number(&memo, 0, &total);
+
+    if (!is_declared || !space_is_claimed(store, directory)) {
+        total = 0;
+    }
+    written = space_written(store, directory, &when);
+    need->total = space_sum(need->total, total > written ? total : written);
+    need->missing = space_sum(need->missing, total > written ? total - written : 0);
+}
+
+/* Removes what a filler that died has left, if nobody has gone on with it soon. */
+static void space_discard_stale(struct store *store, const struct path *directory)
+{
+    AUTO_LOCK struct lock lock = LOCK_INIT;
+    struct path path;
+    struct error ignored;
+    time_t when = 0;
+
+    if (space_written(store, directory, &when) > 0 && clock_age(when) > STALE_SECONDS &&
+        lock_take(&lock, space_place(store, directory, "lock", &path), LOCK_TRY, &ignored) ==
+            LOCK_TAKEN) {
+        (void)store_discard(store, (struct file_place){store->temporary, directory->text},
+                            &ignored);
+    }
+}
+
+/* Goes through all fetches but one (NULL: all): adds up what they need, or removes what is stale
+ * where `need` is NULL. */
+static void space_visit(struct store *store, const struct path *but, struct space_need *need)
+{
     AUTO_NAMES struct names upstreams = NAMES_INIT;
     struct error ignored;
-    uint64_t sum = 0;
 
     (void)directory_list(store->temporary, LAYOUT_PARTIAL, &upstreams, &ignored);
     for (size_t i = 0; i < upstreams.count; i++) {
@@ -69,28 +113,219 @@ static uint64_t space_promised(const struct fill *fill)
         for (size_t j = 0; j < fetches.count; j++) {
             struct path directory = layout_below(above.text, fetches.names[j]);
 
-            if (strcmp(directory.text, own.text) != 0) {
-                sum = space_sum(sum, space_missing(store, &directory));
+            if (but && strcmp(directory.text, but->text) == 0) {
+                continue;
+            }
+            if (need) {
+                space_add_need(store, &directory, need);
+            } else {
+                space_discard_stale(store, &directory);
             }
         }
     }
-    return sum;
+}
+
+/* What all fetches but this one still need. */
+static struct space_need space_promised(const struct fill *fill)
+{
+    struct path own = partial_directory(fill);
+    struct space_need need = {.total = 0};
+
+    space_visit(fill->upstream->store, &own, &need);
+    return need;
+}
+
+static uint64_t space_part(uint64_t whole, unsigned percent)
+{
+    return whole / 100 * percent + whole % 100 * percent / 100;
+}
+
+/* What may be stored beside fetches that will take `total` bytes, once room was made for them. */
+static uint64_t space_low(uint64_t limit, uint64_t total)
+{
+    uint64_t low = space_part(limit, LOW_PERCENT);
+
+    return low > total ? low - total : limit > total ? limit - total : 0;
+}
+
+static int space_refuse(const struct proxy_options *options, const struct usage *usage,
+                        uint64_t total, struct error *error)
+{
+    AUTO_BUFFER struct buffer limit = BUFFER_INIT;
+    AUTO_BUFFER struct buffer wanted = BUFFER_INIT;
+    AUTO_BUFFER struct buffer fixed = BUFFER_INIT;
+
+    text_add_bytes(options->maximum_size, &limit);
+    text_add_bytes(total, &wanted);
+    text_add_bytes(usage->fixed, &fixed);
+    return error_set(error, ERROR_NO_SPACE,
+                     "the cache has no room: [proxy] maximum_size is %s, images that are kept take "
+                     "%s, and what is being fetched would take %s",
+                     limit.data, fixed.data, wanted.data);
+}
+
+/* The disk has not enough. What is cached may give way, if that is enough. 0; -1. */
+static int space_clear_disk(const struct store *store, const struct usage *usage, uint64_t missing,
+                            struct evict_wish *out_wish)
+{
+    uint64_t lacking = store_lacks(store, missing);
+    uint64_t spare = usage->used > usage->fixed ? usage->used - usage->fixed : 0;
+    uint64_t more = space_sum(lacking, usage->used / 20); /* so that the next one finds some */
+
+    if (lacking == 0 || lacking > spare) {
+        return -1;
+    }
+    out_wish->room = usage->used > more ? usage->used - more : 0;
+    return 0;
+}
+
+/* Whether there is room. 1; 0 if there will be when `out_wish` has come true; -1. */
+static int space_judge(const struct proxy_options *options, struct store *store,
+                       const struct space_need *need, struct evict_wish *out_wish,
+                       struct error *error)
+{
+    uint64_t limit = options->maximum_size;
+    struct usage usage = {.used = 0};
+    struct error ignored;
+    int known = limit > 0 ? usage_read(store, &usage, &ignored) : 0;
+
+    *out_wish = (struct evict_wish){
+        .room = UINT64_MAX, .patience = EVICT_PATIENCE, .wait = LOCK_WAIT, .is_trial = false};
+    if (store_check_space(store, need->missing, error) < 0) {
+        return error->code == ERROR_NO_SPACE && known > 0
+                   ? space_clear_disk(store, &usage, need->missing, out_wish)
+                   : -1;
+    }
+    if (limit == 0) {
+        return 1;
+    }
+    if (need->total > limit || usage.fixed > limit - need->total) {
+        return space_refuse(options, &usage, need->total, error);
+    }
+    /* Where nobody has counted yet, there may be room enough. */
+    out_wish->room = known > 0 ? space_low(limit, need->total) : limit - need->total;
+    return known > 0 && usage.used <= limit - need->total;
+}
+
+/* Little is left: somebody else makes room, before it is wanted. */
+static void space_look_ahead(const struct proxy_options *options, struct store *store,
+                             const struct space_need *need)
+{
+    uint64_t limit = options->maximum_size;
+    struct evict_wish wish = {.room = space_low(limit, need->total),
+                              .patience = EVICT_PATIENCE,
+                              .wait = LOCK_TRY,
+                              .is_trial = false};
+    struct usage usage;
+    struct error ignored;
+
+    if (limit > 0 && usage_read(store, &usage, &ignored) > 0 &&
+        space_sum(usage.used, need->total) > space_part(limit, HIGH_PERCENT) &&
+        space_sum(usage.fixed, need->total) < space_part(limit, LOW_PERCENT)) {
+        evict_start(options, store, &wish);
+    }
+}
+
+/* Declares under the lock. 1; 0 if room has to be made first; -1. */
+static int space_try(const struct fill *fill, const struct space_need *own,
+                     struct evict_wish *out_wish, struct error *error)
+{
+    struct store *store = fill->upstream->store;
+    struct file_place place = {store->root, LAYOUT_SPACE_LOCK};
+    AUTO_LOCK struct lock lock = LOCK_INIT;
+    struct space_need need;
+    int judged;
+
+    if (lock_take_or_make(&lock, place, LOCK_WAIT, error) != LOCK_TAKEN) {
+        return -1;
+    }
+    need = space_promised(fill);
+    need.total = space_sum(need.total, own->total);
+    need.missing = space_sum(need.missing, own->missing);
+    judged = space_judge(fill->upstream->options, store, &need, out_wish, error);
+    if (judged <= 0) {
+        return judged;
+    }
+    if (partial_write_total(fill, own->total, error) < 0) {
+        return -1;
+    }
+    lock_release(&lock);
+    space_look_ahead(fill->upstream->options, store, &need);
+    return 1;
+}
+
+/* Makes the room that was wanted. */
+static int space_make(const struct fill *fill, const struct evict_wish *wish, struct error *error)
+{
+    struct evict_report report;
+
+    return evict_run(fill->upstream->options, fill->upstream->store, wish, &report, error) < 0 ? -1
+                                                                                               : 0;
+}
+
+static int space_give_up(struct error *error)
+{
+    return error_set(error, ERROR_NO_SPACE,
+                     "the cache has no room, as fast as it is made: what it has is in use");
 }
 
 int space_reserve(const struct fill *fill, uint64_t total, uint64_t missing, struct error *error)
 {
-    const struct store *store = fill->upstream->store;
-    struct file_place place = {store->root, LAYOUT_SPACE_LOCK};
-    AUTO_LOCK struct lock lock = LOCK_INIT;
+    struct space_need own = {.total = total, .missing = missing};
 
-    if (lock_take_or_make(&lock, place, LOCK_WAIT, error) != LOCK_TAKEN ||
-        store_check_space(store, space_sum(missing, space_promised(fill)), error) < 0) {
-        return -1;
+    if (fill->upstream->options->maximum_size > 0) {
+        space_visit(fill->upstream->store, NULL, NULL);
     }
-    return partial_write_total(fill, total, error);
+    for (int i = 0; i < ROOM_TRIES; i++) {
+        struct evict_wish wish;
+        int reserved = space_try(fill, &own, &wish, error);
+
+        if (reserved != 0) {
+            return reserved < 0 ? -1 : 0;
+        }
+        if (space_make(fill, &wish, error) < 0) {
+            return -1;
+        }
+    }
+    return space_give_up(error);
 }
 
 int space_check(const struct fill *fill, bool is_reserved, struct error *error)
 {
-    return store_check_space(fill->upstream->store, is_reserved ? 0 : space_promised(fill), error);
+    struct store *store = fill->upstream->store;
+    struct path own = partial_directory(fill);
+    time_t when;
+
+    if (is_reserved) {
+        return store_check_space(store, 0, error);
+    }
+    for (int i = 0; i < ROOM_TRIES; i++) {
+        struct space_need need = space_promised(fill);
+        struct evict_wish wish;
+        int judged;
+
+        need.total = space_sum(need.total, space_written(store, &own, &when) + UNKNOWN_PIECE);
+        judged = space_judge(fill->upstream->options, store, &need, &wish, error);
+        if (judged != 0) {
+            return judged < 0 ? -1 : 0;
+        }
+        if (space_make(fill, &wish, error) < 0) {
+            return -1;
+        }
+    }
+    return space_give_up(error);
+}
+
+int space_collect(const struct proxy_options *options, struct store *store, bool is_trial,
+                  struct evict_report *out_report, struct error *error)
+{
+    struct evict_wish wish = {
+        .room = UINT64_MAX, .patience = EVICT_PATIENCE, .wait = LOCK_TRY, .is_trial = is_trial};
+    struct space_need need = {.total = 0};
+
+    if (options->maximum_size > 0) {
+        space_visit(store, NULL, &need);
+        wish.room = need.total < options->maximum_size ? options->maximum_size - need.total : 0;
+    }
+    return evict_run(options, store, &wish, out_report, error);
 }

@@ -3,11 +3,18 @@
 #define PROXY_FILL_SPACE_H
 
 /*
- * Room on the disk, for fetches: [proxy] minimum_free_space has to be left when all of them are
- * complete that run now, on whichever host. How much each still needs is in its directory: what it
- * has declared (`size`) and what it has (`data`). One that nobody is at work on needs nothing.
+ * Room on the disk, and in the cache, for fetches: [proxy] minimum_free_space has to be left when
+ * all of them are complete that run now, on whichever host. How much each still needs is in its
+ * directory: what it has declared (`size`) and what it has (`data`). One that nobody is at work on
+ * needs nothing.
+ *
+ * Where [proxy] maximum_size says how much may be cached, the same fetches count with all that they
+ * will be, beside what is stored (lib/proxy/evict/usage). Who does not fit makes room first, and
+ * waits for that; so that this is rare, a process of its own makes room as soon as little is left.
+ * What would not fit even then is not kept.
  */
 
+#include "lib/proxy/evict/evict.h"
 #include "lib/proxy/fill/partial.h"
 
 /*
@@ -24,5 +31,10 @@ int space_reserve(const struct fill *fill, uint64_t total, uint64_t missing, str
  * minimum_free_space is left, and not before that is used up. ERROR_NO_SPACE.
  */
 int space_check(const struct fill *fill, bool is_reserved, struct error *error);
+
+/* For `berth gc`: everything that is to go by its age, or because the cache is too large. As
+ * evict_run(). */
+int space_collect(const struct proxy_options *options, struct store *store, bool is_trial,
+                  struct evict_report *out_report, struct error *error);
 
 #endif

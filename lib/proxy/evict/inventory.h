@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROXY_EVICT_INVENTORY_H
+#define PROXY_EVICT_INVENTORY_H
+
+/*
+ * Everything that a cache stores, in memory: 200 bytes for each blob and manifest. What is there to
+ * be decided about; what comes while it is taken may be missing.
+ */
+
+#include "lib/store/blob.h"
+
+struct inventory_item {
+    struct digest digest;
+    struct blob_status status;
+    bool is_manifest; /* of some repository */
+    bool is_linked;   /* some repository has it */
+    bool is_chosen;   /* to go */
+    bool is_gone;
+};
+
+struct inventory {
+    struct inventory_item *items; /* sorted by their digests */
+    size_t count;
+    size_t capacity;
+    uint64_t room; /* bytes that all of them take */
+    bool is_tidy;  /* directories that a crash has left empty are removed on the way */
+};
+
+#define INVENTORY_INIT                                                                             \
+    {                                                                                              \
+        .items = NULL, .count = 0, .capacity = 0                                                   \
+    }
+#define AUTO_INVENTORY AUTO(inventory_release)
+void inventory_release(struct inventory *inventory);
+
+int inventory_take(const struct cache *cache, struct inventory *out, struct error *error);
+
+/* NULL if it was not there. */
+struct inventory_item *inventory_find(const struct inventory *inventory,
+                                      const struct digest *digest);
+
+#endif
