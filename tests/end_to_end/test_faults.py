@@ -17,7 +17,7 @@ def injector(new_directory):
 # What was once wrong, or is most intricate. All operations and all kinds of calls are in tests/long/test_faults.py.
 @pytest.mark.parametrize("call, operation", [
     ("sync", put_closing), ("sync", put_whole), ("sync", cold_blob), ("stat", patch), ("stat", session_delete), ("link", post),
-    ("rename", put_closing), ("rename", manifest_put), ("unlink", tag_delete)], ids=lambda each: getattr(each, "__name__", each))
+    ("rename", put_closing), ("rename", manifest_put), ("rename", cold_blob), ("unlink", tag_delete)], ids=lambda each: getattr(each, "__name__", each))
 def test_what_fails_is_said_and_undone(injector, call, operation):
     assert injector.everywhere(operation, call, errno.EIO) > 0
 

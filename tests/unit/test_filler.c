@@ -11,9 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/directory.h"
+#include "lib/proxy/fill/fill.h"
 #include "lib/proxy/fill/filler.h"
 #include "lib/proxy/fill/origin.h"
 #include "lib/store/blob.h"
@@ -353,6 +355,57 @@ static void what_was_left_and_cannot_be_synced_is_not_gone_on_with(void **state)
     }
 }
 
+static struct fill_view reader;
+
+/* Somebody joins as soon as all bytes are there. */
+static void open_when_full(void *context, const char *line)
+{
+    struct fixture *fixture = context;
+    struct path data = partial_place(&fill, "data");
+    struct stat status;
+
+    (void)line;
+    if (reader.descriptor < 0 && fstatat(fixture->store.temporary, data.text, &status, 0) == 0 &&
+        status.st_size == SIZE) {
+        reader = (struct fill_view){.fill = fill, .size = SIZE, .is_reading = true};
+        reader.descriptor = openat(fixture->store.temporary, data.text, O_RDONLY | O_CLOEXEC);
+    }
+}
+
+/* Any of the calls that make a blob of what has come may fail. A failed sync is another matter. */
+static void what_is_right_and_cannot_be_kept_is_for_those_who_wait(void **state)
+{
+    static const enum manner manner = WELL;
+    struct fixture *fixture = *state;
+    bool reached = true;
+    int given_away = 0;
+
+    fixture->damaged = true; /* pieces that could not be removed */
+    fetch_from(fixture, &manner);
+    for (size_t n = 0; reached; n++) {
+        char bytes[SIZE + 1] = "";
+        int result;
+
+        reader = (struct fill_view)FILL_VIEW_INIT;
+        assert_returns(0, partial_prepare(&fill, &error));
+        trace_begin_with_fault(n, EIO);
+        trace_hook(open_when_full, fixture);
+        result = filler_run(&fill, &error);
+        reached = trace_end();
+        if (reader.descriptor >= 0 && error.code == ERROR_DATA_LOST && result < 0) {
+            assert_int_equal(fill_read(&reader, 0, bytes, SIZE, &error), -1);
+        } else if (reader.descriptor >= 0) {
+            assert_int_equal(fill_read(&reader, 0, bytes, SIZE, &error), SIZE);
+            assert_string_equal(bytes, WORDS);
+            given_away += result < 0;
+        }
+        fill_close(&reader);
+        forget(fixture);
+    }
+    assert_true(given_away > 5);
+    server_end(&server);
+}
+
 /* Between any two calls that change the disk: the next one goes on, and no wrong byte is seen. */
 static void a_filler_that_dies_leaves_what_the_next_can_use(void **state)
 {
@@ -448,6 +501,7 @@ int main(void)
         IN_STORE(a_failure_that_nobody_can_have_meant_is_the_upstreams),
         IN_STORE(after_a_failed_sync_all_is_fetched_again),
         IN_STORE(what_was_left_and_cannot_be_synced_is_not_gone_on_with),
+        IN_STORE(what_is_right_and_cannot_be_kept_is_for_those_who_wait),
         IN_STORE(a_filler_that_dies_leaves_what_the_next_can_use),
         IN_STORE(a_push_that_comes_meanwhile_has_the_reserve),
     };

@@ -238,6 +238,8 @@ static int fill_check_complete(struct fill_view *view, struct error *error)
     case BLOB_MATCH_FAILED:
         return -1;
     case BLOB_ABSENT:
+        view->complete =
+            partial_is_given_away(view->descriptor) && fill_available(view) == view->size;
         return 0;
     case BLOB_SAME:
         view->complete = true;
@@ -265,8 +267,10 @@ static int fill_check_filler(struct fill_view *view, struct error *error)
     }
     failed = partial_failure(&view->fill, &report, error);
     report_release(&report);
-    if (failed) {
-        return -1;
+    if (failed) { /* but perhaps only to keep it, and since the last look */
+        struct error ignored;
+
+        return fill_check_complete(view, &ignored) == 0 && view->complete ? 0 : -1;
     }
     if (fill_ensure_filler(view, error) < 0 || fill_check_complete(view, error) < 0) {
         return -1;

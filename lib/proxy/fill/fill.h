@@ -25,7 +25,8 @@
  * with ORIGIN_CONFIRMED, and a link).
  *
  * The file becomes the blob by a rename, so that readers who have it open need not notice. Until
- * then they hold back the last block: no response is complete before the digest is verified.
+ * then they hold back the last block: no response is complete before the digest is verified. If it
+ * is and the rename fails, they get the rest and the cache nothing (partial_give_away()).
  */
 
 #include "lib/proxy/fill/partial.h"

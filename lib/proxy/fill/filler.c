@@ -324,6 +324,17 @@ static int filler_publish(struct filler *filler, struct error *error)
     return blob_publish(fill->repository, &fill->digest, place, filler->data, error);
 }
 
+/* All is there and right, but cannot be kept: those who have it open may have it all the same. */
+static void filler_give_away(struct filler *filler)
+{
+    struct error ignored;
+
+    if (file_sync(filler->data, "what is not kept", &ignored) == 0) {
+        partial_give_away(filler->data);
+    }
+    (void)filler_start_over(filler, &ignored);
+}
+
 /*
  * What could not be synced may read well and be lost all the same: the next filler must not find
  * it, but ask the upstream. Where it is room that lacks, it is not to be held by a part of a blob.
@@ -336,7 +347,9 @@ static int filler_fill(struct filler *filler, struct error *error)
     if (is_complete && filler_publish(filler, error) == 0) {
         return 0;
     }
-    if (is_complete || error->code == ERROR_NO_SPACE) {
+    if (is_complete && error->code != ERROR_DATA_LOST) {
+        filler_give_away(filler);
+    } else if (is_complete || error->code == ERROR_NO_SPACE) {
         (void)filler_start_over(filler, &ignored);
     }
     return -1;

@@ -54,6 +54,24 @@ int partial_write_total(const struct fill *fill, uint64_t size, struct error *er
     return memo_write(store, (struct file_place){store->temporary, path.text}, &memo, error);
 }
 
+/* The mark is the sticky bit, which means nothing on a file: the descriptor is all that they share.
+ */
+void partial_give_away(int data)
+{
+    struct stat status;
+
+    if (fstat(data, &status) == 0) {
+        (void)fchmod(data, (status.st_mode & 0777) | S_ISVTX);
+    }
+}
+
+bool partial_is_given_away(int data)
+{
+    struct stat status;
+
+    return fstat(data, &status) == 0 && (status.st_mode & S_ISVTX) != 0;
+}
+
 /* How many bytes there are now. */
 static uint64_t partial_bytes(const struct fill *fill)
 {

@@ -184,12 +184,14 @@ def through(trial):
 
 @proxied
 def cold_blob(trial):
-    """A failed sync is no reason to believe what the page cache still has: the network is asked again."""
+    """A failed sync is no reason to believe what the page cache still has: the network is asked again. What only cannot be kept
+    is served."""
     upstream = trial.injector.upstream
     data = content.noise(DATA)
     target = through(trial).blob(upstream.add_blob(data))
     answer = trial.run("GET", target)
     assert not succeeded(answer) or answer.body == data, (trial, answer)
+    assert answer is not None or trial.lost_data(), trial
     sent = upstream.sent(content.digest(data))
     again = trial.client.get(target)
     assert (again.status, again.body) == (200, data), (trial, answer, again)
