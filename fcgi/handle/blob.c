@@ -33,6 +33,7 @@ int handle_blob_get(struct exchange *exchange, struct error *error)
     struct response *response = &exchange->response;
     struct proxy_blob_request request = {
         .head_only = strcmp(exchange->request->method, "HEAD") == 0,
+        .prefers_file = response_can_hand_over(exchange->request),
         .is_asked_again = response_is_asked_again(exchange->request)};
     struct proxy_blob blob;
     int found;

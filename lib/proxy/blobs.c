@@ -160,7 +160,7 @@ static int blob_use_growing(struct proxied *proxied, const struct proxy_blob_req
         fill_close(view);
         return blob_pass_part(proxied, request, &range, out_blob, error);
     }
-    if (fill_wait_for_end(view)) {
+    if (request->prefers_file && fill_wait_for_end(view)) {
         fill_close(view);
         return blob_use_stored(proxied, request, out_blob, error);
     }

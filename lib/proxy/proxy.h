@@ -71,6 +71,7 @@ struct proxy_blob_request {
     struct digest digest;
     bool head_only;
     const char *range;   /* the client's header, if it counts whatever else he says, or NULL */
+    bool prefers_file;   /* the web server would send it */
     bool is_asked_again; /* a stream need not be opened: the same request will come once more */
 };
 

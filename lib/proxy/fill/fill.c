@@ -24,8 +24,9 @@ enum {
     LOOK_INTERVAL = 250, /* milliseconds between two looks at the filler */
     RESTART_LIMIT = 20,  /* fillers that one reader starts */
     EMPTY_LIMIT = 500,   /* reads that find nothing where there should be something */
-    END_WAIT = 700,      /* milliseconds worth waiting for the web server to take over */
-    END_SAMPLE = 200,    /* milliseconds after which the speed is judged */
+    END_WAIT = 500,      /* milliseconds worth waiting for the web server to take over */
+    END_SAMPLE = 100,    /* milliseconds after which the speed is judged */
+    END_SIZE = 1 << 20,  /* bytes that are worth it although nobody else has begun to fetch them */
 };
 
 static int fill_is_stored(const struct fill *fill, struct error *error)
@@ -205,18 +206,42 @@ static bool fill_look(struct fill_view *view, enum fill_result *out_result, stru
     return false;
 }
 
+/*
+ * Until something is new in the directory. The first time nobody has watched yet, so that the next
+ * look comes at once. What a filler does on another host has to be looked for.
+ */
+static void fill_wait(struct fill_view *view, int64_t *pause)
+{
+    struct path directory = partial_directory(&view->fill);
+
+    if (view->watch.descriptor < 0) {
+        watch_open(&view->watch, view->fill.upstream->store->temporary, directory.text);
+        if (view->watch.descriptor >= 0) {
+            return;
+        }
+    }
+    watch_wait(&view->watch, *pause);
+    *pause = *pause * 2 < LONG_PAUSE ? *pause * 2 : LONG_PAUSE;
+}
+
 enum fill_result fill_join(struct fill_view *out_view, const struct fill *fill,
                            struct report *report, struct error *error)
 {
     enum fill_result result;
+    int64_t pause = SHORT_PAUSE;
 
-    *out_view = (struct fill_view){.fill = *fill, .descriptor = -1};
+    *out_view = (struct fill_view)FILL_VIEW_INIT;
+    out_view->fill = *fill;
     while (!fill_look(out_view, &result, report, error)) {
         if (process_is_deserted()) {
             (void)error_set(error, ERROR_CLIENT_GONE, "the client has gone");
-            return FILL_FAILED;
+            result = FILL_FAILED;
+            break;
         }
-        clock_pause(SHORT_PAUSE);
+        fill_wait(out_view, &pause);
+    }
+    if (result != FILL_GROWING) {
+        fill_close(out_view);
     }
     out_view->looked = clock_milliseconds();
     return result;
@@ -287,7 +312,7 @@ static int fill_check_filler(struct fill_view *view, struct error *error)
 ssize_t fill_read(struct fill_view *view, uint64_t offset, void *bytes, size_t size,
                   struct error *error)
 {
-    long pause = SHORT_PAUSE;
+    int64_t pause = SHORT_PAUSE;
     int empty_reads = 0;
 
     for (;;) {
@@ -319,16 +344,17 @@ ssize_t fill_read(struct fill_view *view, uint64_t offset, void *bytes, size_t s
             return -1;
         }
         if (!view->complete || empty_reads > 0) {
-            clock_pause(pause);
-            pause = pause * 2 < LONG_PAUSE ? pause * 2 : LONG_PAUSE;
+            fill_wait(view, &pause);
         }
     }
 }
 
 bool fill_wait_for_end(struct fill_view *view)
 {
+    bool is_far = view->restarts > 0 && view->size > END_SIZE;
     int64_t begin = clock_milliseconds();
     uint64_t first = fill_available(view);
+    int64_t pause = SHORT_PAUSE;
     struct error ignored;
 
     for (;;) {
@@ -339,7 +365,7 @@ bool fill_wait_for_end(struct fill_view *view)
         if (fill_check_complete(view, &ignored) < 0 || view->complete) {
             return fill_is_stored(&view->fill, &ignored) > 0;
         }
-        if (elapsed > END_WAIT) {
+        if (elapsed > END_WAIT || is_far) {
             return false;
         }
         if (elapsed > END_SAMPLE) {
@@ -349,12 +375,13 @@ bool fill_wait_for_end(struct fill_view *view)
                 return false;
             }
         }
-        clock_pause(SHORT_PAUSE);
+        fill_wait(view, &pause);
     }
 }
 
 void fill_close(struct fill_view *view)
 {
+    watch_close(&view->watch);
     cleanup_close(&view->descriptor);
     view->descriptor = -1;
 }

@@ -29,6 +29,7 @@
  * is and the rename fails, they get the rest and the cache nothing (partial_give_away()).
  */
 
+#include "lib/base/watch.h"
 #include "lib/proxy/fill/partial.h"
 
 enum { FILL_HELD_BACK = 64 * 1024 }; /* bytes at the end, until the digest is verified */
@@ -36,20 +37,21 @@ enum { FILL_HELD_BACK = 64 * 1024 }; /* bytes at the end, until the digest is ve
 /* A reader of a fetch. */
 struct fill_view {
     struct fill fill;
-    int descriptor;    /* of the data */
-    uint64_t size;     /* bytes that it will have */
-    bool complete;     /* the digest is verified */
-    bool is_part;      /* the reader wants a part only: set it before the first read */
-    uint64_t found;    /* bytes that this fetch has not got from the upstream, but found */
-    bool has_waited;   /* from now on, what fails has failed for this reader */
-    bool is_reading;   /* it has been let in */
-    unsigned restarts; /* fillers that this reader has started */
-    int64_t looked;    /* when it last looked whether the filler lives, in milliseconds */
+    int descriptor;     /* of the data */
+    struct watch watch; /* over its directory */
+    uint64_t size;      /* bytes that it will have */
+    bool complete;      /* the digest is verified */
+    bool is_part;       /* the reader wants a part only: set it before the first read */
+    uint64_t found;     /* bytes that this fetch has not got from the upstream, but found */
+    bool has_waited;    /* from now on, what fails has failed for this reader */
+    bool is_reading;    /* it has been let in */
+    unsigned restarts;  /* fillers that this reader has started */
+    int64_t looked;     /* when it last looked whether the filler lives, in milliseconds */
 };
 
 #define FILL_VIEW_INIT                                                                             \
     {                                                                                              \
-        .descriptor = -1                                                                           \
+        .descriptor = -1, .watch = WATCH_INIT                                                      \
     }
 
 enum fill_result {
@@ -64,7 +66,7 @@ enum fill_result {
 /*
  * Joins a fetch, or starts it, and waits until its size is known. ERROR_NO_SPACE: it cannot be
  * kept; ERROR_TOO_MANY_REQUESTS: too many fetches are under way; ERROR_CLIENT_GONE. `fill` has to
- * outlive the view.
+ * outlive the view, which is to be closed if it is growing.
  */
 enum fill_result fill_join(struct fill_view *out_view, const struct fill *fill,
                            struct report *report, struct error *error);
@@ -83,8 +85,10 @@ ssize_t fill_read(struct fill_view *view, uint64_t offset, void *bytes, size_t s
 uint64_t fill_available(const struct fill_view *view);
 
 /*
- * Waits a little if the end is so near that the web server can soon have the whole file instead.
- * True if the blob is in the cache now.
+ * For who would rather have the file than what comes of it: waits a little if the end is near. That
+ * is so of what is small; and of what others have begun to fetch and which comes fast, since a file
+ * that the web server sends to a crowd is less work than as many streams. True if the blob is in
+ * the cache now.
  */
 bool fill_wait_for_end(struct fill_view *view);
 
