@@ -62,7 +62,7 @@ settings := $(VERSION) $(SYSCONFDIR)
 # One short line per file; none with make -s, the commands with V=1.
 say = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),$(if $(V),,@),@echo '  $(1) $@';)
 link = $(call say,link)$(CC) $(HARDEN) $(CFLAGS) $(LINK) -Wl,--as-needed $(LDFLAGS) -o $@ $^
-LIBS = -lfcgi $(shell pkg-config --libs $(PACKAGES)) -lcrypt
+LIBS = -lfcgi -lcjose $(shell pkg-config --libs $(PACKAGES)) -lcrypt
 
 LIBRARY := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c lib/*/*.c lib/*/*/*.c))
 PROGRAM := $(patsubst %.c,$(BUILD)/%.o,$(wildcard fcgi/*.c fcgi/*/*.c))

@@ -509,15 +509,18 @@ static void exchange_release(struct exchange *exchange)
         .refusal = ERROR_INIT                                                                      \
     }
 
-/* A place for a process that may wait. 1; 0 and an error if there is none. */
+/* A place for a process that may wait, for another registry or for who vouches for the caller. 1; 0
+ * and an error if there is none. */
 static int find_slot(struct exchange *exchange, struct slot *slot, struct error *error)
 {
     const struct upstream *upstream = &exchange->source.proxied.upstream;
-    int taken = slot_take(slot, SLOT_WAITING, upstream, error);
+    bool waits_for_issuer = !exchange->source.is_proxied;
+    int taken = waits_for_issuer ? access_take_place(exchange->access, &slot->all, error)
+                                 : slot_take(slot, SLOT_WAITING, upstream, error);
 
     if (taken == 0) {
-        (void)error_set(error, ERROR_TOO_MANY_REQUESTS,
-                        "too many requests are waiting for other registries");
+        (void)error_set(error, ERROR_TOO_MANY_REQUESTS, "too many requests are waiting for %s",
+                        waits_for_issuer ? "issuers of tokens" : "other registries");
     }
     return taken > 0;
 }
@@ -538,6 +541,9 @@ enum dispatch_result dispatch(struct service *service, struct request *request,
     }
     if (result == 0) {
         exchange.access = open_access(service);
+        if (exchange.access && patience == PATIENCE_UNLIMITED) {
+            access_let_wait(exchange.access);
+        }
         handle_identify(&exchange);
         result = open_registry(service, &error);
     }

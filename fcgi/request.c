@@ -118,8 +118,11 @@ void request_begin(struct request *request, struct FCGX_Request *fastcgi)
 {
     const char *method;
 
-    *request = (struct request){
-        .fastcgi = fastcgi, .path = BUFFER_INIT, .query = QUERY_INIT, .body_descriptor = -1};
+    *request = (struct request){.fastcgi = fastcgi,
+                                .path = BUFFER_INIT,
+                                .query = QUERY_INIT,
+                                .body_descriptor = -1,
+                                .kept = BUFFER_INIT};
     (void)clock_gettime(CLOCK_MONOTONIC, &request->arrived);
     method = request_parameter(request, "REQUEST_METHOD");
     request->method = method ? method : "-";
@@ -135,6 +138,8 @@ void request_end(struct request *request)
     request->body_descriptor = -1;
     buffer_release(&request->path);
     query_release(&request->query);
+    buffer_wipe(&request->kept);
+    request->has_kept = false;
 }
 
 const char *request_query(const struct request *request, const char *name)
@@ -251,4 +256,22 @@ int request_read_all(struct request *request, size_t limit, struct buffer *out, 
             return 0;
         }
     }
+}
+
+int request_read_form(struct request *request, size_t limit, struct buffer *out,
+                      struct error *error)
+{
+    (void)buffer_reserve(out, limit + 1);
+    if (!request->has_kept) {
+        int fits;
+
+        (void)buffer_reserve(&request->kept, limit + 1);
+        fits = request_read_all(request, limit, &request->kept, error);
+        if (fits <= 0) {
+            return fits;
+        }
+        request->has_kept = true;
+    }
+    buffer_add(out, request->kept.data, request->kept.length);
+    return 1;
 }

@@ -50,6 +50,8 @@ struct request {
     uint64_t received;     /* bytes of it read so far */
     const char *body_file; /* path, or NULL */
     int body_descriptor;   /* of that file, once it is being read */
+    struct buffer kept;    /* see request_read_form() */
+    bool has_kept;
 };
 
 /* `fastcgi` is an accepted request, or NULL for plain CGI. */
@@ -83,6 +85,13 @@ bool request_is_consumed(const struct request *request);
  * it, answer and all.
  */
 void request_read_rest(struct request *request);
+
+/*
+ * As request_read_all(), for what is short and secret. It is kept, and wiped in the end: another
+ * process, in which the request goes on, may read it again.
+ */
+int request_read_form(struct request *request, size_t limit, struct buffer *out,
+                      struct error *error);
 
 /* The whole body, if it has at most `limit` bytes. 1; 0 if it is longer; -1. */
 int request_read_all(struct request *request, size_t limit, struct buffer *out,

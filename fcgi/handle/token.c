@@ -127,7 +127,7 @@ static int token_answer(struct exchange *exchange, const struct wishes *wishes, 
     json_open_object(out, NULL);
     json_text(out, "token", token.data);
     json_text(out, "access_token", token.data);
-    json_number(out, "expires_in", access_token_lifetime(exchange->access));
+    json_number(out, "expires_in", access_token_lifetime(exchange->access, &attempt, subject));
     json_text(out, "scope", scope.data);
     if (refresh.length > 0) {
         json_text(out, "refresh_token", refresh.data);
@@ -175,7 +175,7 @@ static int token_read_form(struct exchange *exchange, struct query *out, struct 
         return error_set(error, ERROR_REQUEST_INVALID,
                          "the body is to be application/x-www-form-urlencoded");
     }
-    fits = request_read_all(exchange->request, FORM_LIMIT, &body, error);
+    fits = request_read_form(exchange->request, FORM_LIMIT, &body, error);
     if (fits < 0) {
         return -1;
     }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/access/failure.h"
+#include "lib/access/issuer.h"
 #include "lib/access/password.h"
 #include "lib/access/robot.h"
 #include "lib/access/throttle.h"
@@ -22,6 +23,7 @@ struct access {
     struct keys keys;
     struct throttle throttle; /* opened by the first log-in */
     unsigned retry_after;     /* seconds */
+    bool may_wait;            /* for issuers */
 };
 
 struct access *access_open(const struct access_options *options)
@@ -44,6 +46,16 @@ void access_close(struct access *access)
         throttle_close(&access->throttle);
         free(access);
     }
+}
+
+void access_let_wait(struct access *access)
+{
+    access->may_wait = true;
+}
+
+int access_take_place(const struct access *access, struct lock *out, struct error *error)
+{
+    return issuer_keys_take_place(access->options, out, error);
 }
 
 /* One answer for whatever was wrong: a stranger learns no names. */
@@ -186,23 +198,71 @@ static int access_log_in_robot(struct access *access, const struct attempt *atte
     return 0;
 }
 
+/*
+ * A token cannot be guessed either, and whoever has one is told what is wrong with it: there is
+ * nothing of ours in it that he does not know.
+ */
+static int access_log_in_issuer(struct access *access, const struct attempt *attempt,
+                                const struct login *login, struct subject *out, struct error *error)
+{
+    struct claim claim = {login->user, "", login->password};
+    struct issuer_trust trust = {.options = access->options,
+                                 .issuer = access_find_issuer(access->options, login->user),
+                                 .may_wait = access->may_wait};
+    struct throttle_case trial;
+    struct error refusal;
+
+    if (issuer_identify(&trust, login->password, attempt->began, out, error) == 0) {
+        return 0;
+    }
+    if (error->code != ERROR_UNAUTHORIZED) {
+        return -1;
+    }
+    refusal = *error;
+    if (access_admit(access, attempt, &claim, &trial, error) < 0) {
+        *error = error->code == ERROR_UNAUTHORIZED ? refusal : *error;
+        return -1;
+    }
+    throttle_was_wrong(&access->throttle, &trial);
+    failure_log(login->user, attempt->address, refusal.message);
+    *error = refusal;
+    return -1;
+}
+
+static int access_log_in_somebody(struct access *access, const struct attempt *attempt,
+                                  const struct login *login, struct subject *out,
+                                  struct error *error)
+{
+    if (text_begins(login->user, SUBJECT_ROBOT_PREFIX)) {
+        return access_log_in_robot(access, attempt, login, out, error);
+    }
+    return access_find_issuer(access->options, login->user)
+               ? access_log_in_issuer(access, attempt, login, out, error)
+               : access_log_in_user(access, attempt, login, out, error);
+}
+
 int access_log_in(struct access *access, const struct attempt *attempt, const struct login *login,
                   struct subject *out, struct error *error)
 {
     struct subject subject = subject_anonymous();
 
     if (access->options->mode != ACCESS_NONE && (*login->user || *login->password)) {
-        int result = text_begins(login->user, SUBJECT_ROBOT_PREFIX)
-                         ? access_log_in_robot(access, attempt, login, &subject, error)
-                         : access_log_in_user(access, attempt, login, &subject, error);
-
-        if (result < 0) {
+        if (access_log_in_somebody(access, attempt, login, &subject, error) < 0) {
             return -1;
         }
         subject.proof = PROOF_SECRET;
     }
     *out = subject;
     return 0;
+}
+
+/* Whether his issuer is still one that is trusted. */
+static bool access_has_issuer(const struct access *access, const struct subject *subject)
+{
+    AUTO_BUFFER struct buffer name = BUFFER_INIT;
+
+    buffer_add(&name, subject->name, strcspn(subject->name, "/"));
+    return access_find_issuer(access->options, name.data) != NULL;
 }
 
 /* What a subject's tokens rest on at the moment: adds it. 1; 0 if the subject is no more; -1. */
@@ -232,7 +292,7 @@ static int access_find_secret(struct access *access, struct subject *subject, in
         buffer_add_text(out, hex);
         robot_subject(&robot, subject);
     }
-    return 1;
+    return subject->kind != SUBJECT_ISSUER || access_has_issuer(access, subject);
 }
 
 /*
@@ -356,13 +416,17 @@ int access_token(struct access *access, const struct attempt *attempt,
     if (subject->proof == PROOF_TOKEN) {
         return error_set(error, ERROR_UNAUTHORIZED, "an access token is good for no other token");
     }
-    token.end = attempt->began + (int64_t)access->options->token_lifetime;
+    token.end = attempt->began + (int64_t)access_token_lifetime(access, attempt, subject);
     return access_write_token(access, attempt, &token, out_token, error);
 }
 
-uint64_t access_token_lifetime(const struct access *access)
+uint64_t access_token_lifetime(const struct access *access, const struct attempt *attempt,
+                               const struct subject *subject)
 {
-    return access->options->token_lifetime;
+    int64_t lifetime = (int64_t)access->options->token_lifetime;
+    int64_t rest = subject->end - attempt->began;
+
+    return (uint64_t)(subject->end > 0 && rest < lifetime ? rest : lifetime);
 }
 
 int access_refresh_token(struct access *access, const struct attempt *attempt,

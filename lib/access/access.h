@@ -11,6 +11,8 @@
  *   ERROR_UNAUTHORIZED       the credentials are wrong, expired or forged; the message says which
  *                            as far as a stranger may know
  *   ERROR_TOO_MANY_REQUESTS  too many failed log-ins; access_retry_after() says when to come again
+ *   ERROR_WOULD_WAIT         an issuer has to be asked for its keys: in a process that may wait,
+ *                            see access_let_wait(). What is wrong with it then: ERROR_UPSTREAM…
  *   ERROR_INTERNAL           passwords or keys cannot be read: nobody gets in
  * A failed log-in is logged here, in the one form that a fail2ban filter knows.
  */
@@ -27,6 +29,12 @@ struct access;
 /* Reads nothing yet. The options have to stay. */
 struct access *access_open(const struct access_options *options);
 void access_close(struct access *access);
+
+/* From now on, issuers are asked: nobody else waits for this process. */
+void access_let_wait(struct access *access);
+/* A place for such a process, which is held by the lock. 1; 0 if there are too many; -1. */
+struct lock;
+int access_take_place(const struct access *access, struct lock *out, struct error *error);
 
 /* What a request says of its sender. */
 struct attempt {
@@ -58,7 +66,9 @@ int access_exchange(struct access *access, const struct attempt *attempt, const 
  * access token himself: it would have no end. */
 int access_token(struct access *access, const struct attempt *attempt,
                  const struct subject *subject, struct buffer *out_token, struct error *error);
-uint64_t access_token_lifetime(const struct access *access);
+/* Seconds that it will live: no longer than what its subject has shown. */
+uint64_t access_token_lifetime(const struct access *access, const struct attempt *attempt,
+                               const struct subject *subject);
 
 /*
  * Adds a refresh token, which has no end but that of the password it rests on. 1; 0, and nothing

@@ -37,6 +37,11 @@ void failure_log(const char *user, const char *address, const char *reason)
     log_warning("%s", line.data);
 }
 
+void failure_log_issuer(const char *issuer, const char *reason)
+{
+    log_warning("[issuer %s] keys were not fetched: %s", issuer, reason);
+}
+
 void failure_log_useless_lines(const struct password_file *file)
 {
     struct error words = ERROR_INIT;

@@ -4,8 +4,8 @@
 
 /*
  * What the operator is told of log-ins, whatever becomes of the request: the line by which fail2ban
- * knows who guesses passwords (deploy/fail2ban/filter.d/berth.conf), and lines of a password file
- * that are of no use.
+ * knows who guesses passwords (deploy/fail2ban/filter.d/berth.conf), lines of a password file that
+ * are of no use, and issuers that do not answer.
  */
 
 #include "lib/access/password.h"
@@ -15,6 +15,9 @@
 void failure_add_line(const char *user, const char *address, const char *reason,
                       struct buffer *out);
 void failure_log(const char *user, const char *address, const char *reason);
+
+/* That an issuer does not tell its keys, though those from before may do. */
+void failure_log_issuer(const char *issuer, const char *reason);
 
 /* Once it was read. */
 void failure_log_useless_lines(const struct password_file *file);

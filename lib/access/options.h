@@ -10,8 +10,19 @@
 
 enum access_mode {
     ACCESS_NONE,       /* everybody is anonymous */
-    ACCESS_HTPASSWD,   /* users of a file, robots */
-    ACCESS_WEB_SERVER, /* users that the web server has authenticated, robots */
+    ACCESS_HTPASSWD,   /* users of a file, robots, whom issuers know */
+    ACCESS_WEB_SERVER, /* users that the web server has authenticated, robots, whom issuers know */
+};
+
+/* A section [issuer NAME]: somebody else whose word is taken for who somebody is. */
+struct issuer_options {
+    char *name;            /* of the section: the user name that its tokens are passwords of */
+    char *url;             /* where it is asked for its keys, and what "iss" says */
+    char *audience;        /* what "aud" has to have */
+    char *jwks_file;       /* its keys; NULL: it is asked for them */
+    char *name_claim;      /* the claim that tells who somebody is */
+    struct names required; /* "CLAIM=PATTERN, PATTERN": what else has to be so */
+    bool allow_private_address;
 };
 
 struct access_options {
@@ -22,6 +33,14 @@ struct access_options {
     char *directory;         /* of keys and robots, in the store; made on first use */
     char *runtime_directory; /* of this host alone, for failed log-ins; made on first use */
     struct rules rules;      /* not asked in mode ACCESS_NONE, where everybody may */
+    struct issuer_options *issuers;
+    size_t issuer_count;
+    const char *http_proxy; /* for asking issuers; "" for none. Both are somebody else's */
+    const char *ca_file;    /* "" for the system's */
 };
+
+/* NULL if there is none of that name. */
+const struct issuer_options *access_find_issuer(const struct access_options *options,
+                                                const char *name);
 
 #endif

@@ -9,6 +9,7 @@
  */
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "lib/access/right.h"
 
@@ -36,6 +37,7 @@ struct subject {
     char narrowed_names[SUBJECT_NAMES_SIZE]; /* patterns of repositories, comma separated, that it
                                                 may reach at most; "" for no limit */
     enum subject_proof proof;
+    int64_t end; /* when what it was told by ends, in seconds since the epoch; 0: not by itself */
 };
 
 /* Nobody, to whom rules give what they give to everybody. */

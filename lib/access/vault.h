@@ -39,7 +39,7 @@ void vault_close(struct vault *vault);
 /* 1; 0 if it is not there; -1. The status is that of what was read. */
 int vault_read(const struct vault *vault, const char *name, struct buffer *out,
                struct stat *out_status, struct error *error);
-enum { VAULT_FILE_LIMIT = 16 * 1024 }; /* bytes */
+enum { VAULT_FILE_LIMIT = 64 * 1024 }; /* bytes */
 
 /* 1; 0 if there is one of that name, which stays; -1. */
 int vault_add(const struct vault *vault, const char *name, const struct buffer *content,

@@ -6,9 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/access/issuer.h"
 #include "lib/access/pattern.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/memory.h"
+#include "lib/base/text.h"
 #include "lib/configuration/judge.h"
 #include "lib/configuration/section.h"
 #include "lib/store/revision.h"
@@ -16,7 +18,8 @@
 enum {
     FILE_LIMIT = 1024 * 1024, /* bytes */
     UPSTREAM_LIMIT = 256,     /* sections */
-    ACCESS_LIMIT = 1000,      /* sections of either kind */
+    ISSUER_LIMIT = 64,
+    ACCESS_LIMIT = 1000, /* sections of either kind */
 };
 
 static const char *const log_level_words[] = {
@@ -135,6 +138,44 @@ static const struct key authentication_keys[] = {
     {.name = NULL},
 };
 
+/* "CLAIM=PATTERN, PATTERN" */
+static bool requirement_is_valid(const char *item)
+{
+    size_t length = strcspn(item, "=");
+    const char *patterns = item + length + (item[length] == '=');
+    AUTO_BUFFER struct buffer claim = BUFFER_INIT;
+    const char *pattern;
+    size_t pattern_length;
+    bool has_any = false;
+
+    buffer_add(&claim, item, length);
+    while (text_next_item(&patterns, ',', &pattern, &pattern_length)) {
+        AUTO_BUFFER struct buffer one = BUFFER_INIT;
+
+        buffer_add(&one, pattern, pattern_length);
+        has_any = issuer_pattern_is_valid(one.data);
+        if (!has_any) {
+            return false;
+        }
+    }
+    return has_any && issuer_claim_is_valid(claim.data);
+}
+
+#define ISSUER(kind, member) VALUE(kind, struct issuer_options, member)
+
+static const struct key issuer_keys[] = {
+    {.name = "url", ISSUER(TEXT, url), .example = "https://token.actions.githubusercontent.com"},
+    {.name = "audience", ISSUER(TEXT, audience), .example = "registry.example.org"},
+    {.name = "jwks_file", ISSUER(PATH, jwks_file)},
+    {.name = "require.CLAIM",
+     ISSUER(FAMILY, required),
+     .form.item_is_valid = requirement_is_valid,
+     .form.items = "a pattern such as refs/heads/*, or several with commas between them"},
+    {.name = "name_claim", ISSUER(TEXT, name_claim), .standard = "sub"},
+    {.name = "allow_private_address", ISSUER(BOOLEAN, allow_private_address), .standard = "no"},
+    {.name = NULL},
+};
+
 static bool repositories_are_valid(const char *item)
 {
     return pattern_is_valid(item + (*item == '!'));
@@ -194,6 +235,14 @@ static const struct section_kind kinds[] = {
      .limit = UPSTREAM_LIMIT,
      SECTION_ARRAY(struct configuration, registry.proxy.sections, registry.proxy.section_count)},
     {.name = "authentication", .keys = authentication_keys},
+    {.name = "issuer",
+     .keys = issuer_keys,
+     .name_is_valid = issuer_name_is_valid,
+     .one = "an issuer",
+     .like = "github",
+     .many = "issuers",
+     .limit = ISSUER_LIMIT,
+     SECTION_ARRAY(struct configuration, registry.access.issuers, registry.access.issuer_count)},
     {.name = "group",
      .keys = group_keys,
      .name_is_valid = rules_name_is_valid,
@@ -242,6 +291,8 @@ static void configuration_complete_access(struct configuration *configuration)
     layout_absolute(root, layout_access_host(host).text, &runtime);
     access->directory = memory_text(directory.data);
     access->runtime_directory = memory_text(runtime.data);
+    access->http_proxy = configuration->registry.proxy.http_proxy;
+    access->ca_file = configuration->registry.proxy.ca_file;
 }
 
 /* How often the use of what is cached is noted, at least: where nobody asks, never. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "lib/base/text.h"
 #include "lib/configuration/judge.h"
+#include "lib/http/url.h"
 
 /* Each question returns whether there is nothing to be said. */
 struct judge {
@@ -38,6 +40,69 @@ static bool judge_mode(struct judge *judge)
     return true;
 }
 
+static bool judge_say_of_issuer(struct judge *judge, size_t element, const char *key,
+                                const char *what)
+{
+    *judge->place = (struct section_place){.section = "issuer", .element = element, .key = key};
+    buffer_format(judge->message, "[issuer %s] %s", judge->options->issuers[element].name, what);
+    return false;
+}
+
+/* It can be asked for its keys, or has been. */
+static bool judge_issuer(struct judge *judge, size_t element)
+{
+    const struct issuer_options *issuer = &judge->options->issuers[element];
+    struct url url;
+
+    if (judge->options->mode == ACCESS_NONE) {
+        return judge_say_of_issuer(judge, element, NULL,
+                                   "lets somebody log in where nobody does: write 'mode = "
+                                   "htpasswd' in [authentication], or take the section out");
+    }
+    if (!*issuer->url ||
+        (!issuer->jwks_file && (!url_parse(issuer->url, &url) || strpbrk(issuer->url, "?# ")))) {
+        return judge_say_of_issuer(judge, element, "url",
+                                   "has no address that can be asked for its keys: write one such "
+                                   "as https://gitlab.example.org, or add a jwks_file");
+    }
+    if (!*issuer->audience) {
+        return judge_say_of_issuer(judge, element, "audience",
+                                   "has no audience: write the one that its tokens are made for");
+    }
+    return *issuer->name_claim ||
+           judge_say_of_issuer(judge, element, "name_claim",
+                               "has no name_claim: write 'name_claim = sub'");
+}
+
+/* Whether whoever a rule names can ever log in: a robot may, and whom a section knows. */
+static bool judge_has_issuer(const struct judge *judge, const char *whom)
+{
+    AUTO_BUFFER struct buffer name = BUFFER_INIT;
+
+    buffer_add(&name, whom, strcspn(whom, "/"));
+    return !strchr(whom, '/') || text_begins(whom, SUBJECT_ROBOT_PREFIX) ||
+           access_find_issuer(judge->options, name.data);
+}
+
+static bool judge_group(struct judge *judge, size_t element)
+{
+    const struct rules_group *group = &judge->options->rules.groups[element];
+
+    for (size_t i = 0; i < group->members.names.count; i++) {
+        const char *member = group->members.names.names[i];
+
+        if (!judge_has_issuer(judge, member)) {
+            *judge->place =
+                (struct section_place){.section = "group", .element = element, .key = "members"};
+            buffer_format(judge->message,
+                          "[group %s] names an issuer that is not there, '%s': add [issuer %.*s]",
+                          group->name, member, (int)strcspn(member, "/"), member);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool judge_say_of_rule(struct judge *judge, size_t element, const char *key)
 {
     *judge->place = (struct section_place){.section = "access", .element = element, .key = key};
@@ -56,6 +121,13 @@ static bool judge_whom(struct judge *judge, size_t element, const char *key,
             buffer_format(judge->message,
                           "names a group that is not there, '%s': add [group %s] with its members",
                           whom, whom + 1);
+            return false;
+        }
+        if (!judge_has_issuer(judge, whom)) {
+            (void)judge_say_of_rule(judge, element, key);
+            buffer_format(judge->message,
+                          "names an issuer that is not there, '%s': add [issuer %.*s]", whom,
+                          (int)strcspn(whom, "/"), whom);
             return false;
         }
     }
@@ -108,6 +180,16 @@ bool judge_access(const struct access_options *options, struct section_place *ou
 
     if (!judge_mode(&judge)) {
         return false;
+    }
+    for (size_t i = 0; i < options->issuer_count; i++) {
+        if (!judge_issuer(&judge, i)) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < options->rules.group_count; i++) {
+        if (!judge_group(&judge, i)) {
+            return false;
+        }
     }
     for (size_t i = 0; i < options->rules.section_count; i++) {
         if (!judge_rule(&judge, i)) {

@@ -263,6 +263,29 @@ static void section_note_line(const struct sections *all, const struct section *
     }
 }
 
+/* Of a family: how much of its name its members have in common. */
+static size_t key_family(const struct key *key)
+{
+    return key->form.kind == VALUE_FAMILY ? strcspn(key->name, ".") + 1 : 0;
+}
+
+static bool key_is(const struct key *key, const char *name)
+{
+    size_t family = key_family(key);
+
+    return family > 0 ? strncmp(key->name, name, family) == 0 && name[family]
+                      : strcmp(key->name, name) == 0;
+}
+
+/* The text of a key's value, which for a family begins with the rest of the name. */
+static void key_add_text(const struct key *key, const char *name, const char *text,
+                         struct buffer *out)
+{
+    size_t family = key_family(key);
+
+    buffer_format(out, "%s%s%s", family > 0 ? name + family : "", family > 0 ? "=" : "", text);
+}
+
 static int sections_take(void *context, struct ini_reading *reading, const char *name,
                          const char *text)
 {
@@ -272,15 +295,19 @@ static int sections_take(void *context, struct ini_reading *reading, const char 
     AUTO_BUFFER struct buffer message = BUFFER_INIT;
 
     for (size_t i = 0; keys[i].name; i++) {
-        if (strcmp(keys[i].name, name) != 0) {
+        char *target = section_values(all, section) + keys[i].offset;
+        size_t family = key_family(&keys[i]);
+        AUTO_BUFFER struct buffer whole = BUFFER_INIT;
+
+        if (!key_is(&keys[i], name)) {
             continue;
         }
-        if (section->lines[i]) {
+        if (family > 0 ? value_has_member(target, name + family) : section->lines[i] > 0) {
             return ini_complain(reading, "set twice, or followed by an indented line:", name);
         }
         section->lines[i] = ini_line(reading);
-        if (value_set(section_values(all, section) + keys[i].offset, &keys[i].form, all->file,
-                      text)) {
+        key_add_text(&keys[i], name, text, &whole);
+        if (value_set(target, &keys[i].form, all->file, whole.data)) {
             section_note_line(all, section, &keys[i]);
             return 0;
         }
@@ -387,10 +414,25 @@ int sections_read(const struct section_table *table, void *values, const char *f
     return result;
 }
 
+static void family_print(const struct key *key, const struct names *members, struct buffer *out)
+{
+    for (size_t i = 0; i < members->count; i++) {
+        const char *member = members->names[i];
+        size_t name = strcspn(member, "=");
+
+        buffer_format(out, "%.*s%.*s = %s\n", (int)key_family(key), key->name, (int)name, member,
+                      member + name + 1);
+    }
+}
+
 static void section_print(const struct section_kind *kind, const char *values, struct buffer *out)
 {
     for (const struct key *key = kind->keys; key->name; key++) {
         if (!value_is_set(values + key->offset, &key->form)) {
+            continue;
+        }
+        if (key_family(key) > 0) {
+            family_print(key, (const void *)(values + key->offset), out);
             continue;
         }
         buffer_format(out, "%s = ", key->name);

@@ -17,6 +17,8 @@
  * has to be there. A key of a named section may have neither: its text is NULL when it is not
  * given.
  *
+ * A key of VALUE_FAMILY stands for all that begin like it, up to its dot: `require.CLAIM`.
+ *
  * How to add a kind of section: a table of keys and a row in configuration.c. For a named one the
  * element's structure begins with its name (`char *name`), and whoever owns that structure has a
  * function that tells which names are good; SECTION_ARRAY() names the two members of the array.

@@ -106,6 +106,29 @@ static bool value_set_items(struct names *target, const struct value_form *form,
     return true;
 }
 
+static bool value_add_member(struct names *target, const struct value_form *form, const char *text)
+{
+    bool is_good = form->item_is_valid(text);
+
+    if (is_good) {
+        names_add(target, text);
+    }
+    return is_good;
+}
+
+bool value_has_member(const void *value, const char *name)
+{
+    const struct names *list = value;
+    size_t length = strlen(name);
+
+    for (size_t i = 0; i < list->count; i++) {
+        if (strncmp(list->names[i], name, length) == 0 && list->names[i][length] == '=') {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool value_set_boolean(bool *target, const char *text)
 {
     bool is_yes = strcmp(text, "yes") == 0;
@@ -180,6 +203,8 @@ bool value_set(void *target, const struct value_form *form, const char *file, co
         return value_set_list(target, text);
     case VALUE_ITEMS:
         return value_set_items(target, form, text);
+    case VALUE_FAMILY:
+        return value_add_member(target, form, text);
     case VALUE_BOOLEAN:
         return value_set_boolean(target, text);
     case VALUE_NUMBER:
@@ -263,6 +288,7 @@ void value_expect(const struct value_form *form, const char *text, struct buffer
         buffer_add_text(out, "* for any, or a list such as docker.io, ghcr.io (no https://)");
         break;
     case VALUE_ITEMS:
+    case VALUE_FAMILY:
         buffer_add_text(out, form->items);
         break;
     case VALUE_BOOLEAN:
@@ -300,8 +326,9 @@ bool value_is_set(const void *value, const struct value_form *form)
 {
     const struct names *list = value;
 
-    return form->kind == VALUE_ITEMS ? list->count > 0
-                                     : !value_is_text(form) || *(char *const *)value;
+    return form->kind == VALUE_ITEMS || form->kind == VALUE_FAMILY
+               ? list->count > 0
+               : !value_is_text(form) || *(char *const *)value;
 }
 
 void value_print(const void *value, const struct value_form *form, struct buffer *out)
@@ -320,6 +347,7 @@ void value_print(const void *value, const struct value_form *form, struct buffer
         break;
     case VALUE_LIST:
     case VALUE_ITEMS:
+    case VALUE_FAMILY:
         for (size_t i = 0; i < list->count; i++) {
             buffer_format(out, "%s%s", i == 0 ? "" : ", ", list->names[i]);
         }
@@ -345,7 +373,8 @@ void value_release(void *value, const struct value_form *form)
     if (value_is_text(form)) {
         free(*(char **)value);
         *(char **)value = NULL;
-    } else if (form->kind == VALUE_LIST || form->kind == VALUE_ITEMS) {
+    } else if (form->kind == VALUE_LIST || form->kind == VALUE_ITEMS ||
+               form->kind == VALUE_FAMILY) {
         names_release(value);
     }
 }

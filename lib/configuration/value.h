@@ -28,6 +28,7 @@ enum value_kind {
     VALUE_HOSTS,         /* some of them with commas between them, or * */
     VALUE_LIST,          /* items with commas between them */
     VALUE_ITEMS,         /* the same, at least one, all of a form */
+    VALUE_FAMILY,        /* of a key such as require.NAME, for any names: "NAME=VALUE" each */
     VALUE_BOOLEAN,       /* yes or no */
     VALUE_NUMBER,
     VALUE_BYTES,   /* with a unit: 4M */
@@ -44,6 +45,7 @@ enum value_kind {
 #define VALUE_TYPE_HOSTS char *
 #define VALUE_TYPE_LIST struct names
 #define VALUE_TYPE_ITEMS struct names
+#define VALUE_TYPE_FAMILY struct names
 #define VALUE_TYPE_BOOLEAN bool
 #define VALUE_TYPE_NUMBER uint64_t
 #define VALUE_TYPE_BYTES uint64_t
@@ -55,7 +57,7 @@ struct value_form {
     const char *const *choices; /* of VALUE_CHOICE, by their numbers; the last one is NULL */
     uint64_t minimum;           /* of numbers, bytes, seconds */
     uint64_t maximum;           /* 0: any */
-    bool (*item_is_valid)(const char *item); /* of VALUE_ITEMS */
+    bool (*item_is_valid)(const char *item); /* of VALUE_ITEMS and VALUE_FAMILY */
     const char *items;                       /* what these are: "names such as a, b" */
 };
 
@@ -82,13 +84,17 @@ struct value_form {
  */
 bool value_set(void *target, const struct value_form *form, const char *file, const char *text);
 
+/* A family has no value of its own: value_set() with "NAME=VALUE" adds a member. Whether there is
+ * one of that name. */
+bool value_has_member(const void *value, const char *name);
+
 /*
  * Adds what would do instead of a text that value_set() refused, for a message in front of it: "yes
  * or no is expected, not".
  */
 void value_expect(const struct value_form *form, const char *text, struct buffer *out);
 
-/* A text or VALUE_ITEMS that were never set are not there; everything else always is. */
+/* A text, VALUE_ITEMS or a family that were never set are not there; everything else always is. */
 bool value_is_set(const void *value, const struct value_form *form);
 
 /* Adds the text that means this value. */

@@ -2,9 +2,13 @@
 #include "lib/oci/document.h"
 
 #include <cjson/cJSON.h>
+#include <inttypes.h>
 #include <string.h>
 
-enum { VALUE_LIMIT = 300000 };
+enum {
+    VALUE_LIMIT = 300000,
+    DEPTH_LIMIT = 32, /* of what has to be unambiguous */
+};
 
 struct scan {
     const unsigned char *cursor;
@@ -249,6 +253,91 @@ bool document_object_member(const struct document *document, const char *name, s
         buffer_add_text(out, text);
     }
     return text != NULL;
+}
+
+bool document_has_member(const struct document *document, const char *name)
+{
+    AUTO_JSON cJSON *root = document_object(document);
+
+    return cJSON_GetObjectItemCaseSensitive(root, name) != NULL;
+}
+
+/* Numbers as JSON writes whole ones that a double holds exactly. */
+static bool document_add_word(const cJSON *item, struct names *out)
+{
+    AUTO_BUFFER struct buffer word = BUFFER_INIT;
+
+    if (cJSON_IsString(item)) {
+        buffer_add_text(&word, item->valuestring);
+    } else if (cJSON_IsBool(item)) {
+        buffer_add_text(&word, cJSON_IsTrue(item) ? "true" : "false");
+    } else if (cJSON_IsNumber(item) && item->valuedouble > -1e15 && item->valuedouble < 1e15 &&
+               !(item->valuedouble > (double)(int64_t)item->valuedouble) &&
+               !(item->valuedouble < (double)(int64_t)item->valuedouble)) {
+        buffer_format(&word, "%" PRId64, (int64_t)item->valuedouble);
+    } else {
+        return false;
+    }
+    names_add(out, word.data);
+    return true;
+}
+
+bool document_words(const struct document *document, const char *name, struct names *out_words)
+{
+    AUTO_NAMES struct names words = NAMES_INIT;
+    AUTO_JSON cJSON *root = document_object(document);
+    const cJSON *member = cJSON_GetObjectItemCaseSensitive(root, name);
+    const cJSON *item;
+
+    if (!cJSON_IsArray(member) && !document_add_word(member, &words)) {
+        return false;
+    }
+    if (cJSON_IsArray(member)) {
+        cJSON_ArrayForEach(item, member)
+        {
+            if (!document_add_word(item, &words)) {
+                return false;
+            }
+        }
+    }
+    *out_words = words;
+    words = (struct names)NAMES_INIT;
+    return true;
+}
+
+/* Level by level, without calling itself: how deep it goes is the writer's choice. */
+bool document_is_unambiguous(const struct document *document)
+{
+    AUTO_JSON cJSON *root = document_object(document);
+    const cJSON *parents[DEPTH_LIMIT] = {root};
+    size_t depth = 0;
+    const cJSON *item = root ? root->child : NULL;
+
+    if (!root) {
+        return false;
+    }
+    for (;;) {
+        for (const cJSON *other = item ? item->next : NULL; other; other = other->next) {
+            if (item->string && other->string && strcmp(item->string, other->string) == 0) {
+                return false;
+            }
+        }
+        if (item && item->child) {
+            if (depth + 1 == DEPTH_LIMIT) {
+                return false;
+            }
+            parents[++depth] = item;
+            item = item->child;
+            continue;
+        }
+        while (!item || !item->next) {
+            if (depth == 0) {
+                return true;
+            }
+            item = parents[depth--];
+        }
+        item = item->next;
+    }
 }
 
 bool document_error_message(const struct document *document, struct buffer *out)

@@ -52,6 +52,21 @@ bool document_object_list(const struct document *document, const char *name,
 /* A top-level member that is an object, as JSON of its own. False if there is none. */
 bool document_object_member(const struct document *document, const char *name, struct buffer *out);
 
+/* Whether there is such a top-level member, whatever it is. */
+bool document_has_member(const struct document *document, const char *name);
+
+/*
+ * What a top-level member says, as texts: a text, a whole number, true or false, or those in an
+ * array of such. False if it is anything else, or is not there.
+ */
+bool document_words(const struct document *document, const char *name, struct names *out_words);
+
+/*
+ * A strict document that is an object, in which no object has two members of one name: readers
+ * differ in which of them they believe. What is signed has to be of this kind.
+ */
+bool document_is_unambiguous(const struct document *document);
+
 /* The message of an OCI error document ("Error Codes"), or false. */
 bool document_error_message(const struct document *document, struct buffer *out);
 

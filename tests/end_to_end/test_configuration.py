@@ -65,12 +65,13 @@ def test_what_is_printed_can_be_read_again(file):
 
 
 def test_rules_are_printed_as_they_are_read(file, tmp_path):
-    text = (LOGIN + "[access team]\nrepositories = team/**,!team/x\npush = @ci , alice\n[group ci]\nmembers = robot/ci-*, github/repo:x/**\n")
+    text = (LOGIN + CI + "require.ref = refs/heads/*,refs/tags/v*\nrequire.job = build\n" + "[access team]\nrepositories = team/**,!team/x\npush = @ci , alice\n[group ci]\nmembers = robot/ci-*, ci/repo:x/**\n")
     first = effective(file, CONFIGURATION + text)
     assert effective(file, first) == first
     printed = values(first)
     assert printed["htpasswd"] == f"{tmp_path}/users" and printed["token_lifetime"] == "3600s" and "pull" not in printed
-    assert printed["repositories"] == "team/**, !team/x" and printed["push"] == "@ci, alice" and printed["members"] == "robot/ci-*, github/repo:x/**"
+    assert printed["repositories"] == "team/**, !team/x" and printed["push"] == "@ci, alice" and printed["members"] == "robot/ci-*, ci/repo:x/**"
+    assert printed["require.ref"] == "refs/heads/*,refs/tags/v*" and printed["require.job"] == "build" and printed["name_claim"] == "sub"
 
 
 def test_relative_paths_are_relative_to_the_file(file, tmp_path, monkeypatch):
@@ -98,6 +99,7 @@ def test_the_file_is_found_in_three_ways(tmp_path, monkeypatch, how):
 STORED = "registry_storage = /srv/r\ntemporary_registry_storage = /srv/t\nproxy_storage = /srv/p\n"
 UPSTREAM = "[upstream a.example]\n"
 LOGIN = "[authentication]\nmode = htpasswd\nhtpasswd = users\n"
+CI = "[issuer ci]\nurl = https://ci.example\naudience = here\n"
 TEAM = "[access team]\nrepositories = team/**\n"
 WHOM = "anonymous, authenticated, users, @groups, robot/NAME or ISSUER/PATTERN"
 NAMES = "a list of repositories such as team/app, team/*, apps/**, home/{user}/**, !team/secret"
@@ -197,6 +199,18 @@ MISTAKES = [
      "registry_storage is inside proxy_storage: each needs a directory of its own, beside the others"),
     ("registry_storage = /\ntemporary_registry_storage = /srv/t\nproxy_storage = /srv/p\n", 2,
      "temporary_registry_storage is inside registry_storage: each needs a directory of its own, beside the others"),
+    (STORED + CI, 4, "[issuer ci] lets somebody log in where nobody does: write 'mode = htpasswd' in [authentication], or take the section out"),
+    (STORED + LOGIN + CI.replace("https:", "ldap:"), 8, "[issuer ci] has no address that can be asked for its keys: write one such as "
+     "https://gitlab.example.org, or add a jwks_file"),
+    (STORED + LOGIN + CI + "jwks_file = k\nname_claim =\n", 11, "[issuer ci] has no name_claim: write 'name_claim = sub'"),
+    (STORED + LOGIN + CI.replace("here", ""), 9, "[issuer ci] has no audience: write the one that its tokens are made for"),
+    (STORED + LOGIN + CI + TEAM + "push = cd/x, ci/y\n", 12, "[access team] names an issuer that is not there, 'cd/x': add [issuer cd]"),
+    (STORED + LOGIN + "[group ci]\nmembers = cd/*\n", 8, "[group ci] names an issuer that is not there, 'cd/*': add [issuer cd]"),
+    (CI + "require.ref = a\nrequire.refs = b\nrequire.ref = c\n", 6, "set twice, or followed by an indented line: 'require.ref'"),
+    (CI + "require.ref = !a\n", 4, "a pattern such as refs/heads/*, or several with commas between them is expected, not '!a'"),
+    (CI + "require.ref =\n", 4, "a pattern such as refs/heads/*, or several with commas between them is expected, not ''"),
+    (CI + "require. = a\n", 4, "unknown key 'require.': did you mean 'require.CLAIM' in [issuer NAME]?"),
+    ("[issuer robot]\n", 1, "the name of an issuer is expected, such as [issuer github], not 'robot'"),
     ("[authentication]\nmode = basic\n", 2, "none, htpasswd or web-server is expected, not 'basic'"),
     ("[authentication]\ntoken_lifetime = 5m\n", 2,
      "a time such as 60s, 15m, 12h, 7d, and 3600s at least, and 365d at most, is expected, not '5m'"),

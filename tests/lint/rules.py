@@ -33,6 +33,7 @@ ROOMS = [
     (r"\bcurl_\w+|\bCURL\w*|<curl/", "libcurl", ["lib/http/client.", "lib/http/failure.", "lib/http/lookup.", "lib/http/url."]),
     (r"\b(EVP|SHA\d+|HMAC|RAND|OPENSSL|CRYPTO|ERR)_\w+|<openssl/", "OpenSSL", ["lib/oci/digest.", "lib/access/", "lib/http/failure."]),
     (r"\bcJSON\w*|<cjson/", "cJSON", ["lib/oci/document.", "lib/oci/manifest.", "lib/base/json."]),
+    (r"\bcjose_\w+|<cjose/", "libcjose", ["lib/access/jws."]),
     (r"<ini\.h>|\bini_parse\w*", "inih", ["lib/configuration/"]),
     (r"\bcrypt(_r)?\s*\(|<crypt\.h>", "crypt", ["lib/access/"]),
     (r"\blayout_(blob|damaged)\b", "the path of a blob", ["lib/store/blob.", "lib/store/layout."]),

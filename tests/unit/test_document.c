@@ -338,6 +338,83 @@ static void reads_the_message_of_an_error_document(void **state)
     }
 }
 
+static void tells_what_a_member_says_in_words(void **state)
+{
+    static const struct {
+        const char *json;
+        const char *words; /* NULL: none */
+    } rows[] = {
+        {"{\"a\":\"x y\"}", "x y;"},
+        {"{\"a\":\"\"}", ";"},
+        {"{\"a\":1234}", "1234;"},
+        {"{\"a\":-1}", "-1;"},
+        {"{\"a\":1e3}", "1000;"},
+        {"{\"a\":true}", "true;"},
+        {"{\"a\":[\"x\",2,false]}", "x;2;false;"},
+        {"{\"a\":[]}", ""},
+        {"{\"a\":1.5}", NULL},
+        {"{\"a\":1e300}", NULL},
+        {"{\"a\":null}", NULL},
+        {"{\"a\":{}}", NULL},
+        {"{\"a\":[[\"x\"]]}", NULL},
+        {"{\"A\":1}", NULL},
+        {"[\"a\"]", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct document document = document_of(rows[i].json);
+        AUTO_NAMES struct names words = NAMES_INIT;
+        AUTO_BUFFER struct buffer joined = BUFFER_INIT;
+        bool found = document_words(&document, "a", &words);
+
+        for (size_t j = 0; j < words.count; j++) {
+            buffer_format(&joined, "%s;", words.names[j]);
+        }
+        if (found != (rows[i].words != NULL) ||
+            (found && strcmp(joined.data, rows[i].words) != 0)) {
+            fail_msg("%s says '%s'", rows[i].json, found ? joined.data : "nothing");
+        }
+    }
+}
+
+static void sees_members_of_one_name_at_any_depth(void **state)
+{
+    static const struct {
+        const char *json;
+        bool is_unambiguous;
+    } rows[] = {
+        {"{}", true},
+        {"{\"a\":1,\"b\":{\"a\":1},\"c\":[{\"a\":1},{\"a\":1}],\"A\":1}", true},
+        {"{\"a\":{\"b\":[]},\"c\":{}}", true},
+        {"{\"a\":1,\"b\":2,\"a\":1}", false},
+        {"{\"a\":1,\"\\u0061\":1}", false},
+        {"{\"a\":{\"b\":1,\"b\":1}}", false},
+        {"{\"x\":{},\"a\":[1,[{\"b\":{},\"b\":[]}]]}", false},
+        {"{\"a\":{\"b\":{\"c\":1}},\"d\":1,\"d\":1}", false},
+        {"[]", false},
+        {"{\"a\":01}", false},
+    };
+    AUTO_BUFFER struct buffer deep = BUFFER_INIT;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct document document = document_of(rows[i].json);
+
+        if (document_is_unambiguous(&document) != rows[i].is_unambiguous) {
+            fail_msg("%s: not %d", rows[i].json, rows[i].is_unambiguous);
+        }
+    }
+    for (int i = 0; i < 500; i++) {
+        buffer_add_text(&deep, "{\"a\":");
+    }
+    buffer_add_text(&deep, "1");
+    for (int i = 0; i < 500; i++) {
+        buffer_add_text(&deep, "}");
+    }
+    assert_false(document_is_unambiguous(&(struct document){deep.data, deep.length, NULL}));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -352,6 +429,8 @@ int main(void)
         cmocka_unit_test(reads_lists_of_texts_and_of_objects),
         cmocka_unit_test(long_lists_take_no_long_time),
         cmocka_unit_test(reads_the_message_of_an_error_document),
+        cmocka_unit_test(tells_what_a_member_says_in_words),
+        cmocka_unit_test(sees_members_of_one_name_at_any_depth),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ACCESS_ISSUER_KEYS_H
+#define ACCESS_ISSUER_KEYS_H
+
+/*
+ * The keys of an issuer: from the file that the configuration names, or as the issuer has given
+ * them. The latter are kept in a file of the vault for all workers on all hosts, with when it was
+ * last asked:
+ *
+ *     {"url":"https://…","asked":1764000000,"failed":0,"fetched":1764000000,"set":{"keys":[…]}}
+ *
+ * It is asked when a token names a key that is not among them, at most once a minute, and when they
+ * are half a day old. When it does not answer, those that are there stay good.
+ */
+
+#include "lib/access/key_set.h"
+#include "lib/access/options.h"
+#include "lib/base/lock.h"
+
+/* Whom to trust, and who asks. */
+struct issuer_trust {
+    const struct access_options *options;
+    const struct issuer_options *issuer;
+    bool may_wait; /* else ERROR_WOULD_WAIT where the issuer has to be asked */
+};
+
+/*
+ * Adds the key that the token is signed with, as jws_verify() wants it. `is_stale`: the one that is
+ * there has turned out to be another one. ERROR_UNAUTHORIZED: it is none of the issuer's;
+ * ERROR_WOULD_WAIT; what discovery_fetch() says when there are no keys at all; ERROR_INTERNAL.
+ *
+ * Locking: of its own, against others who ask.
+ */
+int issuer_keys_find(const struct issuer_trust *trust, const struct jwt *jwt, bool is_stale,
+                     struct buffer *out_key, struct error *error);
+
+/*
+ * A place among those who may wait for issuers, of which a host has few: whoever cannot have one
+ * makes nobody else wait. 1; 0; -1.
+ */
+int issuer_keys_take_place(const struct access_options *options, struct lock *out,
+                           struct error *error);
+
+#endif
