@@ -31,7 +31,11 @@ ANALYZER_NODES = 30000
 # For what is built on the way to something else; `make` itself does what -j says.
 JOBS = $(shell nproc 2>/dev/null || echo 2)
 build = $(MAKE) --no-print-directory -j$(JOBS)
+# Half of what the servers' tests take is waiting: twice as many processes as there are processors. The tests of a file share
+# its servers, so a file is one process's.
+PROCESSES = $(shell echo $$((2 * $(JOBS))))
 pytest = $(PYTHON) -m pytest -q -p no:cacheprovider
+parallel = -n $(PROCESSES) --dist loadfile
 
 # SANITIZE=1 and FUZZ=1 are the same rules with other flags, in a directory of their own.
 ifdef FUZZ
@@ -138,15 +142,14 @@ test-unit: deps-test
 	@$(build) all tests
 	@tests/lint/run-unit $(UNIT)
 
-# The tests of a file share its servers, so a file is one process's.
 test-end-to-end: deps-test
 	@$(build) all
-	$(pytest) -n $(JOBS) --dist loadfile tests/lint tests/end_to_end $(ARGUMENTS)
+	$(pytest) $(parallel) tests/lint tests/end_to_end $(ARGUMENTS)
 
 test-sanitize: deps-test
 	@$(build) SANITIZE=1 all tests
 	@$(MAKE) --no-print-directory SANITIZE=1 test-unit
-	BERTH=$(CURDIR)/build-sanitize/berth $(pytest) -m quick -k 'not lighttpd and not apache or lighttpd-cgi' tests/end_to_end \
+	BERTH=$(CURDIR)/build-sanitize/berth $(pytest) -n $(JOBS) --dist loadfile -m quick -k 'not lighttpd and not apache or lighttpd-cgi' tests/end_to_end \
 	    $(ARGUMENTS)
 
 test-long: deps-test

@@ -25,6 +25,13 @@ BERTH = os.path.abspath(os.environ.get("BERTH") or ROOT / "build/berth")
 EXPOSURE = 2.0
 
 
+@pytest.fixture
+def tmp_path():
+    """A short one: sockets lie in it, for whose paths there is little room."""
+    with tempfile.TemporaryDirectory(prefix="berth-") as directory:
+        yield pathlib.Path(directory)
+
+
 def call(*command, **options):
     return subprocess.run([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, timeout=PATIENCE, **options)
@@ -263,7 +270,7 @@ def test_leaves_nothing_when_it_is_killed_itself(run):
 
 @pytest.mark.parametrize("server, mode", SERVERS)
 def test_works_in_directories_with_blanks(server, mode):
-    with tempfile.TemporaryDirectory(prefix="berth in ") as directory:  # a test's own is too long for a socket's path
+    with tempfile.TemporaryDirectory(prefix="berth in ") as directory:
         running = Running(pathlib.Path(directory) / "a directory", SERVER=server, MODE=mode)
         running.process.terminate()
         assert running.end()[1:] == (0, [])
@@ -419,11 +426,12 @@ def test_says_that_the_port_is_in_use(tmp_path):
 
 
 @pytest.fixture(scope="module", params=["nginx", "lighttpd", "apache"])
-def web(request, tmp_path_factory):
-    running = Running(tmp_path_factory.mktemp(request.param), SERVER=request.param)
-    yield running
-    running.process.terminate()
-    running.process.communicate(timeout=PATIENCE)
+def web(request):
+    with tempfile.TemporaryDirectory(prefix="berth-") as directory:
+        running = Running(pathlib.Path(directory), SERVER=request.param)
+        yield running
+        running.process.terminate()
+        running.process.communicate(timeout=PATIENCE)
 
 
 def raw(running, request):

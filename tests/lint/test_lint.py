@@ -5,6 +5,8 @@ import subprocess
 
 import pytest
 
+from harness.fixtures import LONGEST
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HEAD = "/* SPDX-License-Identifier: Apache-2.0 */\n"
 
@@ -213,3 +215,7 @@ def test_make_lint_finds(tree, message, file, old, new):
     replace(tree, file, old, new)
     checked = make(tree)
     assert checked.returncode != 0 and message in checked.stdout, checked.stdout
+
+
+def test_the_files_of_tests_that_are_begun_first_are_there():
+    assert set(LONGEST) <= {path.stem for path in (ROOT / "tests").glob("*/test_*.py")}

@@ -16,6 +16,10 @@ from harness.server import ROOT, Server
 
 NUMBERS = itertools.count()
 APACHE = {"apache": "httpd", "apache-cgi": "httpd_cgi"}
+# The files that take longest, 20 seconds to two minutes of work and waiting, in this order: a file is one process's, and one that
+# were begun last would have all others wait for it.
+LONGEST = ("test_proxy_hostile", "test_proxy_blob", "test_proxy_faults", "test_deploy", "test_worker", "test_hosts", "test_proxy_clients",
+           "test_round_trip", "test_proxy_names", "test_proxy_authority")
 
 
 def in_memory():
@@ -51,7 +55,8 @@ def pytest_collection_modifyitems(config, items):
         return front not in APACHE or item.get_closest_marker(APACHE[front]) or os.environ.get("BERTH_EVERY_FRONT")
     left_out = [item for item in items if not wanted(item)]
     config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if wanted(item)]
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items[:] = sorted(filter(wanted, items), key=lambda item: places.get(item.path.stem, len(places)))
 
 
 def make_directory(parent, name):
