@@ -221,7 +221,6 @@ static int handle(struct exchange *exchange, bool may_wait, struct error *error)
     const struct endpoint *endpoint;
     struct identity identity;
     bool names_repository;
-    int result;
 
     if (exchange->request->is_malformed) {
         return error_set(error, ERROR_REQUEST_INVALID,
@@ -252,11 +251,7 @@ static int handle(struct exchange *exchange, bool may_wait, struct error *error)
     if (names_repository && open_source(exchange, choose_reach(endpoint), may_wait, error) < 0) {
         return -1;
     }
-    result = endpoint->handle(exchange, error);
-    if (result < 0 && endpoint->permission == PERMISSION_PUSH && is_refused(error)) {
-        handle_add_refusal(exchange, &identity, PERMISSION_OVERWRITE);
-    }
-    return result;
+    return endpoint->handle(exchange, error);
 }
 
 /* What keeps us from serving is told to whoever is setting this up; others get the error. */

@@ -11,6 +11,7 @@
 #include "lib/access/robot.h"
 #include "lib/base/clock.h"
 #include "lib/base/text.h"
+#include "lib/registry/identity.h"
 
 static const enum right robot_rights[] = {RIGHT_PULL, RIGHT_PUSH, RIGHT_OVERWRITE, RIGHT_DELETE};
 enum { ROBOT_RIGHT_COUNT = sizeof(robot_rights) / sizeof(*robot_rights) };
@@ -35,13 +36,15 @@ static bool robot_read_rights(const char *text, unsigned *out)
         rights |= robot_rights[n];
     }
     if (rights & RIGHT_PUSH) {
-        rights |= RIGHT_PULL | RIGHT_OVERWRITE;
+        rights |= RIGHT_PULL;
     }
     *out = rights;
     return rights != RIGHT_NONE;
 }
 
-static bool robot_are_patterns(const char *text)
+/* In the spelling that they are compared in. */
+static bool robot_are_patterns(const char *text, const struct configuration *configuration,
+                               struct buffer *out_cure)
 {
     const char *item;
     size_t length;
@@ -51,7 +54,9 @@ static bool robot_are_patterns(const char *text)
         char pattern[PATTERN_SIZE + 1];
 
         if (!text_copy(pattern, sizeof(pattern), item, length) ||
-            !pattern_is_valid(pattern + (*pattern == '!'))) {
+            !pattern_is_valid(pattern + (*pattern == '!')) ||
+            !identity_pattern_is_canonical(pattern + (*pattern == '!'),
+                                           &configuration->registry.proxy, out_cure)) {
             return false;
         }
         count++;
@@ -60,8 +65,10 @@ static bool robot_are_patterns(const char *text)
 }
 
 /* 0, or EXIT_FAILED when it has said what is wrong. */
-static int robot_read_options(const struct arguments *arguments, struct robot *out)
+static int robot_read_options(const struct configuration *configuration,
+                              const struct arguments *arguments, struct robot *out)
 {
+    AUTO_BUFFER struct buffer cure = BUFFER_INIT;
     const char *rights = arguments_value(arguments, OPTION_RIGHTS, 0);
     const char *repositories = arguments_value(arguments, OPTION_REPOSITORIES, 0);
     const char *expires = arguments_value(arguments, OPTION_EXPIRES, 0);
@@ -77,11 +84,12 @@ static int robot_read_options(const struct arguments *arguments, struct robot *o
         return command_refuse(&command_robot_add,
                               "'%s' is no list of pull, push, overwrite, delete", rights);
     }
-    if (repositories && (!robot_are_patterns(repositories) ||
+    if (repositories && (!robot_are_patterns(repositories, configuration, &cure) ||
                          !text_copy(out->repositories, sizeof(out->repositories), repositories,
                                     strlen(repositories)))) {
-        return command_refuse(&command_robot_add, "'%s' is no list of patterns of repositories",
-                              repositories);
+        return command_refuse(&command_robot_add, "'%s' is no list of patterns of repositories%s%s",
+                              repositories,
+                              cure.length > 0 ? ": one is never to be met but as " : "", cure.data);
     }
     if (expires) {
         if (!text_seconds(expires, &seconds) || seconds == 0 || seconds > UINT32_MAX) {
@@ -104,7 +112,7 @@ static int robot_run_add(const struct configuration *configuration,
 
     (void)text_copy(robot.name, sizeof(robot.name), arguments->operands[0],
                     strlen(arguments->operands[0]));
-    if (robot_read_options(arguments, &robot) != 0) {
+    if (robot_read_options(configuration, arguments, &robot) != 0) {
         return EXIT_FAILED;
     }
     if (command_make_vault(configuration, &error) < 0) {

@@ -133,6 +133,17 @@ static void tags_add_headers(struct response *response, const struct tags *tags)
     }
 }
 
+/* Who may push here may not always move a tag: then the refusal is about that. */
+static int manifest_store(struct exchange *exchange, struct manifest_put *put, struct error *error)
+{
+    int stored = source_put_manifest(&exchange->source, put, &exchange->details, error);
+
+    if (stored < 0 && (error->code == ERROR_DENIED || error->code == ERROR_UNAUTHORIZED)) {
+        handle_add_refusal(exchange, permit_identity(&exchange->permit), PERMISSION_OVERWRITE);
+    }
+    return stored;
+}
+
 int handle_manifest_put(struct exchange *exchange, struct error *error)
 {
     AUTO_BUFFER struct buffer body = BUFFER_INIT;
@@ -158,7 +169,7 @@ int handle_manifest_put(struct exchange *exchange, struct error *error)
     put.tag_count = tags.count;
     if (manifest_parse(&manifest, &put.document, error) < 0 ||
         manifest_check_count(&manifest, REFERENCES_HOSTED, error) < 0 ||
-        source_put_manifest(&exchange->source, &put, &exchange->details, error) < 0) {
+        manifest_store(exchange, &put, error) < 0) {
         return -1;
     }
     response->status = 201;

@@ -53,18 +53,20 @@ static void scope_add_repository(const struct exchange *exchange, const char *sc
         enum permission permission;
     } rows[] = {
         {"pull", PERMISSION_PULL}, {"push", PERMISSION_PUSH}, {"delete", PERMISSION_DELETE}};
-    const char *name = strchr(scope, ':') + 1;
-    const char *actions = strrchr(scope, ':') + 1;
+    const char *name = strchr(scope, ':');
+    const char *actions = strrchr(scope, ':');
     AUTO_BUFFER struct buffer granted = BUFFER_INIT;
     AUTO_BUFFER struct buffer repository = BUFFER_INIT;
     struct naming naming = {.prefix = exchange->caller.prefix};
     struct identity identity;
     struct error ignored;
 
-    if (actions <= name) {
+    if (!name || actions == name) {
         return;
     }
-    buffer_add(&repository, name, (size_t)(actions - name) - 1);
+    name++;
+    buffer_add(&repository, name, (size_t)(actions - name));
+    actions++;
     naming.name = repository.data;
     if (identity_find(&identity, &exchange->caller.options->proxy, &naming, &ignored) < 0) {
         return;

@@ -270,7 +270,7 @@ static bool configuration_judge(const void *values, struct section_place *out_pl
     const struct configuration *configuration = values;
 
     return judge_registry(&configuration->registry, out_place, out_message) &&
-           judge_access(&configuration->registry.access, out_place, out_message);
+           judge_access(&configuration->registry, out_place, out_message);
 }
 
 static const struct section_table table = {.kinds = kinds, .judge = configuration_judge};

@@ -16,7 +16,7 @@ bool judge_registry(const struct registry_options *options, struct section_place
                     struct buffer *out_message);
 
 /* Who logs in how, and whom rules name. */
-bool judge_access(const struct access_options *options, struct section_place *out_place,
+bool judge_access(const struct registry_options *options, struct section_place *out_place,
                   struct buffer *out_message);
 
 #endif

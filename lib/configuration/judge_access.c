@@ -4,9 +4,11 @@
 #include "lib/base/text.h"
 #include "lib/configuration/judge.h"
 #include "lib/http/url.h"
+#include "lib/registry/identity.h"
 
 /* Each question returns whether there is nothing to be said. */
 struct judge {
+    const struct registry_options *registry;
     const struct access_options *options;
     struct section_place *place;
     struct buffer *message;
@@ -134,14 +136,35 @@ static bool judge_whom(struct judge *judge, size_t element, const char *key,
     return true;
 }
 
+/* One that never matches takes nothing away where it should. */
+static bool judge_spelling(struct judge *judge, size_t element, const char *pattern)
+{
+    AUTO_BUFFER struct buffer cure = BUFFER_INIT;
+    bool excludes = *pattern == '!';
+
+    if (identity_pattern_is_canonical(pattern + excludes, &judge->registry->proxy, &cure)) {
+        return true;
+    }
+    (void)judge_say_of_rule(judge, element, "repositories");
+    buffer_format(judge->message, "has '%s', which no repository is called here: write '%s%s'",
+                  pattern, excludes ? "!" : "", cure.data);
+    return false;
+}
+
 static bool judge_repositories(struct judge *judge, size_t element)
 {
     const struct names *names = &judge->options->rules.sections[element].repositories.names;
 
+    bool has_any = false;
+
     for (size_t i = 0; i < names->count; i++) {
-        if (*names->names[i] != '!') {
-            return true;
+        if (!judge_spelling(judge, element, names->names[i])) {
+            return false;
         }
+        has_any |= *names->names[i] != '!';
+    }
+    if (has_any) {
+        return true;
     }
     (void)judge_say_of_rule(judge, element, "repositories");
     buffer_add_text(judge->message, "excludes repositories and has none: write '**' in front, for "
@@ -173,10 +196,12 @@ static bool judge_rule(struct judge *judge, size_t element)
            judge_whom(judge, element, "delete", &rule->delete);
 }
 
-bool judge_access(const struct access_options *options, struct section_place *out_place,
+bool judge_access(const struct registry_options *registry, struct section_place *out_place,
                   struct buffer *out_message)
 {
-    struct judge judge = {.options = options, .place = out_place, .message = out_message};
+    const struct access_options *options = &registry->access;
+    struct judge judge = {
+        .registry = registry, .options = options, .place = out_place, .message = out_message};
 
     if (!judge_mode(&judge)) {
         return false;

@@ -166,6 +166,37 @@ int identity_prefix(char out_prefix[NAME_SIZE], const struct proxy_options *opti
                : identity_refuse_name(error);
 }
 
+bool identity_pattern_is_canonical(const char *pattern, const struct proxy_options *options,
+                                   struct buffer *out_cure)
+{
+    static const char any[] = "x"; /* a name without a '/' */
+    struct upstream upstream;
+    struct error ignored;
+    char host[HOST_SIZE];
+    char there[NAME_SIZE];
+    const char *begin = pattern + strlen(UPSTREAM_PREFIX);
+    const char *rest;
+    bool is_short;
+
+    if (!text_begins(pattern, UPSTREAM_PREFIX)) {
+        return true;
+    }
+    rest = begin + strcspn(begin, "/");
+    if (!*rest || !text_copy(host, sizeof(host), begin, (size_t)(rest - begin)) ||
+        upstream_find(&upstream, options, host, &ignored) < 0 ||
+        upstream_repository(&upstream, any, there, &ignored) < 0) {
+        return true;
+    }
+    rest++;
+    is_short = !strchr(rest, '/') && !strstr(rest, "**") && strcmp(there, any) != 0;
+    if (strcmp(upstream.name, host) == 0 && !is_short) {
+        return true;
+    }
+    buffer_format(out_cure, UPSTREAM_PREFIX "%s/%.*s%s", upstream.name,
+                  is_short ? (int)(strlen(there) - strlen(any)) : 0, there, rest);
+    return false;
+}
+
 bool identity_is_below(const struct identity *identity, const char *prefix)
 {
     size_t length = strlen(prefix);

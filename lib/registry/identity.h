@@ -53,6 +53,14 @@ int identity_prefix(char out_prefix[NAME_SIZE], const struct proxy_options *opti
 bool identity_is_below(const struct identity *identity, const char *prefix);
 
 /*
+ * Patterns are compared with canonical names. False if this one is of a registry's other name, or
+ * lacks what goes in front of short names there, so that it can have none: then `out_cure` gets
+ * what it should be.
+ */
+bool identity_pattern_is_canonical(const char *pattern, const struct proxy_options *options,
+                                   struct buffer *out_cure);
+
+/*
  * What to try when nothing is hosted under this name: the same name at the mirror's root. 1; 0 if
  * there is nothing to try; -1 as identity_find().
  */

@@ -37,9 +37,9 @@ push = alice
 [access robots]
 repositories = robots/**
 pull = authenticated
-push = robot/all, robot/pusher, robot/remover, robot/puller
-overwrite = robot/all, robot/pusher, robot/remover, robot/puller
-delete = robot/all, robot/pusher, robot/remover, robot/puller
+push = robot/all, robot/mover, robot/pusher, robot/remover, robot/puller
+overwrite = robot/all, robot/mover, robot/pusher, robot/remover, robot/puller
+delete = robot/all, robot/mover, robot/pusher, robot/remover, robot/puller
 [access hidden]
 repositories = hidden/**, shut/**
 push = alice
@@ -140,6 +140,12 @@ def test_where_nobody_logs_in_the_token_service_knows_nobody(worker):
         assert worker.post("/v2/team/x/blobs/uploads/", b"", bearer(answer.json()["token"])).status == 401
 
 
+@pytest.mark.parametrize("scope", ["repository(", "repository(plugin)", "repository:", "repository::", "repository:x", ":", "", "repository(x):team/x:pull"])
+def test_a_scope_may_be_anything(worker, scope):
+    answer = worker.get(f"/v2/_berth/token?scope={scope}")
+    assert answer.status == 200 and answer.json()["scope"] == ("repository:team/x:pull" if "team" in scope else ""), answer
+
+
 # The mirror's root
 
 def seen(answer, name):
@@ -226,7 +232,8 @@ def test_keys_change_amid_a_push(house, worker, revoked):
 ROBOTS = [
     # name, --rights, and what is left of everything: pull, push, moving a tag, delete
     ("all", None, "pull push overwrite delete"),
-    ("pusher", "pull,push", "pull push overwrite"),
+    ("mover", "overwrite,push", "pull push overwrite"),
+    ("pusher", "push", "pull push"),
     ("remover", "pull,delete", "pull delete"),
     ("puller", "pull", "pull"),
 ]
@@ -248,11 +255,13 @@ def test_a_robot_may_what_is_left_of_its_rights(house, worker, name, rights, lef
         for right, answer in answers.items():
             assert (answer.status != 403) == (right in left.split()), (right, answer)
         if "push" in left.split():
-            repository = client.repository(f"robots/{name}/app")
-            for layer in (b"one", b"two"):
-                first = client.repository(f"robots/{name}/app")
-                first.push_image("1", [layer])
-            assert repository.tag_names() == ["1"]
+            repository = client.repository(f"robots/{name}/{'basic' if headers is secret else 'token'}")
+            data, _ = repository.push_image("one", [b"one"])
+            other, _ = repository.push_image("two", [b"two"])
+            assert repository.put_manifest("one", data).status == 201
+            moved = repository.put_manifest("one", other)
+            assert moved.status == (201 if "overwrite" in left.split() else 403), moved
+            assert repository.put_manifest("one", data).status == 201
         for elsewhere in ("robots/other/app", f"robots/{name}x", "team/app"):
             assert client.post(f"/v2/{elsewhere}/blobs/uploads/").status == 403, elsewhere
     assert berth(worker.configuration, "robot", "remove", name).returncode == 0

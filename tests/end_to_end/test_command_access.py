@@ -135,9 +135,9 @@ def test_a_robot_is_made_listed_and_removed(desk):
     assert not any(secret[8:] in path.read_text() for path in desk.vault.iterdir())
     listed = json.loads(desk.run("robot", "list", "--json").stdout)
     assert (listed["robot"], listed["rights"], listed["repositories"], listed["used"]) == \
-        ("ci", "pull,push,overwrite", "team/**, !team/base", None)
+        ("ci", "pull,push", "team/**, !team/base", None)
     assert listed["made"] < listed["expires"]
-    assert desk.run("robot", "list").stdout.startswith("robot/ci  pull,push,overwrite  team/**, !team/base")
+    assert desk.run("robot", "list").stdout.startswith("robot/ci  pull,push  team/**, !team/base")
     assert desk.run("robot", "add", "ci").returncode == 1
     assert desk.run("robot", "remove", "ci").returncode == 0
     assert desk.run("robot", "remove", "ci").returncode == 1
@@ -148,7 +148,7 @@ def test_a_robot_is_made_listed_and_removed(desk):
     (["CI"], "no name of a robot"), (["../keys"], "no name of a robot"), (["a$b"], "no name of a robot"),
     (["ci", "--rights", "pull,everything"], "no list of pull"), (["ci", "--rights", ""], "no list of pull"),
     (["ci", "--repositories", "Team"], "no list of patterns"), (["ci", "--repositories", ""], "no list of patterns"),
-    (["ci", "--repositories", "a\nb"], "no list of patterns"), (["ci", "--expires", "soon"], "no time"), (["ci", "--expires", "0"], "no time")])
+    (["ci", "--repositories", "a\nb"], "no list of patterns"), (["ci", "--repositories", "a, proxy/index.docker.io/**"], "as proxy/docker.io/**"), (["ci", "--expires", "soon"], "no time"), (["ci", "--expires", "0"], "no time")])
 def test_a_robot_that_makes_no_sense_is_not_made(desk, words, why):
     done = desk.run("robot", "add", *words)
     assert done.returncode == 2 and why in done.stderr, done
