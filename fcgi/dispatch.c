@@ -505,7 +505,8 @@ static void exchange_release(struct exchange *exchange)
     }
 
 /* A place for a process that may wait, for another registry or for who vouches for the caller. 1; 0
- * and an error if there is none. */
+ * and an error if there is none. Where places cannot be counted nobody may wait: that cache
+ * is to a client as one that is full. */
 static int find_slot(struct exchange *exchange, struct slot *slot, struct error *error)
 {
     const struct upstream *upstream = &exchange->source.proxied.upstream;
@@ -513,7 +514,9 @@ static int find_slot(struct exchange *exchange, struct slot *slot, struct error 
     int taken = waits_for_issuer ? access_take_place(exchange->access, &slot->all, error)
                                  : slot_take(slot, SLOT_WAITING, upstream, error);
 
-    if (taken == 0) {
+    if (taken < 0 && !waits_for_issuer) {
+        error->code = ERROR_NO_SPACE;
+    } else if (taken == 0) {
         (void)error_set(error, ERROR_TOO_MANY_REQUESTS, "too many requests are waiting for %s",
                         waits_for_issuer ? "issuers of tokens" : "other registries");
     }

@@ -165,8 +165,9 @@ int main(int count, char **words)
     if (!command) {
         return command_miss(*words);
     }
+    /* Where there may be any number of operands, they come out of other programs. */
     if (arguments_parse(&arguments, command->options, words,
-                        command->maximum_operands > 1 ? OPTIONS_FIRST : OPTIONS_ANYWHERE,
+                        command->maximum_operands == SIZE_MAX ? OPTIONS_FIRST : OPTIONS_ANYWHERE,
                         &error) < 0) {
         return command_refuse(command, "%s", error.message);
     }

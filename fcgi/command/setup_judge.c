@@ -9,6 +9,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/base/owner.h"
+#include "lib/base/text.h"
 
 static bool path_is_same(const char *left, const char *right)
 {
@@ -16,6 +17,17 @@ static bool path_is_same(const char *left, const char *right)
     AUTO_FREE char *real_right = realpath(right, NULL);
 
     return strcmp(real_left ? real_left : left, real_right ? real_right : right) == 0;
+}
+
+static bool path_is_inside(const char *path, const char *directory)
+{
+    AUTO_FREE char *real_path = realpath(path, NULL);
+    AUTO_FREE char *real_directory = realpath(directory, NULL);
+    const char *inner = real_path ? real_path : path;
+    const char *outer = real_directory ? real_directory : directory;
+    size_t length = strlen(outer);
+
+    return text_begins(inner, outer) && (inner[length] == '/' || inner[length] == '\0');
 }
 
 /* Both files lead to the same registry_storage, or the token would not have been found. */
@@ -110,6 +122,26 @@ void visit_judge_parameters(const struct visit *visit)
     }
 }
 
+/* Where the web server's file was: it need not be there any more. */
+static void visit_judge_body_place(const struct visit *visit, const char *file)
+{
+    const char *temporary = visit->configuration->registry.hosted.temporary;
+    const char *last = strrchr(file, '/');
+    AUTO_BUFFER struct buffer directory = BUFFER_INIT;
+
+    buffer_add(&directory, file, last ? (size_t)(last - file) : 0);
+    if (path_is_inside(directory.data, temporary)) {
+        findings_ok(visit->findings, visit->url, "bodies come as files in '%s' and are not copied",
+                    directory.data);
+    } else {
+        findings_warning(visit->findings, directory.data,
+                         "bodies come as files in it, outside of '%s': what a web server that was "
+                         "killed leaves there, nobody removes" FINDINGS_DO
+                         "nginx: client_body_temp_path inside of '%s'",
+                         temporary, temporary);
+    }
+}
+
 /* The web server's file, and why it would have to be copied. */
 void visit_judge_body_file(const struct visit *visit, const char *file)
 {
@@ -122,9 +154,7 @@ void visit_judge_body_file(const struct visit *visit, const char *file)
     visit_told(visit, SETUP_USER, &user);
     visit_told(visit, SETUP_BODY_OWNER, &owner);
     if (strcmp(linked.data, SETUP_YES) == 0) {
-        findings_ok(visit->findings, visit->url,
-                    "bodies come as files in '%.*s' and are not copied",
-                    (int)(strrchr(file, '/') ? strrchr(file, '/') - file : 0), file);
+        visit_judge_body_place(visit, file);
     } else if (owner.length > 0 && strcmp(owner.data, user.data) != 0) {
         findings_problem(visit->findings, file,
                          "the workers cannot link this body (%s): it belongs to %s, they run as "

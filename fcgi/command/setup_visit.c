@@ -111,6 +111,25 @@ static void visit_explain_login(const struct visit *visit, int status)
     }
 }
 
+/*
+ * 507 is what nginx's snippet makes of 500: a body that is larger than its memory and that it
+ * cannot keep in a file. A worker that may not write to the stores, or not read the token, fails by
+ * 500.
+ */
+static void visit_explain_failure(const struct visit *visit, int status)
+{
+    const struct store_options *hosted = &visit->configuration->registry.hosted;
+
+    findings_problem(visit->findings, visit->url,
+                     "%s (%d)" FINDINGS_DO
+                     "their logs say why; the owner of '%s', here %s, has to be the workers' user "
+                     "and nginx's `user`, and client_body_temp_path inside of '%s', where there is "
+                     "room",
+                     status == 500 ? "the web server or a worker fails"
+                                   : "the web server cannot keep a body",
+                     status, hosted->root, owner_user(geteuid()).text, hosted->temporary);
+}
+
 static void visit_explain(const struct visit *visit, int status)
 {
     struct findings *findings = visit->findings;
@@ -143,8 +162,8 @@ static void visit_explain(const struct visit *visit, int status)
                          (int)BODY_SIZE);
         break;
     case 500:
-        findings_problem(findings, visit->url,
-                         "the web server or a worker fails (500)" FINDINGS_DO "their logs say why");
+    case 507:
+        visit_explain_failure(visit, status);
         break;
     case 502:
     case 503:

@@ -270,6 +270,48 @@ int file_publish(struct file_place from, struct file_place to, struct error *err
     return error_errno(error, "rename '%s' to '%s'", from.path, to.path);
 }
 
+/* Sets errno. */
+static int file_rename_new(struct file_place from, struct file_place to)
+{
+    if (renameat2(from.directory, from.path, to.directory, to.path, RENAME_NOREPLACE) == 0) {
+        return 0;
+    }
+    if (errno != EINVAL && errno != ENOSYS) {
+        return -1;
+    }
+    if (linkat(from.directory, from.path, to.directory, to.path, 0) < 0) {
+        return -1;
+    }
+    (void)unlinkat(from.directory, from.path, 0);
+    return 0;
+}
+
+int file_publish_new(struct file_place from, struct file_place to, struct error *error)
+{
+    for (int i = 0; i < PUBLISH_TRIES; i++) {
+        struct stat status;
+        int number;
+
+        if (file_make_parents(to.directory, to.path, error) < 0) {
+            return -1;
+        }
+        if (file_rename_new(from, to) == 0) {
+            return 1;
+        }
+        number = errno;
+        if (number == EEXIST ||
+            (fstatat(from.directory, from.path, &status, AT_SYMLINK_NOFOLLOW) < 0 &&
+             file_is_gone(errno))) {
+            return 0;
+        }
+        errno = number;
+        if (number != ENOENT) {
+            break;
+        }
+    }
+    return error_errno(error, "rename '%s' to '%s'", from.path, to.path);
+}
+
 int file_is_same(int descriptor, struct file_place place, struct error *error)
 {
     struct stat held;

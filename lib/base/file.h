@@ -101,6 +101,13 @@ int file_is_same(int descriptor, struct file_place place, struct error *error);
  */
 int file_publish(struct file_place from, struct file_place to, struct error *error);
 
+/*
+ * The same, but replaces nothing: 1; 0 if there is something already, or nothing to rename any
+ * more; -1. Where the filesystem cannot do that in one step, a crash may leave the file with both
+ * names.
+ */
+int file_publish_new(struct file_place from, struct file_place to, struct error *error);
+
 /* 1, 0 if there was nothing, -1. */
 int file_remove(int directory, const char *path, struct error *error);
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/directory.h"
 
 static struct pollfd process_client = {.fd = -1};
 
@@ -42,22 +43,36 @@ static int next_kept(const int *keep, size_t keep_count, int from)
     return lowest;
 }
 
+/* Where close_range() is forbidden, as some sandboxes do, or unknown. */
+static void close_one_by_one(const int *keep, size_t keep_count)
+{
+    AUTO_NAMES struct names names = NAMES_INIT;
+    struct error ignored;
+
+    (void)directory_list(AT_FDCWD, "/proc/self/fd", &names, &ignored);
+    for (size_t i = 0; i < names.count; i++) {
+        int descriptor = (int)strtol(names.names[i], NULL, 10);
+
+        if (descriptor > STDERR_FILENO && next_kept(keep, keep_count, descriptor) != descriptor) {
+            (void)close(descriptor);
+        }
+    }
+}
+
 static void close_all_but(const int *keep, size_t keep_count)
 {
     int from = STDERR_FILENO + 1;
+    int kept;
 
-    for (;;) {
-        int kept = next_kept(keep, keep_count, from);
-
-        if (kept == INT_MAX) {
-            (void)close_range((unsigned)from, UINT_MAX, 0);
+    do {
+        kept = next_kept(keep, keep_count, from);
+        if (kept > from &&
+            close_range((unsigned)from, kept < INT_MAX ? (unsigned)kept - 1 : UINT_MAX, 0) < 0) {
+            close_one_by_one(keep, keep_count);
             return;
         }
-        if (kept > from) {
-            (void)close_range((unsigned)from, (unsigned)kept - 1, 0);
-        }
-        from = kept + 1;
-    }
+        from = kept < INT_MAX ? kept + 1 : kept;
+    } while (kept < INT_MAX);
 }
 
 void process_reset_signals(void)
@@ -96,6 +111,17 @@ static void process_start_grandchild(void)
     }
 }
 
+/* -1 where children are not waited for. */
+static int process_wait(pid_t child, int *out_status)
+{
+    pid_t ended;
+
+    do {
+        ended = waitpid(child, out_status, 0);
+    } while (ended < 0 && errno == EINTR);
+    return ended < 0 ? -1 : 0;
+}
+
 int process_detach(const int *keep, size_t keep_count, struct error *error)
 {
     pid_t child = fork();
@@ -106,9 +132,8 @@ int process_detach(const int *keep, size_t keep_count, struct error *error)
         become_detached(keep, keep_count);
         return 0;
     }
-    /* Where children are not waited for this fails: fine. */
     if (child > 0 &&
-        (waitpid(child, &status, 0) < 0 || !WIFEXITED(status) || WEXITSTATUS(status) == 0)) {
+        (process_wait(child, &status) < 0 || !WIFEXITED(status) || WEXITSTATUS(status) == 0)) {
         return 1;
     }
     errno = child < 0 ? errno : WEXITSTATUS(status);

@@ -13,6 +13,7 @@
 #include "lib/base/process.h"
 #include "lib/base/text.h"
 #include "lib/http/address.h"
+#include "lib/http/connections.h"
 #include "lib/http/failure.h"
 #include "lib/http/lookup.h"
 
@@ -21,6 +22,8 @@ enum {
     PENDING_LIMIT = 1024 * 1024, /* bytes of body that wait for the caller */
     POLL_MILLISECONDS = 250,
     LOOKUP_MILLISECONDS = 2000, /* for a name that a proxy will resolve again */
+    REST_LIMIT = 64 * 1024,     /* bytes of a body that are read over at the end */
+    REST_MILLISECONDS = 5,
 };
 
 static struct http_party client_party(const struct http_transfer *transfer)
@@ -63,12 +66,17 @@ static size_t client_take_body(char *bytes, size_t size, size_t count, void *use
     if (!transfer->head.complete) {
         return client_refuse(transfer, "does not speak HTTP as it should");
     }
+    if (transfer->is_closing) {
+        transfer->received += size * count;
+        return size * count;
+    }
     if (transfer->pending.length >= PENDING_LIMIT) {
         transfer->is_paused = true;
         return CURL_WRITEFUNC_PAUSE;
     }
     transfer->window_waited += now - transfer->waiting_since;
     transfer->window_bytes += size * count;
+    transfer->received += size * count;
     transfer->waiting_since = now;
     buffer_add(&transfer->pending, bytes, size * count);
     return size * count;
@@ -123,6 +131,7 @@ static void client_set_callbacks(struct http_transfer *transfer)
     (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, client_open_socket);
     (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
     (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->details);
+    (void)curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
 }
 
 static void client_set_options(struct http_transfer *transfer)
@@ -295,22 +304,35 @@ static int client_look_at_clock(struct http_transfer *transfer)
     return (int)left;
 }
 
+/* Lets libcurl work once, for all transfers that are open, and notes which have ended. */
+static CURLMcode client_perform(CURLM *multi)
+{
+    int running = 0;
+    int queued = 0;
+    CURLMcode code = curl_multi_perform(multi, &running);
+    const CURLMsg *message;
+
+    while ((message = curl_multi_info_read(multi, &queued))) {
+        char *user = NULL;
+
+        if (message->msg == CURLMSG_DONE &&
+            curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &user) == CURLE_OK) {
+            struct http_transfer *ended = (struct http_transfer *)(void *)user;
+
+            ended->finished = true;
+            ended->result = (int)message->data.result;
+        }
+    }
+    return code;
+}
+
 /* Lets libcurl work once; then waits for the network unless there is what the caller wants: the
  * headers, or bytes of the body. */
 static int client_step(struct http_transfer *transfer, bool wants_body, struct error *error)
 {
-    int running = 0;
-    int queued = 0;
-    CURLMcode code = curl_multi_perform(transfer->multi, &running);
-    const CURLMsg *message;
+    CURLMcode code = client_perform(transfer->multi);
 
     client_note_connection(transfer);
-    while ((message = curl_multi_info_read(transfer->multi, &queued))) {
-        if (message->msg == CURLMSG_DONE) {
-            transfer->finished = true;
-            transfer->result = (int)message->data.result;
-        }
-    }
     if (code == CURLM_OK && !transfer->finished) {
         int wait = client_look_at_clock(transfer);
         bool has = wants_body ? transfer->pending.length > 0 : transfer->head.complete;
@@ -339,13 +361,18 @@ static void client_log(const struct http_transfer *transfer, const char *failure
 int http_open(struct http_transfer *transfer, const struct http_request *request,
               struct error *error)
 {
+    struct connections_policy policy = {.allow_private_address = request->allow_private_address,
+                                        .allow_http = request->allow_http,
+                                        .proxy = request->proxy,
+                                        .ca_file = request->ca_file};
+
     transfer->request = request;
     if (*request->proxy && !request->allow_private_address &&
         lookup_url(request->url, LOOKUP_MILLISECONDS) == LOOKUP_PRIVATE) {
         return client_deny(transfer, error);
     }
     transfer->opened = clock_milliseconds();
-    transfer->multi = curl_multi_init();
+    transfer->multi = connections_take(&policy);
     transfer->easy = curl_easy_init();
     if (!transfer->multi || !transfer->easy) {
         return error_set(error, ERROR_INTERNAL, "libcurl cannot be used");
@@ -440,13 +467,32 @@ enum http_language http_language(const struct http_transfer *transfer)
     return HTTP_LANGUAGE_UNKNOWN;
 }
 
+/* What is left of a redirect's body, or of a refusal's, has mostly come together with its head. */
+static void client_read_over(struct http_transfer *transfer)
+{
+    int64_t end = clock_milliseconds() + REST_MILLISECONDS;
+    int64_t left = REST_MILLISECONDS;
+
+    if (!transfer->head.complete || !transfer->has_length || transfer->is_paused ||
+        transfer->length - transfer->received > REST_LIMIT) {
+        return;
+    }
+    transfer->is_closing = true;
+    while (!transfer->finished && left > 0 && client_perform(transfer->multi) == CURLM_OK &&
+           !transfer->finished &&
+           curl_multi_poll(transfer->multi, NULL, 0, (int)left, NULL) == CURLM_OK) {
+        left = end - clock_milliseconds();
+    }
+}
+
 void http_close(struct http_transfer *transfer)
 {
     if (transfer->multi && transfer->easy) {
+        client_read_over(transfer);
         (void)curl_multi_remove_handle(transfer->multi, transfer->easy);
     }
     curl_easy_cleanup(transfer->easy);
-    (void)curl_multi_cleanup(transfer->multi);
+    connections_return(transfer->multi);
     curl_slist_free_all(transfer->header_list);
     http_head_release(&transfer->head);
     buffer_release(&transfer->pending);

@@ -8,6 +8,9 @@
  * unless private addresses are allowed, it must lead to the public internet. Through a proxy it is
  * the proxy that connects: there the target is looked up before, as far as it can be from here.
  *
+ * Connections are kept for the next request of this process under the same policy: see
+ * lib/http/connections.
+ *
  * Calling sequence: http_open() returns when the status and headers are there; http_read() until it
  * returns 0 or -1; http_close() in any case.
  *
@@ -46,7 +49,7 @@ struct http_request {
 };
 
 struct http_transfer {
-    void *multi; /* of libcurl */
+    void *multi; /* of libcurl, shared with other transfers of this process */
     void *easy;
     void *header_list;
     const struct http_request *request;
@@ -56,6 +59,8 @@ struct http_transfer {
     struct http_head head;
     struct buffer pending; /* body that has come and was not read yet */
     size_t consumed;       /* bytes of it that were */
+    uint64_t received;     /* bytes of body that have come */
+    bool is_closing;       /* what comes now is wanted by nobody */
     bool is_paused;        /* libcurl holds more of the body back */
     bool is_document;      /* the request's deadline is for the body, too */
     int64_t opened;        /* milliseconds, as all times here */
@@ -102,6 +107,8 @@ int http_read_all(struct http_transfer *transfer, size_t limit, struct buffer *o
 bool http_header(const struct http_transfer *transfer, const char *name, unsigned n,
                  struct buffer *out);
 
+/* Lets go. The little that may be left of a body is read over, if it is there, for the connection
+ * to be of use to the next request. */
 void http_close(struct http_transfer *transfer);
 
 #endif

@@ -11,26 +11,64 @@
 #include "lib/store/settle.h"
 #include "lib/store/use.h"
 
-/*
- * The one way to a blob: who misses it here misses it everywhere. Opens it, or only looks where
- * `out_descriptor` is NULL. 1, 0, -1.
- */
-static int blob_locate(const struct store *store, const struct digest *digest, int *out_descriptor,
-                       struct stat *out_status, struct error *error)
+/* Opens what is there, or only looks where `out_descriptor` is NULL. 1, 0, -1. */
+static int blob_look(const struct store *store, const char *path, int *out_descriptor,
+                     struct stat *out_status, struct error *error)
 {
-    struct path path = layout_blob(digest);
-
     if (out_descriptor) {
-        int descriptor = file_open(store->root, path.text, out_status, error);
+        int descriptor = file_open(store->root, path, out_status, error);
 
         if (descriptor < 0) {
             return descriptor == FILE_GONE ? 0 : -1;
         }
         *out_descriptor = descriptor;
-    } else if (fstatat(store->root, path.text, out_status, 0) < 0) {
-        return file_is_gone(errno) ? 0 : error_errno(error, "stat '%s'", path.text);
+    } else if (fstatat(store->root, path, out_status, 0) < 0) {
+        return file_is_gone(errno) ? 0 : error_errno(error, "stat '%s'", path);
     }
     return 1;
+}
+
+/*
+ * Brings back a blob that somebody has moved out of the way without being sure that he may; one
+ * that was pushed meanwhile stays. Durable on return, also if it was somebody else who did it. 1:
+ * it may be in its place now; 0: there was none; -1.
+ */
+static int blob_take_back(const struct store *store, const char *path, struct error *error)
+{
+    struct path kept = layout_collected(path);
+    struct file_place from = {store->root, kept.text};
+    /* Nothing of it is known to be synced: it has been elsewhere. */
+    AUTO_SYNC_SET struct sync_set syncs = {.root = store->options->may_be_lost ? -1 : store->root,
+                                           .floor = LAYOUT_FIXED_LEVELS};
+    struct stat status;
+
+    if (fstatat(store->root, kept.text, &status, 0) < 0) {
+        return file_is_gone(errno) ? 0 : error_errno(error, "stat '%s'", kept.text);
+    }
+    if (settle_forget(store, kept.text, error) < 0 ||
+        file_publish_new(from, (struct file_place){store->root, path}, error) < 0) {
+        return -1;
+    }
+    sync_set_add(&syncs, path);
+    return sync_set_flush(&syncs, error) < 0 ? -1 : 1;
+}
+
+/* The one way to a blob: who misses it here misses it everywhere. As blob_look(). */
+static int blob_locate(const struct store *store, const struct digest *digest, int *out_descriptor,
+                       struct stat *out_status, struct error *error)
+{
+    struct path path = layout_blob(digest);
+    int found = blob_look(store, path.text, out_descriptor, out_status, error);
+
+    if (found != 0) {
+        return found;
+    }
+    if (store->only_looks) {
+        return blob_look(store, layout_collected(path.text).text, out_descriptor, out_status,
+                         error);
+    }
+    found = blob_take_back(store, path.text, error);
+    return found > 0 ? blob_look(store, path.text, out_descriptor, out_status, error) : found;
 }
 
 int blob_is_stored(const struct store *store, const struct digest *digest, uint64_t *out_size,
@@ -162,32 +200,37 @@ int blob_check(const struct blob_file *file, const struct digest *digest, struct
     return digest_equal(&actual, digest);
 }
 
+/*
+ * There is no way to move a file only if it is still the one that was read. So it goes first to
+ * where everybody who misses it takes it back, whatever becomes of this process, and on from there
+ * when it is known which it is: somebody may have pushed the blob in between, has told so, and his
+ * must not be missing even after a power cut.
+ */
 int blob_set_aside(struct store *store, const struct digest *digest, const struct blob_file *file,
                    struct error *error)
 {
     struct path path = layout_blob(digest);
+    struct path kept = layout_collected(path.text);
     struct path aside = layout_damaged(digest);
     struct file_place place = {store->root, path.text};
-    struct file_place aside_place = {store->root, aside.text};
+    struct file_place kept_place = {store->root, kept.text};
     AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(store);
     int is_it = file_is_same(file->descriptor, place, error);
 
     if (is_it <= 0) {
         return is_it;
     }
-    if (file_publish(place, aside_place, error) < 0) {
+    if (file_publish(place, kept_place, error) < 0) {
         return -1;
     }
-    is_it = file_is_same(file->descriptor, aside_place, error);
-    /* Somebody has pushed the blob in between: theirs is right, was synced, and may replace any. So
-     * may what cannot be told apart: the next look finds it again. */
-    if (is_it <= 0) {
-        struct error ignored;
-
-        (void)settle_forget(store, aside.text, &ignored);
-        if (file_publish(aside_place, place, error) < 0 || is_it < 0) {
-            return -1;
-        }
+    is_it = file_is_same(file->descriptor, kept_place, error);
+    if (is_it > 0 &&
+        file_publish(kept_place, (struct file_place){store->root, aside.text}, error) < 0) {
+        /* Or it has just been taken back: the next repair finds it again. */
+        is_it = file_is_same(file->descriptor, kept_place, error) == 0 ? 0 : -1;
+    }
+    if (is_it < 0 || (is_it == 0 && blob_take_back(store, path.text, error) < 0)) {
+        return -1;
     }
     sync_set_add(&syncs, path.text);
     return sync_set_flush(&syncs, error) < 0 ? -1 : is_it;
@@ -216,8 +259,8 @@ uint64_t blob_room(uint64_t size)
     return (size + BLOCK - 1) / BLOCK * BLOCK;
 }
 
-int blob_look(const struct store *store, const struct digest *digest,
-              struct blob_status *out_status, struct error *error)
+int blob_inspect(const struct store *store, const struct digest *digest,
+                 struct blob_status *out_status, struct error *error)
 {
     struct stat status;
     int found = blob_locate(store, digest, NULL, &status, error);

@@ -7,7 +7,8 @@
  *
  * This is the only door to their bytes: whoever wants to open, read, compare, publish or remove
  * them, or hand them to the web server, does it here, so that there is one place that knows where
- * they are. Two levels:
+ * they are. What is missing is looked for once more where it goes back from by itself
+ * (layout_collected()): who moves a blob away without being sure moves it there. Two levels:
  *   - what a repository has: blob_find(), then blob_open() or blob_path(); blob_publish(),
  *     blob_mount(), blob_unlink();
  *   - what is stored for anybody: blob_is_stored(), blob_open_stored(), blob_read(), … These answer
@@ -114,8 +115,8 @@ struct blob_status {
 uint64_t blob_room(uint64_t size);
 
 /* 1, 0, -1. */
-int blob_look(const struct store *store, const struct digest *digest,
-              struct blob_status *out_status, struct error *error);
+int blob_inspect(const struct store *store, const struct digest *digest,
+                 struct blob_status *out_status, struct error *error);
 
 /* To be removed in a moment, unless somebody uses it meanwhile. */
 void blob_condemn(const struct cache *cache, const struct digest *digest);

@@ -60,6 +60,11 @@ struct path layout_damaged(const struct digest *digest)
                        digest_hex(digest));
 }
 
+struct path layout_collected(const char *path)
+{
+    return path_format(LAYOUT_COLLECTED "/%s", path);
+}
+
 struct path layout_repository(const char *name)
 {
     return path_format(LAYOUT_REPOSITORIES "/%s", name);

@@ -32,6 +32,7 @@ enum { LAYOUT_FIXED_LEVELS = 3 }; /* above these two */
 #define LAYOUT_OWN "_berth"
 #define LAYOUT_LOCKS "_berth/locks"
 #define LAYOUT_DAMAGED "_berth/damaged"
+#define LAYOUT_COLLECTED "_berth/trash/collected"
 
 enum link_kind {
     LINK_LAYER,    /* the repository may read this blob */
@@ -42,6 +43,9 @@ enum link_kind {
 struct path layout_blobs(enum digest_algorithm algorithm);
 struct path layout_blob(const struct digest *digest);
 struct path layout_damaged(const struct digest *digest);
+/* Where something is that was taken from its path, below the root, and goes back there by itself as
+ * soon as somebody misses it. */
+struct path layout_collected(const char *path);
 struct path layout_repository(const char *name);
 /* A repository is what has one of these two. */
 struct path layout_layers(const char *name);

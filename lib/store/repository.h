@@ -27,7 +27,7 @@ struct manifest_put {
     struct document document;
     const struct manifest *manifest; /* the document, parsed */
     struct digest digest;            /* of the document: checked by the caller */
-    const char *const *tags;
+    const char *const *tags;         /* each once */
     size_t tag_count;
     enum tag_moves tag_moves;
     /* What the first tag, or without tags the digest, has to stand for now, and what it must not

@@ -191,15 +191,17 @@ int store_open(struct store *store, const struct store_options *options, struct 
 
 int store_look(struct store *store, const struct store_options *options, struct error *error)
 {
-    struct store opened = {
-        .options = options, .root = -1, .temporary = -1, .file_mode = store_choose_mode()};
+    struct store opened = {.options = options,
+                           .root = -1,
+                           .temporary = -1,
+                           .file_mode = store_choose_mode(),
+                           .only_looks = true};
 
     opened.root = open(options->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (opened.root < 0) {
         return error_errno(error, "there is no store in '%s'", options->root);
     }
     opened.temporary = open(options->temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    opened.only_looks = true;
     *store = opened;
     return 0;
 }

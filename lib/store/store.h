@@ -52,7 +52,7 @@ struct store {
     mode_t file_mode;          /* of new files: 0666 and the umask of when it was opened */
     struct sync_memory synced; /* below the root */
     bool is_whole;             /* was, when last seen: see store_mend() */
-    bool only_looks;           /* reading is no use of what is read */
+    bool only_looks;           /* and may change nothing: see store_look() */
 };
 
 #define STORE_INIT                                                                                 \

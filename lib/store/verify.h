@@ -10,7 +10,7 @@
  * - A link or tag is removed under the repository's lock, when it is still wrong there. Publishers
  *   bring the bytes first and, where they find a link, look again under that lock (link_add()).
  * - A damaged blob is moved aside, the file that was read and no other: one that a push has put in
- *   its place in that moment is put back.
+ *   its place in that moment is put back, by this process or by the next that misses it.
  *
  * Locking: with `repair`, one repair at a time; takes repository_lock() for each link and tag that
  * is wrong.

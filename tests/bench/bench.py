@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Berth behind nginx beside Debian's docker-registry, on one machine and in one run. `make bench` calls it.
 
-    tests/bench/bench.py [SECTION…]     small large push image proxy; all of them without arguments
+    tests/bench/bench.py [SECTION…]     small large push image proxy cold; all of them without arguments
 
 Whatever is compared is measured in turns, pair by pair, and the median of the pairs' ratios is held against its bar:
 other work on the machine slows both sides of a pair. Exit status: 0 all bars held, 1 one was missed, 2 could not run.
@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 
+import cold
 import content
 import loads
 from figures import Figures
@@ -42,7 +43,7 @@ LAYERS = 100
 LAYER_SIZE = 20_000
 WORKERS = 8
 GROWTH = 256 * 1024                   # bytes that a worker may be larger after a large blob than after a small one
-TOOLS = ["ab", "docker-registry", "nginx", "skopeo", "spawn-fcgi", "multiwatch", "wrk"]
+TOOLS = ["ab", "curl", "docker-registry", "nginx", "openssl", "skopeo", "spawn-fcgi", "multiwatch", "wrk"]
 
 
 class Bench:
@@ -203,6 +204,9 @@ class Bench:
                 found.append(loads.requests_per_second(berth, "GET", f"/v2/{path}/manifests/latest", SECONDS))
         self.figures.at_least("cached manifest GET, requests/s, to hosted", 0.9, cached, hosted)
         upstream.close()
+
+    def section_cold(self):
+        cold.measure(self, 1 if QUICK else 3, (16 if QUICK else 64) * MIB)
 
     def memory(self):
         """What the pool holds after all that. Pages that its processes share count once."""

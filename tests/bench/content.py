@@ -7,7 +7,7 @@ import json
 import os
 import tarfile
 
-BLOCK = os.urandom(1 << 20)
+BLOCK = b"\x1f\x8b\x08" + os.urandom((1 << 20) - 3)    # so that clients take it for compressed already
 PIECE = 32 * 1024    # what docker and skopeo put into a chunk
 
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
@@ -76,10 +76,19 @@ def layer(size):
 def image(layers, size):
     """An image of so many layers: the blobs by digest, and the manifest's bytes."""
     made = [layer(size) for _ in range(layers)]
-    config = json.dumps({"architecture": "amd64", "os": "linux", "config": {},
-                         "rootfs": {"type": "layers", "diff_ids": [inner for _, inner in made]}}).encode()
-    blobs = [Bytes(config)] + [Bytes(data) for data, _ in made]
-    kinds = [CONFIG] + [LAYER] * layers
+    return image_of([Bytes(data) for data, _ in made], [inner for _, inner in made])
+
+
+def noise_image(layers, size):
+    """The same of layers with nothing in them, of a mebibyte or more: for clients that do not unpack."""
+    layers = [Blob(size) for _ in range(layers)]
+    return image_of(layers, [layer.digest for layer in layers])
+
+
+def image_of(layers, inner):
+    config = json.dumps({"architecture": "amd64", "os": "linux", "config": {}, "rootfs": {"type": "layers", "diff_ids": inner}}).encode()
+    blobs = [Bytes(config), *layers]
+    kinds = [CONFIG] + [LAYER] * len(layers)
     parts = [{"mediaType": kind, "size": blob.size, "digest": blob.digest} for kind, blob in zip(kinds, blobs)]
     manifest = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "config": parts[0], "layers": parts[1:]}).encode()
     return blobs, manifest

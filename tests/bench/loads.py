@@ -113,6 +113,32 @@ def digest(server, path):
     return "sha256:" + computed.hexdigest()
 
 
+def pull(server, repository, directory):
+    """Into an OCI layout in `directory`, which is removed again. Seconds."""
+    target_directory = tempfile.mkdtemp(dir=directory)
+    command = ["skopeo", "copy", "--quiet", "--src-tls-verify=false", f"docker://{server.authority}/{repository}:latest",
+               f"oci:{target_directory}/layout:latest"]
+    start = time.monotonic()
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    seconds = time.monotonic() - start
+    shutil.rmtree(target_directory)
+    return seconds
+
+
+def crowd(server, path, clients, size):
+    """So many clients that begin together and want the same. Seconds until the last has it."""
+    command = ["curl", "--silent", "--show-error", "--fail", "--parallel", "--parallel-immediate", "--parallel-max", str(clients),
+               "--write-out", "%{size_download}\n"]
+    for _ in range(clients):
+        command += ["--output", "/dev/null", f"http://{server.authority}{path}"]
+    start = time.monotonic()
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    seconds = time.monotonic() - start
+    if output.split() != [str(size)] * clients:
+        raise RuntimeError(f"{server.name}: a crowd got {set(output.split())} bytes, not {size}")
+    return seconds
+
+
 def skopeo(way, layout, server, repository):
     """Pushes the image in the directory `layout`, or pulls it into a new one beside that. Seconds."""
     image = f"docker://127.0.0.1:{server.port}/{repository}:latest"

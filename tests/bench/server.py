@@ -57,6 +57,10 @@ class Server:
         self.process = None
         self.sessions = {}
 
+    @property
+    def authority(self):
+        return f"127.0.0.1:{self.port}"
+
     def start(self, command, **environment):
         with open(self.directory / "output", "ab") as output:
             self.process = subprocess.Popen(command, env={**os.environ, **environment}, cwd=self.directory,
@@ -159,11 +163,12 @@ class DockerRegistry(Server):
 
     name = "docker-registry"
 
-    def __init__(self, directory):
+    def __init__(self, directory, upstream="", trusts=""):
         super().__init__(directory)
-        self.storage = self.directory / "storage"
+        self.storage, self.upstream, self.trusts = self.directory / "storage", upstream, trusts
 
     def __enter__(self):
+        proxy = f"proxy: {{remoteurl: '{self.upstream}'}}" if self.upstream else ""
         (self.directory / "config.yml").write_text(f"""\
 version: 0.1
 log: {{fields: {{service: registry}}}}
@@ -175,21 +180,23 @@ http:
   addr: 127.0.0.1:{self.port}
   headers: {{X-Content-Type-Options: [nosniff]}}
 health: {{storagedriver: {{enabled: true, interval: 10s, threshold: 3}}}}
+{proxy}
 """)
-        self.start(["docker-registry", "serve", self.directory / "config.yml"])
+        trusts = {"SSL_CERT_FILE": str(self.trusts)} if self.trusts else {}
+        self.start(["docker-registry", "serve", self.directory / "config.yml"], **trusts)
         self.sessions = {"registry": self.process.pid}
         self.wait()
         return self
 
 
 class Nginx(Server):
-    """nginx alone, serving the files of one directory."""
+    """nginx alone, serving the files of one directory; or what `servers` says."""
 
     name = "nginx"
 
-    def __init__(self, directory, files):
+    def __init__(self, directory, files="", servers=""):
         super().__init__(directory)
-        self.files = files
+        self.servers = servers or f'server {{ listen 127.0.0.1:{self.port}; root "{files}"; }}'
 
     def __enter__(self):
         user = "user root root;" if os.geteuid() == 0 else ""
@@ -201,7 +208,8 @@ events {{ worker_connections 4096; }}
 http {{
     access_log {self.directory}/access.log combined buffer=64k flush=1s;
     {temporary}
-    server {{ listen 127.0.0.1:{self.port}; root "{self.files}"; sendfile on; tcp_nopush on; gzip off; }}
+    sendfile on; tcp_nopush on; gzip off;
+    {self.servers}
 }}
 """)
         self.start(["nginx", "-e", "stderr", "-c", self.directory / "nginx.conf"])

@@ -333,6 +333,17 @@ def test_a_cache_that_cannot_be_made_is_passed_by(new_directory, mounted):
             path.unlink()
             os.rename(f"{directory}/storage/aside", path)
             assert_served("again-" + name.replace("/", "-"))
+        (cache / "_berth").rename(f"{directory}/storage/aside")
+        (cache / "_berth").write_bytes(b"")
+        opened_anew(worker)
+        other.add_image("app", "uncounted")
+        answer = worker.get(repository.manifest("uncounted"))
+        assert (answer.status, answer.codes()) == (507, ["DENIED"]), answer  # who waits cannot be counted
+        assert worker.get(repository.manifest("well")).status == 200
+        assert worker.get(worker.repository("me/app").tags()).status == 404
+        (cache / "_berth").unlink()
+        os.rename(f"{directory}/storage/aside", cache / "_berth")
+        assert_served("again-counted")
         shutil.rmtree(cache / "_berth/temporary")
         with pytest.raises(OSError):
             for number in range(1000):

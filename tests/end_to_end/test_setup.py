@@ -1,5 +1,6 @@
 """berth check --setup: an administrator is told what is wrong, and what to do about it."""
 import base64
+import contextlib
 import http.server
 import json
 import os
@@ -7,13 +8,14 @@ import pathlib
 import shutil
 import socket
 import subprocess
+import termios
 import threading
 
 import pytest
 
 from harness.fastcgi import Worker
 from harness.mounts import SmallMemory, run
-from harness.process import PATIENCE, TIED_TO_US
+from harness.process import PATIENCE, TIED_TO_US, wait_until
 from harness.server import BERTH, CONFIGURATION, Server, berth, free_port
 
 pytestmark = pytest.mark.quick
@@ -400,6 +402,17 @@ def test_bodies_on_another_filesystem(setup, front, mounted):
     assert "cannot link this body (Invalid cross-device link)" in problem and str(setup.temporary) in problem
 
 
+def test_bodies_outside_of_the_temporary_storage(setup, front):
+    """They can be linked all the same; but who looks for what is left behind does not look there."""
+    front.spool = setup.directory / "storage/_tmp-bodies/1"
+    front.spool.parent.mkdir()
+    output = setup.check(front.url)
+    assert any(f"{front.spool.parent}: bodies come as files in it, outside of '{setup.temporary}'" in line and "client_body_temp_path" in line
+               for line in lines(output, "warning")), output
+    front.spool = setup.temporary / "1"
+    assert any(f"bodies come as files in '{setup.temporary}' and are not copied" in line for line in lines(setup.check(front.url), "ok"))
+
+
 def test_bodies_of_another_user(new_directory):
     """fs.protected_hardlinks: nobody may link what is not his and what he may not write."""
     setup = Setup(new_directory("setup")).make("www-data")
@@ -417,7 +430,7 @@ def test_a_body_that_is_cut(setup, front):
 
 @pytest.mark.parametrize("chunked_only, status, word", [
     (True, 411, "server.stream-request-body = 0"), (False, 413, "client_max_body_size"), (False, 502, "reaches no worker"),
-    (False, 401, "asks for a login (401) — give --user NAME"), (False, 500, "logs say why"), (False, 301, "without a redirect"), (False, 404, "does not know the token")])
+    (False, 401, "asks for a login (401) — give --user NAME"), (False, 500, "and nginx's `user`, and client_body_temp_path inside of '"), (False, 507, "cannot keep a body (507)"), (False, 301, "without a redirect"), (False, 404, "does not know the token")])
 def test_what_the_web_server_answers_itself(setup, front, chunked_only, status, word):
     front.refuse = lambda headers: status if "Transfer-Encoding" in headers or not chunked_only else None
     assert word in the_problem(setup.check(front.url, status=1), front.url)
@@ -430,6 +443,42 @@ def test_a_web_server_with_a_password(setup, front):
     for user, password in (("bob", "lion"), ("eve", "tiger: burning")):
         problem = the_problem(setup.check("--user", user, front.url, input=password, status=1), front.url)
         assert "does not know this user with this password (401)" in problem and password not in problem, problem
+
+
+def test_nginx_under_another_user_than_the_workers(start):
+    """It cannot reach the directory for bodies, which only their owner may look into."""
+    server = start(settings="[hosted]\nminimum_free_space = 0\n[proxy]\nminimum_free_space = 0\n")
+    main = server.runtime / "nginx.conf"
+    main.write_text(main.read_text().replace("user root root;", "user nobody nogroup;"))
+    server.temporary.chmod(0o700)
+    server.reload_nginx()
+    with server.expecting_faults():
+        problem, = lines(server.check("--setup", f"http://{server.authority}").stdout.splitlines(), "problem")
+        wait_until(lambda: "Permission denied" in server.whole_log(), "nginx's word")
+    assert "cannot keep a body (507) — " in problem, problem
+    assert f"here root, has to be the workers' user and nginx's `user`, and client_body_temp_path inside of '{server.temporary}'" in problem
+
+
+def test_a_password_is_asked_for_on_a_terminal(setup, front):
+    """Which does not show it, and is as before afterwards."""
+    front.refuse = lambda headers: None if headers["Authorization"] == f"Basic {base64.b64encode(b'bob:tiger').decode()}" else 401
+    ours, terminal = os.openpty()
+    before = termios.tcgetattr(terminal)
+    asking = subprocess.Popen([BERTH, "-c", setup.file, "check", "--setup", "--user", "bob", front.url], stdin=terminal,
+                              stdout=subprocess.PIPE, stderr=terminal, text=True, start_new_session=True)
+    said = b""
+    while not said.endswith(b"Password of bob: "):
+        said += os.read(ours, 1000)
+    os.write(ours, b"tiger\n")
+    output, _ = asking.communicate(timeout=PATIENCE)
+    assert asking.returncode == 0 and not lines(output.splitlines(), "problem"), output
+    assert termios.tcgetattr(terminal) == before
+    os.close(terminal)
+    with contextlib.suppress(OSError):  # which is how the end of a terminal is read
+        while piece := os.read(ours, 1000):
+            said += piece
+    os.close(ours)
+    assert said == b"Password of bob: \r\n", said
 
 
 def test_without_a_password_nothing_is_asked(setup, front):
@@ -499,6 +548,15 @@ def test_workers_that_are_not_the_stores_owner(new_directory):
         subprocess.run(["chown", "-R", "www-data:", setup.directory / "storage"], check=True)
         problem = the_problem(setup.check(front.url, status=1), setup.registry)
         assert "it belongs to www-data, but the workers run as root" in problem, problem
+
+
+def test_stores_that_are_roots_and_workers_that_are_not(setup):
+    """Which can neither write to them nor read the token."""
+    with UserWorker(setup.directory) as worker, Front(worker) as front:
+        worker.expected_faults = True
+        output = setup.check(front.url, status=1)
+        assert f"the owner of '{setup.registry}', here root, has to be the workers' user" in the_problem(output, front.url)
+        assert "let the directories belong to it" in lines(output, "warning")[0]
 
 
 def test_nobody_is_there(setup):

@@ -30,7 +30,7 @@ FLOORS = [
 # What a library's names look like in the source -> the only files in which they may stand.
 ROOMS = [
     (r"\bFCGX_\w+|<fcgi\w*\.h>", "FastCGI", ["fcgi/worker.", "fcgi/request.", "fcgi/response."]),
-    (r"\bcurl_\w+|\bCURL\w*|<curl/", "libcurl", ["lib/http/client.", "lib/http/failure.", "lib/http/lookup.", "lib/http/url."]),
+    (r"\bcurl_\w+|\bCURL\w*|<curl/", "libcurl", ["lib/http/client.", "lib/http/connections.", "lib/http/failure.", "lib/http/lookup.", "lib/http/url."]),
     (r"\b(EVP|SHA\d+|HMAC|RAND|OPENSSL|CRYPTO|ERR)_\w+|<openssl/", "OpenSSL", ["lib/oci/digest.", "lib/access/", "lib/http/failure."]),
     (r"\bcJSON\w*|<cjson/", "cJSON", ["lib/oci/document.", "lib/oci/manifest.", "lib/base/json."]),
     (r"\bcjose_\w+|<cjose/", "libcjose", ["lib/access/jws."]),

@@ -2,8 +2,10 @@
 #include "tests/unit/test.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +24,30 @@ pid_t fork(void)
     return _Fork();
 }
 
+static int interruptions;
+
+/* Of whoever has handlers for signals. */
+pid_t waitpid(pid_t child, int *status, int options)
+{
+    if (interruptions > 0) {
+        interruptions--;
+        errno = EINTR;
+        return -1;
+    }
+    return (pid_t)syscall(SYS_wait4, child, status, options, NULL);
+}
+
+static int close_range_fails_with;
+
+int close_range(unsigned first, unsigned last, int flags)
+{
+    if (close_range_fails_with != 0) {
+        errno = close_range_fails_with;
+        return -1;
+    }
+    return (int)syscall(SYS_close_range, first, last, flags);
+}
+
 static void assert_there_is_no_child(void)
 {
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
@@ -37,6 +63,7 @@ static void what_could_not_be_started_is_not_said_to_run(void **state)
         int started;
 
         forks_left = forks;
+        interruptions = forks;
         started = process_detach(NULL, 0, &error);
         if (started == 0) {
             _exit(0);
@@ -48,18 +75,21 @@ static void what_could_not_be_started_is_not_said_to_run(void **state)
     }
 }
 
-static void what_is_started_is_nobodys_child_and_keeps_what_it_was_given(void **state)
+static void check_what_is_kept(void)
 {
     struct error error = ERROR_INIT;
     char got = '\0';
     int ends[2];
+    int other;
     int started;
 
-    (void)state;
     assert_int_equal(pipe(ends), 0);
+    other = dup(ends[0]);
     started = process_detach(&ends[1], 1, &error);
     if (started == 0) {
-        _exit(write(ends[1], "x", 1) == 1 && write(ends[0], "y", 1) < 0 ? 0 : 1);
+        bool is_alone = fcntl(ends[0], F_GETFD) < 0 && fcntl(other, F_GETFD) < 0;
+
+        _exit(write(ends[1], is_alone ? "x" : "y", 1) == 1 ? 0 : 1);
     }
     assert_int_equal(close(ends[1]), 0);
     assert_returns(1, started);
@@ -67,7 +97,34 @@ static void what_is_started_is_nobodys_child_and_keeps_what_it_was_given(void **
     assert_int_equal(got, 'x');
     assert_int_equal(read(ends[0], &got, 1), 0);
     assert_int_equal(close(ends[0]), 0);
+    assert_int_equal(close(other), 0);
     assert_there_is_no_child();
+}
+
+static void what_is_started_is_nobodys_child_and_keeps_what_it_was_given(void **state)
+{
+    (void)state;
+    check_what_is_kept();
+}
+
+/* As systemd's SystemCallFilter= and old containers do. */
+static void it_keeps_no_more_where_descriptors_cannot_be_closed_by_ranges(void **state)
+{
+    (void)state;
+    close_range_fails_with = ENOSYS;
+    check_what_is_kept();
+    close_range_fails_with = EPERM;
+    check_what_is_kept();
+    close_range_fails_with = 0;
+}
+
+/* Whoever asks for it may have handlers for signals. */
+static void a_signal_leaves_no_dead_child_behind(void **state)
+{
+    (void)state;
+    interruptions = 3;
+    check_what_is_kept();
+    assert_int_equal(interruptions, 0);
 }
 
 int main(void)
@@ -75,6 +132,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_could_not_be_started_is_not_said_to_run),
         cmocka_unit_test(what_is_started_is_nobodys_child_and_keeps_what_it_was_given),
+        cmocka_unit_test(it_keeps_no_more_where_descriptors_cannot_be_closed_by_ranges),
+        cmocka_unit_test(a_signal_leaves_no_dead_child_behind),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/text.h"
 #include "lib/store/blob.h"
+#include "lib/store/settle.h"
 #include "lib/store/verify.h"
 #include "tests/unit/trace.h"
 
@@ -125,17 +126,122 @@ static void a_blob_that_a_push_mends_is_put_back(void **state)
 {
     struct fixture *fixture = *state;
     struct digest digest = push_blob(&fixture->repository, "content");
-    struct path damaged = layout_damaged(&digest);
+    struct path kept = layout_collected(layout_blob(&digest).text);
     struct meddler meddler = begin_meddler(fixture, push_content);
 
     put_file(fixture->store.root, layout_blob(&digest).text, "c");
     meddler.prefix = "renameat ";
-    meddler.suffix = damaged.text;
+    meddler.suffix = kept.text;
     assert_int_equal(repair(fixture, &meddler), 0);
     end_meddler(&meddler);
     assert_false(meddler.was_blocked);
     assert_content(fixture);
-    assert_false(is_there(fixture->store.root, damaged.text));
+    assert_false(is_there(fixture->store.root, kept.text));
+    assert_false(is_there(fixture->store.root, layout_damaged(&digest).text));
+}
+
+static void push_before_the_first_move(void *context, const char *line)
+{
+    static bool has_pushed;
+
+    if (!has_pushed && text_begins(line, "renameat ")) {
+        has_pushed = true;
+        (void)push_content(context);
+    }
+}
+
+/* Ends before what would be its second move, with what has just been pushed out of its place. */
+static int repair_a_little(struct fixture *fixture)
+{
+    struct verify_report report = {.problem = ignore, .repair = true};
+    struct error error = ERROR_INIT;
+
+    trace_begin_with_fault(1, 0);
+    trace_fault_only("renameat");
+    trace_hook(push_before_the_first_move, fixture);
+    (void)verify_store(&fixture->store, &report, &error);
+    return 99;
+}
+
+static void a_blob_that_a_push_mends_is_there_when_the_repair_ends_too_soon(void **state)
+{
+    struct fixture *fixture = *state;
+    struct digest digest = push_blob(&fixture->repository, "content");
+
+    put_file(fixture->store.root, layout_blob(&digest).text, "c");
+    put_file(fixture->store.root, LAYOUT_DAMAGED "/earlier", "");
+    run_in_child(repair_a_little, fixture);
+    assert_false(is_there(fixture->store.root, layout_blob(&digest).text));
+    assert_content(fixture);
+}
+
+/* Moves the bytes to where they go back from. */
+static struct path move_away(struct fixture *fixture, const struct digest *digest)
+{
+    struct path path = layout_blob(digest);
+    struct path kept = layout_collected(path.text);
+    struct error error = ERROR_INIT;
+
+    assert_returns(0, file_publish((struct file_place){fixture->store.root, path.text},
+                                   (struct file_place){fixture->store.root, kept.text}, &error));
+    return kept;
+}
+
+/* Whoever finds it there relies on it, and may not believe what was known of its name before. */
+static void a_blob_that_is_missed_is_durable_in_its_place_before_it_is_found(void **state)
+{
+    struct fixture *fixture = *state;
+    struct digest digest = push_blob(&fixture->repository, "content");
+    struct path above = layout_above(layout_blob(&digest).text);
+    struct path kept = move_away(fixture, &digest);
+    struct error error = ERROR_INIT;
+    struct blob blob;
+    size_t moved;
+
+    assert_true(settle_is_done_at(&fixture->store, kept.text));
+    trace_begin();
+    assert_returns(1, blob_find(&fixture->repository, &digest, &blob, &error));
+    (void)trace_end();
+    assert_false(blob.is_settled);
+    moved = trace_find("renameat ", layout_blob(&digest).text, 0);
+    assert_true(moved < trace_count());
+    assert_true(trace_find("fsync ", above.text, moved) < trace_count());
+    assert_content(fixture);
+}
+
+static void who_only_looks_sees_a_blob_and_leaves_it_where_it_is(void **state)
+{
+    struct fixture *fixture = *state;
+    struct digest digest = push_blob(&fixture->repository, "content");
+    struct path kept = move_away(fixture, &digest);
+    struct verify_report report = {.problem = ignore};
+    struct store looked = STORE_INIT;
+    struct error error = ERROR_INIT;
+
+    assert_returns(0, store_look(&looked, fixture->store.options, &error));
+    assert_returns(0, verify_store(&looked, &report, &error));
+    store_close(&looked);
+    assert_int_equal(report.problems, 0);
+    assert_int_equal(report.blobs, 1);
+    assert_true(is_there(fixture->store.root, kept.text));
+}
+
+static void what_was_pushed_meanwhile_is_not_replaced(void **state)
+{
+    struct fixture *fixture = *state;
+    struct digest digest = push_blob(&fixture->repository, "content");
+    struct path path = layout_blob(&digest);
+    struct path kept = move_away(fixture, &digest);
+    struct file_place place = {fixture->store.root, path.text};
+    struct error error = ERROR_INIT;
+
+    put_file(fixture->store.root, kept.text, "damaged");
+    (void)push_blob(&fixture->repository, "content");
+    assert_returns(
+        0, file_publish_new((struct file_place){fixture->store.root, kept.text}, place, &error));
+    assert_content(fixture);
+    assert_returns(
+        0, file_publish_new((struct file_place){fixture->store.root, "gone"}, place, &error));
 }
 
 /* The bytes come back between the look and the removal; their publisher finds the link there. */
@@ -272,6 +378,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_STORE(a_blob_that_a_push_mends_is_put_back),
+        IN_STORE(a_blob_that_a_push_mends_is_there_when_the_repair_ends_too_soon),
+        IN_STORE(a_blob_that_is_missed_is_durable_in_its_place_before_it_is_found),
+        IN_STORE(who_only_looks_sees_a_blob_and_leaves_it_where_it_is),
+        IN_STORE(what_was_pushed_meanwhile_is_not_replaced),
         IN_STORE(a_link_whose_blob_is_pushed_stays),
         IN_STORE(a_link_whose_blob_comes_back_unseen_is_put_back),
         IN_STORE(a_garbled_link_that_a_push_mends_stays),

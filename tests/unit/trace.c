@@ -152,12 +152,17 @@ int fsync(int descriptor)
     return fcntl(descriptor, F_GETFD) < 0 ? -1 : 0;
 }
 
-int renameat(int from, const char *old, int to, const char *new)
+int renameat2(int from, const char *old, int to, const char *new, unsigned flags)
 {
     if (fails("renameat", "%s %s", old, new)) {
         return -1;
     }
-    return (int)syscall(SYS_renameat2, from, old, to, new, 0);
+    return (int)syscall(SYS_renameat2, from, old, to, new, flags);
+}
+
+int renameat(int from, const char *old, int to, const char *new)
+{
+    return renameat2(from, old, to, new, 0);
 }
 
 int linkat(int from, const char *old, int to, const char *new, int flags)

@@ -48,7 +48,7 @@ static int clean_manifest(struct clean *clean, const struct repository *reposito
         kept_refresh(clean->cache->store, clean->kept, error) < 0) {
         return -1;
     }
-    found = blob_look(clean->cache->store, digest, &now, error);
+    found = blob_inspect(clean->cache->store, digest, &now, error);
     if (found < 0) {
         return -1;
     }

@@ -52,8 +52,9 @@ static int inventory_take_blobs(const struct cache *cache, struct inventory *out
     enum walk_result result;
 
     while ((result = blob_walk_next(&walk, &item.digest, error)) > 0) {
-        int found =
-            result == WALK_FOUND ? blob_look(cache->store, &item.digest, &item.status, error) : 0;
+        int found = result == WALK_FOUND
+                        ? blob_inspect(cache->store, &item.digest, &item.status, error)
+                        : 0;
 
         if (found < 0) {
             return -1;
