@@ -170,9 +170,9 @@ static void visit_explain(const struct visit *visit, int status)
     case 504:
         findings_problem(findings, visit->url,
                          "the web server reaches no worker (%d)" FINDINGS_DO
-                         "look whether the workers run, and whether the web server's user may "
-                         "use their socket",
-                         status);
+                         "look whether the workers run, and whether the web server's user, "
+                         "nginx's `user`, may use their socket: it has to be theirs, here %s",
+                         status, owner_user(geteuid()).text);
         break;
     default:
         findings_problem(findings, visit->url,

@@ -446,7 +446,7 @@ def test_a_web_server_with_a_password(setup, front):
 
 
 def test_nginx_under_another_user_than_the_workers(start):
-    """It cannot reach the directory for bodies, which only their owner may look into."""
+    """It cannot use their socket; nor, if it could, the directory for bodies, which only their owner may look into."""
     server = start(settings="[hosted]\nminimum_free_space = 0\n[proxy]\nminimum_free_space = 0\n")
     main = server.runtime / "nginx.conf"
     main.write_text(main.read_text().replace("user root root;", "user nobody nogroup;"))
@@ -454,9 +454,12 @@ def test_nginx_under_another_user_than_the_workers(start):
     server.reload_nginx()
     with server.expecting_faults():
         problem, = lines(server.check("--setup", f"http://{server.authority}").stdout.splitlines(), "problem")
-        wait_until(lambda: "Permission denied" in server.whole_log(), "nginx's word")
-    assert "cannot keep a body (507) — " in problem, problem
-    assert f"here root, has to be the workers' user and nginx's `user`, and client_body_temp_path inside of '{server.temporary}'" in problem
+        assert "no worker (502) — " in problem and "nginx's `user`, may use their socket: it has to be theirs, here root" in problem, problem
+        (server.runtime / "berth.sock").chmod(0o666)
+        problem, = lines(server.check("--setup", f"http://{server.authority}").stdout.splitlines(), "problem")
+        assert "cannot keep a body (507) — " in problem, problem
+        assert f"here root, has to be the workers' user and nginx's `user`, and client_body_temp_path inside of '{server.temporary}'" in problem
+        wait_until(lambda: f'open() "{server.temporary}' in server.whole_log(), "nginx's word")
 
 
 def test_a_password_is_asked_for_on_a_terminal(setup, front):
