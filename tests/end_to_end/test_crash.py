@@ -276,6 +276,7 @@ def test_less_than_minimum_free_space_refuses_pushes_and_serves_pulls(start, mou
                    repository.put_manifest("new", content.index([]))):
         assert answer.status == 507, answer
         answer.codes()
+    assert "[hosted] minimum_free_space = 32.0 MiB has to be left: make room, or lower it" in server.whole_log()
     assert server.client.get(repository.manifest("latest")).body == data
     assert server.client.delete(repository.manifest(digest)).status == 202, "deleting is how space is made"
     (server.storage / "ballast").unlink()
@@ -293,7 +294,8 @@ def test_a_damaged_blob_is_found_by_check_and_set_aside_by_repair(start):
     path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     found = server.check()
     assert found.returncode == 1 and digest[7:] in found.stdout + found.stderr, found
-    server.check("--repair")
+    said = server.check("--repair").stdout
+    assert "moved aside; every repository that has it lacks it until somebody pushes it again there\n" in said, said
     assert server.check().returncode == 0
     assert server.client.get(repository.blob(digest)).status == 404
     repository.push_blob(data)

@@ -185,7 +185,10 @@ def pushes_and_pulls(machine, layout, commands):
 def installs(typist, layout, heading, certificate, sends):
     """The steps of a web server, but for the password."""
     machine, last = typist.machine, max(number for _, number in places(heading))
-    typist(heading, 0)
+    said = typist(heading, 0)
+    assert "Berth is installed. Next, with systemd:" in said and "/usr/local/share/doc/berth/README.md" in said, said
+    for line in re.findall("^  (systemctl .*|systemd-tmpfiles .*)$", said, re.MULTILINE):
+        assert set(line.split(" && ")) <= set(typist.text(heading, 0).splitlines()), "it tells what is typed"
     typist("A certificate", certificate)
     for number in range(1, last):
         said = typist(heading, number)
