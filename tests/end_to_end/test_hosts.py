@@ -200,7 +200,7 @@ def installs(typist, layout, heading, certificate, sends):
 
 def asks_for_a_password(typist, heading):
     machine = typist.machine
-    typist(heading, max(number for _, number in places(heading)))
+    assert "Warning" not in typist(heading, max(number for _, number in places(heading)))
     status, headers, body = answer(machine, f"{SITE}/v2/")
     assert status == 401 and headers["www-authenticate"].startswith('Basic realm="registry"')
     assert json.loads(body)["errors"][0]["code"] == "UNAUTHORIZED"
@@ -216,7 +216,7 @@ PULLS_FOR_ALL = "Pulls for all, pushes with a password"
 def pulls_for_all(typist, number):
     """Podman stands for docker, which asks /v2/ likewise; docker itself types the same lines with the other clients."""
     machine = typist.machine
-    typist(PULLS_FOR_ALL, number)
+    assert "Warning" not in typist(PULLS_FOR_ALL, number)
     podman = "docker() { [ $1 != login ] || set -- \"$@\" -u alice -p secret; podman \"$@\"; }"
     machine(f"{podman}\n{typist.text(PULLS_FOR_ALL, 0)}")
     assert machine("podman push push.example.org/me/app:1 registry.example.org/me/other:1", check=False).returncode != 0
