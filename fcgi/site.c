@@ -87,8 +87,12 @@ void site_challenge(const struct site *site, const char *scope, const char *erro
 {
     AUTO_BUFFER struct buffer text = BUFFER_INIT;
 
-    buffer_format(&text, "Bearer realm=\"%s/v2/_berth/token\",service=\"%s\"", site->url,
-                  site_service(site));
+    if (site->realm) {
+        buffer_format(&text, "Bearer realm=\"%s\",service=\"%s\"", site->realm, site->audience);
+    } else {
+        buffer_format(&text, "Bearer realm=\"%s/v2/_berth/token\",service=\"%s\"", site->url,
+                      site_service(site));
+    }
     if (scope) {
         buffer_format(&text, ",scope=\"%s\"", scope);
     }

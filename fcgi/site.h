@@ -15,7 +15,9 @@
 enum { SITE_SIZE = 320 };
 
 struct site {
-    char url[SITE_SIZE]; /* "https://registry.example.org:5000" */
+    char url[SITE_SIZE];  /* "https://registry.example.org:5000" */
+    const char *realm;    /* of a token server that is not ours, or NULL */
+    const char *audience; /* what that calls us */
 };
 
 /*

@@ -6,6 +6,7 @@
 void handle_identify(struct exchange *exchange)
 {
     const struct access_options *options = &exchange->caller.options->access;
+    const struct issuer_options *server = access_find_realm(options);
     struct caller *caller = &exchange->caller;
     struct attempt attempt;
 
@@ -14,6 +15,8 @@ void handle_identify(struct exchange *exchange)
         return;
     }
     site_find(&exchange->site, exchange->request, options->public_url);
+    exchange->site.realm = server ? server->realm : NULL;
+    exchange->site.audience = server ? server->audience : NULL;
     attempt = site_attempt(&exchange->site, exchange->request);
     if (!caller->cannot_log_in &&
         access_identify(exchange->access, &attempt, &caller->subject, &exchange->refusal) == 0) {

@@ -208,11 +208,15 @@ static int access_log_in_issuer(struct access *access, const struct attempt *att
     struct claim claim = {login->user, "", login->password};
     struct issuer_trust trust = {.options = access->options,
                                  .issuer = access_find_issuer(access->options, login->user),
-                                 .may_wait = access->may_wait};
+                                 .may_wait = access->may_wait,
+                                 .now = attempt->began};
     struct throttle_case trial;
     struct error refusal;
 
-    if (issuer_identify(&trust, login->password, attempt->began, out, error) == 0) {
+    if (trust.issuer->kind != ISSUER_OIDC) {
+        return access_refuse(attempt, login->user, "its tokens are no passwords", error);
+    }
+    if (issuer_identify(&trust, login->password, out, error) == 0) {
         return 0;
     }
     if (error->code != ERROR_UNAUTHORIZED) {
@@ -336,6 +340,27 @@ static int access_read_token(struct access *access, const struct token_use *use,
                : access_confirm(access, &token, use->began, out, error);
 }
 
+/* A token of ours, or of a token server that is believed. */
+static int access_take_token(struct access *access, const struct attempt *attempt, const char *text,
+                             struct subject *out, struct error *error)
+{
+    struct token_use use = {TOKEN_ACCESS, attempt->service, attempt->began};
+    struct issuer_trust trust = {
+        .options = access->options,
+        .issuer = token_is_ours(text) ? NULL : issuer_find_server(access->options, text),
+        .may_wait = access->may_wait,
+        .now = attempt->began};
+
+    if (!trust.issuer) {
+        return access_read_token(access, &use, text, out, error);
+    }
+    if (issuer_identify(&trust, text, out, error) < 0) {
+        return -1;
+    }
+    out->proof = PROOF_TOKEN;
+    return 0;
+}
+
 static int access_take_servers_word(const struct attempt *attempt, struct subject *out,
                                     struct error *error)
 {
@@ -350,7 +375,6 @@ static int access_take_servers_word(const struct attempt *attempt, struct subjec
 int access_identify(struct access *access, const struct attempt *attempt, struct subject *out,
                     struct error *error)
 {
-    struct token_use use = {TOKEN_ACCESS, attempt->service, attempt->began};
     AUTO_AUTHORIZATION struct authorization said = AUTHORIZATION_INIT;
 
     if (access->options->mode == ACCESS_NONE) {
@@ -370,7 +394,7 @@ int access_identify(struct access *access, const struct attempt *attempt, struct
         return access_log_in(access, attempt, &(struct login){said.user, said.password}, out,
                              error);
     case AUTHORIZATION_BEARER:
-        return access_read_token(access, &use, said.token, out, error);
+        return access_take_token(access, attempt, said.token, out, error);
     case AUTHORIZATION_NONE:
         break;
     }

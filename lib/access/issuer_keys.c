@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "lib/access/certificate.h"
 #include "lib/access/discovery.h"
 #include "lib/access/failure.h"
 #include "lib/access/vault.h"
@@ -226,34 +227,80 @@ static int issuer_keys_of_issuer(const struct issuer_trust *trust, const struct 
     return found == 0 ? issuer_refuse(trust, &memo, error) : found < 0 ? -1 : 0;
 }
 
-static int issuer_keys_of_file(const struct issuer_options *issuer, const struct jwt *jwt,
-                               struct buffer *out_key, struct error *error)
+/* Reads one of the files that a section names. */
+static int issuer_file_read(const struct issuer_options *issuer, const char *path,
+                            struct buffer *out, struct error *error)
 {
-    AUTO_BUFFER struct buffer text = BUFFER_INIT;
-    AUTO_BUFFER struct buffer keys = BUFFER_INIT;
-    int found = file_read(AT_FDCWD, issuer->jwks_file, KEY_SET_LIMIT, &text, error);
+    int found = file_read(AT_FDCWD, path, KEY_SET_LIMIT, out, error);
 
-    if (found < 0) {
-        return -1;
-    }
-    if (found == 0 || key_set_tidy(&(struct document){text.data, text.length, NULL}, &keys) == 0) {
-        return error_set(error, ERROR_INTERNAL, "the jwks_file of [issuer %s], '%s', %s",
-                         issuer->name, issuer->jwks_file,
-                         found == 0 ? "is not there" : "has no set of keys");
-    }
-    found = key_set_find(&(struct document){keys.data, keys.length, NULL}, jwt, out_key, error);
+    return found == 0
+               ? error_set(error, ERROR_INTERNAL, "the keys of [issuer %s], '%s', are not there",
+                           issuer->name, path)
+               : found;
+}
+
+static int issuer_keys_of_set(const struct buffer *keys, const struct jwt *jwt,
+                              struct buffer *out_key, struct error *error)
+{
+    int found =
+        key_set_find(&(struct document){keys->data, keys->length, NULL}, jwt, out_key, error);
+
     return found == 0 ? error_set(error, ERROR_UNAUTHORIZED,
                                   "the token is signed with a key that its issuer does not have "
                                   "('kid')")
                       : found;
 }
 
+static int issuer_keys_of_file(const struct issuer_options *issuer, const struct jwt *jwt,
+                               struct buffer *out_key, struct error *error)
+{
+    AUTO_BUFFER struct buffer text = BUFFER_INIT;
+    AUTO_BUFFER struct buffer keys = BUFFER_INIT;
+
+    if (issuer_file_read(issuer, issuer->jwks_file, &text, error) < 0) {
+        return -1;
+    }
+    if (key_set_tidy(&(struct document){text.data, text.length, NULL}, &keys) == 0) {
+        return error_set(error, ERROR_INTERNAL,
+                         "the jwks_file of [issuer %s], '%s', has no set "
+                         "of keys",
+                         issuer->name, issuer->jwks_file);
+    }
+    return issuer_keys_of_set(&keys, jwt, out_key, error);
+}
+
+static int issuer_keys_of_certificates(const struct issuer_trust *trust, const struct jwt *jwt,
+                                       struct buffer *out_key, struct error *error)
+{
+    const struct issuer_options *issuer = trust->issuer;
+    struct certificate_chain chain = {&jwt->chain, jwt->key, trust->now};
+    AUTO_BUFFER struct buffer pem = BUFFER_INIT;
+    AUTO_BUFFER struct buffer keys = BUFFER_INIT;
+
+    if (issuer_file_read(issuer, issuer->certificates, &pem, error) < 0) {
+        return -1;
+    }
+    if (jwt->chain.count > 0) {
+        return certificates_chain_key(&pem, &chain, &keys)
+                   ? issuer_keys_of_set(&keys, jwt, out_key, error)
+                   : error_set(error, ERROR_UNAUTHORIZED,
+                               "the token's certificate is by none that its issuer has ('x5c')");
+    }
+    if (!certificates_key_set(&pem, &keys)) {
+        return error_set(error, ERROR_INTERNAL,
+                         "the certificates of [issuer %s], '%s', has no certificate in it",
+                         issuer->name, issuer->certificates);
+    }
+    return issuer_keys_of_set(&keys, jwt, out_key, error);
+}
+
 int issuer_keys_find(const struct issuer_trust *trust, const struct jwt *jwt, bool is_stale,
                      struct buffer *out_key, struct error *error)
 {
-    int found = trust->issuer->jwks_file
-                    ? issuer_keys_of_file(trust->issuer, jwt, out_key, error)
-                    : issuer_keys_of_issuer(trust, jwt, is_stale, out_key, error);
+    int found =
+        trust->issuer->certificates ? issuer_keys_of_certificates(trust, jwt, out_key, error)
+        : trust->issuer->jwks_file  ? issuer_keys_of_file(trust->issuer, jwt, out_key, error)
+                                    : issuer_keys_of_issuer(trust, jwt, is_stale, out_key, error);
 
     return found < 0 ? -1 : 0;
 }

@@ -3,7 +3,7 @@
 #define ACCESS_ISSUER_KEYS_H
 
 /*
- * The keys of an issuer: from the file that the configuration names, or as the issuer has given
+ * The keys of an issuer: from a file that the configuration names, or as the issuer has given
  * them. The latter are kept in a file of the vault for all workers on all hosts, with when it was
  * last asked:
  *
@@ -22,6 +22,7 @@ struct issuer_trust {
     const struct access_options *options;
     const struct issuer_options *issuer;
     bool may_wait; /* else ERROR_WOULD_WAIT where the issuer has to be asked */
+    int64_t now;   /* seconds since the epoch, for certificates */
 };
 
 /*

@@ -176,6 +176,7 @@ int key_set_find(const struct document *set, const struct jwt *jwt, struct buffe
                  struct error *error)
 {
     AUTO_NAMES struct names texts = NAMES_INIT;
+    AUTO_BUFFER struct buffer found = BUFFER_INIT;
     size_t named = 0;
     size_t fitting = 0;
 
@@ -188,10 +189,16 @@ int key_set_find(const struct document *set, const struct jwt *jwt, struct buffe
             continue;
         }
         named++;
-        if (public_key_fits(&key, jwt) && ++fitting == 1) {
-            json_open_object(out, NULL);
-            public_key_write(&key, out);
-            json_close_object(out);
+        if (public_key_fits(&key, jwt)) {
+            AUTO_BUFFER struct buffer written = BUFFER_INIT;
+
+            json_open_object(&written, NULL);
+            public_key_write(&key, &written);
+            json_close_object(&written);
+            /* The same one may be there under several ids. */
+            fitting += fitting == 0 || strcmp(written.data, found.data) != 0;
+            buffer_clear(&found);
+            buffer_add(&found, written.data, written.length);
         }
     }
     if (named == 0) {
@@ -203,5 +210,6 @@ int key_set_find(const struct document *set, const struct jwt *jwt, struct buffe
                                       : "the token does not say which key it is signed with "
                                         "('kid'), and several would do");
     }
+    buffer_add(out, found.data, found.length);
     return 1;
 }

@@ -14,12 +14,20 @@ enum access_mode {
     ACCESS_WEB_SERVER, /* users that the web server has authenticated, robots, whom issuers know */
 };
 
+enum issuer_kind {
+    ISSUER_OIDC,           /* its tokens are passwords */
+    ISSUER_REGISTRY_TOKEN, /* it is a token server for registries, whose tokens are shown as ours */
+};
+
 /* A section [issuer NAME]: somebody else whose word is taken for who somebody is. */
 struct issuer_options {
-    char *name;            /* of the section: the user name that its tokens are passwords of */
+    char *name; /* of the section: the user name that its tokens are passwords of */
+    enum issuer_kind kind;
     char *url;             /* where it is asked for its keys, and what "iss" says */
     char *audience;        /* what "aud" has to have */
     char *jwks_file;       /* its keys; NULL: it is asked for them */
+    char *certificates;    /* the same as certificates; NULL: none */
+    char *realm;           /* where clients get its tokens; NULL: from somebody else */
     char *name_claim;      /* the claim that tells who somebody is */
     struct names required; /* "CLAIM=PATTERN, PATTERN": what else has to be so */
     bool allow_private_address;
@@ -42,5 +50,7 @@ struct access_options {
 /* NULL if there is none of that name. */
 const struct issuer_options *access_find_issuer(const struct access_options *options,
                                                 const char *name);
+/* The one whose token server clients are sent to instead of ours; NULL: none. */
+const struct issuer_options *access_find_realm(const struct access_options *options);
 
 #endif

@@ -288,5 +288,8 @@ void decision_explain(const struct decision *decision, enum right right, struct 
     case DECISION_NARROWED_NAMES:
         buffer_add_text(out, "what was logged in with is not for this repository");
         break;
+    case DECISION_NARROWED_SCOPES:
+        buffer_format(out, "the token is not for %s here", word);
+        break;
     }
 }

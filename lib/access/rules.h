@@ -68,6 +68,7 @@ enum decision_reason {
     DECISION_NOT_AMONG,       /* `section` and `key` give it to others */
     DECISION_NARROWED_RIGHTS, /* granted, but what he logged in with is not for this right */
     DECISION_NARROWED_NAMES,  /* granted, but it is not for this repository */
+    DECISION_NARROWED_SCOPES, /* granted, but his token is not for both: another one may be */
 };
 
 struct decision {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/access/subject.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/base/text.h"
@@ -61,4 +62,38 @@ bool subject_make(enum subject_kind kind, const char *name, struct subject *out)
     }
     *out = made;
     return true;
+}
+
+bool subject_add_scope(struct subject *subject, unsigned rights, const char *name)
+{
+    size_t length = strlen(subject->scopes);
+    size_t room = sizeof(subject->scopes) - length;
+    int written = snprintf(subject->scopes + length, room, "%u %s\n", rights, name);
+
+    if (strpbrk(name, " \n") || written < 0 || (size_t)written >= room) {
+        subject->scopes[length] = '\0';
+        return false;
+    }
+    return true;
+}
+
+bool subject_scopes_have(const struct subject *subject, enum right right,
+                         bool (*is_repository)(void *context, const char *name), void *context)
+{
+    const char *cursor = subject->scopes;
+    const char *line;
+    size_t length;
+
+    while (subject->is_scoped && text_next_item(&cursor, '\n', &line, &length)) {
+        size_t digits = strcspn(line, " ");
+        AUTO_BUFFER struct buffer name = BUFFER_INIT;
+        uint64_t rights = 0;
+
+        buffer_add(&name, line + digits + 1, length - digits - 1);
+        if (text_number(line, digits, &rights) && (rights & right) != 0 &&
+            is_repository(context, name.data)) {
+            return true;
+        }
+    }
+    return !subject->is_scoped;
 }

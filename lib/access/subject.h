@@ -15,7 +15,7 @@
 
 enum subject_kind { SUBJECT_ANONYMOUS, SUBJECT_USER, SUBJECT_ROBOT, SUBJECT_ISSUER };
 
-enum { SUBJECT_NAME_SIZE = 512, SUBJECT_NAMES_SIZE = 1024 };
+enum { SUBJECT_NAME_SIZE = 512, SUBJECT_NAMES_SIZE = 1024, SUBJECT_SCOPES_SIZE = 2048 };
 
 /* What stands before a robot's name. */
 #define SUBJECT_ROBOT_PREFIX "robot/"
@@ -36,12 +36,24 @@ struct subject {
     unsigned narrowed_rights;                /* of enum right: what it may have at most */
     char narrowed_names[SUBJECT_NAMES_SIZE]; /* patterns of repositories, comma separated, that it
                                                 may reach at most; "" for no limit */
+    bool is_scoped;                          /* it may have at most what `scopes` says: */
+    char scopes[SUBJECT_SCOPES_SIZE];        /* "RIGHTS NAME\n" each, of enum right in decimal and
+                                                a repository as the client calls it */
     enum subject_proof proof;
     int64_t end; /* when what it was told by ends, in seconds since the epoch; 0: not by itself */
 };
 
 /* Nobody, to whom rules give what they give to everybody. */
 struct subject subject_anonymous(void);
+
+/*
+ * Whether its scopes, if it has any, give a right; is_repository() says whether a name means the
+ * repository that is asked about.
+ */
+bool subject_scopes_have(const struct subject *subject, enum right right,
+                         bool (*is_repository)(void *context, const char *name), void *context);
+/* False, with nothing added, if there is no more room. */
+bool subject_add_scope(struct subject *subject, unsigned rights, const char *name);
 
 /* Whether a user can be called so. */
 bool subject_user_is_valid(const char *name);

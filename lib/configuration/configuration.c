@@ -161,12 +161,23 @@ static bool requirement_is_valid(const char *item)
     return has_any && issuer_claim_is_valid(claim.data);
 }
 
+static const char *const issuer_words[] = {
+    [ISSUER_OIDC] = "oidc",
+    [ISSUER_REGISTRY_TOKEN] = "registry-token",
+    NULL,
+};
+
 #define ISSUER(kind, member) VALUE(kind, struct issuer_options, member)
 
 static const struct key issuer_keys[] = {
+    {.name = "kind",
+     VALUE_OF_CHOICE(struct issuer_options, kind, issuer_words),
+     .standard = "oidc"},
     {.name = "url", ISSUER(TEXT, url), .example = "https://token.actions.githubusercontent.com"},
     {.name = "audience", ISSUER(TEXT, audience), .example = "registry.example.org"},
     {.name = "jwks_file", ISSUER(PATH, jwks_file)},
+    {.name = "certificates", ISSUER(PATH, certificates)},
+    {.name = "realm", ISSUER(TEXT, realm)},
     {.name = "require.CLAIM",
      ISSUER(FAMILY, required),
      .form.item_is_valid = requirement_is_valid,

@@ -50,6 +50,34 @@ static bool judge_say_of_issuer(struct judge *judge, size_t element, const char 
     return false;
 }
 
+/* A token server has its keys here, and clients are sent to one at most. */
+static bool judge_token_server(struct judge *judge, size_t element)
+{
+    const struct issuer_options *issuer = &judge->options->issuers[element];
+    struct url url;
+
+    if (issuer->kind == ISSUER_OIDC) {
+        return (!issuer->certificates && !issuer->realm) ||
+               judge_say_of_issuer(judge, element, issuer->realm ? "realm" : "certificates",
+                                   "has what only a token server for registries has: write 'kind = "
+                                   "registry-token', or take the line out");
+    }
+    if (!issuer->certificates == !issuer->jwks_file) {
+        return judge_say_of_issuer(judge, element, "kind",
+                                   "needs the keys of its token server: add 'certificates = "
+                                   "/path' or 'jwks_file = /path', one of them");
+    }
+    if (issuer->realm && (!url_parse(issuer->realm, &url) || strpbrk(issuer->realm, "\"\\ "))) {
+        return judge_say_of_issuer(judge, element, "realm",
+                                   "has a realm that is no address: write one such as "
+                                   "https://auth.example.org/token");
+    }
+    return !issuer->realm || access_find_realm(judge->options) == issuer ||
+           judge_say_of_issuer(judge, element, "realm",
+                               "has a realm, and another section has one: clients are sent to one "
+                               "token server only");
+}
+
 /* It can be asked for its keys, or has been. */
 static bool judge_issuer(struct judge *judge, size_t element)
 {
@@ -61,13 +89,16 @@ static bool judge_issuer(struct judge *judge, size_t element)
                                    "lets somebody log in where nobody does: write 'mode = "
                                    "htpasswd' in [authentication], or take the section out");
     }
-    if (!*issuer->url ||
-        (!issuer->jwks_file && (!url_parse(issuer->url, &url) || strpbrk(issuer->url, "?# ")))) {
+    if (!judge_token_server(judge, element)) {
+        return false;
+    }
+    if (!*issuer->url || (!issuer->jwks_file && !issuer->certificates &&
+                          (!url_parse(issuer->url, &url) || strpbrk(issuer->url, "?# ")))) {
         return judge_say_of_issuer(judge, element, "url",
                                    "has no address that can be asked for its keys: write one such "
                                    "as https://gitlab.example.org, or add a jwks_file");
     }
-    if (!*issuer->audience) {
+    if (!*issuer->audience || strpbrk(issuer->audience, "\"\\")) {
         return judge_say_of_issuer(judge, element, "audience",
                                    "has no audience: write the one that its tokens are made for");
     }

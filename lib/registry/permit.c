@@ -56,6 +56,28 @@ enum right permission_right(enum permission permission)
     return RIGHT_PULL;
 }
 
+/* A question to the scopes of a caller. */
+struct scope_question {
+    const struct caller *caller;
+    const struct identity *identity;
+};
+
+/* A scope has the name that the client uses, as the path has it: the mirror's root, too. */
+static bool scope_is_about(void *context, const char *name)
+{
+    const struct scope_question *question = context;
+    const struct proxy_options *proxy = &question->caller->options->proxy;
+    struct naming naming = {.name = name, .prefix = question->caller->prefix};
+    struct identity named;
+    struct identity mirrored;
+    struct error ignored;
+
+    return identity_find(&named, proxy, &naming, &ignored) == 0 &&
+           (strcmp(named.name, question->identity->name) == 0 ||
+            (identity_mirror(&named, proxy, &mirrored, &ignored) > 0 &&
+             strcmp(mirrored.name, question->identity->name) == 0));
+}
+
 bool permit_decide(const struct caller *caller, const struct identity *identity,
                    enum permission permission, struct decision *out)
 {
@@ -66,6 +88,12 @@ bool permit_decide(const struct caller *caller, const struct identity *identity,
     }
     rules_judge(&access->rules, &caller->subject, identity->name, permission_right(permission),
                 out);
+    if (out->is_granted &&
+        !subject_scopes_have(&caller->subject, permission_right(permission), scope_is_about,
+                             &(struct scope_question){caller, identity})) {
+        out->is_granted = false;
+        out->reason = DECISION_NARROWED_SCOPES;
+    }
     return true;
 }
 
@@ -112,8 +140,13 @@ static int permit_rules(const struct caller *caller, const struct identity *iden
                          caller->cannot_log_in ? ", and nobody can log in here" : ": log in first");
     }
     decision_explain(&decision, right, &explanation);
-    return error_set(error, ERROR_DENIED, "%s may not %s %s: %s", caller->subject.name,
-                     right_phrase(right), identity->name, explanation.data);
+    /* Clients ask for a token that is for more when they are told so. */
+    return error_set(error,
+                     decision.reason == DECISION_NARROWED_SCOPES && !caller->cannot_log_in
+                         ? ERROR_UNAUTHORIZED
+                         : ERROR_DENIED,
+                     "%s may not %s %s: %s", caller->subject.name, right_phrase(right),
+                     identity->name, explanation.data);
 }
 
 static int permit_login(const struct caller *caller, struct error *error)

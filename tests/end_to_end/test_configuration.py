@@ -100,6 +100,7 @@ STORED = "registry_storage = /srv/r\ntemporary_registry_storage = /srv/t\nproxy_
 UPSTREAM = "[upstream a.example]\n"
 LOGIN = "[authentication]\nmode = htpasswd\nhtpasswd = users\n"
 CI = "[issuer ci]\nurl = https://ci.example\naudience = here\n"
+SERVER = CI + "kind = registry-token\n"
 TEAM = "[access team]\nrepositories = team/**\n"
 WHOM = "anonymous, authenticated, users, @groups, robot/NAME or ISSUER/PATTERN"
 NAMES = "a list of repositories such as team/app, team/*, apps/**, home/{user}/**, !team/secret"
@@ -199,6 +200,17 @@ MISTAKES = [
      "registry_storage is inside proxy_storage: each needs a directory of its own, beside the others"),
     ("registry_storage = /\ntemporary_registry_storage = /srv/t\nproxy_storage = /srv/p\n", 2,
      "temporary_registry_storage is inside registry_storage: each needs a directory of its own, beside the others"),
+    (STORED + LOGIN + SERVER, 10, "[issuer ci] needs the keys of its token server: add 'certificates = /path' or 'jwks_file = /path', one of them"),
+    (STORED + LOGIN + SERVER + "jwks_file = a\ncertificates = b\n", 10,
+     "[issuer ci] needs the keys of its token server: add 'certificates = /path' or 'jwks_file = /path', one of them"),
+    (STORED + LOGIN + SERVER + "certificates = b\nrealm = auth.example\n", 12,
+     "[issuer ci] has a realm that is no address: write one such as https://auth.example.org/token"),
+    (STORED + LOGIN + SERVER + "certificates = b\nrealm = https://a\n" + SERVER.replace("ci", "cd") + "certificates = b\nrealm = https://a\n", 18,
+     "[issuer cd] has a realm, and another section has one: clients are sent to one token server only"),
+    (STORED + LOGIN + CI + "realm = https://a\n", 10,
+     "[issuer ci] has what only a token server for registries has: write 'kind = registry-token', or take the line out"),
+    (STORED + LOGIN + CI + "certificates = a\n", 10,
+     "[issuer ci] has what only a token server for registries has: write 'kind = registry-token', or take the line out"),
     (STORED + CI, 4, "[issuer ci] lets somebody log in where nobody does: write 'mode = htpasswd' in [authentication], or take the section out"),
     (STORED + LOGIN + CI.replace("https:", "ldap:"), 8, "[issuer ci] has no address that can be asked for its keys: write one such as "
      "https://gitlab.example.org, or add a jwks_file"),

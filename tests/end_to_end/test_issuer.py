@@ -1,4 +1,5 @@
 """Tokens of others as passwords: which are believed, and what becomes of the others."""
+import contextlib
 import hashlib
 import hmac
 import json
@@ -9,11 +10,12 @@ import urllib.parse
 
 import pytest
 
+from harness.engines import Docker, Failed, push_layout, run
 from harness.fastcgi import Worker
 from harness.issuer import Issuer, Key, part, url64
 from harness.process import private_kilobytes, wait_until
 from harness.readme import blocks
-from harness.server import berth
+from harness.server import Server, berth
 from test_access import basic, bearer, write_users
 
 SETTINGS = """
@@ -377,7 +379,7 @@ def test_keys_in_a_file_need_no_issuer(house):
     keys, token = house.directory / "keys.json", house.issuer.token(iss="somewhere that nobody can ask")
     with pytest.raises(AssertionError):
         house.takes(token, "filed")
-    assert "the jwks_file of [issuer filed]" in house.worker.log()
+    assert "the keys of [issuer filed]" in house.worker.log()
     house.worker.expected_faults = True
     keys.write_text(json.dumps({"keys": house.issuer.published}))
     house.takes(token, "filed")
@@ -423,3 +425,54 @@ def test_a_worker_that_believes_an_issuer_needs_no_more_memory_for_it(house):
     for _ in range(50):
         house.takes(house.issuer.token())
     assert private_kilobytes(house.worker.process.pid) < before + 100
+
+
+# Clients
+
+CLIENTS = """
+[authentication]
+mode = htpasswd
+htpasswd = users
+[issuer ci]
+url = {issuer.issuer}
+audience = registry.test
+allow_private_address = yes
+[access apps]
+repositories = apps/**
+pull = anonymous
+push = ci/repo:team/*:ref:refs/heads/main
+"""
+
+
+@pytest.fixture(scope="module", params=["nginx", "lighttpd"])
+def served(request, new_directory):
+    directory = new_directory("served")
+    with contextlib.closing(Issuer(directory)) as issuer:
+        write_users(pathlib.Path(directory) / "users", {"alice": "a"})
+        with Server(directory, request.param, settings=CLIENTS.format(issuer=issuer)) as server:
+            server.issuer = issuer
+            yield server
+
+
+@contextlib.contextmanager
+def running(daemon):
+    try:
+        yield daemon
+    finally:
+        daemon.stop()
+
+
+def test_skopeo_and_docker_log_in_with_a_token_as_the_password(served, layout, new_directory):
+    target, file = f"{served.authority}/apps/one:1", f"{new_directory('auth')}/auth.json"
+    for sub, works in (("repo:team/app:ref:refs/heads/mine", False), ("repo:team/app:ref:refs/heads/main", True)):
+        run("skopeo", "login", "--tls-verify=false", "--authfile", file, "-u", "ci", "-p", served.issuer.token(sub=sub), served.authority)
+        with contextlib.nullcontext() if works else pytest.raises(Failed, match="gives push to others"):
+            push_layout(layout, "app", target, "--dest-authfile", file)
+    with pytest.raises(Failed, match="invalid username/password"):
+        run("skopeo", "login", "--tls-verify=false", "-u", "ci", "-p", served.issuer.token(exp=1), served.authority)
+    with running(Docker(new_directory("docker"))) as docker:
+        docker("pull", target)
+        refused = docker("push", target, check=False)
+        assert refused.returncode != 0, refused
+        docker("login", "-u", "ci", "-p", served.issuer.token(), served.authority)
+        docker("push", target)

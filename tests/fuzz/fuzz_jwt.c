@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/fuzz/fuzz.h"
 
+#include "lib/access/certificate.h"
 #include "lib/access/key_set.h"
+#include "lib/base/text.h"
 #include "lib/http/base64.h"
 
 enum { NOW = 1764000000 };
@@ -80,6 +82,31 @@ static void tidy(const char *text)
     }
 }
 
+/* Lines of a chain that lead nowhere, and a bundle. */
+static void lead(const char *text)
+{
+    AUTO_NAMES struct names chain = NAMES_INIT;
+    AUTO_BUFFER struct buffer bundle = BUFFER_INIT;
+    AUTO_BUFFER struct buffer none = BUFFER_INIT;
+    AUTO_BUFFER struct buffer keys = BUFFER_INIT;
+    AUTO_BUFFER struct buffer again = BUFFER_INIT;
+    const char *cursor = text;
+    const char *line;
+    size_t length;
+
+    while (text_next_item(&cursor, '\n', &line, &length)) {
+        AUTO_BUFFER struct buffer each = BUFFER_INIT;
+
+        buffer_add(&each, line, length);
+        names_add(&chain, each.data);
+    }
+    CHECK(!certificates_chain_key(&none, &(struct certificate_chain){&chain, "id", NOW}, &keys));
+    CHECK(keys.length == 0);
+    buffer_add_text(&bundle, text);
+    (void)certificates_key_set(&bundle, &keys);
+    CHECK(key_set_tidy(&(struct document){keys.data, keys.length, NULL}, &again) == 1);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char *text;
@@ -91,6 +118,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     parse(text);
     parse_parts(text);
     tidy(text);
+    lead(text);
     free(text);
     return 0;
 }

@@ -212,6 +212,26 @@ static void one_key_verifies_and_no_other(void **state)
                             &error));
 }
 
+static void one_key_under_two_ids_is_one(void **state)
+{
+    AUTO_BUFFER struct buffer set = BUFFER_INIT;
+    AUTO_BUFFER struct buffer key = BUFFER_INIT;
+    AUTO_BUFFER struct buffer text = BUFFER_INIT;
+    AUTO_JWT struct jwt jwt = JWT_INIT;
+    struct error error = ERROR_INIT;
+
+    (void)state;
+    buffer_add_text(&set, "{\"keys\":[");
+    signer_add_key("two", &set);
+    signer_add_key("three", &set);
+    buffer_add_text(&set, "]}");
+    signer_add_token("{\"alg\":\"ES256\"}", GOOD, &text);
+    assert_returns(0, jwt_parse(&jwt, text.data, &error));
+    assert_returns(
+        1, key_set_find(&(struct document){set.data, set.length, NULL}, &jwt, &key, &error));
+    assert_returns(1, jws_verify(text.data, key.data, &error));
+}
+
 static void a_key_has_to_be_the_only_one_that_fits(void **state)
 {
     AUTO_BUFFER struct buffer set = BUFFER_INIT;
@@ -224,14 +244,17 @@ static void a_key_has_to_be_the_only_one_that_fits(void **state)
     (void)state;
     buffer_add_text(&set, "{\"keys\":[");
     signer_add_key("two", &set);
-    signer_add_key("two", &set);
-    buffer_add_text(&set, "]}");
+    signer_add_key("three", &set);
+    buffer_add_text(
+        &set, ",{\"kid\":\"two\",\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AA\",\"y\":\"AQ\"}]}");
     document = (struct document){set.data, set.length, NULL};
     signer_add_token(HEADER, GOOD, &text);
     assert_returns(0, jwt_parse(&jwt, text.data, &error));
     assert_returns(0, key_set_find(&document, &jwt, &key, &error));
     (void)snprintf(jwt.key, sizeof(jwt.key), "two");
     assert_fails(ERROR_UNAUTHORIZED, key_set_find(&document, &jwt, &key, &error));
+    (void)snprintf(jwt.key, sizeof(jwt.key), "three");
+    assert_returns(1, key_set_find(&document, &jwt, &key, &error));
     jwt.key[0] = '\0';
     assert_fails(ERROR_UNAUTHORIZED, key_set_find(&document, &jwt, &key, &error));
 }
@@ -245,6 +268,7 @@ int main(void)
         cmocka_unit_test(refuses_whatever_is_no_token),
         cmocka_unit_test(keeps_of_keys_what_can_verify_signatures),
         cmocka_unit_test(one_key_verifies_and_no_other),
+        cmocka_unit_test(one_key_under_two_ids_is_one),
         cmocka_unit_test(a_key_has_to_be_the_only_one_that_fits),
     };
 

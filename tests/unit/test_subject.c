@@ -65,11 +65,53 @@ static void refuses_a_name_that_would_be_cut(void **state)
     assert_true(subject_make(SUBJECT_USER, name, &made));
 }
 
+static bool is_called(void *context, const char *name)
+{
+    return strcmp(context, name) == 0;
+}
+
+static void scopes_give_each_repository_its_own_rights(void **state)
+{
+    struct subject subject = subject_anonymous();
+
+    (void)state;
+    assert_true(subject_scopes_have(&subject, RIGHT_DELETE, is_called, (char[]){"any"}));
+    subject.is_scoped = true;
+    assert_false(subject_scopes_have(&subject, RIGHT_PULL, is_called, (char[]){"any"}));
+    assert_true(subject_add_scope(&subject, RIGHT_PULL | RIGHT_PUSH, "team/app"));
+    assert_true(subject_add_scope(&subject, RIGHT_DELETE, "team/b"));
+    assert_true(subject_add_scope(&subject, RIGHT_NONE, "team/c"));
+    assert_true(subject_scopes_have(&subject, RIGHT_PUSH, is_called, (char[]){"team/app"}));
+    assert_false(subject_scopes_have(&subject, RIGHT_DELETE, is_called, (char[]){"team/app"}));
+    assert_true(subject_scopes_have(&subject, RIGHT_DELETE, is_called, (char[]){"team/b"}));
+    assert_false(subject_scopes_have(&subject, RIGHT_PULL, is_called, (char[]){"team/b"}));
+    assert_false(subject_scopes_have(&subject, RIGHT_PULL, is_called, (char[]){"team/c"}));
+    assert_false(subject_scopes_have(&subject, RIGHT_PULL, is_called, (char[]){"team"}));
+}
+
+static void a_scope_that_would_be_cut_or_be_two_is_refused(void **state)
+{
+    struct subject subject = subject_anonymous();
+    char name[SUBJECT_SCOPES_SIZE];
+
+    (void)state;
+    subject.is_scoped = true;
+    memset(name, 'a', sizeof(name));
+    name[sizeof(name) - 1] = '\0';
+    assert_false(subject_add_scope(&subject, RIGHT_PULL, name));
+    assert_false(subject_add_scope(&subject, RIGHT_PULL, "a\n15 b"));
+    assert_false(subject_add_scope(&subject, RIGHT_PULL, "a 15"));
+    assert_string_equal("", subject.scopes);
+    assert_false(subject_scopes_have(&subject, RIGHT_PULL, is_called, name));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(takes_the_names_of_a_kind_and_no_others),
         cmocka_unit_test(refuses_a_name_that_would_be_cut),
+        cmocka_unit_test(scopes_give_each_repository_its_own_rights),
+        cmocka_unit_test(a_scope_that_would_be_cut_or_be_two_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

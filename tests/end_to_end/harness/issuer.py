@@ -1,10 +1,12 @@
 """Somebody else who signs tokens: real keys, made and used by openssl, behind an HTTP server of the test's own."""
 import base64
+import hashlib
 import json
 import pathlib
 import re
 import subprocess
 import time
+import urllib.parse
 
 from harness.upstream_http import HttpServer, Reply
 
@@ -35,6 +37,32 @@ class Key:
     def public(self):
         """The PEM of the public half, which everybody has."""
         return openssl("pkey", "-in", self.path, "-pubout")
+
+    def der(self):
+        """The public half as distribution hashes it."""
+        return openssl("pkey", "-in", self.path, "-pubout", "-outform", "DER")
+
+    def fingerprint(self):
+        """The id that libtrust, and with it distribution 2, gives a key."""
+        text = base64.b32encode(hashlib.sha256(self.der()).digest()[:30]).decode()
+        return ":".join(text[at:at + 4] for at in range(0, 48, 4))
+
+    def thumbprint(self):
+        """The one of RFC 7638, as distribution 3 has it."""
+        members = {name: value for name, value in self.jwk().items() if name in ("kty", "n", "e", "crv", "x", "y")}
+        return url64(hashlib.sha256(json.dumps(members, sort_keys=True, separators=(",", ":")).encode()).digest())
+
+    def certificate(self, by=None, days=1):
+        """The path of a certificate in PEM, signed by itself or by another one's key."""
+        path = self.path.with_suffix(f".{by.name if by else 'self'}.crt")
+        if path.exists():
+            return path
+        if by is None:
+            openssl("req", "-x509", "-new", "-key", self.path, "-subj", f"/CN={self.name}", "-days", days, "-out", path)
+        else:
+            request = openssl("req", "-new", "-key", self.path, "-subj", f"/CN={self.name}")
+            openssl("x509", "-req", "-CA", by.certificate(), "-CAkey", by.path, "-CAcreateserial", "-days", days, "-out", path, input=request)
+        return path
 
     def jwk(self, **more):
         text = openssl("pkey", "-in", self.path, "-pubout", "-text", "-noout", text=True)
@@ -104,3 +132,42 @@ class Issuer(HttpServer):
         key = key or self.key
         head = {"alg": algorithm, "typ": "JWT", "kid": key.name, **(header or {})}
         return key.token({name: value for name, value in head.items() if value is not None}, self.claims(**changed), algorithm)
+
+
+class TokenServer(Issuer):
+    """A token server for registries, as distribution asks for one: who may do what is `may(user, repository)`, a set of actions."""
+    ISSUER = "Our token server"
+
+    def __init__(self, directory, users=None, may=None, **options):
+        super().__init__(directory, name="server", **options)
+        self.users, self.may = users or {}, may or (lambda user, repository: {"pull"})
+        self.header = lambda: {"kid": self.key.fingerprint()}
+
+    @property
+    def issuer(self):
+        return self.ISSUER
+
+    @property
+    def realm(self):
+        return f"{self.url}/token"
+
+    def grant(self, *scopes, sub="alice", **claims):
+        """A token for "NAME:ACTION,ACTION" each."""
+        access = [{"type": "repository", "name": scope.rpartition(":")[0], "actions": scope.rpartition(":")[2].split(",")} for scope in scopes]
+        return self.token(header=self.header(), sub=sub, **{"access": access, **claims})
+
+    def reply(self, request):
+        if request.path != "/token":
+            return super().reply(request)
+        user, said = "", request["Authorization"]
+        if said:
+            user, _, password = base64.b64decode(said.partition(" ")[2]).decode().partition(":")
+            if self.users.get(user) != password:
+                return Reply(401)
+        scopes = []
+        for scope in urllib.parse.parse_qs(request.query).get("scope", []):
+            _, name, actions = scope.split(":")
+            granted = self.may(user, name) & set(actions.split(","))
+            scopes += [f"{name}:{','.join(sorted(granted))}"] if granted else []
+        token = self.grant(*scopes, sub=user)
+        return Reply(200, json.dumps({"token": token, "access_token": token, "expires_in": 300}).encode(), {"Content-Type": "application/json"})
