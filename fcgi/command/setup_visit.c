@@ -11,7 +11,7 @@
 #include "lib/http/client.h"
 
 enum {
-    BODY_SIZE = 40000,        /* bytes of the request: more than web servers keep in memory */
+    BODY_SIZE = 100 * 1000,   /* bytes of the request: more than web servers keep in memory */
     ANSWER_LIMIT = 64 * 1024, /* bytes */
     HEADERS_ROOM = 512,       /* bytes of headers: more than there are, lest a secret moves */
 };
