@@ -117,7 +117,7 @@ def spoil_records(chance, records):
         asked = chance.choice([b"", pair(b"FCGI_MPXS_CONNS", b""), pair(b"FCGI_MAX_CONNS", b"") * 3, pair(b"X", b"") * 500, b"\x7f" * 50])
         records.insert(at, record(GET_VALUES, asked, 0))
     elif how == 5:
-        data = bytearray(records[at])
+        data = bytearray(records[at] or b"\1")  # it may have been cut to nothing
         data[chance.randrange(min(8, len(data)))] = chance.choice([0, 1, 127, 128, 255, chance.randrange(256)])
         records[at] = bytes(data)
     elif how == 6:
