@@ -22,8 +22,7 @@ def test_every_call_may_fail(injector, operation, call):
         injector.everywhere(operation, call, number)
 
 
-# Hosted only: where every stat fails, a cold blob's reader looks again and again, and each look is one more fault to try.
-@pytest.mark.parametrize("operation", HOSTED, ids=lambda each: each.__name__)
+@pytest.mark.parametrize("operation", HOSTED + PROXIED, ids=lambda each: each.__name__)
 @pytest.mark.parametrize("call", ["open", "create", "stat"])
 def test_every_call_and_all_that_follow_may_fail(injector, operation, call):
     for number in CALLS[call]:

@@ -7,6 +7,7 @@ import errno
 import itertools
 import os
 import pathlib
+import shutil
 import struct
 import subprocess
 import types
@@ -60,6 +61,8 @@ class Injector:
         """The operation with a fault at the first call of a kind, at the second, … until it has no more of them. If it lasts, all
         calls that follow fail as well."""
         for nth in itertools.count(1):
+            if lasts:  # what earlier ones have left is looked at by each sweep, which are some more calls each time
+                shutil.rmtree(self.storage / "proxy/_berth/temporary/partial", ignore_errors=True)
             trial = Trial(self, call, number, nth, lasts)
             operation(trial)
             assert trial.has_run
