@@ -1,6 +1,8 @@
 """The size of the cache: what was not used for the longest time goes, nobody's pull fails for it, and what is kept stays."""
+import hashlib
 import os
 import random
+import re
 import threading
 
 import pytest
@@ -8,7 +10,7 @@ import pytest
 from harness import content
 from harness.content import MIB
 from harness.process import wait_until
-from harness.upstream_site import Download, Site, download
+from harness.upstream_site import Site, download
 from test_proxy_blob import assert_right, fillers, offered
 
 BLOBS = "docker/registry/v2/blobs/sha256"
@@ -64,3 +66,109 @@ def test_the_least_recently_used_goes_first_and_room_is_made_before_it_is_used(l
     assert [is_cached(limited, digest) for _, digest in blobs] == [True, False, True, True]
     pull(limited, upstream, first, data)
     assert len(upstream.asked("/blobs/", "GET")) == asked + 1
+
+
+def test_a_pull_under_way_is_not_cut(limited):
+    """The client has read a little of a blob when it goes, and reads the rest then."""
+    upstream = limited.take()
+    data, digest = offered(upstream, 30 * MIB)
+    pull(limited, upstream, digest, data)
+    used(limited, digest, 0)
+    client = limited.client
+    with client.connect() as connection:
+        connection.sendall(client.head("GET", limited.at(upstream).blob(digest), None, None, None))
+        got = connection.recv(65536)
+        wait_until(lambda: data_of(limited, digest).stat().st_atime > LONG_AGO + 1, "its use")
+        used(limited, digest, 0)
+        other, other_digest = offered(upstream, 20 * MIB)
+        pull(limited, upstream, other_digest, other)
+        assert not is_cached(limited, digest)
+        head, _, body = got.partition(b"\r\n\r\n")
+        assert b" 200 " in head.split(b"\r\n")[0]
+        whole = hashlib.sha256(body)
+        left = len(data) - len(body)
+        while left:
+            block = connection.recv(min(left, 1 << 20))
+            assert block, f"{left} bytes before its end"
+            whole.update(block)
+            left -= len(block)
+    assert f"sha256:{whole.hexdigest()}" == digest
+    pull(limited, upstream, digest, data)  # which comes once more
+
+
+def test_what_nginx_misses_comes_from_a_worker(new_directory):
+    """A path that has gone when nginx opens it: here nginx looks for all of them in the wrong place."""
+    with Site(new_directory("missed"), "nginx") as site:
+        upstream = site.take()
+        data, digest = offered(upstream, 3 * MIB)
+        pull(site, upstream, digest, data)
+        hosted = site.client.repository("me/app")
+        hosted.push_blob(data)
+        snippet = site.server.runtime / "nginx-snippet.conf"
+        snippet.write_text(re.sub(r'alias ".*/(registry|proxy)/";', 'alias "/nowhere/";', snippet.read_text()))
+        site.server.reload_nginx()
+        for repository in (site.at(upstream), hosted):
+            assert_right(download(site.client, repository.blob(digest)), data)
+            part = download(site.client, repository.blob(digest), {"Range": "bytes=5-9"})
+            assert (part.status, bytes(part.body)) == (206, data[5:10]), part
+            assert site.client.get(repository.blob(content.ABSENT)).status == 404
+
+
+def test_one_that_is_larger_than_the_cache_is_passed_on(limited):
+    upstream = limited.take()
+    small = [offered(upstream, MIB) for _ in range(2)]
+    for data, digest in small:
+        pull(limited, upstream, digest, data)
+    data, digest = offered(upstream, 41 * MIB)
+    with limited.server.expecting_faults():
+        pull(limited, upstream, digest, data)
+    assert not is_cached(limited, digest)
+    assert all(is_cached(limited, digest) for _, digest in small)
+
+
+class Pullers:
+    """Clients that pull, at once, what a trace says; what failed, and the largest size that was seen."""
+
+    def __init__(self, site, upstream, blobs):
+        self.site, self.upstream, self.blobs = site, upstream, blobs
+        self.failed, self.trace, self.largest = [], [], 0
+
+    def run(self, clients, traces):
+        done = threading.Event()
+        watcher = threading.Thread(target=self.watch, args=(done,))
+        pullers = [threading.Thread(target=self.pull, args=(trace,)) for trace in traces[:clients]]
+        for thread in (watcher, *pullers):
+            thread.start()
+        for thread in pullers:
+            thread.join()
+        done.set()
+        watcher.join()
+
+    def watch(self, done):
+        def is_over():
+            self.largest = max(self.largest, size(self.site))
+            return done.is_set()
+        wait_until(is_over, "the end of all pulls")
+
+    def pull(self, trace):
+        for which in trace:
+            data, digest = self.blobs[which]
+            self.trace.append(which)
+            got = download(self.site.client, self.site.at(self.upstream).blob(digest))
+            if not (got.status == 200 and got.is_whole and got.digest == digest):
+                self.failed.append((which, got))
+
+
+def zipf(generator, blobs, count):
+    """Few are popular: which of so many blobs is pulled, `count` times."""
+    return generator.choices(range(blobs), [1 / (n + 1) for n in range(blobs)], k=count)
+
+
+def test_a_working_set_of_twice_the_size_is_pulled_without_a_failure(limited):
+    upstream = limited.take()
+    blobs = [offered(upstream, 2 * MIB) for _ in range(40)]
+    generator = random.Random(1)
+    pullers = Pullers(limited, upstream, blobs)
+    pullers.run(8, [zipf(generator, 40, 10) for _ in range(8)])
+    assert not pullers.failed
+    assert 30 * MIB < pullers.largest <= 42 * MIB, pullers.largest

@@ -28,7 +28,7 @@ struct evict_wish {
     bool is_trial;       /* only says what would go */
 };
 
-enum { EVICT_PATIENCE = 2000 };
+enum { EVICT_PATIENCE = 1000 };
 
 struct evict_report {
     uint64_t blobs; /* that went */
