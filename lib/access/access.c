@@ -77,9 +77,7 @@ static int access_admit(struct access *access, const struct attempt *attempt,
 {
     int64_t wait = 0;
 
-    if (!access->throttle.table) {
-        throttle_open(&access->throttle);
-    }
+    throttle_open(&access->throttle);
     *out = (struct throttle_case){
         .address = attempt->address, .user = claim->user, .now = clock_milliseconds()};
     if (throttle_mark(&access->keys, claim, out, error) < 0) {

@@ -4,12 +4,14 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/buffer.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
@@ -31,7 +33,7 @@ struct throttle_table {
     _Atomic uint64_t marks[BUCKETS][WAYS];
 };
 
-#define THROTTLE_FILE "failures-1" /* another layout is another file */
+#define THROTTLE_FILE "failures-2" /* another layout is another file */
 
 static void *throttle_map(int descriptor, int flags)
 {
@@ -54,10 +56,11 @@ static void throttle_make_directory(const char *path)
     }
 }
 
-static struct throttle_table *throttle_share(const char *path)
+static struct throttle_table *throttle_share(const char *path, int *out_descriptor)
 {
     AUTO_CLOSE int directory = -1;
     AUTO_CLOSE int descriptor = -1;
+    struct throttle_table *table;
 
     throttle_make_directory(path);
     directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -69,12 +72,29 @@ static struct throttle_table *throttle_share(const char *path)
     if (descriptor < 0 || posix_fallocate(descriptor, 0, sizeof(struct throttle_table)) != 0) {
         return NULL;
     }
-    return throttle_map(descriptor, MAP_SHARED);
+    table = throttle_map(descriptor, MAP_SHARED);
+    *out_descriptor = table ? steal_descriptor(&descriptor) : -1;
+    return table;
+}
+
+/* Whether what is mapped is what others have, and all of it is there. */
+static bool throttle_is_whole(const struct throttle *throttle)
+{
+    struct stat status;
+
+    return throttle->table && (throttle->descriptor < 0 ||
+                               (fstat(throttle->descriptor, &status) == 0 && status.st_nlink > 0 &&
+                                status.st_size >= (off_t)sizeof(*throttle->table)));
 }
 
 void throttle_open(struct throttle *throttle)
 {
-    throttle->table = throttle->directory ? throttle_share(throttle->directory) : NULL;
+    if (throttle_is_whole(throttle)) {
+        return;
+    }
+    throttle_close(throttle);
+    throttle->table =
+        throttle->directory ? throttle_share(throttle->directory, &throttle->descriptor) : NULL;
     if (!throttle->table) {
         log_debug("failed log-ins are counted by this process alone");
         throttle->table = throttle_map(-1, MAP_PRIVATE | MAP_ANONYMOUS);
@@ -87,6 +107,8 @@ void throttle_close(struct throttle *throttle)
         (void)munmap(throttle->table, sizeof(*throttle->table));
         throttle->table = NULL;
     }
+    cleanup_close(&throttle->descriptor);
+    throttle->descriptor = -1;
 }
 
 static uint64_t throttle_number(const struct secret *secret)
@@ -101,13 +123,17 @@ int throttle_mark(struct keys *keys, const struct claim *claim, struct throttle_
                   struct error *error)
 {
     const char *texts[] = {"throttle", claim->user, claim->crypted, claim->password};
+    const char *salt[] = {"throttle salt"};
     AUTO_SECRET struct secret tag;
+    AUTO_SECRET struct secret common;
     const struct key *key;
 
     if (keys_newest(keys, &key, error) < 0 ||
-        secret_sign(&key->secret, texts, sizeof(texts) / sizeof(*texts), &tag, error) < 0) {
+        secret_sign(&key->secret, texts, sizeof(texts) / sizeof(*texts), &tag, error) < 0 ||
+        secret_sign(&key->secret, salt, 1, &common, error) < 0) {
         return -1;
     }
+    out->salt = throttle_number(&common);
     out->right = throttle_number(&tag);
     memcpy(&out->wrong, tag.bytes + sizeof(out->right), sizeof(out->wrong));
     return 0;
@@ -167,12 +193,14 @@ static size_t bucket_choose(_Atomic uint64_t *bucket, uint64_t number, int64_t n
     return least;
 }
 
-static bool throttle_hash(const char *text, uint64_t *out)
+static bool throttle_hash(const char *text, uint64_t salt, uint64_t *out)
 {
+    AUTO_BUFFER struct buffer salted = BUFFER_INIT;
     struct secret hash;
     struct error error;
 
-    if (secret_hash(text, &hash, &error) < 0) {
+    buffer_format(&salted, "%016" PRIx64 " %s", salt, text);
+    if (secret_hash(salted.data, &hash, &error) < 0) {
         return false;
     }
     *out = throttle_number(&hash);
@@ -180,27 +208,27 @@ static bool throttle_hash(const char *text, uint64_t *out)
 }
 
 /* Whoever has one address of a network of IPv6 has all of them. */
-static bool throttle_hash_address(const char *address, uint64_t *out)
+static bool throttle_hash_address(const char *address, uint64_t salt, uint64_t *out)
 {
     struct in6_addr parsed;
 
     if (!address || inet_pton(AF_INET6, address, &parsed) != 1) {
-        return address && throttle_hash(address, out);
+        return address && throttle_hash(address, salt, out);
     }
     if (!IN6_IS_ADDR_V4MAPPED(&parsed)) {
         char text[INET6_ADDRSTRLEN];
 
         memset(parsed.s6_addr + 8, 0, 8);
-        return inet_ntop(AF_INET6, &parsed, text, sizeof(text)) && throttle_hash(text, out);
+        return inet_ntop(AF_INET6, &parsed, text, sizeof(text)) && throttle_hash(text, salt, out);
     }
-    return throttle_hash(address, out);
+    return throttle_hash(address, salt, out);
 }
 
 static bool throttle_number_of(enum throttle_kind kind, const struct throttle_case *login,
                                uint64_t *out)
 {
-    return kind == KIND_ADDRESS ? throttle_hash_address(login->address, out)
-                                : throttle_hash(login->user, out);
+    return kind == KIND_ADDRESS ? throttle_hash_address(login->address, login->salt, out)
+                                : throttle_hash(login->user, login->salt, out);
 }
 
 /* Milliseconds until a failure is forgiven. */

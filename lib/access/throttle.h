@@ -29,14 +29,19 @@ struct throttle_table;
 struct throttle {
     const char *directory; /* of this host alone; made if it is not there */
     struct throttle_table *table;
+    int descriptor; /* of the file; -1: this process counts for itself */
 };
 
 #define THROTTLE_INIT(the_directory)                                                               \
     {                                                                                              \
-        .directory = (the_directory), .table = NULL                                                \
+        .directory = (the_directory), .table = NULL, .descriptor = -1                              \
     }
 
-/* Where the directory takes no file, each process counts for itself. */
+/*
+ * Before each log-in: somebody may have emptied the file or taken it away, and what is mapped of it
+ * would end the process that looks there. Where the directory takes no file, each process counts
+ * for itself.
+ */
 void throttle_open(struct throttle *throttle);
 void throttle_close(struct throttle *throttle);
 
@@ -46,10 +51,11 @@ struct throttle_case {
     const char *user;
     uint64_t right; /* as throttle_mark() has made it */
     uint64_t wrong;
+    uint64_t salt; /* nobody can make up a name that shares the place of another one */
     int64_t now;
 };
 
-/* The marks of a password, for a case. */
+/* The marks of a password and the salt, for a case. */
 int throttle_mark(struct keys *keys, const struct claim *claim, struct throttle_case *out,
                   struct error *error);
 

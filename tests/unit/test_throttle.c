@@ -152,7 +152,7 @@ static void counts_for_all_processes_of_a_host(void **state)
     assert_int_equal(judge(&other, login("192.0.2.7", "alice", 1)), THROTTLE_WAIT);
     throttle_close(&throttle);
     throttle_close(&other);
-    assert_int_equal(fstatat(fixture->directory, "host/access/failures-1", &status, 0), 0);
+    assert_int_equal(fstatat(fixture->directory, "host/access/failures-2", &status, 0), 0);
     assert_int_equal(status.st_mode & 07777, 0600);
 }
 
@@ -165,8 +165,45 @@ static void has_all_its_room_from_the_beginning(void **state)
 
     throttle_open(&throttle);
     throttle_close(&throttle);
-    assert_int_equal(fstatat(fixture->directory, "host/access/failures-1", &status, 0), 0);
+    assert_int_equal(fstatat(fixture->directory, "host/access/failures-2", &status, 0), 0);
     assert_true(status.st_size > 0 && (off_t)status.st_blocks * 512 >= status.st_size);
+}
+
+/* What is mapped of a file that ends before is the end of the process that looks there. */
+static void outlives_a_file_that_is_emptied_or_goes(void **state)
+{
+    struct fixture *fixture = *state;
+    struct throttle throttle = THROTTLE_INIT(runtime_of(fixture));
+    struct throttle other = THROTTLE_INIT(runtime_of(fixture));
+
+    throttle_open(&throttle);
+    for (unsigned removed = 0; removed < 2; removed++) {
+        if (removed) {
+            assert_int_equal(unlinkat(fixture->directory, "host/access/failures-2", 0), 0);
+        } else {
+            put_file(fixture->directory, "host/access/failures-2", "");
+        }
+        throttle_open(&throttle);
+        throttle_open(&other);
+        fail_so_often(&throttle, "192.0.2.7", "alice", THROTTLE_ADDRESS);
+        assert_int_equal(judge(&other, login("192.0.2.7", "alice", 1)), THROTTLE_WAIT);
+        throttle_close(&other);
+    }
+    throttle_close(&throttle);
+}
+
+/* The places in the table are nobody's to foretell. */
+static void counts_by_the_salt(void **state)
+{
+    struct throttle throttle = THROTTLE_INIT(runtime_of(*state));
+    struct throttle_case which = login("192.0.2.7", "alice", 1);
+
+    throttle_open(&throttle);
+    fail_so_often(&throttle, "192.0.2.7", "alice", THROTTLE_ADDRESS);
+    assert_int_equal(judge(&throttle, which), THROTTLE_WAIT);
+    which.salt = 1;
+    assert_int_equal(judge(&throttle, which), THROTTLE_VERIFY);
+    throttle_close(&throttle);
 }
 
 static void counts_for_itself_where_nothing_can_be_shared(void **state)
@@ -205,6 +242,8 @@ int main(void)
         IN_DIRECTORY(lets_in_who_was_right_whatever_others_do),
         IN_DIRECTORY(counts_for_all_processes_of_a_host),
         IN_DIRECTORY(has_all_its_room_from_the_beginning),
+        IN_DIRECTORY(outlives_a_file_that_is_emptied_or_goes),
+        IN_DIRECTORY(counts_by_the_salt),
         IN_DIRECTORY(counts_for_itself_where_nothing_can_be_shared),
         IN_DIRECTORY(believes_no_debt_from_before_a_restart),
     };
