@@ -1,4 +1,6 @@
 """Mode web-server: nginx, lighttpd and Apache know who somebody is, by what is commented out in the files of deploy/."""
+import base64
+import json
 import re
 import shutil
 import subprocess
@@ -6,9 +8,9 @@ import subprocess
 import pytest
 
 from harness import content
-from harness.engines import run
+from harness.engines import Containers, run
 from harness.server import ROOT, Server, berth
-from test_access import As, basic, bearer, challenge_of, token_of, write_users
+from test_access import As, basic, bearer, challenge_of, docker, token_of, write_users  # noqa: F401, pylint: disable=unused-import
 
 RULES = """
 [authentication]
@@ -128,3 +130,33 @@ def test_real_clients_log_in_at_the_server(house, layout, new_directory):
     asked = subprocess.run(["curl", "-sf", "-u", "alice:alice's password", f"http://{house.authority}/v2/_berth/token"],
                            capture_output=True, check=False)
     assert asked.returncode == 0 and b'"token"' in asked.stdout, asked
+
+
+def test_docker_and_podman_log_in_at_the_server(house, layout, docker, new_directory):
+    directory = new_directory("engines")
+    target, archive = f"{house.authority}/team/engines:1", f"{directory}/image.tar"
+    run("skopeo", "--insecure-policy", "copy", "--quiet", f"oci:{layout.directory}:app", f"docker-archive:{archive}:{target}")
+    docker("load", "--input", archive)
+    assert docker("login", "-u", "alice", "-p", "wrong", house.authority, check=False).returncode != 0
+    for user, password, allowed in (("bob", "b", False), ("alice", "alice's password", True)):
+        docker("login", "-u", user, "-p", password, house.authority)
+        kept = json.loads((docker.directory / "client/config.json").read_text())["auths"][house.authority]
+        assert base64.b64decode(kept["auth"]).decode() == f"{user}:{password}" and "identitytoken" not in kept
+        pushed = docker("push", target, check=False)
+        assert (pushed.returncode == 0) == allowed and (allowed or "denied" in pushed.stderr), pushed
+    docker("logout", house.authority)
+    docker("rmi", "--force", target)
+    docker("pull", target)
+    docker("rmi", "--force", target)
+
+    podman = Containers("podman", directory)
+    options = ["--tls-verify=false", "--authfile", f"{directory}/auth.json"]
+    image = podman("pull", "--quiet", f"oci:{layout.directory}:app").strip()
+    other = f"{house.authority}/team/engines:2"
+    assert podman("login", *options, "-u", "alice", "-p", "wrong", house.authority, check=False).returncode != 0
+    podman("login", *options, "-u", "alice", "-p", "alice's password", house.authority)
+    podman("push", "--quiet", *options, image, other)
+    podman("logout", "--authfile", f"{directory}/auth.json", house.authority)
+    refused = podman("push", "--quiet", *options, image, f"{house.authority}/team/engines:3", check=False)
+    assert refused.returncode != 0, refused
+    podman("pull", "--quiet", *options, other)

@@ -422,6 +422,30 @@ def own_authority(typist, image):
     assert answer(machine, "https://push.example.org/v2/me/app/manifests/1")[0] == 401
 
 
+def everybody_logs_in(typist):
+    """Behind nginx, by TLS of an authority of our own: Docker keeps no password, and pulls need none."""
+    machine, host = typist.machine, "registry.example.org"
+    machine("rm /etc/nginx/sites-enabled/registry")
+    typist("Behind nginx", 1)
+    machine("rm -f /etc/berth/htpasswd")
+    typist("Access")
+    image = f"{host}/team/docker:1"
+    refused = machine(f"docker tag debian:12 {host}/team/docker:1; docker push {host}/team/docker:1", check=False)
+    assert refused.returncode != 0 and "denied" in refused.stdout, refused.stdout
+    assert machine(f"echo wrong | docker login -u alice --password-stdin {host}", check=False).returncode != 0
+    machine(f"echo secret | docker login -u alice --password-stdin {host}")
+    kept = json.loads(machine("cat /root/.docker/config.json"))["auths"][host]
+    assert kept["identitytoken"].startswith("berth_r_"), kept
+    machine(f"docker push {host}/team/docker:1; docker logout {host}; docker rmi {host}/team/docker:1; docker pull {host}/team/docker:1")
+    for program in ("podman", "buildah"):
+        machine(f"{program} pull {image}; {program} login -u alice -p secret {host}; {program} push {image} docker://{host}/team/{program}:1")
+        machine(f"{program} logout {host}; {program} pull {host}/team/{program}:1")
+    machine(f"skopeo copy -q --dest-creds alice:secret docker://{host}/team/docker:1 docker://{host}/team/skopeo:1")
+    machine(f"ctr images pull {host}/team/docker:1; ctr images tag {host}/team/docker:1 {host}/team/ctr:1; "
+            f"ctr images push --user alice:secret {host}/team/ctr:1; ctr images pull {host}/team/ctr:1")
+    assert answer(machine, f"{SITE}/v2/team/ctr/manifests/1")[0] == 200
+
+
 @types("By name", "Unchanged names: Docker", "Unchanged names: podman, skopeo, buildah", "Unchanged names: containerd, nerdctl, Kubernetes#0",
        "Unchanged names: containerd, nerdctl, Kubernetes#1", "With a CA of your own", "Other registries", f"{PULLS_FOR_ALL}#0", f"{PULLS_FOR_ALL}#1")
 def test_every_client_by_what_is_said_of_it(typist, layout):
@@ -450,6 +474,7 @@ def test_every_client_by_what_is_said_of_it(typist, layout):
     own_authority(typist, image)
     # That the upstream was in trouble is remembered for some seconds.
     machine(f"until curl -fs {SITE}/v2/proxy/corp/team/app/manifests/1; do sleep 0.1; done")
+    everybody_logs_in(typist)
 
 
 @types("Try", "Without TLS")
