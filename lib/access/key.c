@@ -121,14 +121,24 @@ static int keys_make(struct keys *keys, const struct vault *vault, struct error 
     return result < 0 || keys->count == 0 ? -1 : 0;
 }
 
-static bool keys_are_current(const struct keys *keys, const struct vault *vault)
+/* With few calls, since every request with a token asks. What is wrong with the directory now is
+ * said by vault_open(). */
+static bool keys_are_current(const struct keys *keys)
 {
     const struct stat *read = &keys->status;
+    AUTO_BUFFER struct buffer path = BUFFER_INIT;
+    struct stat directory;
     struct stat status;
 
-    return keys->count > 0 && fstatat(vault->descriptor, KEY_FILE, &status, 0) == 0 &&
-           status.st_ino == read->st_ino && status.st_dev == read->st_dev &&
-           status.st_size == read->st_size && status.st_mtim.tv_sec == read->st_mtim.tv_sec &&
+    if (keys->count == 0) {
+        return false;
+    }
+    buffer_format(&path, "%s/" KEY_FILE, keys->directory);
+    return lstat(keys->directory, &directory) == 0 && S_ISDIR(directory.st_mode) &&
+           !(directory.st_mode & (S_IWGRP | S_IWOTH)) && stat(path.data, &status) == 0 &&
+           status.st_uid == directory.st_uid && status.st_ino == read->st_ino &&
+           status.st_dev == read->st_dev && status.st_size == read->st_size &&
+           status.st_mtim.tv_sec == read->st_mtim.tv_sec &&
            status.st_mtim.tv_nsec == read->st_mtim.tv_nsec &&
            status.st_ctim.tv_sec == read->st_ctim.tv_sec &&
            status.st_ctim.tv_nsec == read->st_ctim.tv_nsec;
@@ -144,11 +154,11 @@ static int keys_refresh(struct keys *keys, enum keys_look look, struct error *er
     AUTO_VAULT struct vault vault = VAULT_INIT;
     int found;
 
+    if (look == KEYS_BY_ITS_TIMES && keys_are_current(keys)) {
+        return 0;
+    }
     if (vault_open(&vault, keys->directory, VAULT_TO_MAKE, error) < 0) {
         return -1;
-    }
-    if (look == KEYS_BY_ITS_TIMES && keys_are_current(keys, &vault)) {
-        return 0;
     }
     keys_wipe(keys);
     found = keys_read(keys, &vault, error);

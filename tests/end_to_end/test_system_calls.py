@@ -1,6 +1,7 @@
 """What a request costs: system calls of a warm worker, from accept() to the answer. They may become fewer."""
 import contextlib
 import os
+import pathlib
 
 import pytest
 
@@ -9,6 +10,7 @@ from harness.process import wait_until
 from harness.registry import closing
 from harness.strace import TracedWorker, names
 from harness.upstream import Upstream
+from test_access import basic, bearer, write_users
 
 WARM = 3
 
@@ -40,6 +42,26 @@ def test_a_manifest_by_tag_takes_fifteen_calls(traced):
     calls = warm_calls(traced, lambda: get)
     assert_at_most(15, calls)
     assert names(calls)[:2] == ["accept4", "read"] and names(calls)[-1] == "close", calls
+
+
+class LoggedIn(TracedWorker):
+    shown = {}
+
+    def request(self, method, target, headers=None, body=None, chunks=None, **parameters):
+        return super().request(method, target, {**self.shown, **(headers or {})}, body, chunks, **parameters)
+
+
+def test_a_token_takes_three_calls_more(new_directory):
+    """Whether keys and passwords are still what they were, once they have not changed for some seconds."""
+    directory = pathlib.Path(new_directory("logged-in"))
+    write_users(directory / "users", {"alice": "a"})
+    settings = "[authentication]\nmode = htpasswd\nhtpasswd = users\n"
+    with LoggedIn(directory, settings, BERTH_SENDFILE="x-accel-redirect:/_berth/", REQUEST_ID="0" * 32) as worker:
+        worker.shown = basic("alice", "a")
+        repository = worker.repository("me/app")
+        repository.push_image("latest")
+        worker.shown = bearer(worker.get(f"/v2/_berth/token?service={worker.authority}").json()["token"])
+        wait_until(lambda: len(worker.calls_of(lambda: worker.get(repository.manifest("latest")))) <= 18, "18 calls")
 
 
 def test_a_blob_that_the_web_server_sends_takes_nine_calls(traced):
