@@ -15,6 +15,7 @@
 
 #include "lib/base/log.h"
 #include "lib/base/process.h"
+#include "lib/proxy/fill/fetcher.h"
 
 static volatile sig_atomic_t stopping;
 
@@ -212,6 +213,7 @@ int worker_run(struct service *service)
     int served = 0;
 
     prepare_signals(&while_waiting);
+    fetcher_allow();
     if (listener_open(&listener) < 0 || FCGX_Init() != 0 || FCGX_InitRequest(&fastcgi, 0, 0) != 0) {
         log_error("descriptor 0 is no socket that FastCGI could listen on");
         return 2;

@@ -336,6 +336,17 @@ static void configuration_complete(struct configuration *configuration)
     configuration_complete_access(configuration);
 }
 
+/* All that it says follows from the file and, for relative paths, from where that is. */
+static void configuration_take_fingerprint(struct configuration *configuration,
+                                           const struct buffer *content)
+{
+    AUTO_BUFFER struct buffer text = BUFFER_INIT;
+
+    buffer_format(&text, "%s\n", configuration->file);
+    buffer_add(&text, content->data, content->length);
+    digest_of(DIGEST_SHA256, text.data, text.length, &configuration->registry.proxy.fingerprint);
+}
+
 int configuration_read(struct configuration *out_configuration, const char *file,
                        struct error *error)
 {
@@ -355,6 +366,7 @@ int configuration_read(struct configuration *out_configuration, const char *file
         return -1;
     }
     configuration_complete(&read);
+    configuration_take_fingerprint(&read, &content);
     *out_configuration = read;
     read = (struct configuration)CONFIGURATION_INIT;
     return 0;

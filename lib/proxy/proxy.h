@@ -19,9 +19,11 @@
  *    again, this time waiting. It joins the blob's fetch (fill/fill), a directory in the cache's
  *    temporary storage, partial/UPSTREAM/DIGEST/, unless that is another repository's: then the
  *    upstream is asked first.
- * 3. Whoever gets `lock` there notes `owner` and starts the filler (fill/filler): a process of its
- *    own with the lock and a slot, without a client. It asks the upstream (ask/question), writes
- *    `size` when that is known and there is room (fill/space), and `data` as it comes.
+ * 3. Whoever gets `lock` there notes `owner` and finds or starts a filler (fill/filler): a process
+ *    of its own with the lock and a slot, without a client. One that has done its work waits some
+ *    seconds for the next blob of the same upstream (fill/fetcher). It asks the upstream
+ * (ask/question), writes `size` when that is known and there is room (fill/space), and `data` as it
+ * comes.
  * 4. Everybody who waits reads `data` as it grows (fill/stream), the last block held back. If the
  *    web server wants to send it itself (nginx), the request comes once more when a stream is
  *    ready.

@@ -378,6 +378,27 @@ static void what_is_printed_can_be_read_again(void **state)
     assert_non_null(strstr(printed.data, "upload_expiry = 7200s\n"));
 }
 
+/* Whoever has read another one may not be given what is done under this one. */
+static void another_file_has_another_fingerprint(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const texts[] = {
+        STORES, STORES "[upstream x.example]\nurl = https://y.example\n",
+        STORES "[upstream x.example]\npassword = y\nusername = y\n", STORES};
+    struct digest fingerprints[COUNT(texts)];
+    struct error error = ERROR_INIT;
+
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        AUTO_CONFIGURATION struct configuration configuration = CONFIGURATION_INIT;
+
+        assert_returns(0, read_text(fixture, texts[i], &configuration, &error));
+        fingerprints[i] = configuration.registry.proxy.fingerprint;
+    }
+    assert_false(digest_equal(&fingerprints[0], &fingerprints[1]));
+    assert_false(digest_equal(&fingerprints[0], &fingerprints[2]));
+    assert_true(digest_equal(&fingerprints[0], &fingerprints[3]));
+}
+
 static void a_password_is_not_printed(void **state)
 {
     struct fixture *fixture = *state;
@@ -405,6 +426,7 @@ int main(void)
         IN_DIRECTORY(paths_are_relative_to_the_file_wherever_we_are),
         IN_DIRECTORY(each_store_has_a_directory_of_its_own),
         IN_DIRECTORY(what_is_printed_can_be_read_again),
+        IN_DIRECTORY(another_file_has_another_fingerprint),
         IN_DIRECTORY(a_password_is_not_printed),
     };
 

@@ -36,7 +36,8 @@ struct proxy_options {
     uint64_t maximum_waiting;       /* requests that wait for upstreams at a time, on this host */
     char *http_proxy;               /* "" for none */
     char *ca_file;                  /* "" for the system's */
-    char *mirror_root;              /* upstream for names that are not hosted here; "" for none */
+    struct digest fingerprint; /* of the configuration; its text is empty where there is none */
+    char *mirror_root;         /* upstream for names that are not hosted here; "" for none */
     struct upstream_options *sections;
     size_t section_count;
 };

@@ -12,7 +12,7 @@
 #include "lib/base/lock.h"
 #include "lib/base/process.h"
 #include "lib/base/text.h"
-#include "lib/proxy/fill/filler.h"
+#include "lib/proxy/fill/fetcher.h"
 #include "lib/proxy/fill/origin.h"
 #include "lib/proxy/fill/slot.h"
 #include "lib/store/blob.h"
@@ -71,16 +71,8 @@ bool fill_size(const struct fill *fill, uint64_t *out_size)
     return true;
 }
 
-/* In the new process: downloads, holding the lock and a slot, and ends. */
-static void fill_run_filler(const struct fill *fill)
-{
-    struct error error;
-
-    _exit(filler_run(fill, &error) < 0 ? 1 : 0);
-}
-
-/* Starts a filler that takes over `lock`. */
-static int fill_start_filler(const struct fill *fill, const struct lock *lock, struct error *error)
+/* Finds or starts a filler that takes over `lock`. */
+static int fill_start_filler(const struct fill *fill, struct lock *lock, struct error *error)
 {
     struct store *store = fill->upstream->store;
     struct slot slot = SLOT_INIT;
@@ -97,6 +89,10 @@ static int fill_start_filler(const struct fill *fill, const struct lock *lock, s
         slot_release(&slot);
         return -1;
     }
+    if (fetcher_give(fill, lock, &slot)) {
+        slot_release(&slot);
+        return 0;
+    }
     keep[0] = lock->descriptor;
     keep[1] = slot.all.descriptor;
     keep[2] = slot.upstream.descriptor;
@@ -104,7 +100,7 @@ static int fill_start_filler(const struct fill *fill, const struct lock *lock, s
     keep[4] = store->temporary;
     started = process_detach(keep, sizeof(keep) / sizeof(*keep), error);
     if (started == 0) {
-        fill_run_filler(fill);
+        fetcher_run(fill, lock, &slot);
     }
     slot_release(&slot);
     return started < 0 ? -1 : 0;

@@ -56,6 +56,8 @@ class HttpServer:
         self.port = self.listener.getsockname()[1]
         self.listener.listen(512)
         self.requests, self.rules = [], []
+        self.keeps = False  # connections, for the next request
+        self.connections = 0
         self.lock = threading.Lock()
         self.free = threading.Event()  # set: nobody stalls or dawdles any longer
         self.closed = False
@@ -115,9 +117,9 @@ class HttpServer:
             if self.context:
                 connection = self.context.wrap_socket(connection, server_side=True)
             with connection:
-                request = self.read(connection)
-                if request:
-                    self.answer(connection, request)
+                self.connections += 1
+                while (request := self.read(connection)) and self.answer(connection, request) and self.keeps:
+                    pass
 
     def read(self, connection):
         data = b""
@@ -146,18 +148,19 @@ class HttpServer:
             spoil(reply, request)
 
     def answer(self, connection, request):
+        """Whether another request may follow."""
         reply = self.reply(request)
         self.spoil(request, reply)
         request.status = reply.status
         if reply.silent:
-            return
+            return False
         if reply.mute:
             self.wait(connection)
-            return
+            return False
         if reply.raw is not None:
             self.send_raw(connection, request, reply.raw)
-            return
-        headers = {"Connection": "close", **reply.headers}
+            return False
+        headers = {**({} if self.keeps else {"Connection": "close"}), **reply.headers}
         if reply.endless:
             headers["Transfer-Encoding"] = "chunked"
         elif reply.length is not None:
@@ -166,6 +169,7 @@ class HttpServer:
         connection.sendall(f"HTTP/1.1 {reply.status} Whatever\r\n{head}\r\n".encode("latin-1"))
         if request.method != "HEAD":
             (self.send_endlessly if reply.endless else self.send)(connection, request, reply)
+        return reply.length == len(reply.body) and reply.cut is None
 
     def wait(self, connection):
         """Silence until the other side leaves, or the test lets go."""

@@ -4,7 +4,7 @@ import hashlib
 import threading
 
 from harness.client import BrokenAnswer, parse
-from harness.process import PATIENCE, wait_until
+from harness.process import PATIENCE, read, wait_until
 from harness.server import Server
 from harness.upstream import Upstream
 
@@ -25,6 +25,10 @@ url = {url}
 allow_private_address = yes
 {more}
 """
+
+
+def is_idle(pid):
+    return read(f"/proc/{pid}/comm").strip() == "berth-idle"
 
 
 class Site:
@@ -58,8 +62,12 @@ class Site:
         (self.cache / "_berth/upstreams" / upstream.alias / "trouble").unlink(missing_ok=True)
 
     def children(self):
-        """Processes that wait for an upstream, and fillers."""
-        return [pid for pid in self.server.programs() if pid not in self.server.pids]
+        """Processes that wait for an upstream, and fillers that are at work."""
+        return [pid for pid in self.server.programs() if pid not in self.server.pids and not is_idle(pid)]
+
+    def idle(self):
+        """Fillers that wait for something to fetch."""
+        return [pid for pid in self.server.programs() if is_idle(pid)]
 
     @contextlib.contextmanager
     def expecting_cuts(self):

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/proxy/fill/fetcher.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/local.h"
+#include "lib/base/log.h"
+#include "lib/proxy/fill/filler.h"
+#include "lib/store/memo.h"
+
+enum {
+    IDLE_MILLISECONDS = 5000,
+    LIFE_MILLISECONDS = 600 * 1000, /* then another process looks anew at names and certificates */
+    READY_MILLISECONDS = 100,       /* until one that waits says so */
+    JOB_MILLISECONDS = 1000,        /* from then until it has been told what to fetch */
+    DESCRIPTORS = 3,                /* of the lock and the slot */
+};
+
+static bool fetcher_is_allowed;
+
+void fetcher_allow(void)
+{
+    fetcher_is_allowed = true;
+}
+
+static void fetcher_describe_directory(int descriptor, struct buffer *out)
+{
+    struct stat status = {.st_ino = 0};
+
+    (void)fstat(descriptor, &status);
+    buffer_format(out, " %" PRIu64 ":%" PRIu64, (uint64_t)status.st_dev, (uint64_t)status.st_ino);
+}
+
+/* What has to be the same, as a key. False where that cannot be told. */
+static bool fetcher_key(const struct upstream *upstream, bool is_for_all, struct digest *out)
+{
+    AUTO_BUFFER struct buffer text = BUFFER_INIT;
+    const struct digest *fingerprint = &upstream->options->fingerprint;
+
+    buffer_format(&text, "%s %s %u", BERTH_VERSION, fingerprint->text, (unsigned)geteuid());
+    fetcher_describe_directory(upstream->store->root, &text);
+    fetcher_describe_directory(upstream->store->temporary, &text);
+    buffer_format(&text, " %s", is_for_all ? "" : upstream->name);
+    digest_of(DIGEST_SHA256, text.data, text.length, out);
+    return *fingerprint->text != '\0';
+}
+
+struct fetcher_name {
+    char text[LOCAL_NAME_SIZE];
+};
+
+static struct fetcher_name fetcher_name_of(const struct digest *key, unsigned n)
+{
+    struct fetcher_name name;
+
+    (void)snprintf(name.text, sizeof(name.text), "berth-fetcher/%.40s/%u", digest_hex(key), n);
+    return name;
+}
+
+/* The lines of a job: repository there, repository here, digest, Via. */
+static void fetcher_write_job(const struct fill *fill, struct buffer *out)
+{
+    buffer_format(out, "%s\n%s\n%s\n%s\n", fill->name, fill->repository->name, fill->digest.text,
+                  fill->upstream->via);
+}
+
+static bool fetcher_give_to(const struct fetcher_name *name, const struct buffer *job,
+                            const int *descriptors)
+{
+    AUTO_CLOSE int connection = local_connect(name->text);
+    AUTO_BUFFER struct buffer ready = BUFFER_INIT;
+
+    return connection >= 0 && local_receive(connection, READY_MILLISECONDS, &ready, NULL, 0) &&
+           local_send(connection, job, descriptors, DESCRIPTORS);
+}
+
+bool fetcher_give(const struct fill *fill, const struct lock *lock, const struct slot *slot)
+{
+    int descriptors[DESCRIPTORS] = {lock->descriptor, slot->all.descriptor,
+                                    slot->upstream.descriptor};
+    AUTO_BUFFER struct buffer job = BUFFER_INIT;
+    struct digest key;
+    bool taken = false;
+
+    if (!fetcher_key(fill->upstream, false, &key)) {
+        return false;
+    }
+    fetcher_write_job(fill, &job);
+    for (unsigned n = 0; n < FETCHERS_OF_ONE && !taken; n++) {
+        struct fetcher_name name = fetcher_name_of(&key, n);
+
+        taken = fetcher_give_to(&name, &job, descriptors);
+    }
+    log_debug("%s a process that waits for %s", taken ? "finds" : "does not find",
+              fill->digest.text);
+    return taken;
+}
+
+/* What a process that stays fetches. */
+struct fetcher {
+    struct upstream upstream;
+    struct repository repository;
+    char name[NAME_SIZE];
+    struct fill fill;
+    struct lock lock;
+    struct slot slot;
+    int64_t end; /* in milliseconds */
+};
+
+static void fetcher_release(struct fetcher *fetcher)
+{
+    lock_release(&fetcher->lock);
+    slot_release(&fetcher->slot);
+}
+
+static bool fetcher_read_name(const struct buffer *job, unsigned line, char out[NAME_SIZE])
+{
+    AUTO_BUFFER struct buffer text = BUFFER_INIT;
+
+    memo_line(job, line, &text);
+    if (!name_is_valid(text.data) || text.length >= NAME_SIZE) {
+        return false;
+    }
+    (void)snprintf(out, NAME_SIZE, "%s", text.data);
+    return true;
+}
+
+static bool fetcher_read_job(struct fetcher *fetcher, const struct buffer *job)
+{
+    AUTO_BUFFER struct buffer digest = BUFFER_INIT;
+    AUTO_BUFFER struct buffer via = BUFFER_INIT;
+    struct error ignored;
+
+    memo_line(job, 2, &digest);
+    memo_line(job, 3, &via);
+    (void)snprintf(fetcher->upstream.via, sizeof(fetcher->upstream.via), "%s", via.data);
+    return fetcher_read_name(job, 0, fetcher->name) &&
+           fetcher_read_name(job, 1, fetcher->repository.name) &&
+           digest_parse(&fetcher->fill.digest, digest.data, &ignored) == 0;
+}
+
+/* One caller. False if it has given nothing. */
+static bool fetcher_take_from(struct fetcher *fetcher, int connection)
+{
+    AUTO_BUFFER struct buffer ready = BUFFER_INIT;
+    AUTO_BUFFER struct buffer job = BUFFER_INIT;
+    int descriptors[DESCRIPTORS];
+
+    buffer_add_text(&ready, "ready");
+    if (!local_send(connection, &ready, NULL, 0) ||
+        !local_receive(connection, JOB_MILLISECONDS, &job, descriptors, DESCRIPTORS)) {
+        return false;
+    }
+    fetcher->lock.descriptor = descriptors[0];
+    fetcher->slot.all.descriptor = descriptors[1];
+    fetcher->slot.upstream.descriptor = descriptors[2];
+    if (!fetcher_read_job(fetcher, &job)) {
+        fetcher_release(fetcher);
+        return false;
+    }
+    return true;
+}
+
+/* The first of the names that nobody has, or -1. */
+static int fetcher_listen(const struct fetcher *fetcher, bool is_for_all, unsigned limit)
+{
+    struct digest key;
+    int listener = -1;
+
+    if (!fetcher_key(&fetcher->upstream, is_for_all, &key)) {
+        return -1;
+    }
+    for (unsigned n = 0; n < limit && listener < 0; n++) {
+        listener = local_listen(fetcher_name_of(&key, n).text);
+    }
+    return listener;
+}
+
+/* Waits for something to fetch. False if nothing came, or enough others wait. */
+static bool fetcher_wait(struct fetcher *fetcher)
+{
+    AUTO_CLOSE int among_all = fetcher_listen(fetcher, true, FETCHERS_OF_ALL);
+    AUTO_CLOSE int listener = among_all < 0 ? -1 : fetcher_listen(fetcher, false, FETCHERS_OF_ONE);
+    int64_t end = clock_milliseconds() + IDLE_MILLISECONDS;
+    bool taken = false;
+
+    end = end < fetcher->end ? end : fetcher->end;
+    while (listener >= 0 && !taken) {
+        AUTO_CLOSE int caller = local_accept(listener, end - clock_milliseconds());
+
+        if (caller < 0) {
+            return false;
+        }
+        taken = fetcher_take_from(fetcher, caller);
+    }
+    return taken;
+}
+
+static void fetcher_set_name(const char *name)
+{
+    (void)prctl(PR_SET_NAME, name);
+}
+
+_Noreturn void fetcher_run(const struct fill *fill, struct lock *lock, struct slot *slot)
+{
+    struct fetcher fetcher = {.upstream = *fill->upstream,
+                              .repository = *fill->repository,
+                              .lock = *lock,
+                              .slot = *slot,
+                              .end = clock_milliseconds() + LIFE_MILLISECONDS};
+    char own_name[32] = "berth";
+    struct error error;
+    int result;
+
+    (void)prctl(PR_GET_NAME, own_name);
+    fetcher.fill = (struct fill){.upstream = &fetcher.upstream,
+                                 .repository = &fetcher.repository,
+                                 .name = fetcher.name,
+                                 .digest = fill->digest};
+    (void)snprintf(fetcher.name, sizeof(fetcher.name), "%s", fill->name);
+    for (;;) {
+        result = filler_run(&fetcher.fill, &error);
+        fetcher_release(&fetcher);
+        fetcher_set_name(FETCHER_NAME);
+        if (result < 0 || !fetcher_is_allowed || !fetcher_wait(&fetcher)) {
+            _exit(result < 0 ? 1 : 0);
+        }
+        fetcher_set_name(own_name);
+    }
+}

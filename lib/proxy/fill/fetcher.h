@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROXY_FILL_FETCHER_H
+#define PROXY_FILL_FETCHER_H
+
+/*
+ * A filler that has done its work stays for some seconds, with its connections to the registry, the
+ * token service and where blobs are sent from, and takes the next blob of the same upstream: one at
+ * a time, whichever repository it is for. Whoever starts a fetch looks for one, and hands over what
+ * to fetch, and the descriptors of the fetch's lock and of the slot, which it holds from then on. A
+ * lock travels only after the other side has said that it is ready.
+ *
+ * Nothing depends on it. Nobody there, or nobody who answers at once, and a new process is started,
+ * as if there were no such thing; one that dies with a fetch leaves it to the next who needs the
+ * blob, like any filler. Those that wait hold no slot, but are few: FETCHERS_OF_ONE for an
+ * upstream, FETCHERS_OF_ALL for a cache on this host. `ps` shows them as FETCHER_NAME.
+ *
+ * They find each other by a name that is made of all that has to be the same: user, cache,
+ * configuration, program and upstream.
+ */
+
+#include "lib/proxy/fill/partial.h"
+#include "lib/proxy/fill/slot.h"
+
+enum { FETCHERS_OF_ONE = 16, FETCHERS_OF_ALL = 64 };
+
+#define FETCHER_NAME "berth-idle"
+
+/* From now on fillers that this process or a child of it starts may stay. Not where somebody waits
+ * for the end of all that he has started, as of a command or a CGI program. */
+void fetcher_allow(void);
+
+/* Gives a fetch to one that waits. False if there is none; then it is still the caller's. Else the
+ * lock and the slot are the other's as soon as the caller lets go of them. */
+bool fetcher_give(const struct fill *fill, const struct lock *lock, const struct slot *slot);
+
+/* In a new process, with the fetch's lock and a slot: downloads, perhaps again and again, and
+ * ends. */
+_Noreturn void fetcher_run(const struct fill *fill, struct lock *lock, struct slot *slot);
+
+#endif

@@ -1,0 +1,149 @@
+"""Fillers that stay, with their connections, for the next blob of the same upstream."""
+import contextlib
+import os
+import select
+import signal
+import socket
+
+import pytest
+from harness import content
+from harness.process import send_signal, wait_until
+from harness.upstream_site import Download, Site, download, is_idle
+from test_proxy_blob import MIB, assert_right, fillers, offered, shaped
+
+
+@pytest.fixture
+def keeping(new_directory):
+    """One web server, and an upstream that keeps connections."""
+    with Site(new_directory("keeping"), proxy="minimum_rate = 0") as site:
+        site.upstreams[0].keeps = True
+        yield site
+
+
+def fetch(site, upstream, name="app", size=20_000):
+    data, digest = offered(upstream, size)
+    assert_right(download(site.client, site.at(upstream, name).blob(digest)), data)
+
+
+def waiting(site, count=1):
+    return wait_until(lambda: len(site.idle()) == count and site.idle(), f"{count} that wait")
+
+
+def test_blobs_come_over_one_connection_whichever_repository_they_are_of(keeping):
+    upstream = keeping.take()
+    for name in ("app", "other/app", "app"):
+        fetch(keeping, upstream, name)
+        idle = waiting(keeping)
+    assert upstream.connections == 1
+    assert [each.target.split("/blobs/")[0] for each in upstream.asked("/blobs/")] == ["/v2/app", "/v2/other/app", "/v2/app"]
+    assert keeping.idle() == idle
+
+
+def test_who_waits_goes_in_the_end(keeping):
+    fetch(keeping, keeping.take())
+    waiting(keeping)
+    wait_until(lambda: not keeping.idle(), "the end of who waits in vain")
+
+
+def test_blobs_at_the_same_time_have_a_filler_each(keeping):
+    upstream = keeping.take()
+    fetch(keeping, upstream)
+    waiting(keeping)
+    shaped(upstream, 10**9, until=10_000)
+    offers = [offered(upstream, 20_000) for _ in range(3)]
+    clients = [Download(keeping.client, keeping.at(upstream).blob(digest)) for _, digest in offers]
+    wait_until(lambda: len(fillers(keeping)) == 3, "three fillers")
+    upstream.free.set()
+    for client, (data, _) in zip(clients, offers):
+        assert_right(client.result(), data)
+    waiting(keeping, 3)
+    assert upstream.connections == 3
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
+def test_who_does_not_answer_is_done_without(keeping, number):
+    upstream = keeping.take()
+    fetch(keeping, upstream)
+    for pid in waiting(keeping):
+        send_signal(pid, number)
+        fetch(keeping, upstream)
+        fetch(keeping, upstream)
+        send_signal(pid, signal.SIGKILL)
+    assert len(upstream.asked("/blobs/")) == 3
+
+
+def test_a_filler_that_dies_with_what_it_was_given_leaves_it_to_another(keeping):
+    upstream = keeping.take()
+    fetch(keeping, upstream)
+    idle = waiting(keeping)
+    shaped(upstream, 10**9, until=MIB)
+    data, digest = offered(upstream, 2 * MIB)
+    client = Download(keeping.client, keeping.at(upstream).blob(digest))
+    assert wait_until(lambda: fillers(keeping), "a filler") == idle
+    wait_until(lambda: upstream.sent() >= MIB, "the first half")
+    send_signal(idle[0], signal.SIGKILL)
+    upstream.free.set()
+    assert_right(client.result(), data)
+
+
+def test_a_failure_is_told_and_ends_who_had_it(keeping):
+    upstream = keeping.take()
+    fetch(keeping, upstream)
+    waiting(keeping)
+    answer = keeping.at(upstream).blob(content.digest(b"nowhere"))
+    assert keeping.client.get(answer).status == 404
+    wait_until(lambda: not keeping.idle() and not fillers(keeping), "the end of who has failed")
+    fetch(keeping, upstream)
+
+
+def test_one_upstreams_connections_are_not_for_another(new_directory):
+    with Site(new_directory("two"), count=2) as site:
+        for upstream in site.upstreams:
+            upstream.keeps = True
+            fetch(site, upstream)
+        waiting(site, 2)
+        assert [upstream.connections for upstream in site.upstreams] == [1, 1]
+
+
+def squat(names):
+    """Listens under these names until it is told something."""
+    squatters = [socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in names]
+    for squatter, name in zip(squatters, names):
+        squatter.bind("\0" + name[1:])
+        squatter.listen()
+    while True:
+        for squatter in select.select(squatters, [], [])[0]:
+            with contextlib.suppress(OSError):
+                connection, _ = squatter.accept()
+                connection.sendall(b"ready")
+                if connection.recv(4096):
+                    return 1
+
+
+def is_taken(name):
+    with open("/proc/net/unix", encoding="ascii") as table:
+        return any(line.split()[-1] == name for line in table)
+
+
+def test_whoever_has_the_name_first_is_not_given_anything(keeping):
+    """Another user may take the name of a filler that is gone, or that is to come."""
+    upstream = keeping.take()
+    fetch(keeping, upstream)
+    pid, = waiting(keeping)
+    with open("/proc/net/unix", encoding="ascii") as table:
+        names = [line.split()[-1] for line in table if "@berth-fetcher/" in line]
+    send_signal(pid, signal.SIGKILL)
+    wait_until(lambda: not keeping.idle(), "the end of it")
+    child = os.fork()
+    if child == 0:
+        os.setresuid(12345, 12345, 12345)
+        os._exit(squat(names))
+    try:
+        wait_until(lambda: all(is_taken(name) for name in names), "him to have the names")
+        fetch(keeping, upstream)
+        fetch(keeping, upstream)
+        assert os.waitpid(child, os.WNOHANG) == (0, 0), "he was given something"
+    finally:
+        send_signal(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    assert is_idle(waiting(keeping)[0])
