@@ -239,6 +239,15 @@ def team_pushes(typist, layout):
     assert machine("berth access alice team/app").count(": yes: ") == 4
 
 
+def leaves(typist, command, server):
+    """As the sentence in front of nginx's two lines has it: Debian's own page stays."""
+    machine = typist.machine
+    assert f"`{command}`" in (ROOT / "README.md").read_text()
+    machine(f"{command}; systemctl restart {server}; systemctl disable --now berth.socket berth.service; make uninstall", directory=ROOT)
+    assert answer(machine, "http://registry.example.org/")[0] == 200
+    assert machine(f"curl -s {SITE}/v2/", check=False).returncode in (7, 35)  # nobody listens, or without TLS
+
+
 def test_each_block_is_typed_or_has_a_reason_why_not():
     everywhere = set(blocks())
     excused = {place for wanted in UNTYPED for place in places(wanted)}
@@ -256,6 +265,7 @@ def test_a_host_of_debians_lighttpd(typist, layout):
     pulls_for_all(typist, 2)
     typist.machine("cp /root/without-password /etc/lighttpd/conf-available/90-berth.conf; systemctl restart lighttpd")
     team_pushes(typist, layout)
+    leaves(typist, "lighty-disable-mod berth", "lighttpd")
 
 
 @types("Behind Apache", f"{PULLS_FOR_ALL}#3")
@@ -265,6 +275,7 @@ def test_a_host_of_debians_apache(typist, layout):
     asks_for_a_password(typist, "Behind Apache")
     typist.machine("a2disconf -q berth-password")
     pulls_for_all(typist, 3)
+    leaves(typist, "a2dissite registry", "apache2")
 
 
 @types("Behind nginx", "A certificate#1", "How big it is", "Delete an image", "Empty the cache",
