@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Berth behind nginx beside Debian's docker-registry, on one machine and in one run. `make bench` calls it.
 
-    tests/bench/bench.py [SECTION…]     small large push image proxy cold; all of them without arguments
+    tests/bench/bench.py [SECTION…]     small large push image proxy cold hostile slow; all of them without arguments
 
 Whatever is compared is measured in turns, pair by pair, and the median of the pairs' ratios is held against its bar:
 other work on the machine slows both sides of a pair. Exit status: 0 all bars held, 1 one was missed, 2 could not run.
@@ -31,6 +31,7 @@ from server import Berth, Cpu, DockerRegistry, Nginx
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tests/end_to_end"))
+import beside  # noqa: E402 pylint: disable=all
 from harness.upstream import Upstream  # noqa: E402 pylint: disable=all
 MIB = 1 << 20
 QUICK = os.environ.get("BENCH") == "quick"
@@ -42,8 +43,9 @@ LARGE = (128 if QUICK else 1024) * MIB
 LAYERS = 100
 LAYER_SIZE = 20_000
 WORKERS = 8
+WEBS = ["nginx", "lighttpd"]          # where strangers matter
 GROWTH = 256 * 1024                   # bytes that a worker may be larger after a large blob than after a small one
-TOOLS = ["ab", "curl", "docker-registry", "nginx", "openssl", "skopeo", "spawn-fcgi", "multiwatch", "wrk"]
+TOOLS = ["ab", "curl", "docker-registry", "lighttpd", "nginx", "openssl", "skopeo", "spawn-fcgi", "multiwatch", "wrk"]
 
 
 class Bench:
@@ -207,6 +209,14 @@ class Bench:
 
     def section_cold(self):
         cold.measure(self, 1 if QUICK else 3, (16 if QUICK else 64) * MIB)
+
+    def section_hostile(self):
+        for web in WEBS:
+            beside.Beside(self, web).measure_hostile(1 if QUICK else 3, SECONDS)
+
+    def section_slow(self):
+        for web in WEBS:
+            beside.Beside(self, web).measure_slow(1 if QUICK else 3, SECONDS)
 
     def memory(self):
         """What the pool holds after all that. Pages that its processes share count once."""

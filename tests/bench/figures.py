@@ -29,6 +29,12 @@ class Figures:
         ratios = [mine / other for mine, other in zip(ours, theirs)]
         self.row(name, ours, theirs, ratios, f"≤ {bar}", median(ratios) <= bar)
 
+    def at_most_and(self, name, bar, more, ours, theirs):
+        """At most so many times as much as theirs, and `more`."""
+        ratios = [mine / other for mine, other in zip(ours, theirs)]
+        over = median(mine - bar * other for mine, other in zip(ours, theirs))
+        self.row(name, ours, theirs, ratios, f"≤ {bar}, and {more}", over <= more)
+
     def within(self, name, bar, value):
         self.missed += value > bar
         verdict = "  MISSED" if value > bar else ""

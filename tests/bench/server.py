@@ -124,20 +124,20 @@ class Cpu:
 
 
 class Berth(Server):
-    """nginx and the workers, as deploy/run starts them."""
+    """A web server and the workers, as deploy/run starts them."""
 
     name = "Berth"
 
-    def __init__(self, directory, program, workers, configuration=""):
+    def __init__(self, directory, program, workers, configuration="", web="nginx"):
         super().__init__(directory)
-        self.program, self.workers, self.configuration = program, workers, configuration
+        self.program, self.workers, self.configuration, self.web = program, workers, configuration, web
         self.storage = self.directory / "state/registry"
 
     def __enter__(self):
         runtime, logs = self.directory / "runtime", self.directory / "logs"
         logs.mkdir()
         self.start([os.environ.get("BERTH_RUN") or ROOT / "deploy/run"], BERTH=self.program,
-                   PORT=str(self.port), ADDRESS="127.0.0.1", SERVER="nginx", MODE="fastcgi", WORKERS=str(self.workers),
+                   PORT=str(self.port), ADDRESS="127.0.0.1", SERVER=self.web, MODE="fastcgi", WORKERS=str(self.workers),
                    STATE=str(self.directory / "state"), RUNTIME=str(runtime), LOGS=str(logs),
                    CONFIGURATION=str(self.configuration))
         self.wait()

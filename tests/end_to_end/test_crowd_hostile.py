@@ -7,65 +7,13 @@ import threading
 import pytest
 
 from harness import content
-from harness.client import BrokenAnswer
 from harness.content import MIB
-from harness.process import PATIENCE, wait_until
+from harness.hostile import KINDS, Hostile
+from harness.process import wait_until
 from harness.upstream_site import Download, Site
 from test_proxy_blob import assert_right, fillers, offered
 
 HOSTILE, HONEST, ROUNDS = 64, 8, 4
-
-
-class Hostile:
-    """What one of them does, once; `over` is set when the honest ones have finished."""
-
-    def __init__(self, client, repository, blob, over):
-        self.client, self.repository, self.blob, self.over = client, repository, blob, over
-
-    def send(self, connection, method, target, headers=None, body=b""):
-        connection.sendall(self.client.head(method, target, headers, None, None) + body)
-
-    def post(self, data):
-        return f"{self.repository.uploads}?digest={content.digest(data)}"
-
-    def drips(self, connection, number):
-        """Half a head, or a head and some of the body, and no more until the end."""
-        head = self.client.head("POST", self.post(b"never"), {"Content-Length": "1000000"}, None, None)
-        connection.sendall(head[:40 + number % 20] if number % 2 else head)
-        self.over.wait(PATIENCE)
-
-    def hangs_up(self, connection, number):
-        """In the middle of what it gets, or of what it sends."""
-        if number % 2:
-            self.send(connection, "GET", self.repository.blob(self.blob))
-            connection.recv(1000)
-        else:
-            self.send(connection, "POST", self.post(b"never"), {"Content-Length": "1000000"}, bytes(500_000))
-
-    def is_huge(self, connection, number):
-        """A header, or a manifest, larger than anybody takes."""
-        if number % 2:
-            self.send(connection, "GET", "/v2/", {"X": "x" * 200_000})
-        else:
-            self.send(connection, "PUT", self.repository.manifest("huge"), {"Content-Type": content.IMAGE, "Content-Length": str(5 * MIB)},
-                      bytes(5 * MIB))
-        connection.recv(1000)
-
-    def is_malformed(self, connection, number):
-        """No HTTP, no path, no length, no chunk, no chunk's range, no JSON."""
-        lies = [b"\0\1\2\3 HTTP/9.9\r\n\r\n",
-                b"GET /v2/%zz/../..%2f%00/manifests/a?ns=..%2f HTTP/1.1\r\nHost: localhost\r\n\r\n",
-                b"POST /v2/x/blobs/uploads/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
-                b"POST /v2/x/blobs/uploads/ HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n\r\n",
-                b"PATCH /v2/x/blobs/uploads/../.. HTTP/1.1\r\nHost: localhost\r\nContent-Range: 9-1\r\nContent-Length: 2\r\n\r\nxx",
-                b"PUT /v2/x/manifests/a HTTP/1.1\r\nHost: localhost\r\nContent-Type: a/b\r\nContent-Length: 4\r\n\r\n[{]}"]
-        connection.sendall(lies[number % len(lies)])
-        self.over.wait(PATIENCE)
-
-    def act(self, kind, number):
-        with contextlib.suppress(OSError, BrokenAnswer), self.client.connect() as connection:
-            connection.settimeout(PATIENCE)
-            getattr(self, kind)(connection, number)
 
 
 def be_honest(client, repository, blob, document, number):
@@ -88,9 +36,8 @@ def test_the_honest_get_what_they_came_for(start, web):
     blob, over = repository.push_blob(content.noise(2 * MIB)), threading.Event()
     victim.push_blob(content.noise(2 * MIB))
     hostile = Hostile(server.client, victim, victim.push_blob(content.noise(4 * MIB)), over)
-    kinds = ["drips", "hangs_up", "is_huge", "is_malformed"]
-    with concurrent.futures.ThreadPoolExecutor(len(kinds) * HOSTILE + HONEST) as pool:
-        bad = [pool.submit(hostile.act, kind, number) for number in range(HOSTILE) for kind in kinds]
+    with concurrent.futures.ThreadPoolExecutor(len(KINDS) * HOSTILE + HONEST) as pool:
+        bad = [pool.submit(hostile.act, kind, number) for number in range(HOSTILE) for kind in KINDS]
         good = [pool.submit(be_honest, server.client, repository, blob, document, number) for number in range(HONEST)]
         try:
             for each in good:
