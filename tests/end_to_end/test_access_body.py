@@ -137,6 +137,7 @@ def test_a_push_works_by_every_way(house, client):
             location = repository.open_upload()
             answer = repository.client.request("PATCH", location, chunks=[part] if part else [])
             assert answer.status == 202, answer
+            assert len({name.lower() for name, _ in answer.headers}) == len(answer.headers), answer
             assert repository.finish(answer["Location"], content.digest(part)).status == 201
             assert repository.client.get(repository.blob(content.digest(part))).body == part
         repository.push_image("1", data[1:])
@@ -177,6 +178,16 @@ def test_what_cannot_be_pushed_is_refused_before_it_comes(house, client, method,
         answer, sent = pour(client, method, target, basic("alice"))
     assert sent < GIB // 16 and answer.status == status and answer.codes(), answer
     assert status != 405 or "GET" in answer["Allow"], answer
+
+
+@pytest.mark.parametrize("value", ["none", "alice", "0", "99999999", "/v2/_berth/may", "/v2/_berth/body", "AUTHORIZER", "https", "/v2/"])
+def test_nobody_says_of_himself_what_the_web_server_says(client, value):
+    names = ["Berth-Authentication", "Berth-Pass", "Berth-Namespace", "Berth-Request-Time", "Berth-User", "Berth-May", "Berth-Method", "FCGI-Role",
+             "Remote-User", "Redirect-Remote-User", "X-Forwarded-User", "X-Forwarded-Proto", "X-Forwarded-For", "X-Original-URI", "Auth-Type"]
+    for spelt in (names, [name.replace("-", "_").upper() for name in names]):
+        for size in (10, 70_000):
+            answer = client.put("/v2/team/app/manifests/1", bytes(size), {name: value for name in spelt})
+            assert answer.status == 401 and answer.codes() == ["UNAUTHORIZED"], answer
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "OPTIONS", "BREW"])
@@ -232,3 +243,27 @@ def test_without_users_nobody_is_refused_and_all_else_is_as_before(start):
         assert server.client.get(repository.blob(repository.push_blob(data))).body == data
         with nothing_arriving(server):
             assert pour(server.client, "PUT", "/v2/UPPER/manifests/1", {})[0].status == 404
+
+
+@pytest.mark.parametrize("satisfy", ["all", "any"])
+def test_a_password_that_nginx_asks_for_is_still_asked_for(start, new_directory, satisfy):
+    """That a worker would take a body is no leave to pass by what the server around says."""
+    server = start("nginx", directory=new_directory("satisfy"))
+    write_users(server.directory / "passwords", {"alice": "alice's password"})
+    (server.directory / "passwords").chmod(0o644)
+    outside = server.runtime / "nginx.conf"
+    lists = "deny all;" if satisfy == "any" else ""
+    outside.write_text(outside.read_text().replace("include nginx-snippet.conf;", f"""include nginx-snippet.conf; satisfy {satisfy}; {lists}
+        auth_basic "registry"; auth_basic_user_file "{server.directory}/passwords";"""))
+    server.reload_nginx()
+    data = content.noise(200_000)
+    target = f"/v2/me/app/blobs/uploads/?digest={content.digest(data)}"
+    for headers in ({}, basic("alice", "wrong")):
+        with nothing_arriving(server):
+            for method, path in (("POST", target), ("PUT", "/v2/me/app/manifests/1"), ("PUT", "/v2/UPPER/manifests/1")):
+                answer, _ = pour(server.client, method, path, headers)
+                assert answer.status == 401 and answer["WWW-Authenticate"] == 'Basic realm="registry"', answer
+                assert answer.codes() == ["UNAUTHORIZED"], answer
+    assert server.client.post(target, data, basic("alice")).status == 201
+    with nothing_arriving(server):
+        assert pour(server.client, "PUT", "/v2/UPPER/manifests/1", basic("alice"))[0].status == 404

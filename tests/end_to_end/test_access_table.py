@@ -158,3 +158,19 @@ def test_what_is_of_no_repository_is_for_whom_it_is_for(worker, callers, row):
             assert answer.status == 401, "a token is good for no other token"
         else:
             assert answer.status == (nobody if row[0] in ("SETUP", "TOKEN") else 200), (who, answer)
+
+
+def test_pages_of_the_catalog_end_with_what_one_may_see(worker):
+    """Neither a page nor the link to the next one tells of names in between or behind."""
+    for name in ("none/a", "pull/a", "pull/c", "push/b", "pull0", "zzz"):
+        fill(worker, name)
+    for headers, root in (({}, False), (basic("bob", "b"), False), (basic("root", "r"), True)):
+        target, names = "/v2/_catalog?n=1", []
+        while target:
+            answer = worker.get(target, headers)
+            names += answer.json()["repositories"]
+            target = answer.link()
+            assert target is None or names[-1] in target.replace("%2F", "/"), answer
+        assert sorted(names) == names and {"pull/a", "pull/c"} <= set(names)
+        assert ("zzz" in names) == root and (root or all(name.startswith(("pull/", "login/")) for name in names)), names
+        assert worker.get(f"/v2/_catalog?n={len(names)}", headers).link() is None

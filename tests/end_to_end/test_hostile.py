@@ -98,12 +98,13 @@ def test_what_is_internal_cannot_be_asked_for(client, path):
 
 @pytest.mark.parametrize("header", ["X-Accel-Redirect", "X-Sendfile", "BERTH-SENDFILE", "BERTH_SENDFILE", "Berth-Body-File",
                                     "BERTH_BODY_FILE", "REMOTE_USER", "Remote-User", "DOCUMENT_ROOT", "Proxy", "X-Original-URL",
-                                    "X-HTTP-Method-Override", "X-Rewrite-URL", "Request-Id", "REQUEST_ID", "Status"])
+                                    "X-HTTP-Method-Override", "X-Rewrite-URL", "Request-Id", "REQUEST_ID", "Status", "BERTH_PASS", "Berth-Pass",
+                                    "FCGI-Role", "FCGI_ROLE", "Berth-Namespace", "BERTH_REQUEST_TIME"])
 def test_a_client_cannot_set_what_the_web_server_says(server, client, header):
     """Contract: a client cannot set the parameters; its headers arrive as HTTP_*."""
     repository = client.repository("me/app")
     data = client.get(repository.manifest("latest")).body
-    for value in ("/etc/passwd", "x-sendfile", "DELETE", str(server.directory / "secret")):
+    for value in ("/etc/passwd", "x-sendfile", "DELETE", str(server.directory / "secret"), "/v2/_berth/may", "AUTHORIZER"):
         answer = client.get(repository.manifest("latest"), {header: value})
         assert (answer.status, answer.body) == (200, data), answer
         answer = client.patch(repository.open_upload(), b"the body", {header: value})
