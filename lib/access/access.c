@@ -353,6 +353,9 @@ static int access_take_token(struct access *access, const struct attempt *attemp
         return access_read_token(access, &use, text, out, error);
     }
     if (issuer_identify(&trust, text, out, error) < 0) {
+        if (error->code == ERROR_UNAUTHORIZED) {
+            failure_log_token(trust.issuer->name, attempt->address, error->message);
+        }
         return -1;
     }
     out->proof = PROOF_TOKEN;

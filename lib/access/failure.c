@@ -37,6 +37,15 @@ void failure_log(const char *user, const char *address, const char *reason)
     log_warning("%s", line.data);
 }
 
+void failure_log_token(const char *issuer, const char *address, const char *reason)
+{
+    AUTO_BUFFER struct buffer line = BUFFER_INIT;
+
+    buffer_format(&line, "[issuer %s] token refused from ", issuer);
+    failure_add_name(address, &line);
+    log_info("%s: %s", line.data, reason);
+}
+
 void failure_log_issuer(const char *issuer, const char *reason)
 {
     log_warning("[issuer %s] keys were not fetched: %s", issuer, reason);

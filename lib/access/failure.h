@@ -16,6 +16,10 @@ void failure_add_line(const char *user, const char *address, const char *reason,
                       struct buffer *out);
 void failure_log(const char *user, const char *address, const char *reason);
 
+/* That a token server's token was refused. Clients show old ones every day: it is no failed log-in,
+ * for which somebody could be banned. */
+void failure_log_token(const char *issuer, const char *address, const char *reason);
+
 /* That an issuer does not tell its keys, though those from before may do. */
 void failure_log_issuer(const char *issuer, const char *reason);
 

@@ -67,10 +67,9 @@ bool issuer_pattern_is_valid(const char *pattern)
 static int issuer_verify(const struct issuer_trust *trust, const struct jwt *jwt,
                          struct error *error)
 {
-    /* A token without the id of a key fits the only one that there is, which may be an old one. */
-    int tries = *jwt->key ? 1 : 2;
-
-    for (int i = 0; i < tries; i++) {
+    /* It may have another key by now, of the same id or without any: it is asked as for an unknown
+     * one. */
+    for (int i = 0; i < 2; i++) {
         AUTO_BUFFER struct buffer key = BUFFER_INIT;
         int right;
 

@@ -171,8 +171,7 @@ static int issuer_keys_ask(const struct issuer_trust *trust, struct vault *vault
     if (vault_open(vault, trust->options->directory, VAULT_TO_MAKE, error) < 0) {
         return -1;
     }
-    issuer_file(trust->issuer, &name);
-    buffer_add_text(&name, ".lock");
+    buffer_format(&name, "lock-issuer-%s", trust->issuer->name);
     taken =
         lock_take_or_make(&lock, (struct file_place){vault->descriptor, name.data}, wait, error);
     if (taken == LOCK_BUSY) {

@@ -9,8 +9,9 @@
  *
  *     {"url":"https://…","asked":1764000000,"failed":0,"fetched":1764000000,"set":{"keys":[…]}}
  *
- * It is asked when a token names a key that is not among them, at most once a minute, and when they
- * are half a day old. When it does not answer, those that are there stay good.
+ * It is asked when a token names a key that is not among them, or is not by the one that it names,
+ * at most once a minute, and when they are half a day old. When it does not answer, those that are
+ * there stay good.
  */
 
 #include "lib/access/key_set.h"

@@ -70,6 +70,7 @@ def chain(*certificates):
     return ["".join(path.read_text().splitlines()[1:-1]) for path in certificates]
 
 
+@pytest.mark.quick
 def test_a_token_names_a_key_of_the_bundle_in_either_way_or_brings_a_chain_to_it(house):
     signed = house.stranger.certificate(house.authority)
     claims = house.server.claims(sub="alice", iss=house.server.issuer, access=[{"type": "repository", "name": "team/app", "actions": ["pull", "push"]}])
@@ -82,6 +83,7 @@ def test_a_token_names_a_key_of_the_bundle_in_either_way_or_brings_a_chain_to_it
         assert openings(house.worker, key.token(header, claims), "team/app", "team/other") == [202, 401], header
 
 
+@pytest.mark.quick
 def test_a_token_of_whoever_is_in_no_bundle_is_refused(house):
     claims = house.server.claims(sub="alice", iss=house.server.issuer, access=[{"type": "repository", "name": "team/app", "actions": ["pull"]}])
     signed = house.stranger.certificate(house.authority)
@@ -105,6 +107,7 @@ def test_a_token_of_whoever_is_in_no_bundle_is_refused(house):
 def test_a_token_that_is_for_another_time_or_for_another_registry_is_refused(house, changed, reason):
     answer = house.worker.get("/v2/", bearer(house.server.grant(**changed)))
     assert answer.status == 401 and reason in answer.json()["errors"][0]["message"], answer
+    assert "[issuer server] token refused from -: the token" in house.worker.log() and "log-in failed" not in house.worker.log()
 
 
 def test_clients_are_sent_to_the_token_server(house):
