@@ -542,8 +542,10 @@ enum dispatch_result dispatch(struct service *service, struct request *request,
         if (exchange.access && patience == PATIENCE_UNLIMITED) {
             access_let_wait(exchange.access);
         }
-        handle_identify(&exchange);
         result = open_registry(service, &error);
+    }
+    if (result == 0) {
+        handle_identify(&exchange); /* by keys that are in the store */
     }
     result = result == 0 ? handle(&exchange, patience == PATIENCE_UNLIMITED, &error)
                          : handle_obstacle(&exchange, &error);

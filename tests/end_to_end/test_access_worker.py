@@ -315,3 +315,15 @@ def test_an_upstreams_refusal_is_no_challenge_to_our_client(house, worker, alice
     answer = alice.get("/v2/proxy/closed/refused/manifests/1")
     upstream.login = login
     assert answer.status not in (200, 401) and not answer.all("WWW-Authenticate"), answer
+
+
+@pytest.mark.quick
+def test_the_first_request_of_all_may_be_a_log_in(new_directory):
+    """The keys of tokens are in the store, which is made by then."""
+    directory = pathlib.Path(new_directory("first"))
+    write_users(directory / "users", {"alice": "alice's password"})
+    first = Worker(directory, "[authentication]\nmode = htpasswd\nhtpasswd = users\n[hosted]\nminimum_free_space = 0\n")
+    first.registry_storage.rmdir()
+    with first as worker:
+        answer = worker.get("/v2/", basic("alice", "alice's password"))
+        assert answer.status == 200, answer
