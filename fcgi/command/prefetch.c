@@ -4,6 +4,7 @@
 
 #include "fcgi/command/command.h"
 #include "fcgi/command/download.h"
+#include "fcgi/command/keep.h"
 #include "fcgi/command/line.h"
 #include "fcgi/command/open.h"
 #include "lib/base/text.h"
@@ -28,6 +29,7 @@ struct prefetch {
     struct report report;
     uint64_t manifests;
     struct downloads downloads;
+    struct keep keep;
 };
 
 static bool prefetch_wants(const struct prefetch *prefetch, const struct index_child *child)
@@ -86,6 +88,9 @@ static int prefetch_fetch_manifest(struct prefetch *prefetch, const char *refere
     document = stored_manifest_document(&stored);
     if (manifest_parse(&manifest, &document, error) < 0 ||
         index_parse(&index, &document, error) < 0) {
+        return -1;
+    }
+    if (keep_manifest(&prefetch->keep, &stored.digest, &manifest, error) < 0) {
         return -1;
     }
     *out_digest = stored.digest;
@@ -180,12 +185,43 @@ static int prefetch_parse(const struct prefetch *prefetch, const char *text, str
                        prefetch_names_alias(&prefetch->configuration->registry.proxy, text), error);
 }
 
-static int prefetch_fetch(struct prefetch *prefetch, const char *text)
+/* Which repository of the cache an image belongs to; in `out_image`, its reference there. */
+static int prefetch_open(struct prefetch *prefetch, const char *text, struct image *out_image,
+                         struct error *error)
 {
     const struct proxy_options *options = &prefetch->configuration->registry.proxy;
-    struct image image;
     struct upstream upstream;
     char name[NAME_SIZE];
+
+    if (prefetch_parse(prefetch, text, out_image, error) < 0 ||
+        upstream_find(&upstream, options, out_image->host, error) < 0 ||
+        upstream_repository(&upstream, out_image->name, name, error) < 0) {
+        return -1;
+    }
+    proxied_open(&prefetch->proxied, &upstream, name, &prefetch->cache, &prefetch->report);
+    return 0;
+}
+
+static int prefetch_fetch_image(struct prefetch *prefetch, const char *text,
+                                struct digest *out_digest, struct error *error)
+{
+    struct kept_image kept = {.repository = prefetch->proxied.repository.name};
+    struct image image;
+
+    if (prefetch_open(prefetch, text, &image, error) < 0) {
+        return -1;
+    }
+    kept.reference = image.reference;
+    prefetch->proxied.may_wait = true;
+    if (keep_begin(&prefetch->keep, &prefetch->cache, &kept, error) < 0 ||
+        prefetch_fetch_manifest(prefetch, image.reference, 0, out_digest, error) < 0) {
+        return -1;
+    }
+    return keep_end(&prefetch->keep, error);
+}
+
+static int prefetch_fetch(struct prefetch *prefetch, const char *text)
+{
     struct digest digest;
     struct error error;
     int result;
@@ -196,18 +232,7 @@ static int prefetch_fetch(struct prefetch *prefetch, const char *text)
     prefetch->downloads = (struct downloads){
         .proxied = &prefetch->proxied, .cache = &prefetch->cache, .progress = &prefetch->progress};
     prefetch->report = (struct report)REPORT_INIT;
-    result = prefetch_parse(prefetch, text, &image, &error);
-    if (result == 0) {
-        result = upstream_find(&upstream, options, image.host, &error);
-    }
-    if (result == 0) {
-        result = upstream_repository(&upstream, image.name, name, &error);
-    }
-    if (result == 0) {
-        proxied_open(&prefetch->proxied, &upstream, name, &prefetch->cache, &prefetch->report);
-        prefetch->proxied.may_wait = true;
-        result = prefetch_fetch_manifest(prefetch, image.reference, 0, &digest, &error);
-    }
+    result = prefetch_fetch_image(prefetch, text, &digest, &error);
     if (result == 0) {
         prefetch_tell_success(prefetch, &digest);
     } else {
@@ -215,6 +240,35 @@ static int prefetch_fetch(struct prefetch *prefetch, const char *text)
     }
     report_release(&prefetch->report);
     return result;
+}
+
+/* It may go again. -1 if it was not kept. */
+static int prefetch_drop(struct prefetch *prefetch, const char *text)
+{
+    AUTO_LINE struct line line = line_begin(prefetch->json);
+    struct kept_image kept = {.repository = prefetch->proxied.repository.name};
+    struct image image;
+    struct error error;
+    int dropped;
+
+    prefetch->image = text;
+    dropped = prefetch_open(prefetch, text, &image, &error);
+    if (dropped == 0) {
+        kept.reference = image.reference;
+        dropped = kept_drop(&prefetch->cache, &kept, &error);
+    }
+    if (dropped <= 0) {
+        if (dropped == 0) {
+            (void)error_set(&error, ERROR_MANIFEST_UNKNOWN, "it is not kept");
+        }
+        prefetch_tell_failure(prefetch, &error);
+        return -1;
+    }
+    line_text(&line, "image", text);
+    line_text(&line, "result", "dropped");
+    line_say(&line, "%s: is not kept any longer", text);
+    line_end(&line);
+    return 0;
 }
 
 static int prefetch_read_platforms(struct prefetch *prefetch, const struct arguments *arguments)
@@ -249,10 +303,19 @@ static int prefetch_check_images(const struct prefetch *prefetch, const char *co
 static int prefetch_run(const struct configuration *configuration,
                         const struct arguments *arguments)
 {
-    struct prefetch prefetch = {
-        .configuration = configuration, .json = arguments->has[OPTION_JSON], .cache = STORE_INIT};
+    struct prefetch prefetch = {.configuration = configuration,
+                                .json = arguments->has[OPTION_JSON],
+                                .cache = STORE_INIT,
+                                .report = REPORT_INIT,
+                                .keep = KEEP_INIT};
     struct error error;
+    bool drops = arguments->has[OPTION_DROP];
     int status = prefetch_read_platforms(&prefetch, arguments);
+
+    prefetch.keep.is_wanted = arguments->has[OPTION_KEEP];
+    if (drops && (arguments->has[OPTION_KEEP] || prefetch.platform_count > 0)) {
+        return command_refuse(&command_prefetch, "--drop stands alone: it fetches nothing");
+    }
 
     if (status == EXIT_FINE) {
         status = prefetch_check_images(&prefetch, arguments->operands);
@@ -260,20 +323,27 @@ static int prefetch_run(const struct configuration *configuration,
     if (status != EXIT_FINE) {
         return status;
     }
-    if (command_open_cache(&prefetch.cache, configuration, OPEN_TO_MAKE, &error) < 0) {
+    if (command_open_cache(&prefetch.cache, configuration, drops ? OPEN_TO_CHANGE : OPEN_TO_MAKE,
+                           &error) < 0) {
         return command_fail(&command_prefetch, &error);
     }
     progress_init(&prefetch.progress, prefetch.json);
     for (size_t i = 0; i < arguments->operand_count; i++) {
-        if (prefetch_fetch(&prefetch, arguments->operands[i]) < 0) {
-            status = EXIT_FOUND;
-        }
+        const char *image = arguments->operands[i];
+        int result = drops ? prefetch_drop(&prefetch, image) : prefetch_fetch(&prefetch, image);
+
+        status = result < 0 ? EXIT_FOUND : status;
     }
+    keep_release(&prefetch.keep);
     store_close(&prefetch.cache);
     return status;
 }
 
 static const struct option_row prefetch_options[] = {
+    {.id = OPTION_KEEP,
+     .name = "--keep",
+     .help = "and keep them, however full the cache is and however long nobody asks for them"},
+    {.id = OPTION_DROP, .name = "--drop", .help = "fetch nothing: keep them no longer"},
     {.id = OPTION_PLATFORM,
      .name = "--platform",
      .value = "OS/ARCH[/VARIANT]",

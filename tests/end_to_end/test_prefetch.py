@@ -289,3 +289,63 @@ def test_an_upstream_that_is_not_allowed_is_a_failure(site):
     site.file.write_text(site.file.read_text().replace("[proxy]", "[proxy]\nupstreams = up"))
     done = site.prefetch("quay.io/a/b:1")
     assert done.returncode == 1 and "not proxied here" in done.stderr, done
+
+
+# --- images that stay
+
+def limit(site, text):
+    site.file.write_text(site.file.read_text().replace("[proxy]\n", f"[proxy]\n{text}\n"))
+
+
+def parts_of(upstream, name, tag):
+    data, _ = upstream.manifests[name, tag]
+    document = json.loads(data)
+    return [content.digest(data), *(each["digest"] for each in [document["config"], *document["layers"]])]
+
+
+def test_what_is_kept_stays_however_full_the_cache_is_until_it_is_dropped(site, upstream):
+    limit(site, "maximum_size = 10M")
+    for number in range(5):
+        upstream.add_image("app", f"{number}", [content.noise(3 * MIB)])
+    assert "done" in fine(site.prefetch("--keep", "--json", "up/app:0"))
+    kept = parts_of(upstream, "app", "0")
+    for number in range(1, 5):
+        fine(site.prefetch(f"up/app:{number}"))
+    assert all(map(site.has, kept))
+    assert not site.has(parts_of(upstream, "app", "1")[-1])
+    assert fine(site.prefetch("--drop", "up/app:0")) == "up/app:0: is not kept any longer\n"
+    done = site.prefetch("--drop", "up/app:0")
+    assert (done.returncode, done.stderr) == (1, "berth prefetch: up/app:0: it is not kept\n")
+    for number in range(1, 5):
+        fine(site.prefetch(f"up/app:{number}"))
+    assert not site.has(kept[-1])
+
+
+def test_the_image_that_a_name_stands_for_now_is_kept_when_it_is_there(site, upstream):
+    limit(site, "maximum_size = 10M\ntag_ttl = 0s")
+    upstream.add_image("app", "1", [content.noise(3 * MIB)])
+    fine(site.prefetch("--keep", "up/app:1"))
+    old = parts_of(upstream, "app", "1")
+    upstream.add_image("app", "1", [content.noise(3 * MIB)])
+    upstream.when(lambda reply, _: setattr(reply, "status", 500), "/blobs/")
+    assert site.prefetch("--keep", "up/app:1").returncode == 1
+    upstream.well_again()
+    marks = [path.read_text() for path in (site.cache / "_berth/kept").iterdir()]
+    assert len(marks) == 1 and all(each in marks[0] for each in old)
+    fine(site.prefetch("--keep", "up/app:1"))
+    marks = [path.read_text() for path in (site.cache / "_berth/kept").iterdir()]
+    assert len(marks) == 1 and not any(each in marks[0] for each in old)
+    assert all(each in marks[0] for each in parts_of(upstream, "app", "1"))
+
+
+def test_of_an_image_for_several_platforms_those_are_kept_that_were_fetched(site, upstream):
+    limit(site, "maximum_size = 10M")
+    index, parts = offer_index(upstream, ["amd64", "arm64"])
+    fine(site.prefetch("--keep", "--platform", "linux/arm64", "up/app:multi"))
+    mark = next((site.cache / "_berth/kept").iterdir()).read_text()
+    assert set(mark.splitlines()[2:]) == {index, *parts["arm64"]}
+
+
+def test_drop_stands_alone(site):
+    done = site.prefetch("--drop", "--keep", "up/app:1")
+    assert done.returncode == 2 and "--drop stands alone" in done.stderr, done
