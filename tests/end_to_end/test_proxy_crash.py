@@ -80,3 +80,21 @@ def test_a_power_cut_leaves_no_wrong_byte_in_the_cache(new_directory, mounted):
         upstream = site.take()
         for number in range(2):
             cut_power_amid_pulls(site, upstream, disk, number)
+
+
+def cut_power_amid_evictions(directory, mounted, cuts, mebibytes):
+    """Of a cache that has room for a part of what is pulled."""
+    disk = mounted(LoopDisk(directory / "disk", directory / "storage"))
+    with Site(directory, proxy=f"maximum_size = {mebibytes}M") as site:
+        upstream = site.take()
+        for number in range(cuts):
+            cut_power_amid_pulls(site, upstream, disk, number)
+        blobs = (site.cache / "docker/registry/v2/blobs").rglob("data")
+        assert sum(path.stat().st_size for path in blobs) <= 1.05 * mebibytes * content.MIB
+        for repository in (site.cache / "docker/registry/v2/repositories/up0").iterdir():
+            tags = site.client.get(f"/v2/proxy/up0/{repository.name}/tags/list")
+            assert tags.status == 200, tags
+
+
+def test_a_power_cut_amid_evictions_leaves_what_is_right_or_gone(new_directory, mounted):
+    cut_power_amid_evictions(pathlib.Path(new_directory("power")), mounted, 1, 24)

@@ -231,6 +231,45 @@ static void room_is_made_before_it_is_used(void **state)
     options.maximum_size = 0;
 }
 
+/* 40 of 64 MiB are blobs, 8 are to be left. */
+static int make_room_on_the_disk(struct fixture *fixture)
+{
+    struct fill fill = fill_of("x");
+    struct lock lock = LOCK_INIT;
+    AUTO_BUFFER struct buffer noise = BUFFER_INIT;
+    struct digest digests[4];
+
+    EXPECT(open_small_cache(fixture) == 0);
+    make_noise(&noise, (size_t)10 * MIB);
+    for (unsigned i = 0; i < COUNT(digests); i++) {
+        struct blob blob = {.target = sha256((const char[]){(char)('a' + i), 0})};
+        struct path link = layout_link("team/app", LINK_LAYER, &blob.target);
+
+        digests[i] = blob.target;
+        put_bytes(fixture->store.root, blob_path(&blob).text, noise.data, noise.length);
+        put_file(fixture->store.root, link.text, blob.target.text);
+        set_age(fixture->store.root, blob_path(&blob).text, 900 - (time_t)i);
+    }
+    begin(&fill, 0, &lock);
+    EXPECT(reserve(&fill, 30) == -1); /* as ever */
+    options = (struct proxy_options){.maximum_size = (uint64_t)1024 * MIB};
+    EXPECT(reserve(&fill, 60) == -1); /* all of them would not do */
+    EXPECT(count_stored(digests, COUNT(digests)) == 4);
+    EXPECT(reserve(&fill, 30) == 0);
+    EXPECT(count_stored(digests, COUNT(digests)) == 2);
+    EXPECT(count_stored(digests, 2) == 0);
+    lock_release(&lock);
+    return 0;
+}
+
+static void blobs_go_where_the_disk_lacks_room(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->damaged = true; /* these are no such bytes, in another process's mount */
+    run_in_child(make_room_on_the_disk, fixture);
+}
+
 /* It has declared nothing, so that what it has got so far counts, and some more. */
 static void a_blob_of_unknown_length_has_to_fit_as_well(void **state)
 {
@@ -283,6 +322,7 @@ int main(void)
         IN_STORE(no_size_is_too_large_to_be_refused),
         IN_STORE(inodes_are_left_in_the_same_proportion),
         IN_STORE(room_is_made_before_it_is_used),
+        IN_STORE(blobs_go_where_the_disk_lacks_room),
         IN_STORE(a_blob_of_unknown_length_has_to_fit_as_well),
         IN_STORE(what_a_filler_has_left_goes_first),
     };

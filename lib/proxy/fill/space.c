@@ -192,9 +192,10 @@ static int space_judge(const struct proxy_options *options, struct store *store,
     *out_wish = (struct evict_wish){
         .room = UINT64_MAX, .patience = EVICT_PATIENCE, .wait = LOCK_WAIT, .is_trial = false};
     if (store_check_space(store, need->missing, error) < 0) {
-        return error->code == ERROR_NO_SPACE && known > 0
-                   ? space_clear_disk(store, &usage, need->missing, out_wish)
-                   : -1;
+        if (error->code != ERROR_NO_SPACE || limit == 0) {
+            return -1;
+        }
+        return known > 0 ? space_clear_disk(store, &usage, need->missing, out_wish) : 0;
     }
     if (limit == 0) {
         return 1;
