@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Berth behind nginx beside Debian's docker-registry, on one machine and in one run. `make bench` calls it.
 
-    tests/bench/bench.py [SECTION…]     small large push image proxy cold hostile slow; all of them without arguments
+    tests/bench/bench.py [SECTION…]     small large push image access proxy cold hostile slow; all of them without arguments
 
 Whatever is compared is measured in turns, pair by pair, and the median of the pairs' ratios is held against its bar:
 other work on the machine slows both sides of a pair. Exit status: 0 all bars held, 1 one was missed, 2 could not run.
@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 
+import access
 import cold
 import content
 import loads
@@ -45,7 +46,7 @@ LAYER_SIZE = 20_000
 WORKERS = 8
 WEBS = ["nginx", "lighttpd"]          # where strangers matter
 GROWTH = 256 * 1024                   # bytes that a worker may be larger after a large blob than after a small one
-TOOLS = ["ab", "curl", "docker-registry", "lighttpd", "nginx", "openssl", "skopeo", "spawn-fcgi", "multiwatch", "wrk"]
+TOOLS = ["ab", "curl", "docker-registry", "htpasswd", "lighttpd", "nginx", "openssl", "skopeo", "spawn-fcgi", "multiwatch", "wrk"]
 
 
 class Bench:
@@ -180,6 +181,12 @@ class Bench:
             name = f"{LAYERS} layers, skopeo {way}, {filesystem(self.disk)}"
             self.figures.at_most(name + ": s", bar, wall[way][pair[0]], wall[way][pair[1]])
             self.figures.at_most(name + ": server CPU s", 0.4, cpu[way][pair[0]], cpu[way][pair[1]])
+
+    def section_access(self):
+        measured = access.Access(self, WORKERS)
+        measured.measure_requests(ROUNDS, SECONDS)
+        measured.measure_push(ROUNDS, LAYERS, LAYER_SIZE)
+        measured.measure_hidden(200 if QUICK else 1000)
 
     def section_proxy(self):
         """What comes from another registry, against that one alone; what is cached, against what is hosted."""

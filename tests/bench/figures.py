@@ -35,6 +35,11 @@ class Figures:
         over = median(mine - bar * other for mine, other in zip(ours, theirs))
         self.row(name, ours, theirs, ratios, f"≤ {bar}, and {more}", over <= more)
 
+    def more_at_most(self, name, bar, ours, theirs):
+        """Differences in the place of the ratios; where `bar` is None nothing is asked of them."""
+        more = [mine - other for mine, other in zip(ours, theirs)]
+        self.row(name, ours, theirs, more, "" if bar is None else f"≤ {bar} more", bar is None or median(more) <= bar)
+
     def within(self, name, bar, value):
         self.missed += value > bar
         verdict = "  MISSED" if value > bar else ""

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What clients do: each function does it once and returns how long it took."""
+import base64
 import hashlib
 import http.client
+import json
 import re
 import shutil
 import subprocess
@@ -14,13 +16,14 @@ from content import MANIFEST
 CONNECTIONS = 16
 
 
-def requests_per_second(server, method, path, seconds):
+def requests_per_second(server, method, path, seconds, authorization=None):
     """Of clients that keep their connections. After a HEAD wrk waits for the body, so ab asks for that."""
     if method == "GET":
         command, count = ["wrk", "-t2", f"-c{CONNECTIONS}", f"-d{seconds}s"], r"Requests/sec:\s*([\d.]+)"
     else:
         command = ["ab", "-q", "-i", "-k", f"-c{CONNECTIONS}", f"-t{seconds}", "-n9999999"]
         count = r"Requests per second:\s*([\d.]+)"
+    command += ["-H", f"Authorization: {authorization}"] if authorization else []
     command += ["-H", f"Accept: {MANIFEST}", f"http://127.0.0.1:{server.port}{path}"]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     if "Non-2xx" in output or "Socket errors" in output:
@@ -139,10 +142,40 @@ def crowd(server, path, clients, size):
     return seconds
 
 
-def skopeo(way, layout, server, repository):
+def basic(user, password):
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def token(server, authorization=None):
+    """What a client shows that has asked the token service of Berth's."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    connection.request("GET", f"/v2/_berth/token?service={server.authority}", headers={"Authorization": authorization} if authorization else {})
+    response = connection.getresponse()
+    text = response.read()
+    connection.close()
+    if response.status != 200:
+        raise RuntimeError(f"{response.status}: {text[:200]}")
+    return "Bearer " + json.loads(text)["token"]
+
+
+def latencies(server, paths, authorization, rounds):
+    """Of one client with one connection, which asks for one path after the other: seconds, by path."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    taken = {path: [] for path in paths}
+    for number in range(rounds):
+        for path in paths if number % 2 == 0 else paths[::-1]:
+            start = time.perf_counter()
+            connection.request("GET", path, headers={"Authorization": authorization})
+            connection.getresponse().read()
+            taken[path].append(time.perf_counter() - start)
+    connection.close()
+    return taken
+
+
+def skopeo(way, layout, server, repository, *options):
     """Pushes the image in the directory `layout`, or pulls it into a new one beside that. Seconds."""
     image = f"docker://127.0.0.1:{server.port}/{repository}:latest"
-    copy = ["skopeo", "copy", "--quiet", "--src-tls-verify=false", "--dest-tls-verify=false"]
+    copy = ["skopeo", "copy", "--quiet", "--src-tls-verify=false", "--dest-tls-verify=false", *options]
     target_directory = tempfile.mkdtemp(dir=layout.parent)
     command = [*copy, f"dir:{layout}", image] if way == "push" else [*copy, image, f"dir:{target_directory}"]
     start = time.monotonic()

@@ -148,6 +148,11 @@ class Berth(Server):
         program = os.path.realpath(self.program)
         return [pid for pid in self.pids("workers") if os.path.realpath(f"/proc/{pid}/exe") == program]
 
+    def private(self):
+        """The most that any worker holds which no other does, in bytes."""
+        held = [rollup(pid) for pid in self.worker_pids()]
+        return max(kinds["Private_Clean"] + kinds["Private_Dirty"] for kinds in held)
+
     def forget_peaks(self):
         for pid in self.worker_pids():
             pathlib.Path(f"/proc/{pid}/clear_refs").write_text("5")
@@ -163,12 +168,14 @@ class DockerRegistry(Server):
 
     name = "docker-registry"
 
-    def __init__(self, directory, upstream="", trusts=""):
+    def __init__(self, directory, upstream="", trusts="", users=""):
         super().__init__(directory)
+        self.users = users
         self.storage, self.upstream, self.trusts = self.directory / "storage", upstream, trusts
 
     def __enter__(self):
         proxy = f"proxy: {{remoteurl: '{self.upstream}'}}" if self.upstream else ""
+        auth = f"auth: {{htpasswd: {{realm: bench, path: '{self.users}'}}}}" if self.users else ""
         (self.directory / "config.yml").write_text(f"""\
 version: 0.1
 log: {{fields: {{service: registry}}}}
@@ -181,6 +188,7 @@ http:
   headers: {{X-Content-Type-Options: [nosniff]}}
 health: {{storagedriver: {{enabled: true, interval: 10s, threshold: 3}}}}
 {proxy}
+{auth}
 """)
         trusts = {"SSL_CERT_FILE": str(self.trusts)} if self.trusts else {}
         self.start(["docker-registry", "serve", self.directory / "config.yml"], **trusts)
