@@ -354,13 +354,15 @@ def test_nobody_else_waits_for_a_slow_issuer(house):
 
 
 def test_an_issuer_is_asked_on_though_its_client_hangs_up(house):
-    house.issuer.when(lambda reply, _: setattr(reply, "stall", 0), Issuer.KEYS)
+    """It takes long enough to be noticed: whoever waits for somebody looks once a second whether he is still there."""
+    def dawdle(reply, _):
+        reply.raw = iter([f"HTTP/1.1 200 OK\r\nContent-Length: {len(reply.body)}\r\n\r\n".encode(), 2.5, reply.body])
+    house.issuer.when(dawdle, Issuer.KEYS)
     client = house.worker.open("GET", "/v2/", basic("ci", house.issuer.token()))
     client.end()
     wait_until(lambda: house.issuer.asked(Issuer.KEYS), "the question for the keys")
     client.close()
-    house.issuer.free.set()
-    wait_until(house.memo.exists, "the keys")
+    wait_until(house.memo.exists, "what came of it")
     house.takes(house.issuer.token())
     assert len(house.issuer.asked()) == 2
 
