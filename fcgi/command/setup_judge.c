@@ -8,23 +8,30 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/memory.h"
 #include "lib/base/owner.h"
 #include "lib/base/text.h"
 
+/* Without links on the way, or as it is where there is nothing. */
+static char *path_resolve(const char *path)
+{
+    char *real = realpath(path, NULL);
+
+    return real ? real : memory_text(path);
+}
+
 static bool path_is_same(const char *left, const char *right)
 {
-    AUTO_FREE char *real_left = realpath(left, NULL);
-    AUTO_FREE char *real_right = realpath(right, NULL);
+    AUTO_FREE char *real_left = path_resolve(left);
+    AUTO_FREE char *real_right = path_resolve(right);
 
-    return strcmp(real_left ? real_left : left, real_right ? real_right : right) == 0;
+    return strcmp(real_left, real_right) == 0;
 }
 
 static bool path_is_inside(const char *path, const char *directory)
 {
-    AUTO_FREE char *real_path = realpath(path, NULL);
-    AUTO_FREE char *real_directory = realpath(directory, NULL);
-    const char *inner = real_path ? real_path : path;
-    const char *outer = real_directory ? real_directory : directory;
+    AUTO_FREE char *inner = path_resolve(path);
+    AUTO_FREE char *outer = path_resolve(directory);
     size_t length = strlen(outer);
 
     return text_begins(inner, outer) && (inner[length] == '/' || inner[length] == '\0');

@@ -14,7 +14,6 @@ got it (such a worker is replaced); it counts lengths that add up to 2 GiB in an
 FCGI_GET_VALUES, which it leaks, it has 64 bytes on its stack, however often one thing is asked for: neither is tried. Whoever can write to the workers'
 socket has to be the web server: that is what the mode of the socket is for.
 """
-import argparse
 import itertools
 import os
 import pathlib
@@ -26,10 +25,9 @@ import socket
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 
-from judge import REPORTS, SANITIZERS, Answer, Wrong, demand
+from judge import REPORTS, SANITIZERS, Answer, Wrong, ask_options, demand, make_directory, tell_failure
 
 BERTH = os.path.abspath(os.environ.get("BERTH", "build-fuzz/berth"))
 LIBFCGI = re.compile(r"AddressSanitizer: .*\n    #0 \S+ in (malloc|calloc|realloc|memcpy|memmove) .*\n    #1 \S+ +\(\S*/libfcgi\.so")
@@ -248,12 +246,8 @@ class Worker:
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--again", metavar="SEED/NUMBER")
-    parser.add_argument("seconds", nargs="?", type=float, default=60)
-    parser.add_argument("seed", nargs="?", default="1")
-    options = parser.parse_args()
-    directory = tempfile.mkdtemp(prefix="berth-fuzz-", dir=None if "TMPDIR" in os.environ or not os.access("/dev/shm", os.W_OK) else "/dev/shm")
+    options = ask_options()
+    directory = make_directory()
     worker = Worker(directory)
     deadline = time.monotonic() + options.seconds
     name = None
@@ -267,7 +261,7 @@ def main():
                 break
         worker.stop()
     except Exception as problem:  # pylint: disable=broad-except
-        print(f"{directory} is left; case {name}: {problem!r}\nagain: tests/fuzz/fuzz_fastcgi.py --again {name}")
+        tell_failure(__file__, directory, name, problem)
         worker.process.kill()
         sys.exit(1)
     print(f"{number} cases of seed {options.seed}, {worker.replaced} workers have ended")

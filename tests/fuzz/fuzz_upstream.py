@@ -15,7 +15,6 @@ process of $BERTH, which has sanitizers in it. Whatever is answered there:
 
 It runs in a network of its own, in which this machine is some public addresses and a private one.
 """
-import argparse
 import collections
 import itertools
 import json
@@ -27,13 +26,12 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import uuid
 
 import lies
-from judge import REPORTS, SANITIZERS, Answer, Wrong, demand
+from judge import REPORTS, SANITIZERS, Answer, Wrong, ask_options, demand, make_directory, tell_failure
 
 BERTH = os.path.abspath(os.environ.get("BERTH", "build-fuzz/berth"))
 HOST = "11.255.77.2"
@@ -312,14 +310,10 @@ def enter_a_network(arguments):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--again", metavar="SEED/NUMBER")
-    parser.add_argument("seconds", nargs="?", type=float, default=60)
-    parser.add_argument("seed", nargs="?", default="1")
-    options = parser.parse_args()
+    options = ask_options()
     if "BERTH_FUZZ_NETWORK" not in os.environ:
         enter_a_network(sys.argv[1:])
-    directory = tempfile.mkdtemp(prefix="berth-fuzz-", dir=None if "TMPDIR" in os.environ or not os.access("/dev/shm", os.W_OK) else "/dev/shm")
+    directory = make_directory()
     site = Site(directory)
     if options.again:
         site.run(site.upstreams[0], options.again)
@@ -332,7 +326,7 @@ def main():
         counts = ", ".join(f"{count} × {status}" for status, count in sorted(site.statuses.items()))
         print(f"{campaign.done} cases of seed {options.seed}, answers: {counts}")
     if failure:
-        print(f"{directory} is left; case {failure[0]}: {failure[1]!r}\nagain: tests/fuzz/fuzz_upstream.py --again {failure[0]}")
+        tell_failure(__file__, directory, *failure)
         os._exit(1)
     shutil.rmtree(directory)
 

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What has to be true of each answer of the program, whatever was sent to it."""
+"""What has to be true of each answer of the program, whatever was sent to it; and what the drivers are asked for, and say."""
+import argparse
 import json
+import os
 import re
+import tempfile
 
 CODES = {"BLOB_UNKNOWN", "BLOB_UPLOAD_INVALID", "BLOB_UPLOAD_UNKNOWN", "DIGEST_INVALID", "MANIFEST_BLOB_UNKNOWN", "MANIFEST_INVALID",
          "MANIFEST_UNKNOWN", "NAME_INVALID", "NAME_UNKNOWN", "SIZE_INVALID", "UNAUTHORIZED", "DENIED", "UNSUPPORTED", "TOOMANYREQUESTS"}
@@ -53,3 +56,21 @@ class Answer:
         except (ValueError, KeyError) as problem:
             raise Wrong(f"not the JSON of an error: {self.body[:300]!r}") from problem
         demand(errors and all(each["code"] in CODES and each["message"] for each in errors), f"an error that is not specified: {errors}")
+
+
+def ask_options():
+    """seconds and seed of a run, or the name of a case that is tried again."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--again", metavar="SEED/NUMBER")
+    parser.add_argument("seconds", nargs="?", type=float, default=60)
+    parser.add_argument("seed", nargs="?", default="1")
+    return parser.parse_args()
+
+
+def make_directory():
+    """In memory, unless somebody wants it elsewhere."""
+    return tempfile.mkdtemp(prefix="berth-fuzz-", dir=None if "TMPDIR" in os.environ or not os.access("/dev/shm", os.W_OK) else "/dev/shm")
+
+
+def tell_failure(driver, directory, case, problem):
+    print(f"{directory} is left; case {case}: {problem!r}\nagain: tests/fuzz/{os.path.basename(driver)} --again {case}", flush=True)

@@ -147,19 +147,28 @@ static int obtain(const struct upstream *upstream, const char *repository, const
     return result;
 }
 
+/* One that is its own token service, which has given "app" a token. */
+static struct upstream begin_with_token(struct fixture *fixture, struct server *service,
+                                        struct buffer *out_challenge)
+{
+    AUTO_BUFFER struct buffer out = BUFFER_INIT;
+    struct upstream upstream;
+
+    server_start(service, answer_token, NULL);
+    upstream = upstream_at(fixture, service);
+    buffer_format(out_challenge, "Bearer realm=\"http://127.0.0.1:%u/token\"", service->port);
+    assert_returns(1, obtain(&upstream, "app", out_challenge->data, &out));
+    assert_string_equal(out.data, "Bearer with");
+    return upstream;
+}
+
 static void the_same_host_sees_it_and_another_does_not(void **state)
 {
-    struct fixture *fixture = *state;
     AUTO_BUFFER struct buffer challenge = BUFFER_INIT;
     AUTO_BUFFER struct buffer out = BUFFER_INIT;
     struct server service;
-    struct upstream upstream;
+    struct upstream upstream = begin_with_token(*state, &service, &challenge);
 
-    server_start(&service, answer_token, NULL);
-    upstream = upstream_at(fixture, &service);
-    buffer_format(&challenge, "Bearer realm=\"http://127.0.0.1:%u/token\"", service.port);
-    assert_returns(1, obtain(&upstream, "app", challenge.data, &out));
-    assert_string_equal(out.data, "Bearer with");
     /* The upstream is somebody else now, and names the same service. */
     (void)snprintf(upstream.url, sizeof(upstream.url), "http://127.0.0.2:%u", service.port);
     assert_returns(1, obtain(&upstream, "app", challenge.data, &out));
@@ -206,18 +215,12 @@ static void an_account_for_a_prefix_is_for_that(void **state)
 
 static void nobody_else_gets_what_one_repository_got(void **state)
 {
-    struct fixture *fixture = *state;
     AUTO_BUFFER struct buffer challenge = BUFFER_INIT;
     AUTO_BUFFER struct buffer out = BUFFER_INIT;
     struct server service;
-    struct upstream upstream;
+    struct upstream upstream = begin_with_token(*state, &service, &challenge);
 
-    server_start(&service, answer_token, NULL);
-    upstream = upstream_at(fixture, &service);
-    buffer_format(&challenge, "Bearer realm=\"http://127.0.0.1:%u/token\"", service.port);
-    assert_returns(1, obtain(&upstream, "app", challenge.data, &out));
     server_end(&service);
-    buffer_clear(&out);
     assert_returns(0, credentials_cached(&upstream, "app", &out, &error));
     assert_string_equal(out.data, "Bearer with");
     buffer_clear(&out);

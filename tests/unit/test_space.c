@@ -50,11 +50,16 @@ static void begin(const struct fill *fill, off_t has, struct lock *lock)
     (void)close(descriptor);
 }
 
-static int reserve(const struct fill *fill, uint64_t mebibytes)
+static int reserve_bytes(const struct fill *fill, uint64_t bytes)
 {
-    int result = space_reserve(fill, mebibytes * MIB, mebibytes * MIB, &error);
+    int result = space_reserve(fill, bytes, bytes, &error);
 
     return result < 0 && error.code != ERROR_NO_SPACE ? -2 : result;
+}
+
+static int reserve(const struct fill *fill, uint64_t mebibytes)
+{
+    return reserve_bytes(fill, mebibytes * MIB);
 }
 
 static int count_what_others_need(struct fixture *fixture)
@@ -190,9 +195,7 @@ static size_t count_stored(const struct digest *digests, size_t count)
 
 static int reserve_blocks(const struct fill *fill, uint64_t blocks)
 {
-    int result = space_reserve(fill, blocks * BLOCK, blocks * BLOCK, &error);
-
-    return result < 0 && error.code != ERROR_NO_SPACE ? -2 : result;
+    return reserve_bytes(fill, blocks * BLOCK);
 }
 
 /* A cache of 20 blocks, of which 12 are blobs. */

@@ -23,6 +23,15 @@ static void make_session(struct fixture *fixture, char id[ID_SIZE])
     assert_returns(0, upload_suspend(&upload, &error));
 }
 
+/* And the next request has it open. */
+static void make_open_session(struct fixture *fixture, char id[ID_SIZE], struct upload *out_upload)
+{
+    struct error error = ERROR_INIT;
+
+    make_session(fixture, id);
+    assert_returns(0, upload_open(out_upload, &fixture->repository, id, &error));
+}
+
 /* Finishes by an id, as the next request does. */
 static int finish_again(struct fixture *fixture, const char *id, const struct digest *digest,
                         struct error *error)
@@ -48,8 +57,7 @@ static void bytes_that_could_not_be_synced_are_never_a_blob(void **state)
         struct blob blob;
         uint64_t size;
 
-        make_session(fixture, id);
-        assert_returns(0, upload_open(&upload, &fixture->repository, id, &error));
+        make_open_session(fixture, id, &upload);
         trace_begin_with_fault(0, numbers[i]);
         trace_fault_only("fsync");
         assert_fails(numbers[i] == EIO ? ERROR_DATA_LOST : ERROR_NO_SPACE,
@@ -93,8 +101,7 @@ static void a_session_that_cannot_be_moved_away_is_cancelled_all_the_same(void *
     char id[ID_SIZE];
     uint64_t size;
 
-    make_session(fixture, id);
-    assert_returns(0, upload_open(&upload, &fixture->repository, id, &error));
+    make_open_session(fixture, id, &upload);
     trace_begin_with_fault(0, EIO);
     trace_fault_only("renameat");
     assert_returns(0, upload_cancel(&upload, &error));
@@ -142,8 +149,7 @@ static void no_room_for_the_state_ends_the_session(void **state)
     char id[ID_SIZE];
     uint64_t size;
 
-    make_session(fixture, id);
-    assert_returns(0, upload_open(&upload, &fixture->repository, id, &error));
+    make_open_session(fixture, id, &upload);
     assert_returns(0, upload_write(&upload, "ghi", 3, &error));
     trace_begin_with_fault(0, ENOSPC);
     trace_fault_only("pwrite");
