@@ -42,6 +42,7 @@ extern const struct command command_prefetch;
 extern const struct command command_robot_add;
 extern const struct command command_robot_list;
 extern const struct command command_robot_remove;
+extern const struct command command_status;
 extern const struct command command_user_add;
 extern const struct command command_user_list;
 extern const struct command command_user_remove;

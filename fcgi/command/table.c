@@ -16,6 +16,7 @@ const struct command *const commands[] = {
     &command_robot_add,
     &command_robot_list,
     &command_robot_remove,
+    &command_status,
     &command_user_add,
     &command_user_list,
     &command_user_remove,

@@ -32,6 +32,7 @@ enum { LAYOUT_FIXED_LEVELS = 3 }; /* above these two */
 #define LAYOUT_OWN "_berth"
 #define LAYOUT_LOCKS "_berth/locks"
 #define LAYOUT_DAMAGED "_berth/damaged"
+#define LAYOUT_CENSUS "_berth/census" /* what was last counted */
 #define LAYOUT_COLLECTED "_berth/trash/collected"
 
 enum link_kind {

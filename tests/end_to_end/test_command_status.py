@@ -65,6 +65,7 @@ ROWS = [
     ("robot add --expires never ci", None, 2), ("robot add --repositories // ci", None, 2), ("robot add ci", make_file_of(ACCESS), 2),
     ("robot list", None, 0), ("robot list", add_robot, 0), ("robot list", damage_robot, 1), ("robot list", make_file_of(ACCESS), 2),
     ("robot remove ci", add_robot, 0), ("robot remove ci", None, 1), ("robot remove ci", make_file_of(ACCESS), 2),
+    ("status", None, 0), ("status --json", None, 0), ("status", take_registry, 2),
     ("user add alice", None, 0), ("user add a:b", None, 2),
     ("user list", add_user, 0), ("user list", write_useless_line, 1), ("user list", lambda directory: (directory / "htpasswd").mkdir(), 2),
     ("user remove alice", add_user, 0), ("user remove bob", add_user, 1), ("user remove alice", lambda directory: (directory / "htpasswd").mkdir(), 2),

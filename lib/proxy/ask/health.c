@@ -81,6 +81,21 @@ bool health_is_bad(struct store *store, const char *upstream)
     return bad;
 }
 
+bool health_explain(struct store *store, const char *upstream, struct buffer *out_message,
+                    uint64_t *out_seconds)
+{
+    struct trouble trouble = {.message = BUFFER_INIT};
+    time_t now = clock_date();
+    bool bad = trouble_read(store, upstream, &trouble) > 0 && trouble.until > now;
+
+    if (bad) {
+        buffer_add(out_message, trouble.message.data, trouble.message.length);
+        *out_seconds = (uint64_t)(trouble.until - now);
+    }
+    buffer_release(&trouble.message);
+    return bad;
+}
+
 int health_check(struct store *store, const char *upstream, struct lock *probe,
                  struct report *report, struct error *error)
 {

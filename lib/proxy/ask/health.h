@@ -22,6 +22,10 @@ int health_check(struct store *store, const char *upstream, struct lock *probe,
 /* The same without trying: whether health_check() would fail at once. For those who cannot wait. */
 bool health_is_bad(struct store *store, const char *upstream);
 
+/* Why it is bad, and for how many seconds. False if it is not. */
+bool health_explain(struct store *store, const char *upstream, struct buffer *out_message,
+                    uint64_t *out_seconds);
+
 /* Remembers a failure for a while, or, if `retry_after` says so, for that many seconds. */
 void health_record(struct store *store, const char *upstream, const struct error *error,
                    unsigned retry_after);

@@ -41,6 +41,8 @@ static bool space_is_claimed(const struct store *store, const struct path *direc
 struct space_need {
     uint64_t total;   /* when they are complete */
     uint64_t missing; /* of that, what is not on the disk yet */
+    uint64_t claimed; /* how many of them somebody is at work on */
+    uint64_t written; /* bytes that these have */
 };
 
 static uint64_t space_sum(uint64_t one, uint64_t other)
@@ -73,10 +75,13 @@ static void space_add_need(const struct store *store, const struct path *directo
     uint64_t written;
     bool is_declared = memo_read(size, &memo, &age, &ignored) > 0 && memo_number(&memo, 0, &total);
 
+    written = space_written(store, directory, &when);
     if (!is_declared || !space_is_claimed(store, directory)) {
         total = 0;
+    } else {
+        need->claimed++;
+        need->written += written;
     }
-    written = space_written(store, directory, &when);
     need->total = space_sum(need->total, total > written ? total : written);
     need->missing = space_sum(need->missing, total > written ? total - written : 0);
 }
@@ -315,6 +320,18 @@ int space_check(const struct fill *fill, bool is_reserved, struct error *error)
         }
     }
     return space_give_up(error);
+}
+
+void space_count_fetches(struct store *store, struct space_fetches *out)
+{
+    struct space_need need = {.total = 0};
+
+    if (store->temporary >= 0) {
+        space_visit(store, NULL, &need);
+    }
+    *out = (struct space_fetches){.count = need.claimed,
+                                  .bytes = need.written,
+                                  .total = space_sum(need.written, need.missing)};
 }
 
 int space_collect(const struct proxy_options *options, struct store *store, bool is_trial,

@@ -32,6 +32,14 @@ int space_reserve(const struct fill *fill, uint64_t total, uint64_t missing, str
  */
 int space_check(const struct fill *fill, bool is_reserved, struct error *error);
 
+/* Fetches that somebody is at work on. */
+struct space_fetches {
+    uint64_t count;
+    uint64_t bytes; /* that they have */
+    uint64_t total; /* that they will have, as far as it is known */
+};
+void space_count_fetches(struct store *store, struct space_fetches *out);
+
 /* For `berth gc`: everything that is to go by its age, or because the cache is too large. As
  * evict_run(). */
 int space_collect(const struct proxy_options *options, struct store *store, bool is_trial,

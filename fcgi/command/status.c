@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "fcgi/command/command.h"
+#include "fcgi/command/line.h"
+#include "fcgi/command/open.h"
+#include "lib/base/directory.h"
+#include "lib/base/text.h"
+#include "lib/proxy/ask/health.h"
+#include "lib/proxy/evict/kept.h"
+#include "lib/proxy/evict/usage.h"
+#include "lib/proxy/fill/space.h"
+#include "lib/store/census.h"
+
+/*
+ * Nothing here walks through a store: what is dear was counted by `berth gc`, and is told with its
+ * age. Each line is one of a table for people: what it is about, then the rest.
+ */
+
+enum { BAR_WIDTH = 20, PERCENT = 100 };
+
+/* "3 d", "5 h", "12 min", "40 s". */
+static void status_add_age(uint64_t seconds, struct buffer *out)
+{
+    static const struct {
+        uint64_t seconds;
+        const char *name;
+    } units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
+    size_t i = 0;
+
+    while (i + 1 < sizeof(units) / sizeof(*units) && seconds < 2 * units[i].seconds) {
+        i++;
+    }
+    buffer_format(out, "%" PRIu64 " %s", seconds / units[i].seconds, units[i].name);
+}
+
+static void status_add_bar(uint64_t part, uint64_t whole, struct buffer *out)
+{
+    uint64_t percent = whole > 0 ? (uint64_t)((double)part / (double)whole * PERCENT) : 0;
+    uint64_t marks = percent * BAR_WIDTH / PERCENT;
+
+    for (uint64_t i = 0; i < BAR_WIDTH; i++) {
+        buffer_add_text(out, i < marks ? "#" : "-");
+    }
+    buffer_format(out, " %" PRIu64 " %%", percent);
+}
+
+/* How full the disk of a store is. */
+static void status_tell_disk(const struct store *store, const char *name, bool json)
+{
+    AUTO_LINE struct line line = line_begin(json);
+    AUTO_BUFFER struct buffer free_text = BUFFER_INIT;
+    AUTO_BUFFER struct buffer size_text = BUFFER_INIT;
+    AUTO_BUFFER struct buffer bar = BUFFER_INIT;
+    struct statvfs status;
+    uint64_t available;
+    uint64_t size;
+    uint64_t used;
+
+    if (fstatvfs(store->root, &status) < 0) {
+        return;
+    }
+    available = (uint64_t)status.f_bavail * status.f_frsize;
+    size = (uint64_t)status.f_blocks * status.f_frsize;
+    text_add_bytes(available, &free_text);
+    text_add_bytes(size, &size_text);
+    used = size - (uint64_t)status.f_bfree * status.f_frsize;
+    status_add_bar(used, used + available, &bar); /* as df(1) has it */
+    line_text(&line, "store", name);
+    line_text(&line, "path", store->options->root);
+    line_number(&line, "disk_bytes", size);
+    line_number(&line, "free_bytes", available);
+    line_say(&line, "%-10s disk      %s, %s of %s free, in %s", name, bar.data, free_text.data,
+             size_text.data, store->options->root);
+    line_end(&line);
+}
+
+static int status_tell_census(const struct store *store, bool json, struct error *error)
+{
+    AUTO_LINE struct line line = line_begin(json);
+    AUTO_BUFFER struct buffer bytes = BUFFER_INIT;
+    AUTO_BUFFER struct buffer ago = BUFFER_INIT;
+    struct census census = {.blobs = 0};
+    uint64_t age = 0;
+    int found = census_read(store, &census, &age, error);
+
+    if (found < 0) {
+        return -1;
+    }
+    line_text(&line, "store", "registry");
+    line_raw(&line, "is_counted", found > 0 ? "true" : "false");
+    if (found == 0) {
+        line_say(&line, "registry   content   not counted yet: `berth gc` counts");
+        line_end(&line);
+        return 0;
+    }
+    text_add_bytes(census.bytes, &bytes);
+    status_add_age(age, &ago);
+    line_number(&line, "repositories", census.repositories);
+    line_number(&line, "tags", census.tags);
+    line_number(&line, "manifests", census.manifests);
+    line_number(&line, "blobs", census.blobs);
+    line_number(&line, "bytes", census.bytes);
+    line_number(&line, "counted_seconds_ago", age);
+    line_say(&line,
+             "registry   content   %" PRIu64 " repositories, %" PRIu64 " tags, %" PRIu64
+             " manifests, %" PRIu64 " blobs of %s, as `berth gc` counted %s ago",
+             census.repositories, census.tags, census.manifests, census.blobs, bytes.data,
+             ago.data);
+    line_end(&line);
+    return 0;
+}
+
+static int status_tell_uploads(const struct store *store, bool json, struct error *error)
+{
+    AUTO_LINE struct line line = line_begin(json);
+    struct census_uploads uploads;
+
+    if (census_count_uploads(store, &uploads, error) < 0) {
+        return -1;
+    }
+    line_text(&line, "store", "registry");
+    line_number(&line, "uploads", uploads.sessions);
+    line_number(&line, "uploads_active", uploads.active);
+    line_say(&line, "registry   uploads   %" PRIu64 ", of which %" PRIu64 " are being written",
+             uploads.sessions, uploads.active);
+    line_end(&line);
+    return 0;
+}
+
+static int status_tell_registry(const struct configuration *configuration, bool json,
+                                struct error *error)
+{
+    struct store store = STORE_INIT;
+    int result = command_open_hosted(&store, configuration, OPEN_TO_LOOK, error);
+
+    if (result == 0) {
+        status_tell_disk(&store, "registry", json);
+        result = status_tell_census(&store, json, error);
+    }
+    if (result == 0) {
+        result = status_tell_uploads(&store, json, error);
+    }
+    store_close(&store);
+    return result;
+}
+
+/* How much is cached, where that is known. */
+static int status_tell_usage(const struct store *store, uint64_t limit, bool json,
+                             struct error *error)
+{
+    AUTO_LINE struct line line = line_begin(json);
+    AUTO_BUFFER struct buffer used = BUFFER_INIT;
+    AUTO_BUFFER struct buffer most = BUFFER_INIT;
+    AUTO_BUFFER struct buffer bar = BUFFER_INIT;
+    AUTO_KEPT struct kept kept = KEPT_INIT;
+    struct usage usage = {.used = 0};
+    int found = limit > 0 ? usage_read(store, &usage, error) : 0;
+
+    if (found < 0 || kept_refresh(store, &kept, error) < 0) {
+        return -1;
+    }
+    line_text(&line, "store", "proxy");
+    line_number(&line, "kept_images", kept.images);
+    line_number(&line, "maximum_bytes", limit);
+    if (found > 0) {
+        line_number(&line, "used_bytes", usage.used);
+        line_number(&line, "kept_bytes", usage.fixed);
+        text_add_bytes(usage.used, &used);
+        text_add_bytes(limit, &most);
+        status_add_bar(usage.used, limit, &bar);
+        line_say(&line, "proxy      content   %s, %s of %s, %" PRIu64 " images are kept", bar.data,
+                 used.data, most.data, kept.images);
+    } else {
+        line_say(&line, "proxy      content   %s, %" PRIu64 " images are kept",
+                 limit > 0 ? "not counted yet" : "not limited", kept.images);
+    }
+    line_end(&line);
+    return 0;
+}
+
+static void status_tell_fetches(struct store *store, bool json)
+{
+    AUTO_LINE struct line line = line_begin(json);
+    AUTO_BUFFER struct buffer done = BUFFER_INIT;
+    AUTO_BUFFER struct buffer total = BUFFER_INIT;
+    struct space_fetches fetches;
+
+    space_count_fetches(store, &fetches);
+    text_add_bytes(fetches.bytes, &done);
+    text_add_bytes(fetches.total, &total);
+    line_text(&line, "store", "proxy");
+    line_number(&line, "fetches", fetches.count);
+    line_number(&line, "fetched_bytes", fetches.bytes);
+    line_number(&line, "fetching_bytes", fetches.total);
+    line_say(&line, "proxy      fetches   %" PRIu64 ", %s of %s", fetches.count, done.data,
+             total.data);
+    line_end(&line);
+}
+
+static int status_tell_upstreams(struct store *store, bool json, struct error *error)
+{
+    AUTO_NAMES struct names upstreams = NAMES_INIT;
+
+    if (directory_list(store->root, LAYOUT_UPSTREAMS, &upstreams, error) < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < upstreams.count; i++) {
+        AUTO_LINE struct line line = line_begin(json);
+        AUTO_BUFFER struct buffer message = BUFFER_INIT;
+        const char *name = upstreams.names[i];
+        uint64_t seconds = 0;
+
+        if (!health_explain(store, name, &message, &seconds)) {
+            continue;
+        }
+        line_text(&line, "upstream", name);
+        line_text(&line, "trouble", message.data);
+        line_number(&line, "asked_again_in_seconds", seconds);
+        line_say(&line, "proxy      trouble   %s: %s (asked again in %" PRIu64 " s)", name,
+                 message.data, seconds);
+        line_end(&line);
+    }
+    return 0;
+}
+
+static int status_tell_cache(const struct configuration *configuration, bool json,
+                             struct error *error)
+{
+    const struct proxy_options *proxy = &configuration->registry.proxy;
+    struct store cache = STORE_INIT;
+    int result;
+
+    if (!proxy->enabled || access(proxy->store.root, F_OK) < 0) {
+        return 0; /* there is none yet */
+    }
+    result = command_open_cache(&cache, configuration, OPEN_TO_LOOK, error);
+    if (result == 0) {
+        status_tell_disk(&cache, "proxy", json);
+        result = status_tell_usage(&cache, proxy->maximum_size, json, error);
+    }
+    if (result == 0) {
+        status_tell_fetches(&cache, json);
+        result = status_tell_upstreams(&cache, json, error);
+    }
+    store_close(&cache);
+    return result;
+}
+
+static int status_run(const struct configuration *configuration, const struct arguments *arguments)
+{
+    bool json = arguments->has[OPTION_JSON];
+    struct error error;
+
+    if (status_tell_registry(configuration, json, &error) < 0 ||
+        status_tell_cache(configuration, json, &error) < 0) {
+        return command_fail(&command_status, &error);
+    }
+    return EXIT_FINE;
+}
+
+static const struct option_row status_options[] = {
+    OPTION_ROW_JSON,
+    OPTIONS_END,
+};
+
+const struct command command_status = {
+    .name = "status",
+    .summary = "tell how full the stores are, and what is on its way",
+    .options = status_options,
+    .run = status_run,
+};
