@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/test.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -209,6 +210,33 @@ static void a_blob_that_is_missed_is_durable_in_its_place_before_it_is_found(voi
     assert_content(fixture);
 }
 
+/* Some network filesystems cannot rename without replacing. */
+static void a_blob_that_is_missed_comes_back_by_a_link_as_well(void **state)
+{
+    struct fixture *fixture = *state;
+    struct digest digest = push_blob(&fixture->repository, "content");
+    struct path kept = move_away(fixture, &digest);
+    struct error error = ERROR_INIT;
+    struct blob blob;
+
+    trace_begin_with_fault(0, EINVAL);
+    trace_fault_only("renameat");
+    assert_returns(1, blob_find(&fixture->repository, &digest, &blob, &error));
+    assert_true(trace_end());
+    assert_content(fixture);
+    assert_false(is_there(fixture->store.root, kept.text));
+    /* And does not replace what is newer. */
+    put_file(fixture->store.root, kept.text, "damaged");
+    trace_begin_with_fault(0, EINVAL);
+    trace_fault_only("renameat");
+    assert_returns(
+        0, file_publish_new((struct file_place){fixture->store.root, kept.text},
+                            (struct file_place){fixture->store.root, layout_blob(&digest).text},
+                            &error));
+    assert_true(trace_end());
+    assert_content(fixture);
+}
+
 static void who_only_looks_sees_a_blob_and_leaves_it_where_it_is(void **state)
 {
     struct fixture *fixture = *state;
@@ -380,6 +408,7 @@ int main(void)
         IN_STORE(a_blob_that_a_push_mends_is_put_back),
         IN_STORE(a_blob_that_a_push_mends_is_there_when_the_repair_ends_too_soon),
         IN_STORE(a_blob_that_is_missed_is_durable_in_its_place_before_it_is_found),
+        IN_STORE(a_blob_that_is_missed_comes_back_by_a_link_as_well),
         IN_STORE(who_only_looks_sees_a_blob_and_leaves_it_where_it_is),
         IN_STORE(what_was_pushed_meanwhile_is_not_replaced),
         IN_STORE(a_link_whose_blob_is_pushed_stays),
