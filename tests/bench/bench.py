@@ -45,6 +45,7 @@ LAYERS = 100
 LAYER_SIZE = 20_000
 WORKERS = 8
 WEBS = ["nginx", "lighttpd"]          # where strangers matter
+ELSEWHERE = ["cold", "hostile", "slow"]    # sections with servers of their own: the pool has done nothing
 GROWTH = 256 * 1024                   # bytes that a worker may be larger after a large blob than after a small one
 TOOLS = ["ab", "curl", "docker-registry", "htpasswd", "lighttpd", "nginx", "openssl", "skopeo", "spawn-fcgi", "multiwatch", "wrk"]
 
@@ -270,7 +271,8 @@ def main():
         bench = Bench(stack, figures)
         for section in wanted:
             getattr(bench, "section_" + section)()
-        bench.memory()
+        if not set(wanted) <= set(ELSEWHERE):
+            bench.memory()
         seconds = time.monotonic() - start
         others = busy() - busy_before - own() - sum(server.cpu() for server in bench.servers)
     figures.note(f"{seconds:.0f} s, {ROUNDS} rounds, {os.cpu_count()} processors, "

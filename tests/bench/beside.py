@@ -121,6 +121,6 @@ class Beside:
             failed += sum(result["failed"].values())
             if result["failed"]:
                 self.bench.figures.note(f"{self.web}: {result}")
-        name = f"manifest GET beside {SLOW} slow pushes and pulls, {self.web}"
+        name = f"manifest beside 2 × {SLOW} slow, {self.web}"
         self.bench.figures.at_most(f"{name}, p99 ms", 3, beside, alone)
         self.bench.figures.within(f"of these {2 * SLOW * rounds} failed", 0, failed)
