@@ -1,5 +1,6 @@
 """The size of the cache: what was not used for the longest time goes, nobody's pull fails for it, and what is kept stays."""
 import hashlib
+import json
 import os
 import random
 import re
@@ -172,3 +173,23 @@ def test_a_working_set_of_twice_the_size_is_pulled_without_a_failure(limited):
     pullers.run(8, [zipf(generator, 40, 10) for _ in range(8)])
     assert not pullers.failed
     assert 30 * MIB < pullers.largest <= 42 * MIB, pullers.largest
+
+
+def test_what_nobody_has_used_for_long_goes_with_the_next_pulls(new_directory):
+    """With its links, and the repository that has nothing else; what is in use, and what is new, stays."""
+    with Site(new_directory("aged"), count=1, proxy="maximum_age = 1h") as site:
+        upstream = site.take()
+        old, new = (upstream.add_image(name, "1", [content.noise(50_000)]) for name in ("old", "new"))
+        for name in ("old", "new"):
+            for reference in [site.at(upstream, name).manifest("1"), *(
+                    site.at(upstream, name).blob(layer["digest"]) for layer in json.loads({"old": old, "new": new}[name][0])["layers"])]:
+                assert site.client.get(reference).status == 200
+        wait_until(lambda: not fillers(site), "the end of the fills")
+        for blob in (json.loads(old[0])["layers"][0]["digest"], old[1]):
+            used(site, blob, 0)
+        (site.cache / "_berth/evicted").unlink(missing_ok=True)  # as if the last look were long ago
+        data, digest = offered(upstream, 1000)
+        assert_right(download(site.client, site.at(upstream, "new").blob(digest)), data)
+        wait_until(lambda: not (site.cache / REPOSITORIES / upstream.alias / "old").exists(), "the end of the old repository")
+        assert not is_cached(site, old[1]) and is_cached(site, new[1]) and is_cached(site, digest)
+        assert site.client.get(site.at(upstream, "old").manifest("1")).body == old[0]

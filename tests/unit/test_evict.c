@@ -266,6 +266,7 @@ static void what_a_crash_left_goes(void **state)
 
     store_blobs(fixture, digests, COUNT(digests));
     (void)other;
+    (void)push_manifest(&fixture->repository, MANIFEST, "1"); /* which might name it */
     put_file(fixture->store.root, dead.text, none.text);
     put_file(fixture->store.root, revision.text, none.text);
     put_file(fixture->store.root, tag.text, none.text);

@@ -82,8 +82,8 @@ static bool clean_is_dead(const struct clean *clean, const struct digest *digest
     struct stat status;
     uint64_t age;
 
-    if (item) {
-        return item->is_gone;
+    if (item || clean->is_bare) {
+        return !item || item->is_gone;
     }
     if (fstatat(clean->cache->store->root, link, &status, AT_SYMLINK_NOFOLLOW) < 0) {
         return false;
@@ -182,8 +182,9 @@ static void clean_directories(const struct repository *repository)
     }
 }
 
-static int clean_repository(struct clean *clean, const struct repository *repository,
-                            struct error *error)
+/* Removes it if it has nothing left. */
+static int clean_empty(struct clean *clean, const struct repository *repository,
+                       struct error *error)
 {
     AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
     AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(repository->store);
@@ -211,6 +212,23 @@ static int clean_repository(struct clean *clean, const struct repository *reposi
     return found < 0 ? -1 : 0;
 }
 
+static int clean_repository(struct clean *clean, const struct repository *repository,
+                            struct error *error)
+{
+    int found;
+
+    clean->is_bare = false;
+    if (clean_visit(clean, repository, LINK_REVISION, clean_link, error) < 0) {
+        return -1;
+    }
+    found = clean_has_link(repository, LINK_REVISION, error);
+    clean->is_bare = found == 0;
+    if (found < 0 || clean_visit(clean, repository, LINK_LAYER, clean_link, error) < 0) {
+        return -1;
+    }
+    return clean_empty(clean, repository, error);
+}
+
 int clean_links(struct clean *clean, struct error *error)
 {
     AUTO_REPOSITORY_WALK struct repository_walk walk =
@@ -219,10 +237,7 @@ int clean_links(struct clean *clean, struct error *error)
     enum walk_result result;
 
     while ((result = repository_walk_next(&walk, &repository, error)) > 0) {
-        if (result == WALK_FOUND &&
-            (clean_visit(clean, &repository, LINK_LAYER, clean_link, error) < 0 ||
-             clean_visit(clean, &repository, LINK_REVISION, clean_link, error) < 0 ||
-             clean_repository(clean, &repository, error) < 0)) {
+        if (result == WALK_FOUND && clean_repository(clean, &repository, error) < 0) {
             return -1;
         }
     }

@@ -11,6 +11,7 @@ struct clean {
     const struct cache *cache;
     struct inventory *inventory;
     struct kept *kept;
+    bool is_bare;   /* the repository in hand has no manifest */
     uint64_t links; /* counted: those that led nowhere */
     uint64_t repositories;
 };
@@ -24,7 +25,8 @@ int clean_manifests(struct clean *clean, struct error *error);
 
 /*
  * Removes the links to what is gone or was not there, and repositories that have none left. Some
- * hours may pass between a link and its bytes: one that leads nowhere goes when it is a day old.
+ * hours may pass between a link that comes with a manifest and its bytes: if one leads nowhere, it
+ * goes when it is a day old, or with the last manifest.
  * Locking: takes repository_lock() of each of them.
  */
 int clean_links(struct clean *clean, struct error *error);
