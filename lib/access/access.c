@@ -7,6 +7,7 @@
 #include "lib/access/failure.h"
 #include "lib/access/issuer.h"
 #include "lib/access/password.h"
+#include "lib/access/remembered.h"
 #include "lib/access/robot.h"
 #include "lib/access/throttle.h"
 #include "lib/access/token.h"
@@ -20,6 +21,7 @@ struct access {
     const struct access_options *options;
     struct password_file passwords;
     struct verified verified;
+    struct remembered remembered;
     struct keys keys;
     struct throttle throttle; /* opened by the first log-in */
     unsigned retry_after;     /* seconds */
@@ -42,6 +44,7 @@ void access_close(struct access *access)
     if (access) {
         password_file_release(&access->passwords);
         verified_wipe(&access->verified);
+        remembered_wipe(&access->remembered);
         keys_wipe(&access->keys);
         throttle_close(&access->throttle);
         free(access);
@@ -338,28 +341,44 @@ static int access_read_token(struct access *access, const struct token_use *use,
                : access_confirm(access, &token, use->began, out, error);
 }
 
+/* Of a token server: once a minute in each process it is verified. */
+static int access_take_servers_token(struct access *access, const struct attempt *attempt,
+                                     const struct login *login, struct subject *out,
+                                     struct error *error)
+{
+    struct issuer_trust trust = {.options = access->options,
+                                 .issuer = access_find_issuer(access->options, login->user),
+                                 .may_wait = access->may_wait,
+                                 .now = attempt->began};
+
+    if (issuer_identify(&trust, login->password, out, error) < 0) {
+        if (error->code == ERROR_UNAUTHORIZED) {
+            failure_log_token(login->user, attempt->address, error->message);
+        }
+        return -1;
+    }
+    out->proof = PROOF_TOKEN;
+    return remembered_add(&access->remembered, login->password, out, error);
+}
+
 /* A token of ours, or of a token server that is believed. */
 static int access_take_token(struct access *access, const struct attempt *attempt, const char *text,
                              struct subject *out, struct error *error)
 {
     struct token_use use = {TOKEN_ACCESS, attempt->service, attempt->began};
-    struct issuer_trust trust = {
-        .options = access->options,
-        .issuer = token_is_ours(text) ? NULL : issuer_find_server(access->options, text),
-        .may_wait = access->may_wait,
-        .now = attempt->began};
+    const struct issuer_options *server = NULL;
+    int known = 0;
 
-    if (!trust.issuer) {
-        return access_read_token(access, &use, text, out, error);
+    if (access->options->issuer_count > 0 && !token_is_ours(text)) {
+        known = remembered_find(&access->remembered, text, attempt->began, out, error);
+        server = known == 0 ? issuer_find_server(access->options, text) : NULL;
     }
-    if (issuer_identify(&trust, text, out, error) < 0) {
-        if (error->code == ERROR_UNAUTHORIZED) {
-            failure_log_token(trust.issuer->name, attempt->address, error->message);
-        }
-        return -1;
+    if (known != 0) {
+        return known < 0 ? -1 : 0;
     }
-    out->proof = PROOF_TOKEN;
-    return 0;
+    return server ? access_take_servers_token(access, attempt, &(struct login){server->name, text},
+                                              out, error)
+                  : access_read_token(access, &use, text, out, error);
 }
 
 static int access_take_servers_word(const struct attempt *attempt, struct subject *out,

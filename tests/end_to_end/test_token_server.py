@@ -154,6 +154,17 @@ def test_its_tokens_are_neither_passwords_nor_good_for_tokens_of_ours(house):
     assert house.worker.get("/v2/_berth/token", basic("bob", "b")).status == 200, "those of ours are"
 
 
+def test_a_token_that_was_verified_is_not_verified_again_for_each_request(new_directory):
+    """Nor is another one let in by it: without the file of keys nothing can be verified."""
+    with House(new_directory("remembered")) as house:
+        token, other = house.server.grant("team/app:push,pull"), house.server.grant("team/other:push,pull")
+        assert openings(house.worker, token, "team/app") == [202]
+        house.keys.unlink()
+        assert openings(house.worker, token, "team/app", "team/other") == [202, 401]
+        house.worker.expected_faults = True
+        assert openings(house.worker, other, "team/other") == [500]
+
+
 def test_keys_may_be_in_a_file_of_their_own(new_directory):
     with House(new_directory("jwks"), rules="", keys="jwks_file") as house:
         house.keys.write_text(json.dumps({"keys": [{**house.server.key.jwk(), "kid": "mine"}]}))
