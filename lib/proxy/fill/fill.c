@@ -21,6 +21,7 @@
 enum {
     SHORT_PAUSE = 2, /* milliseconds between two looks at the file */
     LONG_PAUSE = 20,
+    GATHER_PAUSE = 1,    /* for some more to come: to be woken for each write costs both sides */
     LOOK_INTERVAL = 250, /* milliseconds between two looks at the filler */
     RESTART_LIMIT = 20,  /* fillers that one reader starts */
     EMPTY_LIMIT = 500,   /* reads that find nothing where there should be something */
@@ -167,22 +168,30 @@ static bool fill_open_data(struct fill_view *view)
     return view->descriptor >= 0;
 }
 
-/* Each look may find the blob, a failure, another's fetch, nobody at work, or the growing file.
- * False if it decides nothing. */
+/*
+ * Each look may find the blob, a failure, or the growing file; the first one, and then one now and
+ * then, also another's fetch, or nobody at work: a filler's every step in the directory makes those
+ * who wait look. False if it decides nothing.
+ */
 static bool fill_look(struct fill_view *view, enum fill_result *out_result, struct report *report,
                       struct error *error)
 {
     int stored = fill_is_stored(&view->fill, error);
+    int64_t now = clock_milliseconds();
+    bool is_thorough = !view->has_waited || now - view->looked >= LONG_PAUSE;
 
+    if (is_thorough) {
+        view->looked = now;
+    }
     if (stored == 0 && view->has_waited && partial_failure(&view->fill, report, error)) {
         *out_result = error->code == ERROR_BLOB_UNKNOWN ? FILL_ABSENT : FILL_FAILED;
         return true;
     }
-    if (stored == 0 && !fill_may_join(&view->fill)) {
+    if (stored == 0 && is_thorough && !fill_may_join(&view->fill)) {
         *out_result = FILL_FOREIGN;
         return true;
     }
-    if (stored == 0) {
+    if (stored == 0 && is_thorough) {
         stored = fill_ensure_filler(view, error);
     }
     if (stored != 0) {
@@ -202,20 +211,13 @@ static bool fill_look(struct fill_view *view, enum fill_result *out_result, stru
     return false;
 }
 
-/*
- * Until something is new in the directory. The first time nobody has watched yet, so that the next
- * look comes at once. What a filler does on another host has to be looked for.
- */
+/* Until something is new in the directory, or the pause is over, which becomes longer: what a
+ * filler does on another host, or did before we watched, has to be looked for. */
 static void fill_wait(struct fill_view *view, int64_t *pause)
 {
     struct path directory = partial_directory(&view->fill);
 
-    if (view->watch.descriptor < 0) {
-        watch_open(&view->watch, view->fill.upstream->store->temporary, directory.text);
-        if (view->watch.descriptor >= 0) {
-            return;
-        }
-    }
+    watch_open(&view->watch, view->fill.upstream->store->temporary, directory.text);
     watch_wait(&view->watch, *pause);
     *pause = *pause * 2 < LONG_PAUSE ? *pause * 2 : LONG_PAUSE;
 }
@@ -341,6 +343,7 @@ ssize_t fill_read(struct fill_view *view, uint64_t offset, void *bytes, size_t s
         }
         if (!view->complete || empty_reads > 0) {
             fill_wait(view, &pause);
+            clock_pause(GATHER_PAUSE);
         }
     }
 }
