@@ -10,6 +10,7 @@
 #include "lib/base/text.h"
 #include "lib/oci/image.h"
 #include "lib/oci/index.h"
+#include "lib/proxy/fill/fetcher.h"
 
 enum {
     PLATFORM_LIMIT = 32,
@@ -324,7 +325,8 @@ static int prefetch_run(const struct configuration *configuration,
         return status;
     }
     if (command_open_cache(&prefetch.cache, configuration, drops ? OPEN_TO_CHANGE : OPEN_TO_MAKE,
-                           &error) < 0) {
+                           &error) < 0 ||
+        fetcher_allow_for_now(&error) < 0) {
         return command_fail(&command_prefetch, &error);
     }
     progress_init(&prefetch.progress, prefetch.json);

@@ -55,16 +55,19 @@ int local_listen(const char *name)
     return listener;
 }
 
-int local_accept(int listener, int64_t milliseconds)
+int local_accept(int listener, int other, int64_t milliseconds)
 {
     int64_t end = clock_milliseconds() + milliseconds;
     int64_t left = milliseconds;
 
     while (left > 0) {
-        struct pollfd wish = {.fd = listener, .events = POLLIN};
+        struct pollfd wishes[] = {{.fd = listener, .events = POLLIN}, {.fd = other}};
         int connection = -1;
 
-        if (poll(&wish, 1, (int)left) > 0) {
+        if (poll(wishes, 2, (int)left) > 0) {
+            if (wishes[1].revents != 0) {
+                return -1;
+            }
             connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
             if (connection < 0) {
                 return -1;

@@ -24,8 +24,9 @@ enum {
 /* A listening descriptor, or -1: somebody has the name. */
 int local_listen(const char *name);
 
-/* Waits for a process of our user. A connection, or -1: not in time, or not at all. */
-int local_accept(int listener, int64_t milliseconds);
+/* Waits for a process of our user. A connection, or -1: not in time, not at all, or not before
+ * something has happened to `other`, which is a descriptor or -1. */
+int local_accept(int listener, int other, int64_t milliseconds);
 
 /* A connection, or -1: nobody listens, or has room for us, or it is no process of our user. */
 int local_connect(const char *name);

@@ -59,6 +59,16 @@ def site(upstream, new_directory):
     return Site(new_directory("prefetch"), upstream.url)
 
 
+def test_layers_come_over_fewer_connections_than_there_are(site, upstream):
+    upstream.keeps = True
+    upstream.add_image("app", "1", [content.noise(20_000) for _ in range(12)])
+    result = site.prefetch("up/app:1")
+    assert result.returncode == 0, result.stderr
+    assert len(upstream.asked("/blobs/")) == 13
+    assert upstream.connections < 13
+    assert result.stderr == ""
+
+
 def offer_index(upstream, machines, name="app", tag="multi"):
     """An index of an image per machine; the digests of each one's manifest and blobs."""
     children, parts = [], {}

@@ -1,4 +1,5 @@
 """Fillers that stay, with their connections, for the next blob of the same upstream."""
+import concurrent.futures
 import contextlib
 import os
 import select
@@ -84,6 +85,22 @@ def test_a_filler_that_dies_with_what_it_was_given_leaves_it_to_another(keeping)
     send_signal(idle[0], signal.SIGKILL)
     upstream.free.set()
     assert_right(client.result(), data)
+
+
+def test_kills_of_who_fetches_or_waits_cost_no_pull(keeping):
+    upstream = keeping.take()
+    offers = [offered(upstream, 20_000) for _ in range(40)]
+    kills = 0
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        pulls = [pool.submit(download, keeping.client, keeping.at(upstream).blob(digest)) for _, digest in offers]
+        while not all(pull.done() for pull in pulls):
+            for pid in keeping.idle() if kills % 2 else fillers(keeping):
+                send_signal(pid, signal.SIGKILL)
+                kills += 1
+                break
+    for pull, (data, _) in zip(pulls, offers):
+        assert_right(pull.result(), data)
+    assert kills > 2
 
 
 def test_a_failure_is_told_and_ends_who_had_it(keeping):

@@ -54,7 +54,7 @@ static void messages_bring_descriptors(void **state)
     listener = local_listen(name);
     assert_true(listener >= 0);
     run_in_child(bring_a_descriptor, *state);
-    connection = local_accept(listener, LONG);
+    connection = local_accept(listener, -1, LONG);
     assert_true(connection >= 0);
     assert_true(local_receive(connection, LONG, &text, &file, 1));
     assert_string_equal(text.data, "one");
@@ -95,7 +95,7 @@ static void silence_is_not_waited_for(void **state)
     (void)state;
     take_new_name();
     listener = local_listen(name);
-    assert_int_equal(local_accept(listener, 1), -1);
+    assert_int_equal(local_accept(listener, -1, 1), -1);
     for (; connections < 10; connections++) {
         int connection = local_connect(name);
 
@@ -106,6 +106,20 @@ static void silence_is_not_waited_for(void **state)
         (void)close(connection);
     }
     assert_in_range(connections, 1, 9);
+}
+
+static void something_else_may_end_the_wait(void **state)
+{
+    AUTO_CLOSE int listener = -1;
+    int ends[2];
+
+    (void)state;
+    take_new_name();
+    listener = local_listen(name);
+    assert_int_equal(pipe(ends), 0);
+    (void)close(ends[1]);
+    assert_int_equal(local_accept(listener, ends[0], LONG), -1);
+    (void)close(ends[0]);
 }
 
 static int call_as_a_stranger(struct fixture *fixture)
@@ -141,7 +155,7 @@ static void strangers_are_not_spoken_to(void **state)
     run_in_child(call_as_a_stranger, *state);
     connection = local_connect(name);
     assert_true(connection >= 0);
-    caller = local_accept(listener, LONG); /* although he came first */
+    caller = local_accept(listener, -1, LONG); /* although he came first */
     assert_true(send_text(connection, "it is us", NULL, 0));
     assert_true(local_receive(caller, LONG, &text, NULL, 0));
     assert_string_equal(text.data, "it is us");
@@ -160,9 +174,8 @@ static void strangers_are_not_spoken_to(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_DIRECTORY(messages_bring_descriptors),
-        IN_DIRECTORY(a_name_is_one_listeners),
-        IN_DIRECTORY(silence_is_not_waited_for),
+        IN_DIRECTORY(messages_bring_descriptors),  IN_DIRECTORY(a_name_is_one_listeners),
+        IN_DIRECTORY(silence_is_not_waited_for),   IN_DIRECTORY(something_else_may_end_the_wait),
         IN_DIRECTORY(strangers_are_not_spoken_to),
     };
 

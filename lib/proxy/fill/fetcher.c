@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/proxy/fill/fetcher.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,9 +25,27 @@ enum {
 
 static bool fetcher_is_allowed;
 
+/* A pipe that nobody writes to. Who has started the fillers has its other end, and nobody else:
+ * with him that is closed. */
+static int fetcher_pipe[2] = {-1, -1};
+
 void fetcher_allow(void)
 {
     fetcher_is_allowed = true;
+}
+
+int fetcher_allow_for_now(struct error *error)
+{
+    if (pipe2(fetcher_pipe, O_CLOEXEC) < 0) {
+        return error_errno(error, "make a pipe");
+    }
+    fetcher_is_allowed = true;
+    return 0;
+}
+
+int fetcher_tether(void)
+{
+    return fetcher_pipe[0];
 }
 
 static void fetcher_describe_directory(int descriptor, struct buffer *out)
@@ -192,7 +211,8 @@ static bool fetcher_wait(struct fetcher *fetcher)
 
     end = end < fetcher->end ? end : fetcher->end;
     while (listener >= 0 && !taken) {
-        AUTO_CLOSE int caller = local_accept(listener, end - clock_milliseconds());
+        AUTO_CLOSE int caller =
+            local_accept(listener, fetcher_tether(), end - clock_milliseconds());
 
         if (caller < 0) {
             return false;

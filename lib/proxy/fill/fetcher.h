@@ -26,8 +26,14 @@ enum { FETCHERS_OF_ONE = 16, FETCHERS_OF_ALL = 64 };
 #define FETCHER_NAME "berth-idle"
 
 /* From now on fillers that this process or a child of it starts may stay. Not where somebody waits
- * for the end of all that he has started, as of a command or a CGI program. */
+ * for the end of all that he has started, as of a CGI program. */
 void fetcher_allow(void);
+
+/* The same, but they stay no longer than this process: for a command. -1 if that cannot be. */
+int fetcher_allow_for_now(struct error *error);
+
+/* What tells those that may stay of our end: a descriptor to be kept in their process, or -1. */
+int fetcher_tether(void);
 
 /* Gives a fetch to one that waits. False if there is none; then it is still the caller's. Else the
  * lock and the slot are the other's as soon as the caller lets go of them. */

@@ -77,7 +77,7 @@ static int fill_start_filler(const struct fill *fill, struct lock *lock, struct 
 {
     struct store *store = fill->upstream->store;
     struct slot slot = SLOT_INIT;
-    int keep[5];
+    int keep[6];
     int started;
     int taken = slot_take(&slot, SLOT_FILLING, fill->upstream, error);
 
@@ -99,6 +99,7 @@ static int fill_start_filler(const struct fill *fill, struct lock *lock, struct 
     keep[2] = slot.upstream.descriptor;
     keep[3] = store->root;
     keep[4] = store->temporary;
+    keep[5] = fetcher_tether();
     started = process_detach(keep, sizeof(keep) / sizeof(*keep), error);
     if (started == 0) {
         fetcher_run(fill, lock, &slot);
