@@ -122,6 +122,13 @@ def test_one_upstreams_connections_are_not_for_another(new_directory):
         assert [upstream.connections for upstream in site.upstreams] == [1, 1]
 
 
+def names_of(pid):
+    """Under which a process listens."""
+    sockets = [os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd")]
+    with open("/proc/net/unix", encoding="ascii") as table:
+        return [line.split()[-1] for line in table if f"socket:[{line.split()[6]}]" in sockets and "@" in line]
+
+
 def squat(names):
     """Listens under these names until it is told something."""
     squatters = [socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in names]
@@ -147,8 +154,8 @@ def test_whoever_has_the_name_first_is_not_given_anything(keeping):
     upstream = keeping.take()
     fetch(keeping, upstream)
     pid, = waiting(keeping)
-    with open("/proc/net/unix", encoding="ascii") as table:
-        names = [line.split()[-1] for line in table if "@berth-fetcher/" in line]
+    names = names_of(pid)
+    assert len(names) == 2
     send_signal(pid, signal.SIGKILL)
     wait_until(lambda: not keeping.idle(), "the end of it")
     child = os.fork()
