@@ -205,8 +205,14 @@ static int find_permit(struct exchange *exchange, const struct endpoint *endpoin
 }
 
 /* Whether a body would be of use: nothing is in the way that is known without it. */
-static int answer_question(struct exchange *exchange, struct error *error)
+static int answer_question(struct exchange *exchange, const struct endpoint *endpoint,
+                           struct error *error)
 {
+    if (endpoint->permission == PERMISSION_PUSH &&
+        (open_source(exchange, REACH_HOSTED, false, error) < 0 ||
+         source_check_space(&exchange->source, exchange->request->announced, error) < 0)) {
+        return -1;
+    }
     if (exchange->request->pass == PASS_WHY) {
         return error_set(error, ERROR_TOO_MANY_REQUESTS,
                          "what was refused a moment ago would be taken now: try again");
@@ -246,7 +252,7 @@ static int handle(struct exchange *exchange, bool may_wait, struct error *error)
         return -1;
     }
     if (exchange->request->pass != PASS_WHOLE) {
-        return answer_question(exchange, error);
+        return answer_question(exchange, endpoint, error);
     }
     if (names_repository && open_source(exchange, choose_reach(endpoint), may_wait, error) < 0) {
         return -1;
@@ -268,8 +274,9 @@ static int handle_obstacle(struct exchange *exchange, struct error *error)
     if (endpoint && endpoint->permission == PERMISSION_TOKEN &&
         registry_permit(&exchange->caller, NULL, PERMISSION_TOKEN, &exchange->permit, &ignored) ==
             0) {
-        result = exchange->request->pass != PASS_WHOLE ? answer_question(exchange, &ignored)
-                                                       : endpoint->handle(exchange, &ignored);
+        result = exchange->request->pass != PASS_WHOLE
+                     ? answer_question(exchange, endpoint, &ignored)
+                     : endpoint->handle(exchange, &ignored);
     }
     exchange->obstacle = NULL;
     return result;

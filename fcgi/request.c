@@ -82,6 +82,9 @@ static void read_length(struct request *request)
     const char *length = request_parameter(request, "CONTENT_LENGTH");
     struct stat status;
 
+    if (request->pass != PASS_WHOLE && length) {
+        (void)text_number(length, strlen(length), &request->announced);
+    }
     if (request->pass == PASS_MAY || request->pass == PASS_AUTHORIZER) {
         request->has_length = true; /* what the parameter says is yet to come, if at all */
         return;

@@ -48,6 +48,7 @@ struct request {
     bool has_length;
     uint64_t length;       /* bytes of the body, if known */
     uint64_t received;     /* bytes of it read so far */
+    uint64_t announced;    /* bytes of one that is only asked about; 0 if that is not known */
     const char *body_file; /* path, or NULL */
     int body_descriptor;   /* of that file, once it is being read */
     struct buffer kept;    /* see request_read_form() */

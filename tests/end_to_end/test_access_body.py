@@ -267,3 +267,20 @@ def test_a_password_that_nginx_asks_for_is_still_asked_for(start, new_directory,
     assert server.client.post(target, data, basic("alice")).status == 201
     with nothing_arriving(server):
         assert pour(server.client, "PUT", "/v2/UPPER/manifests/1", basic("alice"))[0].status == 404
+
+
+@pytest.mark.parametrize("web", ["nginx", "lighttpd"])
+def test_a_body_for_which_there_is_no_room_is_refused_before_it_comes(start, web):
+    """It would take what other files are to have."""
+    data = content.noise(100)
+    target = f"/v2/me/app/blobs/uploads/?digest={content.digest(data)}"
+    full = start(web, settings="[hosted]\nminimum_free_space = 1000T\n")
+    with full.expecting_faults(), nothing_arriving(full):
+        for length in (GIB, None):
+            answer, sent = pour(full.client, "POST", target, {}, length)
+            assert (answer.status, answer.codes()) == (507, ["DENIED"]) and sent < GIB // 16, answer
+    server = start(web)
+    with server.expecting_faults(), nothing_arriving(server):
+        if web == "nginx":  # lighttpd does not tell how long it is
+            assert pour(server.client, "POST", target, {}, 10 ** 15)[0].status == 507
+    assert server.client.post(target, data).status == 201
