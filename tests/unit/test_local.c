@@ -130,11 +130,12 @@ static int call_as_a_stranger(struct fixture *fixture)
     return 0;
 }
 
-static int listen_as_a_stranger(struct fixture *fixture)
+/* Says so, and stays. */
+static int listen_as_a_stranger(int report)
 {
-    (void)fixture;
     EXPECT(setresuid(STRANGER, STRANGER, STRANGER) == 0);
     EXPECT(local_listen(name) >= 0);
+    EXPECT(write(report, "x", 1) == 1);
     (void)pause();
     return 0;
 }
@@ -145,7 +146,9 @@ static void strangers_are_not_spoken_to(void **state)
     AUTO_CLOSE int connection = -1;
     AUTO_CLOSE int caller = -1;
     AUTO_BUFFER struct buffer text = BUFFER_INIT;
+    int report[2];
     pid_t squatter;
+    char byte;
 
     if (geteuid() != 0) {
         skip(); /* who cannot become somebody else has no stranger */
@@ -160,13 +163,15 @@ static void strangers_are_not_spoken_to(void **state)
     assert_true(local_receive(caller, LONG, &text, NULL, 0));
     assert_string_equal(text.data, "it is us");
     take_new_name();
+    assert_int_equal(pipe(report), 0);
     squatter = fork_child();
     if (squatter == 0) {
-        _exit(listen_as_a_stranger(NULL));
+        _exit(listen_as_a_stranger(report[1]));
     }
-    for (int taken = local_listen(name); taken >= 0; taken = local_listen(name)) {
-        (void)close(taken); /* until he has it */
-    }
+    assert_int_equal(read(report[0], &byte, 1), 1);
+    (void)close(report[0]);
+    (void)close(report[1]);
+    assert_int_equal(local_listen(name), -1);
     assert_int_equal(local_connect(name), -1);
     end_child(squatter);
 }
