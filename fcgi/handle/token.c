@@ -129,7 +129,7 @@ static int token_answer(struct exchange *exchange, const struct wishes *wishes, 
     json_open_object(out, NULL);
     json_text(out, "token", token.data);
     json_text(out, "access_token", token.data);
-    json_number(out, "expires_in", access_token_lifetime(exchange->access, &attempt, subject));
+    json_number(out, "expires_in", access_token_lifetime(exchange->access));
     json_text(out, "scope", scope.data);
     if (refresh.length > 0) {
         json_text(out, "refresh_token", refresh.data);

@@ -460,17 +460,13 @@ int access_token(struct access *access, const struct attempt *attempt,
     if (subject->proof == PROOF_TOKEN) {
         return error_set(error, ERROR_UNAUTHORIZED, "an access token is good for no other token");
     }
-    token.end = attempt->began + (int64_t)access_token_lifetime(access, attempt, subject);
+    token.end = attempt->began + (int64_t)access->options->token_lifetime;
     return access_write_token(access, attempt, &token, out_token, error);
 }
 
-uint64_t access_token_lifetime(const struct access *access, const struct attempt *attempt,
-                               const struct subject *subject)
+uint64_t access_token_lifetime(const struct access *access)
 {
-    int64_t lifetime = (int64_t)access->options->token_lifetime;
-    int64_t rest = subject->end - attempt->began;
-
-    return (uint64_t)(subject->end > 0 && rest < lifetime ? rest : lifetime);
+    return access->options->token_lifetime;
 }
 
 int access_refresh_token(struct access *access, const struct attempt *attempt,

@@ -66,9 +66,11 @@ int access_exchange(struct access *access, const struct attempt *attempt, const 
  * access token himself: it would have no end. */
 int access_token(struct access *access, const struct attempt *attempt,
                  const struct subject *subject, struct buffer *out_token, struct error *error);
-/* Seconds that it will live: no longer than what its subject has shown. */
-uint64_t access_token_lifetime(const struct access *access, const struct attempt *attempt,
-                               const struct subject *subject);
+/*
+ * Seconds that it will live, whoever it is for. Tokens of others end after a few minutes, and are
+ * exchanged for ours because a push takes longer.
+ */
+uint64_t access_token_lifetime(const struct access *access);
 
 /*
  * Adds a refresh token, which has no end but that of the password it rests on. 1; 0, and nothing
