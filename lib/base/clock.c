@@ -28,6 +28,14 @@ time_t clock_date(void)
     return time(NULL);
 }
 
+int64_t clock_date_nanoseconds(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 uint64_t clock_age(time_t date)
 {
     time_t now = clock_date();

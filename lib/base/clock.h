@@ -17,6 +17,9 @@ int64_t clock_milliseconds(void);
 /* The date, in seconds since the epoch. */
 time_t clock_date(void);
 
+/* The same in nanoseconds, for who compares it with what a filesystem has noted. */
+int64_t clock_date_nanoseconds(void);
+
 /*
  * Seconds since a date. UINT64_MAX, "very old", if it is ahead of us: what was remembered then is
  * not to be believed until the clock comes there again. Some seconds ahead are another host's, or

@@ -220,13 +220,18 @@ int file_make_parents(int directory, const char *path, struct error *error)
     if (errno != ENOENT) {
         return error_errno(error, "make directory '%s'", parent);
     }
-    if (file_make_parents(directory, parent, error) < 0) {
-        return -1;
+    for (int i = 0; i < PUBLISH_TRIES; i++) { /* a collector may remove what is empty again */
+        if (file_make_parents(directory, parent, error) < 0) {
+            return -1;
+        }
+        if (mkdirat(directory, parent, 0777) == 0 || errno == EEXIST) {
+            return 0;
+        }
+        if (errno != ENOENT) {
+            return error_errno(error, "make directory '%s'", parent);
+        }
     }
-    if (mkdirat(directory, parent, 0777) < 0 && errno != EEXIST && errno != ENOENT) {
-        return error_errno(error, "make directory '%s'", parent);
-    }
-    return 0; /* ENOENT: removed again by a collector; the caller's rename will tell. */
+    return 0; /* the caller's rename will tell */
 }
 
 bool file_is_digest_directory(const char *path)

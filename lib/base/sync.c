@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/file.h"
 #include "lib/base/memory.h"
 
@@ -42,6 +43,12 @@ static struct sync_mark sync_mark_of(int directory, const char *path)
         .inode = status.stx_ino,
         .born = status.stx_btime.tv_sec * 1000000000 + status.stx_btime.tv_nsec,
     };
+}
+
+/* Whether one that is made in its place from now on has another time of birth. */
+static bool sync_is_unmistakable(const struct sync_mark *mark)
+{
+    return mark->born != 0 && clock_date_nanoseconds() - mark->born > SYNC_TICK;
 }
 
 /* Filesystems number directories in strides of powers of two: multiplied, they are spread. */
@@ -217,7 +224,7 @@ int sync_set_flush(struct sync_set *set, struct error *error)
         if (sync_is_known(set, &mark)) {
             continue;
         }
-        if (mark.born != 0) {
+        if (sync_is_unmistakable(&mark)) {
             sync_news_add(&news, &mark);
         }
         if (sync_climb(set, path)) {

@@ -17,8 +17,11 @@
  * Directories whose names, up to the root, this process has synced. A directory is known by its
  * inode and its time of birth, so that one which was removed and made anew, by whomever, is another
  * one; where the filesystem does not tell the time of birth, nothing is ever known. Nor is one that
- * is named by a digest: it may be moved away and back.
+ * is named by a digest: it may be moved away and back. And one is known only when it is older than
+ * a tick of the clock by which filesystems date births (SYNC_TICK): what takes its place later was
+ * then born at another time, also under the same inode.
  */
+enum { SYNC_TICK = 20 * 1000 * 1000 }; /* nanoseconds; a tick is 10 ms at most */
 enum { SYNC_MEMORY_SETS = 128, SYNC_MEMORY_WAYS = 4 };
 struct sync_mark {
     uint64_t device;

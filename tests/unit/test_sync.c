@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
 #include "lib/base/directory.h"
 #include "lib/base/file.h"
 #include "tests/unit/trace.h"
@@ -290,8 +291,8 @@ static void a_directory_that_another_one_just_made_is_as_good(void **state)
 }
 
 /* Adds a file and flushes; what was synced, one a line. */
-static void flush_for(struct fixture *fixture, struct sync_memory *memory, const char *path,
-                      struct buffer *out_synced)
+static void flush_young(struct fixture *fixture, struct sync_memory *memory, const char *path,
+                        struct buffer *out_synced)
 {
     AUTO_SYNC_SET struct sync_set set = SYNC_SET_INIT(fixture->directory);
     struct error error = ERROR_INIT;
@@ -304,6 +305,15 @@ static void flush_for(struct fixture *fixture, struct sync_memory *memory, const
     (void)trace_end();
     buffer_clear(out_synced);
     list_synced(fixture, out_synced);
+}
+
+/* The same when the directories are old enough to be known. */
+static void flush_for(struct fixture *fixture, struct sync_memory *memory, const char *path,
+                      struct buffer *out_synced)
+{
+    put_file(fixture->directory, path, "");
+    clock_pause(2 * SYNC_TICK / 1000000);
+    flush_young(fixture, memory, path, out_synced);
 }
 
 static void stops_at_a_directory_whose_name_it_has_synced_before(void **state)
@@ -346,6 +356,7 @@ static void a_lasting_directory_needs_no_sync_once_it_is_known(void **state)
 
     set.memory = &memory;
     put_file(fixture->directory, "a/b/file", "");
+    clock_pause(2 * SYNC_TICK / 1000000);
     trace_begin();
     sync_set_add_lasting(&set, "a/b");
     assert_returns(0, sync_set_flush(&set, &error));
@@ -374,6 +385,25 @@ static void does_not_take_a_directory_made_anew_for_the_old_one(void **state)
     assert_string_equal(synced.data, "a/b/c/1\na/b/c\na/b\na\n");
 }
 
+/* Born in the same tick of the clock, under the same inode, it would look like the old one. */
+static void knows_no_directory_that_is_as_young_as_what_may_take_its_place(void **state)
+{
+    struct fixture *fixture = *state;
+    struct sync_memory memory = {.marks = {{{.born = 0}}}};
+    AUTO_BUFFER struct buffer synced = BUFFER_INIT;
+    struct error error = ERROR_INIT;
+    int64_t began;
+
+    do { /* as fast as it may happen: again, if the machine was busy elsewhere */
+        assert_returns(0, directory_remove(fixture->directory, "a", &error));
+        began = clock_milliseconds();
+        flush_young(fixture, &memory, "a/b/file", &synced);
+        assert_string_equal(synced.data, "a/b\na\n");
+        flush_young(fixture, &memory, "a/b/other", &synced);
+    } while (clock_milliseconds() - began >= SYNC_TICK / 1000000);
+    assert_string_equal(synced.data, "a/b\na\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -382,6 +412,7 @@ int main(void)
         IN_DIRECTORY(does_not_believe_a_directory_that_is_named_by_a_digest),
         IN_DIRECTORY(a_lasting_directory_needs_no_sync_once_it_is_known),
         IN_DIRECTORY(does_not_take_a_directory_made_anew_for_the_old_one),
+        IN_DIRECTORY(knows_no_directory_that_is_as_young_as_what_may_take_its_place),
         IN_DIRECTORY(the_topmost_levels_may_be_known_to_be_synced),
         IN_DIRECTORY(a_directory_that_has_gone_needs_no_sync),
         IN_DIRECTORY(a_flushed_set_is_empty),
