@@ -69,6 +69,17 @@ static const struct key hosted_keys[] = {
     {.name = NULL},
 };
 
+static const struct key collect_keys[] = {
+    {.name = "grace", REGISTRY(SECONDS, hosted.grace), .standard = "1h"},
+    {.name = "trash_days",
+     REGISTRY(NUMBER, collect.trash_days),
+     .form.minimum = 1,
+     .form.maximum = 3650,
+     .standard = "7"},
+    {.name = "untagged", REGISTRY(AGE, collect.untagged), .form.minimum = 3600, .standard = "keep"},
+    {.name = NULL},
+};
+
 static const struct key proxy_keys[] = {
     {.name = "enabled", REGISTRY(BOOLEAN, proxy.enabled), .standard = "yes"},
     {.name = "upstreams", REGISTRY(HOSTS, proxy.upstreams), .standard = "*"},
@@ -235,6 +246,7 @@ static bool upstream_name_is_valid(const char *name)
 static const struct section_kind kinds[] = {
     {.name = "", .keys = top_keys},
     {.name = "hosted", .keys = hosted_keys},
+    {.name = "collect", .keys = collect_keys},
     {.name = "proxy", .keys = proxy_keys},
     {.name = "mirror", .keys = mirror_keys},
     {.name = "upstream",

@@ -165,6 +165,18 @@ static bool value_set_amount(uint64_t *target, const struct value_form *form, co
     return true;
 }
 
+static bool value_set_age(uint64_t *target, const struct value_form *form, const char *text)
+{
+    const struct value_form age = {
+        .kind = VALUE_SECONDS, .minimum = form->minimum, .maximum = form->maximum};
+
+    if (strcmp(text, "keep") == 0) {
+        *target = 0;
+        return true;
+    }
+    return value_set_amount(target, &age, text);
+}
+
 /* What somebody who knows other programs' files writes, and what it would mean here; or NULL. */
 static const char *value_habit(const struct value_form *form, const char *text)
 {
@@ -211,6 +223,8 @@ bool value_set(void *target, const struct value_form *form, const char *file, co
     case VALUE_BYTES:
     case VALUE_SECONDS:
         return value_set_amount(target, form, text);
+    case VALUE_AGE:
+        return value_set_age(target, form, text);
     case VALUE_CHOICE:
         return value_set_choice(target, form->choices, text);
     }
@@ -222,7 +236,7 @@ static void value_add_amount(uint64_t amount, enum value_kind kind, struct buffe
     static const char *const units[] = {"", "K", "M", "G", "T"};
     size_t unit = 0;
 
-    if (kind == VALUE_SECONDS) {
+    if (kind == VALUE_SECONDS || kind == VALUE_AGE) {
         bool is_days = amount > 0 && amount % 86400 == 0;
 
         buffer_format(out, "%" PRIu64 "%s", is_days ? amount / 86400 : amount, is_days ? "d" : "s");
@@ -307,6 +321,10 @@ void value_expect(const struct value_form *form, const char *text, struct buffer
         buffer_add_text(out, "a time such as 60s, 15m, 12h, 7d");
         value_add_limits(form, out);
         break;
+    case VALUE_AGE:
+        buffer_add_text(out, "keep, or a time such as 12h, 30d");
+        value_add_limits(form, out);
+        break;
     case VALUE_CHOICE:
         value_add_choices(form->choices, out);
         break;
@@ -361,6 +379,13 @@ void value_print(const void *value, const struct value_form *form, struct buffer
         break;
     case VALUE_SECONDS:
         buffer_format(out, "%" PRIu64 "s", *(const uint64_t *)value);
+        break;
+    case VALUE_AGE:
+        if (*(const uint64_t *)value == 0) {
+            buffer_add_text(out, "keep");
+        } else {
+            buffer_format(out, "%" PRIu64 "s", *(const uint64_t *)value);
+        }
         break;
     case VALUE_CHOICE:
         buffer_add_text(out, form->choices[*(const unsigned *)value]);

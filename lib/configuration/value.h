@@ -33,6 +33,7 @@ enum value_kind {
     VALUE_NUMBER,
     VALUE_BYTES,   /* with a unit: 4M */
     VALUE_SECONDS, /* with a unit: 7d */
+    VALUE_AGE,     /* the same, from which on something goes; 0 is "keep" */
     VALUE_CHOICE,  /* one of some words: an enumeration from 0 on */
 };
 
@@ -50,6 +51,7 @@ enum value_kind {
 #define VALUE_TYPE_NUMBER uint64_t
 #define VALUE_TYPE_BYTES uint64_t
 #define VALUE_TYPE_SECONDS uint64_t
+#define VALUE_TYPE_AGE uint64_t
 
 /* What is allowed. */
 struct value_form {

@@ -6,9 +6,11 @@
 
 #include "lib/access/options.h"
 #include "lib/proxy/ask/options.h"
+#include "lib/store/collect.h"
 
 struct registry_options {
     struct store_options hosted;
+    struct collect_options collect;
     bool read_only;
     uint64_t maximum_manifest_size; /* bytes */
     struct proxy_options proxy;

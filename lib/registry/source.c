@@ -68,6 +68,15 @@ int source_put_manifest(const struct source *source, struct manifest_put *put,
     return -1;
 }
 
+static bool may_push(const struct source *source)
+{
+    struct permit permit = PERMIT_INIT;
+    struct error refusal;
+
+    return permit_extend(&source->permit, permit_identity(&source->permit), PERMISSION_PUSH,
+                         &permit, &refusal) == 0;
+}
+
 int source_get_blob(struct source *source, const struct proxy_blob_request *request,
                     struct proxy_blob *out_blob, struct error *error)
 {
@@ -80,6 +89,9 @@ int source_get_blob(struct source *source, const struct proxy_blob_request *requ
     *out_blob = (struct proxy_blob){.is_stored = true};
     found = blob_find(&source->repository, &request->digest, &out_blob->blob, error);
     out_blob->size = out_blob->blob.size;
+    if (found > 0 && request->head_only && may_push(source)) {
+        blob_touch(&source->repository, &out_blob->blob);
+    }
     return found;
 }
 

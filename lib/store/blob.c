@@ -9,6 +9,8 @@
 #include "lib/base/cleanup.h"
 #include "lib/store/link.h"
 #include "lib/store/settle.h"
+#include "lib/store/touch.h"
+#include "lib/store/trash.h"
 #include "lib/store/use.h"
 
 /* Opens what is there, or only looks where `out_descriptor` is NULL. 1, 0, -1. */
@@ -28,31 +30,6 @@ static int blob_look(const struct store *store, const char *path, int *out_descr
     return 1;
 }
 
-/*
- * Brings back a blob that somebody has moved out of the way without being sure that he may; one
- * that was pushed meanwhile stays. Durable on return, also if it was somebody else who did it. 1:
- * it may be in its place now; 0: there was none; -1.
- */
-static int blob_take_back(const struct store *store, const char *path, struct error *error)
-{
-    struct path kept = layout_collected(path);
-    struct file_place from = {store->root, kept.text};
-    /* Nothing of it is known to be synced: it has been elsewhere. */
-    AUTO_SYNC_SET struct sync_set syncs = {.root = store->options->may_be_lost ? -1 : store->root,
-                                           .floor = LAYOUT_FIXED_LEVELS};
-    struct stat status;
-
-    if (fstatat(store->root, kept.text, &status, 0) < 0) {
-        return file_is_gone(errno) ? 0 : error_errno(error, "stat '%s'", kept.text);
-    }
-    if (settle_forget(store, kept.text, error) < 0 ||
-        file_publish_new(from, (struct file_place){store->root, path}, error) < 0) {
-        return -1;
-    }
-    sync_set_add(&syncs, path);
-    return sync_set_flush(&syncs, error) < 0 ? -1 : 1;
-}
-
 /* The one way to a blob: who misses it here misses it everywhere. As blob_look(). */
 static int blob_locate(const struct store *store, const struct digest *digest, int *out_descriptor,
                        struct stat *out_status, struct error *error)
@@ -64,10 +41,10 @@ static int blob_locate(const struct store *store, const struct digest *digest, i
         return found;
     }
     if (store->only_looks) {
-        return blob_look(store, layout_collected(path.text).text, out_descriptor, out_status,
-                         error);
+        return blob_look(store, layout_trash(TRASH_COLLECTED, path.text).text, out_descriptor,
+                         out_status, error);
     }
-    found = blob_take_back(store, path.text, error);
+    found = trash_take_back(store, TRASH_COLLECTED, path.text, error);
     return found > 0 ? blob_look(store, path.text, out_descriptor, out_status, error) : found;
 }
 
@@ -82,6 +59,30 @@ int blob_is_stored(const struct store *store, const struct digest *digest, uint6
         return S_ISREG(status.st_mode);
     }
     return found;
+}
+
+int blob_is_untouched(const struct store *store, const struct digest *digest,
+                      const struct timespec *since, uint64_t *out_size, struct error *error)
+{
+    struct stat status;
+    int found = blob_look(store, layout_blob(digest).text, NULL, &status, error);
+
+    if (found <= 0 || !S_ISREG(status.st_mode)) {
+        return found < 0 ? -1 : 0;
+    }
+    *out_size = (uint64_t)status.st_size;
+    return trash_is_before(&status, since);
+}
+
+int blob_collect(const struct store *store, const struct digest *digest, struct error *error)
+{
+    struct path path = layout_blob(digest);
+    int moved = trash_put(store, TRASH_COLLECTED, path.text, error);
+
+    if (moved == 0) {
+        (void)unlinkat(store->root, layout_above(path.text).text, AT_REMOVEDIR);
+    }
+    return moved;
 }
 
 int blob_find(const struct repository *repository, const struct digest *digest,
@@ -105,6 +106,12 @@ int blob_find(const struct repository *repository, const struct digest *digest,
     blob.is_settled = settle_is_done(&status);
     *out_blob = blob;
     return 1;
+}
+
+void blob_touch(const struct repository *repository, const struct blob *blob)
+{
+    touch_file(repository->store, layout_link(repository->name, LINK_LAYER, &blob->digest).text,
+               NULL);
 }
 
 int blob_open(const struct repository *repository, const struct blob *blob, struct error *error)
@@ -210,7 +217,7 @@ int blob_set_aside(struct store *store, const struct digest *digest, const struc
                    struct error *error)
 {
     struct path path = layout_blob(digest);
-    struct path kept = layout_collected(path.text);
+    struct path kept = layout_trash(TRASH_COLLECTED, path.text);
     struct path aside = layout_damaged(digest);
     struct file_place place = {store->root, path.text};
     struct file_place kept_place = {store->root, kept.text};
@@ -229,7 +236,8 @@ int blob_set_aside(struct store *store, const struct digest *digest, const struc
         /* Or it has just been taken back: the next repair finds it again. */
         is_it = file_is_same(file->descriptor, kept_place, error) == 0 ? 0 : -1;
     }
-    if (is_it < 0 || (is_it == 0 && blob_take_back(store, path.text, error) < 0)) {
+    if (is_it < 0 ||
+        (is_it == 0 && trash_take_back(store, TRASH_COLLECTED, path.text, error) < 0)) {
         return -1;
     }
     sync_set_add(&syncs, path.text);
@@ -399,6 +407,7 @@ int blob_mount(const struct repository *repository, const struct blob *blob, str
     if (found <= 0) {
         return found;
     }
+    touch_blob(repository->store, &blob->target);
     blob_add_to_syncs(&blob->target, &syncs);
     return blob_flush_link(repository, &blob->digest, &syncs, error) < 0 ? -1 : 1;
 }
@@ -412,7 +421,7 @@ int blob_unlink(const struct repository *repository, const struct digest *digest
     int removed = repository_lock(repository, &lock, error);
 
     if (removed == 0) {
-        removed = link_remove(&lock, link.text, &syncs, error);
+        removed = link_delete(&lock, link.text, &syncs, error);
     }
     if (removed <= 0) {
         return removed;

@@ -8,12 +8,15 @@
  * This is the only door to their bytes: whoever wants to open, read, compare, publish or remove
  * them, or hand them to the web server, does it here, so that there is one place that knows where
  * they are. What is missing is looked for once more where it goes back from by itself
- * (layout_collected()): who moves a blob away without being sure moves it there. Two levels:
+ * (TRASH_COLLECTED, see lib/store/trash): who moves a blob away without being sure moves it there.
+ * Two levels:
  *   - what a repository has: blob_find(), then blob_open() or blob_path(); blob_publish(),
  *     blob_mount(), blob_unlink();
  *   - what is stored for anybody: blob_is_stored(), blob_open_stored(), blob_read(), … These answer
  *     no client by themselves: a digest is no permission.
  */
+
+#include <time.h>
 
 #include "lib/store/store.h"
 
@@ -27,6 +30,9 @@ struct blob {
 /* 1; 0 if the repository does not have it; -1. */
 int blob_find(const struct repository *repository, const struct digest *digest,
               struct blob *out_blob, struct error *error);
+
+/* Somebody was told that it is there, and will refer to it: see lib/store/touch. */
+void blob_touch(const struct repository *repository, const struct blob *blob);
 
 /* A descriptor for reading, or -1: ERROR_BLOB_UNKNOWN if it has just vanished. */
 int blob_open(const struct repository *repository, const struct blob *blob, struct error *error);
@@ -47,8 +53,8 @@ int blob_publish(const struct repository *repository, const struct digest *diges
 /* Gives the repository a blob that another one has. Durable on return. 1, 0 if it has gone, -1. */
 int blob_mount(const struct repository *repository, const struct blob *blob, struct error *error);
 
-/* Takes the blob from the repository; the bytes stay for the others. Durable on return. 1, 0 if it
- * had none, -1. Locking: takes repository_lock(). */
+/* Takes the blob from the repository: its link goes to the trash of what was deleted; the bytes
+ * stay. Durable on return. 1, 0 if it had none, -1. Locking: takes repository_lock(). */
 int blob_unlink(const struct repository *repository, const struct digest *digest,
                 struct error *error);
 
@@ -65,6 +71,15 @@ int blob_remove_link(const struct repository_lock *held, const char *link,
 /* Whether there are any. 1, 0, -1. */
 int blob_is_stored(const struct store *store, const struct digest *digest, uint64_t *out_size,
                    struct error *error);
+
+/* For a collector: whether they are in their place and nobody has touched them since a time. 1, 0,
+ * -1; not looked for elsewhere. */
+int blob_is_untouched(const struct store *store, const struct digest *digest,
+                      const struct timespec *since, uint64_t *out_size, struct error *error);
+
+/* Moves them to where whoever misses them finds them: see lib/store/trash. 1, 0 if there are none,
+ * -1. The directory of a blob that is not there goes, too. */
+int blob_collect(const struct store *store, const struct digest *digest, struct error *error);
 
 /* Adds all of them to `out`. 1; 0 if there are none; -1, also if they are more than `limit`. */
 int blob_read(const struct store *store, const struct digest *digest, size_t limit,

@@ -15,7 +15,8 @@
 
 struct expiry {
     time_t before; /* what was last touched then is to go */
-    size_t left;   /* entries that may still be looked at */
+    size_t limit;  /* entries of each directory that may be looked at */
+    size_t left;   /* of one */
     bool is_short; /* there were more */
 };
 
@@ -91,7 +92,7 @@ static int expire_in(struct store *store, const char *directory, struct expiry *
     AUTO_NAMES struct names names = NAMES_INIT;
     int failed = 0;
 
-    if (directory_sample(store->temporary, directory, EXPIRE_LIMIT, &names, error) < 0) {
+    if (directory_sample(store->temporary, directory, expiry->limit, &names, error) < 0) {
         return -1;
     }
     for (size_t i = 0; i < names.count && expiry_looks(expiry); i++) {
@@ -118,7 +119,7 @@ static int expire_partial(struct store *store, struct expiry *expiry, struct err
     AUTO_NAMES struct names upstreams = NAMES_INIT;
     int failed = 0;
 
-    if (directory_sample(store->temporary, LAYOUT_PARTIAL, EXPIRE_LIMIT, &upstreams, error) < 0) {
+    if (directory_sample(store->temporary, LAYOUT_PARTIAL, expiry->limit, &upstreams, error) < 0) {
         return -1;
     }
     for (size_t i = 0; i < upstreams.count && expiry_looks(expiry); i++) {
@@ -168,17 +169,17 @@ static int expire_trials(struct store *store, time_t before, struct error *error
     return failed;
 }
 
-int expire_abandoned(struct store *store, struct error *error)
+/* `interval` is that between two looks, in seconds; `limit` as in the header. */
+static int expire_look(struct store *store, uint64_t interval, size_t limit, struct error *error)
 {
     static const char *const directories[] = {LAYOUT_UPLOADS, LAYOUT_PIECES, LAYOUT_BODIES};
-    enum { SWEEP_INTERVAL = 3600 };
     struct file_place swept = {store->temporary, LAYOUT_SWEPT};
-    struct expiry expiry = {.is_short = false};
+    struct expiry expiry = {.limit = limit};
     struct mark mark;
     int failed = 0;
     bool is_short = false;
     bool was_set;
-    int due = mark_is_due(swept, SWEEP_INTERVAL, &mark, error);
+    int due = mark_is_due(swept, interval, &mark, error);
 
     if (due <= 0) {
         return due;
@@ -188,7 +189,7 @@ int expire_abandoned(struct store *store, struct error *error)
      * look would have found old as well. What is in use is touched before the next one. */
     expiry.before = (was_set ? mark.before : mark.now) - (time_t)store->options->upload_expiry;
     for (size_t i = 0; i < sizeof(directories) / sizeof(*directories); i++) {
-        expiry.left = EXPIRE_LIMIT - 1; /* so that a sample that is full is one too many */
+        expiry.left = limit - 1; /* so that a sample that is full is one too many */
         if (expire_in(store, directories[i], &expiry, error) < 0) {
             failed = -1;
         }
@@ -198,12 +199,24 @@ int expire_abandoned(struct store *store, struct error *error)
     if (expire_trials(store, expiry.before, error) < 0) {
         failed = -1;
     }
-    expiry.left = EXPIRE_LIMIT - 1;
+    expiry.left = limit - 1;
     if (expire_partial(store, &expiry, error) < 0) {
         failed = -1;
     }
     if (is_short || expiry.is_short) {
-        mark_hasten(swept, &mark, SWEEP_INTERVAL, EXPIRE_SOON);
+        mark_hasten(swept, &mark, interval, EXPIRE_SOON);
     }
     return failed;
+}
+
+int expire_abandoned(struct store *store, struct error *error)
+{
+    enum { SWEEP_INTERVAL = 3600 };
+
+    return expire_look(store, SWEEP_INTERVAL, EXPIRE_LIMIT, error);
+}
+
+int expire_all(struct store *store, struct error *error)
+{
+    return expire_look(store, 0, SIZE_MAX, error);
 }

@@ -20,4 +20,7 @@ enum {
  */
 int expire_abandoned(struct store *store, struct error *error);
 
+/* The same at once, and of everything: for who has time. */
+int expire_all(struct store *store, struct error *error);
+
 #endif

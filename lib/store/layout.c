@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/base/buffer.h"
+#include "lib/base/text.h"
+
 __attribute__((format(printf, 1, 2))) static struct path path_format(const char *format, ...)
 {
     struct path path;
@@ -54,15 +57,44 @@ struct path layout_blob(const struct digest *digest)
                        hex, hex);
 }
 
+bool layout_read_blob(const char *path, struct digest *out_digest)
+{
+    enum { PREFIX = sizeof(LAYOUT_BLOBS) /* with its slash */ };
+    AUTO_BUFFER struct buffer text = BUFFER_INIT;
+    struct digest digest;
+    struct error ignored;
+    size_t algorithm;
+    size_t length = strlen(path);
+    size_t tail = strlen("/data");
+
+    if (!text_begins(path, LAYOUT_BLOBS "/") || length < PREFIX + tail) {
+        return false;
+    }
+    algorithm = strcspn(path + PREFIX, "/");
+    if (length < PREFIX + algorithm + strlen("/xx/") + tail) {
+        return false;
+    }
+    buffer_format(&text, "%.*s:%.*s", (int)algorithm, path + PREFIX,
+                  (int)(length - PREFIX - algorithm - strlen("/xx/") - tail),
+                  path + PREFIX + algorithm + strlen("/xx/"));
+    if (digest_parse(&digest, text.data, &ignored) < 0 ||
+        strcmp(layout_blob(&digest).text, path) != 0) {
+        return false;
+    }
+    *out_digest = digest;
+    return true;
+}
+
+struct path layout_trash(enum trash which, const char *path)
+{
+    return path_format(LAYOUT_TRASH "/%s%s%s", which == TRASH_COLLECTED ? "collected" : "deleted",
+                       *path ? "/" : "", path);
+}
+
 struct path layout_damaged(const struct digest *digest)
 {
     return path_format(LAYOUT_DAMAGED "/%s-%s", digest_algorithm_name(digest->algorithm),
                        digest_hex(digest));
-}
-
-struct path layout_collected(const char *path)
-{
-    return path_format(LAYOUT_COLLECTED "/%s", path);
 }
 
 struct path layout_repository(const char *name)
@@ -107,10 +139,28 @@ struct path layout_tag_current(const char *name, const char *tag)
     return path_format(LAYOUT_REPOSITORIES "/%s/_manifests/tags/%s/current/link", name, tag);
 }
 
+struct path layout_tag_histories(const char *name, const char *tag, enum digest_algorithm algorithm)
+{
+    return path_format(LAYOUT_REPOSITORIES "/%s/_manifests/tags/%s/index/%s", name, tag,
+                       digest_algorithm_name(algorithm));
+}
+
 struct path layout_tag_history(const char *name, const char *tag, const struct digest *digest)
 {
     return path_format(LAYOUT_REPOSITORIES "/%s/_manifests/tags/%s/index/%s/%s/link", name, tag,
                        digest_algorithm_name(digest->algorithm), digest_hex(digest));
+}
+
+struct path layout_media_types(const char *name, enum digest_algorithm algorithm)
+{
+    return path_format(LAYOUT_REPOSITORIES "/%s/_media_types/%s", name,
+                       digest_algorithm_name(algorithm));
+}
+
+struct path layout_subjects(const char *name, enum digest_algorithm algorithm)
+{
+    return path_format(LAYOUT_REPOSITORIES "/%s/_referrers/%s", name,
+                       digest_algorithm_name(algorithm));
 }
 
 struct path layout_media_type(const char *name, const struct digest *digest)

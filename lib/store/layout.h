@@ -33,7 +33,16 @@ enum { LAYOUT_FIXED_LEVELS = 3 }; /* above these two */
 #define LAYOUT_LOCKS "_berth/locks"
 #define LAYOUT_DAMAGED "_berth/damaged"
 #define LAYOUT_CENSUS "_berth/census" /* what was last counted */
-#define LAYOUT_COLLECTED "_berth/trash/collected"
+
+/* What was taken out and can be put back, see lib/store/trash: trees like the root's own. */
+#define LAYOUT_TRASH "_berth/trash"
+enum trash {
+    TRASH_COLLECTED,
+    TRASH_DELETED,
+};
+enum { TRASH_COUNT = 2 };
+/* Where the file `path` lies then; "" for the tree. */
+struct path layout_trash(enum trash which, const char *path);
 
 enum link_kind {
     LINK_LAYER,    /* the repository may read this blob */
@@ -43,10 +52,9 @@ enum link_kind {
 /* Where the blobs of an algorithm are, each below the first two of its digits. */
 struct path layout_blobs(enum digest_algorithm algorithm);
 struct path layout_blob(const struct digest *digest);
+/* Whose blob has this path; false if it is none's. */
+bool layout_read_blob(const char *path, struct digest *out_digest);
 struct path layout_damaged(const struct digest *digest);
-/* Where something is that was taken from its path, below the root, and goes back there by itself as
- * soon as somebody misses it. */
-struct path layout_collected(const char *path);
 struct path layout_repository(const char *name);
 /* A repository is what has one of these two. */
 struct path layout_layers(const char *name);
@@ -59,8 +67,14 @@ struct path layout_link(const char *name, enum link_kind kind, const struct dige
 struct path layout_tags(const char *name);
 struct path layout_tag(const char *name, const char *tag);
 struct path layout_tag_current(const char *name, const char *tag);
-/* One for every digest that the tag has ever stood for. */
+/* One for every digest that the tag has ever stood for, below a directory. */
+struct path layout_tag_histories(const char *name, const char *tag,
+                                 enum digest_algorithm algorithm);
 struct path layout_tag_history(const char *name, const char *tag, const struct digest *digest);
+
+/* Where those are, and what is known of referrers, of each algorithm. */
+struct path layout_media_types(const char *name, enum digest_algorithm algorithm);
+struct path layout_subjects(const char *name, enum digest_algorithm algorithm);
 
 /* The media type of a manifest whose document does not tell it. */
 struct path layout_media_type(const char *name, const struct digest *digest);
@@ -73,7 +87,8 @@ struct path layout_referrer(const char *name, const struct digest *subject,
 /* The lock under which a repository's tags are changed. Several repositories share one. */
 struct path layout_repository_lock(const char *name);
 enum { LAYOUT_LOCK_COUNT = 256 };
-#define LAYOUT_REPAIR_LOCK "_berth/locks/repair" /* one repair at a time */
+#define LAYOUT_REPAIR_LOCK "_berth/locks/repair"   /* one repair at a time */
+#define LAYOUT_COLLECT_LOCK "_berth/locks/collect" /* one collector at a time */
 struct path layout_lock(unsigned number);
 
 #define LAYOUT_TRIAL "trial-" /* how its name begins */

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/store/touch.h"
+#include "lib/store/trash.h"
 
 int link_read(const struct store *store, const char *path, struct digest *out_target,
               struct error *error)
@@ -23,12 +25,39 @@ int link_read(const struct store *store, const char *path, struct digest *out_ta
     return digest_parse(out_target, text, &ignored) == 0;
 }
 
+/* What a collector has taken comes back, and its bytes count as touched: somebody refers to them.
+ * 1, 0, -1. */
+static int link_take_back(const struct repository *repository, const char *path,
+                          struct digest *out_target, struct error *error)
+{
+    const struct store *store = repository->store;
+    int found;
+
+    if (store->options->may_be_lost) {
+        return 0; /* a cache's links can be had again */
+    }
+    if (store->only_looks) {
+        return link_read(store, layout_trash(TRASH_COLLECTED, path).text, out_target, error);
+    }
+    found = trash_take_back(store, TRASH_COLLECTED, path, error);
+    if (found > 0) {
+        found = link_read(store, path, out_target, error);
+    }
+    if (found > 0) {
+        touch_blob(store, out_target);
+    }
+    return found;
+}
+
 int link_follow(const struct repository *repository, enum link_kind kind,
                 const struct digest *digest, struct digest *out_target, struct error *error)
 {
     struct path path = layout_link(repository->name, kind, digest);
     int found = link_read(repository->store, path.text, out_target, error);
 
+    if (found == 0) {
+        found = link_take_back(repository, path.text, out_target, error);
+    }
     if (found > 0 && out_target->algorithm == digest->algorithm) {
         return digest_equal(out_target, digest);
     }
@@ -64,6 +93,7 @@ int link_write(const struct repository_lock *held, const char *path, const struc
         return -1;
     }
     if (found && digest_equal(&present, target)) {
+        touch_file(held->repository->store, path, NULL);
         sync_set_add(syncs, path);
         return 0;
     }
@@ -85,6 +115,18 @@ int link_note(const struct repository_lock *held, const char *path, const struct
         return error_errno(error, "create '%s'", path);
     }
     return file_write_at(descriptor, 0, target->text, strlen(target->text), error);
+}
+
+int link_delete(const struct repository_lock *held, const char *path, struct sync_set *syncs,
+                struct error *error)
+{
+    int moved = trash_put(held->repository->store, TRASH_DELETED, path, error);
+
+    if (moved > 0) {
+        sync_set_add(syncs, path);
+        sync_set_add(syncs, layout_trash(TRASH_DELETED, path).text);
+    }
+    return moved;
 }
 
 int link_remove(const struct repository_lock *held, const char *path, struct sync_set *syncs,

@@ -15,7 +15,8 @@ int link_read(const struct store *store, const char *path, struct digest *out_ta
 
 /*
  * The digest of the bytes that the repository has under `digest`: the same one, or, where
- * distribution keeps sha512 as an alias, of another algorithm. 1; 0 if it has none; -1.
+ * distribution keeps sha512 as an alias, of another algorithm. One that lies in the collector's
+ * trash comes back. 1; 0 if it has none; -1.
  */
 int link_follow(const struct repository *repository, enum link_kind kind,
                 const struct digest *digest, struct digest *out_target, struct error *error);
@@ -34,7 +35,12 @@ int link_overwrite(const struct repository_lock *held, const char *path,
 int link_note(const struct repository_lock *held, const char *path, const struct digest *target,
               struct error *error);
 
-/* Removes a link and the directory that holds nothing else. 1, 0 if there was none, -1. */
+/* Moves a link to the trash of what was deleted, from where it can be restored. 1, 0 if there was
+ * none, -1. */
+int link_delete(const struct repository_lock *held, const char *path, struct sync_set *syncs,
+                struct error *error);
+
+/* Removes a link for good and the directory that holds nothing else. 1, 0 if there was none, -1. */
 int link_remove(const struct repository_lock *held, const char *path, struct sync_set *syncs,
                 struct error *error);
 

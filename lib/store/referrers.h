@@ -5,7 +5,8 @@
 /*
  * Which manifests of a repository name a given one as their subject (distribution-spec, "Listing
  * Referrers"). The descriptors are kept as they will be listed. An entry counts only while the
- * repository has the manifest, so that it may be written before and removed after it.
+ * repository has the manifest, so that it may be written before it, and stays when it
+ * goes.
  */
 
 #include "lib/oci/manifest.h"

@@ -2,6 +2,7 @@
 #include "lib/store/repository.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -10,6 +11,7 @@
 #include "lib/store/blob.h"
 #include "lib/store/referrers.h"
 #include "lib/store/settle.h"
+#include "lib/store/touch.h"
 #include "lib/store/walk.h"
 
 int repository_exists(const struct repository *repository, struct error *error)
@@ -51,6 +53,7 @@ static int repository_find_reference(const struct repository *repository,
     struct blob blob = {.is_settled = false};
     enum link_kind kind = LINK_LAYER;
     struct path link;
+    struct stat status;
     int found = 0;
 
     if (reference->kind == REFERENCE_MANIFEST) {
@@ -62,11 +65,19 @@ static int repository_find_reference(const struct repository *repository,
         found = blob_find(repository, &reference->digest, &blob, error);
     }
     link = layout_link(repository->name, kind, &reference->digest);
-    if (found > 0 && !(blob.is_settled && settle_is_done_at(repository->store, link.text))) {
+    if (found <= 0) {
+        return found;
+    }
+    if (fstatat(repository->store->root, link.text, &status, AT_SYMLINK_NOFOLLOW) < 0) {
+        status.st_mode = 0; /* collected in this moment: the manifest's readers take it back */
+    } else {
+        touch_file(repository->store, link.text, &status);
+    }
+    if (!(blob.is_settled && settle_is_done(&status))) {
         sync_set_add(syncs, link.text);
         blob_add_to_syncs(&blob.target, syncs);
     }
-    return found;
+    return 1;
 }
 
 bool repository_may_lack(const struct repository *repository, const struct reference *reference)
@@ -178,6 +189,13 @@ static void repository_move_back(const struct repository_lock *held,
     (void)sync_set_flush(&syncs, &ignored);
 }
 
+/* A manifest that loses a tag is untagged since then: see lib/store/collect. */
+static void repository_note_untagged(const struct repository *repository,
+                                     const struct digest *digest)
+{
+    touch_always(repository->store, layout_link(repository->name, LINK_REVISION, digest).text);
+}
+
 /* Points the tags to what is on disk already. A failure leaves none of them moved. */
 static int repository_move_tags(const struct repository_lock *held, const struct manifest_put *put,
                                 struct sync_set *syncs, struct error *error)
@@ -200,8 +218,14 @@ static int repository_move_tags(const struct repository_lock *held, const struct
     }
     if (result < 0) {
         repository_move_back(held, &former);
+        return -1;
     }
-    return result < 0 ? -1 : 0;
+    for (size_t i = 0; i < put->tag_count; i++) {
+        if (digests[i].text[0] && !digest_equal(&digests[i], &put->digest)) {
+            repository_note_untagged(held->repository, &digests[i]);
+        }
+    }
+    return 0;
 }
 
 /* Judged before anything is stored, under the lock: none can move between looking and acting. */
@@ -263,16 +287,27 @@ static int repository_delete_tags_of(const struct repository_lock *held,
     return result == WALK_FAILED ? -1 : sync_set_flush(syncs, error);
 }
 
-static int repository_forget_referrer(const struct repository_lock *held,
-                                      const struct stored_manifest *stored, struct sync_set *syncs,
-                                      struct error *error)
+/* What is kept beside a manifest stays for when that is restored; in a cache it goes, too. */
+static int repository_forget_companions(const struct repository_lock *held,
+                                        const struct digest *digest, struct sync_set *syncs,
+                                        struct error *error)
 {
+    const struct repository *repository = held->repository;
+    AUTO_STORED_MANIFEST struct stored_manifest stored = STORED_MANIFEST_INIT;
     AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
-    struct referrer referrer = {&manifest, {.digest = stored->digest}};
+    struct path media_type = layout_media_type(repository->name, digest);
+    struct referrer referrer = {&manifest, {.digest = *digest}};
     struct error ignored;
+    int found;
 
-    if (stored_manifest_parse(stored, &manifest, &ignored) < 0 || !manifest.has_subject) {
+    if (!repository->store->options->may_be_lost) {
         return 0;
+    }
+    found = revision_read(repository, digest, &stored, error);
+    (void)file_remove(repository->store->root, media_type.text, &ignored);
+    if (found <= 0 || stored_manifest_parse(&stored, &manifest, &ignored) < 0 ||
+        !manifest.has_subject) {
+        return found < 0 ? -1 : 0;
     }
     return referrers_remove(held, &referrer, syncs, error);
 }
@@ -280,23 +315,16 @@ static int repository_forget_referrer(const struct repository_lock *held,
 int repository_delete_manifest(const struct repository *repository, const struct digest *digest,
                                struct error *error)
 {
-    AUTO_STORED_MANIFEST struct stored_manifest stored = STORED_MANIFEST_INIT;
     AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(repository->store);
     AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
     int removed;
-    int found;
 
-    if (repository_lock(repository, &lock, error) < 0) {
-        return -1;
-    }
-    found = revision_read(repository, digest, &stored, error);
-    if (found < 0 || repository_delete_tags_of(&lock, digest, &syncs, error) < 0) {
+    if (repository_lock(repository, &lock, error) < 0 ||
+        repository_delete_tags_of(&lock, digest, &syncs, error) < 0 ||
+        repository_forget_companions(&lock, digest, &syncs, error) < 0) {
         return -1;
     }
     /* The revision last: as long as it is there, all of this can be done again. */
-    if (found && repository_forget_referrer(&lock, &stored, &syncs, error) < 0) {
-        return -1;
-    }
     removed = revision_remove(&lock, digest, &syncs, error);
     if (removed < 0 || sync_set_flush(&syncs, error) < 0) {
         return -1;

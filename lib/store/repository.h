@@ -52,15 +52,16 @@ int repository_put_manifest(const struct repository *repository, const struct ma
                             struct buffer *out_missing, struct error *error);
 
 /*
- * Removes a manifest, all tags that stand for it and its entry among the referrers. Durable on
+ * Moves a manifest, and all tags that stand for it, to the trash of what was deleted. Durable on
  * return. 1, 0 if there was none, -1. Locking: takes repository_lock().
  */
 int repository_delete_manifest(const struct repository *repository, const struct digest *digest,
                                struct error *error);
 
 /*
- * Removes a tag only; the manifest stays. 1; 0 if there was none; -1, ERROR_PRECONDITION if it
- * stands for none of `expected`, unless that is NULL. Locking: takes repository_lock().
+ * Moves a tag only to that trash; the manifest stays. 1; 0 if there was none; -1,
+ * ERROR_PRECONDITION if it stands for none of `expected`, unless that is NULL. Locking: takes
+ * repository_lock().
  */
 int repository_delete_tag(const struct repository *repository, const char *tag,
                           const struct digest_set *expected, struct error *error);

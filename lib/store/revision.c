@@ -178,14 +178,6 @@ int revision_write(const struct repository_lock *held, const struct stored_manif
 int revision_remove(const struct repository_lock *held, const struct digest *digest,
                     struct sync_set *syncs, struct error *error)
 {
-    const struct repository *repository = held->repository;
-    struct path link = layout_link(repository->name, LINK_REVISION, digest);
-    struct path media_type = layout_media_type(repository->name, digest);
-    int removed = link_remove(held, link.text, syncs, error);
-    struct error ignored;
-
-    if (removed > 0) { /* without a revision it is nobody's; pushing it again replaces it */
-        (void)file_remove(repository->store->root, media_type.text, &ignored);
-    }
-    return removed;
+    return link_delete(held, layout_link(held->repository->name, LINK_REVISION, digest).text, syncs,
+                       error);
 }

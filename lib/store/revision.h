@@ -49,7 +49,8 @@ int revision_read(const struct repository *repository, const struct digest *dige
 int revision_write(const struct repository_lock *held, const struct stored_manifest *manifest,
                    struct sync_set *syncs, struct error *error);
 
-/* 1, 0 if there was none, -1. The bytes stay. */
+/* To the trash of what was deleted. 1, 0 if there was none, -1. The bytes stay, and so does what is
+ * beside the link: without it, it is nobody's, and with it, it is what it was. */
 int revision_remove(const struct repository_lock *held, const struct digest *digest,
                     struct sync_set *syncs, struct error *error);
 

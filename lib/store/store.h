@@ -38,6 +38,7 @@ struct store_options {
     uint64_t minimum_free_space; /* bytes */
     uint64_t upload_expiry;      /* seconds since the last byte */
     enum accept_sparse accept_sparse;
+    uint64_t grace; /* seconds for which nothing is collected that was touched: lib/store/touch */
     /* A cache: what is in it can be had again. Its names, links and tags need not survive a power
      * cut; but what is found under a digest after one is right or gone, as in any store. */
     bool may_be_lost;

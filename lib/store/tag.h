@@ -18,9 +18,13 @@ int tag_get(const struct repository *repository, const char *tag, struct digest 
 int tag_set(const struct repository_lock *held, const char *tag, const struct digest *digest,
             struct sync_set *syncs, struct error *error);
 
-/* The tag and its history. 1, 0 if there was none, -1. */
+/* The tag and its history go to the trash of what was deleted. 1, 0 if there was none, -1. */
 int tag_delete(const struct repository_lock *held, const char *tag, struct sync_set *syncs,
                struct error *error);
+
+/* The same, to either trash, without a sync. */
+int tag_put_in_trash(const struct repository_lock *held, enum trash which, const char *tag,
+                     struct error *error);
 
 /* A page of a list that is sorted by its bytes. */
 struct page {

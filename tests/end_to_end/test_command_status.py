@@ -1,4 +1,6 @@
 """Exit statuses of all commands: 0 fine, 1 found something, 2 could not run. Scripts and monitoring rely on them."""
+import fcntl
+import hashlib
 import json
 import pathlib
 import re
@@ -15,10 +17,38 @@ NAMES = [command["name"] for command in COMMANDS]
 WITHOUT_CONFIGURATION = {"help", "version"}
 
 
+HELD = []
+
+
 def damage(directory):
     blob = directory / f"storage/registry/docker/registry/v2/blobs/sha256/00/{'0' * 64}/data"
     blob.parent.mkdir(parents=True)
     blob.write_text("something else")
+
+
+def leave_stray(directory):
+    (directory / "storage/registry/docker/registry/v2/blobs/sha256/zz").mkdir(parents=True)
+
+
+def hold_collector(directory):
+    """As another run does; the lock goes with the tests' process."""
+    lock = directory / "storage/registry/_berth/locks/collect"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    HELD.append(lock.open("w"))
+    fcntl.flock(HELD[-1], fcntl.LOCK_EX)
+
+
+def delete_tag(directory):
+    """As a DELETE leaves it: an empty index, whose tag lies in the trash."""
+    data = b'{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}'
+    digits = hashlib.sha256(data).hexdigest()
+    store = directory / "storage/registry/docker/registry/v2"
+    manifests = "repositories/me/app/_manifests"
+    trash = directory / "storage/registry/_berth/trash/deleted/docker/registry/v2"
+    for path, text in [(store / f"blobs/sha256/{digits[:2]}/{digits}/data", data), (store / f"{manifests}/revisions/sha256/{digits}/link", None),
+                       (trash / f"{manifests}/tags/1/current/link", None)]:
+        path.parent.mkdir(parents=True)
+        path.write_bytes(text or f"sha256:{digits}".encode())
 
 
 def take_registry(directory):
@@ -58,6 +88,8 @@ ROWS = [
     ("check", None, 0), ("check --repair", None, 0), ("check", damage, 1), ("check --json --no-content", damage, 0), ("check --repair", damage, 1),
     ("check", take_registry, 2), ("check --setup", None, 0), ("check --setup http://localhost:1", None, 1), ("check --setup no-url", None, 2),
     ("configuration", None, 0),
+    ("gc", None, 0), ("gc --json", damage, 0), ("gc --dry-run", None, 0), ("gc --empty-trash", None, 0), ("gc", leave_stray, 1),
+    ("gc", hold_collector, 2), ("gc", take_registry, 2), ("gc extra", None, 2),
     ("help", None, 0), ("help check", None, 0), ("help nothing", None, 2),
     ("keys rotate", None, 0), ("keys rotate --revoke", None, 0), ("keys rotate", make_file_of(ACCESS), 2),
     ("prefetch nowhere.invalid/a/b:1", None, 1), ("prefetch nowhere.invalid//b", None, 2), ("prefetch --platform linux a", None, 2),

@@ -36,7 +36,7 @@ ROOMS = [
     (r"\bcjose_\w+|<cjose/", "libcjose", ["lib/access/jws."]),
     (r"<ini\.h>|\bini_parse\w*", "inih", ["lib/configuration/"]),
     (r"\bcrypt(_r)?\s*\(|<crypt\.h>", "crypt", ["lib/access/"]),
-    (r"\blayout_(blob|damaged)\b", "the path of a blob", ["lib/store/blob.", "lib/store/layout."]),
+    (r"\blayout_(blob|damaged)\b", "the path of a blob", ["lib/store/blob.", "lib/store/layout.", "lib/store/touch."]),
     (r"\btime\s*\(\s*NULL|\bCLOCK_REALTIME|\bgettimeofday", "the date", ["lib/base/clock."]),
     (r"\b(malloc|calloc|realloc|reallocarray|strdup|strndup|asprintf)\s*\(", "memory that nobody checks",
      ["lib/base/memory."]),

@@ -300,7 +300,7 @@ static void a_search_looks_at_a_hundred_names_at_most(void **state)
     check_search(fixture, "near/app", "", "");
     (void)trace_end();
     assert_int_equal(count_lines("openat ", "/link"), CATALOG_SEARCH_LIMIT);
-    assert_true(trace_count() <= 2 * CATALOG_SEARCH_LIMIT + 8);
+    assert_true(trace_count() <= 3 * CATALOG_SEARCH_LIMIT + 8);
     give_content(fixture, "near/app/beside");
     trace_begin();
     trace_looks();

@@ -127,7 +127,7 @@ static void a_blob_that_a_push_mends_is_put_back(void **state)
 {
     struct fixture *fixture = *state;
     struct digest digest = push_blob(&fixture->repository, "content");
-    struct path kept = layout_collected(layout_blob(&digest).text);
+    struct path kept = layout_trash(TRASH_COLLECTED, layout_blob(&digest).text);
     struct meddler meddler = begin_meddler(fixture, push_content);
 
     put_file(fixture->store.root, layout_blob(&digest).text, "c");
@@ -180,7 +180,7 @@ static void a_blob_that_a_push_mends_is_there_when_the_repair_ends_too_soon(void
 static struct path move_away(struct fixture *fixture, const struct digest *digest)
 {
     struct path path = layout_blob(digest);
-    struct path kept = layout_collected(path.text);
+    struct path kept = layout_trash(TRASH_COLLECTED, path.text);
     struct error error = ERROR_INIT;
 
     assert_returns(0, file_publish((struct file_place){fixture->store.root, path.text},

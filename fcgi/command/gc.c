@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "fcgi/command/command.h"
+#include "fcgi/command/line.h"
+#include "fcgi/command/open.h"
+#include "lib/base/clock.h"
+#include "lib/base/text.h"
+#include "lib/proxy/sweep.h"
+#include "lib/store/collect.h"
+#include "lib/store/expire.h"
+
+struct gc {
+    struct collect_report report;
+    bool json;
+    bool draws;    /* standard error is a terminal */
+    int64_t drawn; /* milliseconds */
+};
+
+static void gc_clear(const struct gc *gc)
+{
+    if (gc->draws && gc->drawn > 0) {
+        (void)fputs("\r\033[K", stderr);
+    }
+}
+
+/* What a dry run is for. */
+static void gc_tell_found(void *context, const char *path, const char *why, uint64_t bytes)
+{
+    const struct gc *gc = context;
+    AUTO_LINE struct line line = line_begin(gc->json);
+
+    if (!gc->report.dry_run) {
+        return;
+    }
+    gc_clear(gc);
+    line_text(&line, "path", path);
+    line_text(&line, "reason", why);
+    line_number(&line, "bytes", bytes);
+    line_say(&line, "would go: %s: %s", path, why);
+    line_end(&line);
+}
+
+static void gc_tell_problem(void *context, const char *path, const char *what)
+{
+    const struct gc *gc = context;
+    AUTO_LINE struct line line = line_begin(gc->json);
+
+    gc_clear(gc);
+    line_text(&line, "path", path);
+    line_text(&line, "problem", what);
+    line_say(&line, "%s: %s", path, what);
+    line_end(&line);
+}
+
+static void gc_draw(void *context)
+{
+    enum { INTERVAL = 100 }; /* milliseconds */
+    struct gc *gc = context;
+    const struct collect_report *report = &gc->report;
+    int64_t now = clock_milliseconds();
+
+    if (!gc->draws || now - gc->drawn < INTERVAL) {
+        return;
+    }
+    gc_clear(gc);
+    gc->drawn = now;
+    (void)fprintf(stderr, "%" PRIu64 " repositories, %" PRIu64 " manifests, %" PRIu64 " blobs",
+                  report->repositories, report->manifests, report->blobs + report->collected_blobs);
+    (void)fflush(stderr);
+}
+
+static void gc_summarize(const struct gc *gc)
+{
+    const struct collect_report *report = &gc->report;
+    AUTO_LINE struct line line = line_begin(gc->json);
+    AUTO_BUFFER struct buffer bytes = BUFFER_INIT;
+    AUTO_BUFFER struct buffer collected = BUFFER_INIT;
+    AUTO_BUFFER struct buffer emptied = BUFFER_INIT;
+
+    text_add_bytes(report->bytes, &bytes);
+    text_add_bytes(report->collected_bytes, &collected);
+    text_add_bytes(report->emptied_bytes, &emptied);
+    line_number(&line, "repositories", report->repositories);
+    line_number(&line, "tags", report->tags);
+    line_number(&line, "manifests", report->manifests);
+    line_number(&line, "blobs", report->blobs);
+    line_number(&line, "bytes", report->bytes);
+    line_number(&line, "collected_manifests", report->collected_manifests);
+    line_number(&line, "collected_tags", report->collected_tags);
+    line_number(&line, "collected_links", report->collected_links);
+    line_number(&line, "collected_blobs", report->collected_blobs);
+    line_number(&line, "collected_bytes", report->collected_bytes);
+    line_number(&line, "removed_repositories", report->removed_repositories);
+    line_number(&line, "emptied_files", report->emptied_files);
+    line_number(&line, "emptied_bytes", report->emptied_bytes);
+    line_number(&line, "problems", report->problems);
+    line_say(&line,
+             "%" PRIu64 " repositories, %" PRIu64 " tags, %" PRIu64 " manifests, %" PRIu64
+             " blobs of %s; %s to the trash: %" PRIu64 " manifests, %" PRIu64 " tags, %" PRIu64
+             " links, %" PRIu64 " blobs of %s; %s from the trash: %" PRIu64 " files of %s; %" PRIu64
+             " problems",
+             report->repositories, report->tags, report->manifests, report->blobs, bytes.data,
+             report->dry_run ? "would go" : "went", report->collected_manifests,
+             report->collected_tags, report->collected_links, report->collected_blobs,
+             collected.data, report->dry_run ? "would be removed" : "removed",
+             report->emptied_files, emptied.data, report->problems);
+    line_end(&line);
+}
+
+/* What is abandoned in the cache, and what is of no more use there. */
+static int gc_sweep_cache(const struct configuration *configuration, struct error *error)
+{
+    const struct proxy_options *proxy = &configuration->registry.proxy;
+    struct store cache = STORE_INIT;
+    int result;
+
+    if (!proxy->enabled || access(proxy->store.root, F_OK) < 0) {
+        return 0; /* there is none yet */
+    }
+    result = command_open_cache(&cache, configuration, OPEN_TO_CHANGE, error);
+    if (result == 0) {
+        result = expire_all(&cache, error);
+        sweep_cache(&cache);
+    }
+    store_close(&cache);
+    return result;
+}
+
+/* 1; 0 if somebody else is at it; -1. */
+static int gc_collect(const struct configuration *configuration, struct gc *gc, struct error *error)
+{
+    bool dry_run = gc->report.dry_run;
+    struct store store = STORE_INIT;
+    int result =
+        command_open_hosted(&store, configuration, dry_run ? OPEN_TO_LOOK : OPEN_TO_CHANGE, error);
+
+    if (result == 0) {
+        result = collect_store(&store, &configuration->registry.collect, &gc->report, error);
+        gc_clear(gc);
+    }
+    if (result > 0 && !dry_run && expire_all(&store, error) < 0) {
+        result = -1;
+    }
+    store_close(&store);
+    return result;
+}
+
+static int gc_run(const struct configuration *configuration, const struct arguments *arguments)
+{
+    struct gc gc = {
+        .report = {.dry_run = arguments->has[OPTION_DRY_RUN],
+                   .empty_trash = arguments->has[OPTION_EMPTY_TRASH],
+                   .found = gc_tell_found,
+                   .problem = gc_tell_problem,
+                   .step = gc_draw},
+        .json = arguments->has[OPTION_JSON],
+        .draws = isatty(STDERR_FILENO) == 1,
+    };
+    struct error error;
+    int result;
+
+    gc.report.context = &gc;
+    result = gc_collect(configuration, &gc, &error);
+    if (result == 0) {
+        line_complain("berth gc: another one is at work");
+        return EXIT_FAILED;
+    }
+    if (result > 0 && !gc.report.dry_run && gc_sweep_cache(configuration, &error) < 0) {
+        result = -1;
+    }
+    if (result < 0) {
+        return command_fail(&command_gc, &error);
+    }
+    gc_summarize(&gc);
+    return gc.report.problems > 0 ? EXIT_FOUND : EXIT_FINE;
+}
+
+static const struct option_row gc_options[] = {
+    {.id = OPTION_DRY_RUN,
+     .name = "--dry-run",
+     .help = "change nothing: say what would go, and why"},
+    {.id = OPTION_EMPTY_TRASH,
+     .name = "--empty-trash",
+     .help = "remove at once what is in the trash: deletions cannot be taken back any more"},
+    OPTION_ROW_JSON,
+    OPTIONS_END,
+};
+
+const struct command command_gc = {
+    .name = "gc",
+    .summary = "move to the trash what nobody can reach, and remove what has lain there for long",
+    .options = gc_options,
+    .details = "It runs beside pulls and pushes. What it moves comes back by itself when somebody "
+               "needs it.",
+    .run = gc_run,
+};

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/oci/digest_keys.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/memory.h"
+
+static unsigned char digest_key_digit(char digit)
+{
+    return (unsigned char)(digit <= '9' ? digit - '0' : digit - 'a' + 10);
+}
+
+struct digest_key digest_key_of(const struct digest *digest)
+{
+    const char *hex = digest_hex(digest);
+    struct digest_key key;
+
+    for (size_t i = 0; i < sizeof(key.bytes); i++) {
+        key.bytes[i] =
+            (unsigned char)(digest_key_digit(hex[2 * i]) << 4 | digest_key_digit(hex[2 * i + 1]));
+    }
+    return key;
+}
+
+int digest_key_compare(const void *left, const void *right)
+{
+    return memcmp(left, right, sizeof(struct digest_key));
+}
+
+/* Sorts all, and drops the twins. */
+static void digest_keys_settle(struct digest_keys *keys)
+{
+    size_t kept = 0;
+
+    if (keys->sorted == keys->count) {
+        return;
+    }
+    qsort(keys->keys, keys->count, sizeof(*keys->keys), digest_key_compare);
+    for (size_t i = 0; i < keys->count; i++) {
+        if (kept == 0 || digest_key_compare(&keys->keys[kept - 1], &keys->keys[i]) != 0) {
+            keys->keys[kept++] = keys->keys[i];
+        }
+    }
+    keys->count = kept;
+    keys->sorted = kept;
+}
+
+/* Before it grows, twins make room: what every repository has is then here once. */
+static void digest_keys_make_room(struct digest_keys *keys)
+{
+    enum { FIRST = 64 };
+
+    if (keys->count < keys->capacity) {
+        return;
+    }
+    digest_keys_settle(keys);
+    if (keys->count >= keys->capacity / 2) {
+        keys->capacity = keys->capacity ? keys->capacity * 2 : FIRST;
+        keys->keys = memory_resize(keys->keys, keys->capacity, sizeof(*keys->keys));
+    }
+}
+
+void digest_keys_add(struct digest_keys *keys, const struct digest_key *key)
+{
+    digest_keys_make_room(keys);
+    keys->keys[keys->count++] = *key;
+}
+
+bool digest_keys_have(struct digest_keys *keys, const struct digest_key *key)
+{
+    digest_keys_settle(keys);
+    return keys->count > 0 &&
+           bsearch(key, keys->keys, keys->count, sizeof(*keys->keys), digest_key_compare) != NULL;
+}
+
+void digest_keys_release(struct digest_keys *keys)
+{
+    free(keys->keys);
+    *keys = (struct digest_keys)DIGEST_KEYS_INIT;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OCI_DIGEST_KEYS_H
+#define OCI_DIGEST_KEYS_H
+
+/*
+ * Very many digests, of which only one thing is asked: whether one is among them. 32 bytes each, of
+ * either algorithm: of a sha512 the first half, so that it may be taken for another one that nobody
+ * will ever find.
+ *
+ * Add all of them, then ask: asking sorts what has been added since, and drops what is there twice.
+ */
+
+#include <stdint.h>
+
+#include "lib/oci/digest.h"
+
+struct digest_key {
+    unsigned char bytes[32];
+};
+
+struct digest_key digest_key_of(const struct digest *digest);
+int digest_key_compare(const void *left, const void *right);
+
+struct digest_keys {
+    struct digest_key *keys;
+    size_t count;
+    size_t capacity;
+    size_t sorted; /* so many are, from the first on */
+};
+
+#define DIGEST_KEYS_INIT                                                                           \
+    {                                                                                              \
+        .keys = NULL, .count = 0                                                                   \
+    }
+#define AUTO_DIGEST_KEYS AUTO(digest_keys_release)
+
+void digest_keys_add(struct digest_keys *keys, const struct digest_key *key);
+bool digest_keys_have(struct digest_keys *keys, const struct digest_key *key);
+void digest_keys_release(struct digest_keys *keys);
+
+#endif

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/store/collect.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
+#include "lib/store/blob.h"
+#include "lib/store/prune.h"
+#include "lib/store/trash.h"
+#include "lib/store/walk.h"
+
+struct collection {
+    struct store *store;
+    const struct collect_options *options;
+    struct collect_report *report;
+    struct timespec began;     /* by the filesystem's clock */
+    struct timespec untouched; /* what was touched later, or then, stays */
+    struct digest_keys marked; /* blobs that somebody has a link to */
+};
+
+static void collection_release(struct collection *collection)
+{
+    digest_keys_release(&collection->marked);
+}
+
+/* What the filesystem calls now, so that the clocks of hosts do not matter. */
+static struct timespec collect_now(const struct store *store)
+{
+    enum { SECOND = 1000000000 };
+    int64_t ours = clock_date_nanoseconds();
+    struct timespec now = {.tv_sec = ours / SECOND, .tv_nsec = ours % SECOND};
+    struct stat status;
+    struct error ignored;
+    char id[ID_SIZE];
+    struct path piece;
+    AUTO_CLOSE int descriptor = -1;
+
+    if (store->only_looks) {
+        return now;
+    }
+    id_make(id);
+    piece = layout_piece(id);
+    descriptor = file_create(store->temporary, piece.text, &ignored);
+    if (descriptor >= 0 && fstat(descriptor, &status) == 0) {
+        now = status.st_ctim;
+    }
+    if (descriptor >= 0) {
+        (void)unlinkat(store->temporary, piece.text, 0);
+    }
+    return now;
+}
+
+static struct timespec collect_before(const struct timespec *time, uint64_t seconds)
+{
+    struct timespec before = *time;
+
+    before.tv_sec -= (time_t)seconds;
+    return before;
+}
+
+static void collect_tell_problem(void *context, const char *path, const char *what)
+{
+    struct collection *collection = context;
+
+    collection->report->problems++;
+    collection->report->problem(collection->report->context, path, what);
+}
+
+static void collect_tell_found(void *context, const char *path, const char *why)
+{
+    struct collection *collection = context;
+
+    collection->report->found(collection->report->context, path, why, 0);
+}
+
+static int collect_in_repository(struct collection *collection, const struct repository *repository,
+                                 struct error *error)
+{
+    struct collect_report *report = collection->report;
+    const struct reach_rules reach_rules = {
+        .touched = collection->untouched,
+        .untagged = collect_before(&collection->began, collection->options->untagged),
+        .keep_untagged = collection->options->untagged == 0,
+        .problem = collect_tell_problem,
+        .context = collection,
+    };
+    const struct prune_rules prune_rules = {
+        .before = collection->untouched,
+        .dry_run = report->dry_run,
+        .found = collect_tell_found,
+        .problem = collect_tell_problem,
+        .context = collection,
+    };
+    struct prune_report pruned = {.manifests = 0};
+    AUTO_REACH struct reach reach = REACH_INIT;
+
+    if (reach_find(&reach, repository, &reach_rules, error) < 0 ||
+        prune_repository(&reach, &prune_rules, &collection->marked, &pruned, error) < 0) {
+        return -1;
+    }
+    report->repositories++;
+    report->manifests += reach.revision_count;
+    report->tags += reach.tag_count;
+    report->collected_manifests += pruned.manifests;
+    report->collected_tags += pruned.tags;
+    report->collected_links += pruned.links;
+    report->removed_repositories += pruned.repositories;
+    report->step(report->context);
+    return 0;
+}
+
+static int collect_in_repositories(struct collection *collection, struct error *error)
+{
+    AUTO_REPOSITORY_WALK struct repository_walk walk =
+        repository_walk_begin(collection->store, "", NULL);
+    struct repository repository;
+    enum walk_result found;
+
+    while ((found = repository_walk_next(&walk, &repository, error)) > 0) {
+        if (found == WALK_STRAY) {
+            collect_tell_problem(collection, walk.stray.text, "this can be no repository");
+        } else if (collect_in_repository(collection, &repository, error) < 0) {
+            return -1;
+        }
+    }
+    return (int)found;
+}
+
+static int collect_blob(struct collection *collection, const struct digest *digest,
+                        struct error *error)
+{
+    struct collect_report *report = collection->report;
+    struct digest_key key = digest_key_of(digest);
+    bool is_marked = digest_keys_have(&collection->marked, &key);
+    const struct blob blob = {.target = *digest};
+    uint64_t size = 0;
+    int goes = 0;
+    int found = 1;
+
+    if (!is_marked) {
+        goes = blob_is_untouched(collection->store, digest, &collection->untouched, &size, error);
+    }
+    if (goes > 0 && !report->dry_run) {
+        goes = blob_collect(collection->store, digest, error);
+    }
+    if (goes < 0) {
+        return -1;
+    }
+    if (goes > 0) {
+        report->collected_blobs++;
+        report->collected_bytes += size;
+        report->found(report->context, blob_path(&blob).text, "no repository has this", size);
+        return 0;
+    }
+    if (is_marked) { /* what is not in its place comes back */
+        found = blob_is_stored(collection->store, digest, &size, error);
+    }
+    report->blobs += found > 0;
+    report->bytes += found > 0 ? size : 0;
+    return found < 0 ? -1 : 0;
+}
+
+static int collect_blobs(struct collection *collection, struct error *error)
+{
+    enum { STEP = 256 };
+    AUTO_BLOB_WALK struct blob_walk walk = blob_walk_begin(collection->store);
+    struct digest digest;
+    enum walk_result found;
+    unsigned count = 0;
+
+    while ((found = blob_walk_next(&walk, &digest, error)) > 0) {
+        if (found == WALK_STRAY) {
+            collect_tell_problem(collection, walk.stray.text, "this does not belong here");
+        } else if (collect_blob(collection, &digest, error) < 0) {
+            return -1;
+        }
+        if (++count % STEP == 0) {
+            collection->report->step(collection->report->context);
+        }
+    }
+    return (int)found;
+}
+
+/* A blob that somebody has a link to comes back instead, unless it was pushed again and is there:
+ * then this is a copy too many. */
+static bool collect_may_go(void *context, const char *path)
+{
+    struct collection *collection = context;
+    struct digest_key key;
+    struct digest digest;
+    struct error ignored;
+    uint64_t size;
+
+    if (!layout_read_blob(path, &digest)) {
+        return true;
+    }
+    key = digest_key_of(&digest);
+    if (!digest_keys_have(&collection->marked, &key)) {
+        return true;
+    }
+    if (!collection->report->dry_run &&
+        blob_is_stored(collection->store, &digest, &size, &ignored) <= 0) {
+        return false;
+    }
+    return !collection->report->dry_run;
+}
+
+static int collect_trash(struct collection *collection, struct error *error)
+{
+    enum { DAY = 86400 };
+    struct collect_report *report = collection->report;
+    uint64_t days = report->empty_trash ? 0 : collection->options->trash_days;
+
+    for (int which = 0; which < TRASH_COUNT; which++) {
+        struct trash_emptying emptying = {
+            .before = collect_before(&collection->began, days * DAY),
+            .may_go = collect_may_go,
+            .context = collection,
+            .dry_run = report->dry_run,
+        };
+
+        if (trash_empty(collection->store, (enum trash)which, &emptying, error) < 0) {
+            return -1;
+        }
+        report->emptied_files += emptying.files;
+        report->emptied_bytes += emptying.bytes;
+        report->step(report->context);
+    }
+    return 0;
+}
+
+static int collect_all(struct collection *collection, struct error *error)
+{
+    if (collect_in_repositories(collection, error) < 0 || collect_blobs(collection, error) < 0 ||
+        collect_trash(collection, error) < 0) {
+        return -1;
+    }
+    return 1;
+}
+
+int collect_store(struct store *store, const struct collect_options *options,
+                  struct collect_report *report, struct error *error)
+{
+    AUTO(collection_release)
+    struct collection collection = {.store = store, .options = options, .report = report};
+    AUTO_LOCK struct lock lock = LOCK_INIT;
+
+    if (!report->dry_run) {
+        switch (lock_take_or_make(&lock, (struct file_place){store->root, LAYOUT_COLLECT_LOCK},
+                                  LOCK_TRY, error)) {
+        case LOCK_TAKEN:
+            break;
+        case LOCK_BUSY:
+            return 0;
+        case LOCK_ABSENT:
+        case LOCK_FAILED:
+            return -1;
+        }
+    }
+    collection.began = collect_now(store);
+    collection.untouched = collect_before(&collection.began, store->options->grace);
+    return collect_all(&collection, error);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef STORE_COLLECT_H
+#define STORE_COLLECT_H
+
+/*
+ * The collector of a hosted store, which runs beside whoever pulls and pushes, on any host:
+ *
+ * 1. In each repository it finds what cannot be reached (lib/store/reach) and moves it to the trash
+ *    (lib/store/prune). Of what stays it notes the blobs.
+ * 2. Blobs that nobody has a link to, and that nobody has touched for `grace`, go to the trash.
+ * 3. What has lain in the trash for `trash_days`, and was put there before this began, and is not
+ *    among the blobs noted since, is removed. Nothing else ever is. What is noted comes back.
+ *
+ * No writer is locked out, and none loses anything: who misses a link or a blob finds it in the
+ * trash, durably (lib/store/trash), and who relies on one that is there touches it. It may be ended
+ * at any moment, and begun again.
+ */
+
+#include "lib/store/store.h"
+
+struct collect_options {
+    uint64_t trash_days;
+    uint64_t untagged; /* seconds that an untagged manifest stays; 0: for good */
+};
+
+struct collect_report {
+    /* How to go about it. */
+    bool dry_run;
+    bool empty_trash; /* do not wait for trash_days */
+    /* Called for each thing that goes, with a path below the root, the reason, and its size. */
+    void (*found)(void *context, const char *path, const char *why, uint64_t bytes);
+    /* Called for what is damaged or foreign, which is left as it is. */
+    void (*problem)(void *context, const char *path, const char *what);
+    /* Called often: the numbers below have grown. */
+    void (*step)(void *context);
+    void *context;
+    /* What was looked at; bytes are those of the blobs that stay. */
+    uint64_t repositories;
+    uint64_t manifests;
+    uint64_t tags;
+    uint64_t blobs;
+    uint64_t bytes;
+    uint64_t problems;
+    /* What went to the trash. */
+    uint64_t collected_manifests;
+    uint64_t collected_tags;
+    uint64_t collected_links;
+    uint64_t collected_blobs;
+    uint64_t collected_bytes;
+    uint64_t removed_repositories;
+    /* What was removed from it. */
+    uint64_t emptied_files;
+    uint64_t emptied_bytes;
+};
+
+/*
+ * 1; 0 if another collector is at work, on whichever host; -1. With `dry_run` nothing is changed,
+ * and a store that is open to be looked at will do.
+ */
+int collect_store(struct store *store, const struct collect_options *options,
+                  struct collect_report *report, struct error *error);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef STORE_TRASH_H
+#define STORE_TRASH_H
+
+/*
+ * What was taken out of a store, and can still be put back: two trees like the store's own, below
+ * `_berth/trash`.
+ *
+ * - TRASH_COLLECTED: what the collector found unreferenced. It comes back by itself when somebody
+ *   misses it: blob_…() and link_follow() look here before they say that something is absent. So
+ *   the collector needs to lock out no writer: whatever it takes from under somebody's feet is
+ *   found again.
+ * - TRASH_DELETED: what somebody has deleted. It comes back only when it is restored.
+ *
+ * Only files are moved, never directories: a directory that came back would be taken for the one
+ * that was synced (lib/base/sync). When something was put here is its ctime, which a rename sets.
+ * A second file of the same path takes the place of the first. What lies here is removed by
+ * trash_empty() alone.
+ */
+
+#include <time.h>
+
+#include "lib/store/store.h"
+
+/*
+ * Moves a file here, and removes the directory that held nothing else. 1, 0 if there was none, -1.
+ * What is deleted does not come back by itself any more either: a collected one of that path goes
+ * with it. A cache has no trash, and what is put there is removed. Durable once `path` is flushed.
+ *
+ * Locking: what belongs to a repository needs repository_lock().
+ */
+int trash_put(const struct store *store, enum trash which, const char *path, struct error *error);
+
+/*
+ * Moves a file back to where it was, unless something is there by now; durably, also if it was
+ * somebody else who did it, and not settled. 1: it may be in its place now; 0: there was none; -1.
+ */
+int trash_take_back(const struct store *store, enum trash which, const char *path,
+                    struct error *error);
+
+/* Whether there is such a file. 1, 0, -1. */
+int trash_has(const struct store *store, enum trash which, const char *path, struct error *error);
+
+/* How trash_empty() chooses, and what it tells. */
+struct trash_emptying {
+    struct timespec before; /* what was put here at this time, or later, stays */
+    /* Whether a file, of this path in the store, may go; NULL: all may. */
+    bool (*may_go)(void *context, const char *path);
+    void *context;
+    bool dry_run; /* counts only */
+    uint64_t files;
+    uint64_t bytes;
+};
+
+/*
+ * Unlinks what has lain here for long, and removes the directories that are empty then. Looks at
+ * the time right before; whoever takes a file back in that moment has it, and nothing is left to be
+ * removed.
+ */
+int trash_empty(const struct store *store, enum trash which, struct trash_emptying *emptying,
+                struct error *error);
+
+/* Whether a file was touched, in any way, before this time. */
+bool trash_is_before(const struct stat *status, const struct timespec *time);
+
+#endif

@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/test.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
+#include "lib/store/blob.h"
+#include "lib/store/collect.h"
+#include "lib/store/link.h"
+#include "lib/store/referrers.h"
+#include "lib/store/touch.h"
+#include "lib/store/trash.h"
+
+/* What somebody has put into the store; each is one manifest. */
+struct image {
+    struct digest digest;
+    struct digest layer;
+};
+
+struct collected {
+    struct collect_report report;
+    struct buffer found; /* "path: why" a line */
+    struct buffer problems;
+};
+
+static void collected_release(struct collected *collected)
+{
+    buffer_release(&collected->found);
+    buffer_release(&collected->problems);
+}
+
+#define AUTO_COLLECTED AUTO(collected_release)
+
+static void note_found(void *context, const char *path, const char *why, uint64_t bytes)
+{
+    struct collected *collected = context;
+
+    (void)bytes;
+    buffer_format(&collected->found, "%s: %s\n", path, why);
+}
+
+static void note_problem(void *context, const char *path, const char *what)
+{
+    struct collected *collected = context;
+
+    buffer_format(&collected->problems, "%s: %s\n", path, what);
+}
+
+static void step(void *context)
+{
+    (void)context;
+}
+
+/* So that what was done before is older than what is done next, by the filesystem's clock. */
+static void let_time_pass(struct fixture *fixture)
+{
+    struct stat before;
+    struct stat now;
+
+    put_file(fixture->store.root, "_berth/before", "");
+    assert_int_equal(fstatat(fixture->store.root, "_berth/before", &before, 0), 0);
+    do {
+        put_file(fixture->store.root, "_berth/now", "");
+        assert_int_equal(fstatat(fixture->store.root, "_berth/now", &now, 0), 0);
+    } while (!trash_is_before(&before, &now.st_ctim));
+}
+
+static void collect_with(struct fixture *fixture, const struct collect_options *options,
+                         struct collected *out)
+{
+    struct error error = ERROR_INIT;
+
+    let_time_pass(fixture);
+    collected_release(out);
+    out->found = (struct buffer)BUFFER_INIT;
+    out->problems = (struct buffer)BUFFER_INIT;
+    out->report.found = note_found;
+    out->report.problem = note_problem;
+    out->report.step = step;
+    out->report.context = out;
+    assert_returns(1, collect_store(&fixture->store, options, &out->report, &error));
+}
+
+/* As a run of `berth gc` with grace = 0s. */
+static void collect(struct fixture *fixture, struct collected *out)
+{
+    static const struct collect_options options = {.trash_days = 7};
+
+    out->report = (struct collect_report){.dry_run = false};
+    collect_with(fixture, &options, out);
+}
+
+/* With an age for untagged manifests, which has passed when this is called. */
+static void collect_untagged(struct fixture *fixture, struct collected *out)
+{
+    static const struct collect_options options = {.trash_days = 7, .untagged = 1};
+
+    clock_pause(1100);
+    out->report = (struct collect_report){.dry_run = false};
+    collect_with(fixture, &options, out);
+}
+
+static void add_descriptor(struct buffer *out, const char *type, const struct digest *digest,
+                           size_t size)
+{
+    buffer_format(out, "{\"mediaType\":\"%s\",\"digest\":\"%s\",\"size\":%zu}", type, digest->text,
+                  size);
+}
+
+/* An image of its own layer, the subject of another one or of none. */
+static struct image push(const struct repository *repository, const char *note, const char *tag,
+                         const struct digest *subject)
+{
+    struct image image = {.layer = push_blob(repository, note)};
+    struct digest config = push_blob(repository, "{}");
+    AUTO_BUFFER struct buffer json = BUFFER_INIT;
+
+    buffer_format(&json,
+                  "{\"schemaVersion\":2,\"mediaType\":\"%s\",\"config\":", MEDIA_TYPE_OCI_MANIFEST);
+    add_descriptor(&json, "application/vnd.oci.image.config.v1+json", &config, 2);
+    buffer_add_text(&json, ",\"layers\":[");
+    add_descriptor(&json, "application/vnd.oci.image.layer.v1.tar", &image.layer, strlen(note));
+    buffer_add_text(&json, "]");
+    if (subject) {
+        buffer_add_text(&json, ",\"subject\":");
+        add_descriptor(&json, MEDIA_TYPE_OCI_MANIFEST, subject, 2);
+    }
+    buffer_add_text(&json, "}");
+    image.digest = push_manifest(repository, json.data, tag);
+    return image;
+}
+
+static struct digest push_index(const struct repository *repository, const struct image *children,
+                                size_t count, const char *tag)
+{
+    AUTO_BUFFER struct buffer json = BUFFER_INIT;
+
+    buffer_format(&json, "{\"schemaVersion\":2,\"mediaType\":\"%s\",\"manifests\":[",
+                  MEDIA_TYPE_OCI_INDEX);
+    for (size_t i = 0; i < count; i++) {
+        buffer_add_text(&json, i == 0 ? "" : ",");
+        add_descriptor(&json, MEDIA_TYPE_OCI_MANIFEST, &children[i].digest, 2);
+    }
+    buffer_add_text(&json, "]}");
+    return push_manifest(repository, json.data, tag);
+}
+
+static bool has_link(struct fixture *fixture, enum link_kind kind, const struct digest *digest)
+{
+    return is_there(fixture->store.root, layout_link("team/app", kind, digest).text);
+}
+
+static bool has_blob(struct fixture *fixture, const struct digest *digest)
+{
+    return is_there(fixture->store.root, layout_blob(digest).text);
+}
+
+static bool has_image(struct fixture *fixture, const struct image *image)
+{
+    bool has = has_link(fixture, LINK_REVISION, &image->digest);
+
+    assert_int_equal(has_link(fixture, LINK_LAYER, &image->layer), has);
+    assert_int_equal(has_blob(fixture, &image->digest), has);
+    assert_int_equal(has_blob(fixture, &image->layer), has);
+    return has;
+}
+
+static bool is_in_trash(struct fixture *fixture, const char *path)
+{
+    return is_there(fixture->store.root, layout_trash(TRASH_COLLECTED, path).text);
+}
+
+static void delete_manifest(struct fixture *fixture, const struct digest *digest)
+{
+    struct error error = ERROR_INIT;
+
+    assert_returns(1, repository_delete_manifest(&fixture->repository, digest, &error));
+}
+
+static void delete_tag(struct fixture *fixture, const char *tag)
+{
+    struct error error = ERROR_INIT;
+
+    assert_returns(1, repository_delete_tag(&fixture->repository, tag, NULL, &error));
+}
+
+static void takes_what_no_manifest_names_and_nobody_has(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_COLLECTED struct collected collected = {.found = BUFFER_INIT};
+    struct digest lonely = push_blob(&fixture->repository, "lonely");
+    struct image image = push(&fixture->repository, "layer", "latest", NULL);
+    struct error error = ERROR_INIT;
+    struct blob blob;
+
+    collect(fixture, &collected);
+    assert_true(has_image(fixture, &image));
+    assert_false(has_link(fixture, LINK_LAYER, &lonely));
+    assert_false(has_blob(fixture, &lonely));
+    assert_true(is_in_trash(fixture, layout_blob(&lonely).text));
+    assert_int_equal(collected.report.collected_links, 1);
+    assert_int_equal(collected.report.collected_blobs, 1);
+    assert_int_equal(collected.report.collected_bytes, 6);
+    assert_int_equal(collected.report.blobs, 3);
+    assert_int_equal(collected.report.manifests, 1);
+    assert_int_equal(collected.report.tags, 1);
+    assert_int_equal(collected.report.repositories, 1);
+    assert_int_equal(collected.report.problems, 0);
+    assert_non_null(strstr(collected.found.data, layout_blob(&lonely).text));
+    assert_returns(1, blob_find(&fixture->repository, &lonely, &blob, &error));
+    assert_true(has_blob(fixture, &lonely));
+}
+
+static void leaves_alone_what_was_touched_within_the_grace(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_COLLECTED struct collected collected = {.found = BUFFER_INIT};
+    struct digest lonely = push_blob(&fixture->repository, "lonely");
+    struct image image = push(&fixture->repository, "layer", NULL, NULL);
+
+    fixture->options.grace = 60;
+    collect_untagged(fixture, &collected);
+    assert_true(has_link(fixture, LINK_LAYER, &lonely));
+    assert_true(has_image(fixture, &image));
+    assert_int_equal(collected.found.length, 0);
+    fixture->options.grace = 0;
+    collect_untagged(fixture, &collected);
+    assert_false(has_link(fixture, LINK_LAYER, &lonely));
+    assert_false(has_image(fixture, &image));
+}
+
+static void only_counts_and_tells_in_a_dry_run(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct collect_options options = {.trash_days = 7};
+    AUTO_COLLECTED struct collected collected = {.report.dry_run = true};
+    struct digest lonely = push_blob(&fixture->repository, "lonely");
+
+    fixture->store.only_looks = true;
+    collect_with(fixture, &options, &collected);
+    fixture->store.only_looks = false;
+    assert_true(has_link(fixture, LINK_LAYER, &lonely));
+    assert_true(has_blob(fixture, &lonely));
+    assert_int_equal(collected.report.collected_links, 1);
+    assert_int_equal(collected.report.collected_blobs, 1);
+    assert_non_null(strstr(collected.found.data, "no manifest of the repository names this"));
+    assert_non_null(strstr(collected.found.data, "no repository has this"));
+    assert_false(is_there(fixture->store.root, LAYOUT_TRASH));
+}
+
+static void untagged_manifests_stay_unless_they_are_to_go_after_a_time(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_COLLECTED struct collected collected = {.found = BUFFER_INIT};
+    struct image image = push(&fixture->repository, "old", "latest", NULL);
+    struct image next = push(&fixture->repository, "new", "latest", NULL);
+    struct image single = push(&fixture->repository, "single", NULL, NULL);
+
+    collect(fixture, &collected);
+    assert_true(has_image(fixture, &image) && has_image(fixture, &next));
+    collect_untagged(fixture, &collected);
+    assert_false(has_image(fixture, &image));
+    assert_false(has_image(fixture, &single));
+    assert_true(has_image(fixture, &next));
+    assert_int_equal(collected.report.collected_manifests, 2);
+    /* The clock begins with the tag that went. */
+    (void)push(&fixture->repository, "newest", "latest", NULL);
+    collect(fixture, &collected);
+    assert_true(has_image(fixture, &next));
+}
+
+static void children_and_referrers_live_with_what_they_belong_to(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_COLLECTED struct collected collected = {.found = BUFFER_INIT};
+    const struct repository *repository = &fixture->repository;
+    struct image children[] = {push(repository, "amd64", NULL, NULL),
+                               push(repository, "arm64", NULL, NULL)};
+    struct digest index = push_index(repository, children, 2, "latest");
+    struct image of_index = push(repository, "signature", NULL, &index);
+    struct image of_child = push(repository, "sbom", NULL, &children[1].digest);
+    struct image of_that = push(repository, "signature of the sbom", NULL, &of_child.digest);
+    const struct image *all[] = {&children[0], &children[1], &of_index, &of_child, &of_that};
+
+    collect_untagged(fixture, &collected);
+    assert_int_equal(collected.report.collected_manifests, 0);
+    for (size_t i = 0; i < COUNT(all); i++) {
+        assert_true(has_image(fixture, all[i]));
+    }
+    delete_tag(fixture, "latest");
+    collect_untagged(fixture, &collected);
+    assert_int_equal(collected.report.collected_manifests, 6);
+    for (size_t i = 0; i < COUNT(all); i++) {
+        assert_false(has_image(fixture, all[i]));
+    }
+}
+
+static void referrers_go_when_their_subject_was_deleted_and_not_when_it_never_was(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_COLLECTED struct collected collected = {.found = BUFFER_INIT};
+    const struct repository *repository = &fixture->repository;
+    struct digest elsewhere = sha256("never here");
+    struct image image = push(repository, "layer", "latest", NULL);
+    struct image referrer = push(repository, "signature", NULL, &image.digest);
+    struct image tagged = push(repository, "tagged signature", "kept", &image.digest);
+    struct image early = push(repository, "early", NULL, &elsewhere);
+    struct path entry = layout_referrer("team/app", &image.digest, &referrer.digest);
+
+    delete_manifest(fixture, &image.digest);
+    collect(fixture, &collected);
+    assert_false(has_image(fixture, &referrer));
+    assert_true(has_image(fixture, &tagged));
+    assert_true(has_image(fixture, &early));
+    assert_true(is_there(fixture->store.root, entry.text)); /* for when it comes back */
+    collected.report = (struct collect_report){.empty_trash = true};
+    collect_with(fixture, &(struct collect_options){.trash_days = 7}, &collected);
+    collect(fixture, &collected);
+    assert_false(is_there(fixture->store.root, entry.text));
+    collect_untagged(fixture, &collected);
+    assert_true(has_image(fixture, &early));
+}
+
+static void tags_of_cosign_go_with_their_subject(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_COLLECTED struct collected collected = {.found = BUFFER_INIT};
+    const struct repository *repository = &fixture->repository;
+    struct image image = push(repository, "layer", "latest", NULL);
+    struct image other = push(repository, "other", "other", NULL);
+    static const char *const endings[] = {"", ".sig", ".att", ".sbom"};
+    struct image signatures[COUNT(endings)];
+    struct image of_other;
+    char tag[TAG_SIZE];
+
+    for (size_t i = 0; i < COUNT(endings); i++) {
+        (void)snprintf(tag, sizeof(tag), "sha256-%s%s", digest_hex(&image.digest), endings[i]);
+        signatures[i] = push(repository, tag, tag, NULL);
+    }
+    (void)snprintf(tag, sizeof(tag), "sha256-%s.sig", digest_hex(&other.digest));
+    of_other = push(repository, "signature", tag, NULL);
+    collect_untagged(fixture, &collected);
+    assert_int_equal(collected.report.collected_manifests + collected.report.collected_tags, 0);
+    delete_manifest(fixture, &image.digest);
+    collect(fixture, &collected);
+    assert_int_equal(collected.report.collected_tags, COUNT(endings));
+    for (size_t i = 0; i < COUNT(endings); i++) {
+        assert_false(has_image(fixture, &signatures[i]));
+    }
+    assert_true(has_image(fixture, &of_other) && has_image(fixture, &other));
+    assert_int_equal(count_entries(fixture->store.root, layout_tags("team/app").text), 2);
+}
+
+static void a_repository_of_which_nothing_is_left_goes(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_COLLECTED struct collected collected = {.found = BUFFER_INIT};
+    struct repository other = repository_named(fixture, "team/other/deep");
+    struct image image = push(&fixture->repository, "layer", "latest", NULL);
+    struct digest lonely = push_blob(&other, "lonely");
+    struct error error = ERROR_INIT;
+    struct blob blob;
+
+    collect(fixture, &collected);
+    assert_int_equal(collected.report.removed_repositories, 1);
+    assert_false(is_there(fixture->store.root, layout_repository("team/other").text));
+    assert_returns(1, blob_find(&other, &lonely, &blob, &error)); /* comes back, directories too */
+    delete_manifest(fixture, &image.digest);
+    collect(fixture, &collected);
+    assert_int_equal(collected.report.removed_repositories, 2);
+    assert_false(is_there(fixture->store.root, layout_repository("team").text));
+    assert_true(is_there(fixture->store.root, LAYOUT_REPOSITORIES));
+    (void)push(&fixture->repository, "layer", "latest", NULL);
+}
+
+static void what_cannot_be_read_keeps_its_repository(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_COLLECTED struct collected collected = {.found = BUFFER_INIT};
+    struct image image = push(&fixture->repository, "layer", "latest", NULL);
+    struct digest lonely = push_blob(&fixture->repository, "lonely");
+    struct digest foreign = push_blob(&fixture->repository, "foreign");
+
+    put_file(fixture->store.root, layout_link("team/app", LINK_REVISION, &foreign).text,
+             foreign.text);
+    put_file(fixture->store.root, LAYOUT_BLOBS "/sha256/zz", "");
+    collect_untagged(fixture, &collected);
+    assert_true(has_image(fixture, &image));
+    assert_true(has_link(fixture, LINK_LAYER, &lonely));
+    assert_int_equal(collected.report.problems, 2);
+    assert_non_null(strstr(collected.problems.data, "cannot be read"));
+    assert_non_null(strstr(collected.problems.data, "does not belong here"));
+    assert_int_equal(unlinkat(fixture->store.root, layout_blob(&image.digest).text, 0), 0);
+    collect(fixture, &collected);
+    assert_int_equal(collected.report.problems, 3);
+    assert_true(has_link(fixture, LINK_LAYER, &image.layer));
+    fixture->damaged = true;
+}
+
+static void what_is_needed_comes_back_from_the_trash(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_COLLECTED struct collected collected = {.found = BUFFER_INIT};
+    struct image child = push(&fixture->repository, "layer", NULL, NULL);
+    struct digest index = push_index(&fixture->repository, &child, 1, "latest");
+    const struct path paths[] = {layout_link("team/app", LINK_REVISION, &index),
+                                 layout_link("team/app", LINK_REVISION, &child.digest),
+                                 layout_link("team/app", LINK_LAYER, &child.layer),
+                                 layout_blob(&index),
+                                 layout_blob(&child.digest),
+                                 layout_blob(&child.layer)};
+    struct error error = ERROR_INIT;
+
+    for (size_t i = 0; i < COUNT(paths); i++) { /* as stale attributes of another host would do */
+        assert_returns(1, trash_put(&fixture->store, TRASH_COLLECTED, paths[i].text, &error));
+    }
+    for (int i = 0; i < 2; i++) {
+        collected.report = (struct collect_report){.empty_trash = true};
+        collect_with(fixture, &(struct collect_options){.trash_days = 7}, &collected);
+        assert_int_equal(collected.report.emptied_files, 0);
+    }
+    for (size_t i = 0; i < COUNT(paths); i++) {
+        assert_true(is_there(fixture->store.root, paths[i].text));
+    }
+}
+
+static void the_trash_is_emptied_of_what_lay_there_long_enough(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_COLLECTED struct collected collected = {.found = BUFFER_INIT};
+    struct digest lonely = push_blob(&fixture->repository, "lonely");
+
+    collect(fixture, &collected);
+    collect(fixture, &collected);
+    assert_int_equal(collected.report.emptied_files, 0);
+    assert_true(is_in_trash(fixture, layout_blob(&lonely).text));
+    collected.report = (struct collect_report){.empty_trash = true, .dry_run = true};
+    collect_with(fixture, &(struct collect_options){.trash_days = 7}, &collected);
+    assert_int_equal(collected.report.emptied_files, 2);
+    assert_true(is_in_trash(fixture, layout_blob(&lonely).text));
+    collected.report = (struct collect_report){.empty_trash = true};
+    collect_with(fixture, &(struct collect_options){.trash_days = 7}, &collected);
+    assert_int_equal(collected.report.emptied_files, 2);
+    assert_int_equal(collected.report.emptied_bytes, 6 + strlen(lonely.text));
+    assert_false(is_in_trash(fixture, layout_blob(&lonely).text));
+}
+
+static void one_is_at_work_at_a_time(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_COLLECTED struct collected collected = {.found = BUFFER_INIT};
+    AUTO_LOCK struct lock lock = LOCK_INIT;
+    struct file_place place = {fixture->store.root, LAYOUT_COLLECT_LOCK};
+    struct error error = ERROR_INIT;
+
+    assert_returns(LOCK_TAKEN, lock_take_or_make(&lock, place, LOCK_TRY, &error));
+    assert_returns(0, collect_store(&fixture->store, &(struct collect_options){.trash_days = 7},
+                                    &collected.report, &error));
+}
+
+static void what_is_left_of_a_deleted_tag_goes(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_COLLECTED struct collected collected = {.found = BUFFER_INIT};
+    struct image image = push(&fixture->repository, "layer", "latest", NULL);
+
+    assert_int_equal(
+        unlinkat(fixture->store.root, layout_tag_current("team/app", "latest").text, 0), 0);
+    collect(fixture, &collected);
+    assert_false(is_there(fixture->store.root, layout_tag("team/app", "latest").text));
+    assert_true(has_image(fixture, &image));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_STORE(takes_what_no_manifest_names_and_nobody_has),
+        IN_STORE(leaves_alone_what_was_touched_within_the_grace),
+        IN_STORE(only_counts_and_tells_in_a_dry_run),
+        IN_STORE(untagged_manifests_stay_unless_they_are_to_go_after_a_time),
+        IN_STORE(children_and_referrers_live_with_what_they_belong_to),
+        IN_STORE(referrers_go_when_their_subject_was_deleted_and_not_when_it_never_was),
+        IN_STORE(tags_of_cosign_go_with_their_subject),
+        IN_STORE(a_repository_of_which_nothing_is_left_goes),
+        IN_STORE(what_cannot_be_read_keeps_its_repository),
+        IN_STORE(what_is_needed_comes_back_from_the_trash),
+        IN_STORE(the_trash_is_emptied_of_what_lay_there_long_enough),
+        IN_STORE(one_is_at_work_at_a_time),
+        IN_STORE(what_is_left_of_a_deleted_tag_goes),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/test.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/oci/digest_keys.h"
+
+static struct digest_key key_of(unsigned number, enum digest_algorithm algorithm)
+{
+    char text[32];
+    struct digest digest;
+
+    (void)snprintf(text, sizeof(text), "%u", number);
+    digest_of(algorithm, text, strlen(text), &digest);
+    return digest_key_of(&digest);
+}
+
+static void has_what_was_added_and_nothing_else(void **state)
+{
+    AUTO_DIGEST_KEYS struct digest_keys keys = DIGEST_KEYS_INIT;
+    struct digest_key none = key_of(0, DIGEST_SHA256);
+
+    (void)state;
+    assert_false(digest_keys_have(&keys, &none));
+    for (unsigned i = 0; i < 3000; i += 3) {
+        struct digest_key key = key_of(i, i % 2 ? DIGEST_SHA512 : DIGEST_SHA256);
+
+        digest_keys_add(&keys, &key);
+        assert_true(i % 7 != 0 || digest_keys_have(&keys, &key)); /* asking amid adding */
+    }
+    for (unsigned i = 0; i < 3000; i++) {
+        struct digest_key key = key_of(i, i % 2 ? DIGEST_SHA512 : DIGEST_SHA256);
+
+        assert_int_equal(digest_keys_have(&keys, &key), i % 3 == 0);
+    }
+}
+
+static void keeps_what_comes_again_and_again_once(void **state)
+{
+    AUTO_DIGEST_KEYS struct digest_keys keys = DIGEST_KEYS_INIT;
+
+    (void)state;
+    for (unsigned i = 0; i < 100000; i++) {
+        struct digest_key key = key_of(i % 10, DIGEST_SHA256);
+
+        digest_keys_add(&keys, &key);
+    }
+    assert_true(keys.capacity <= 128);
+}
+
+static void a_key_is_the_first_bytes_of_a_digest(void **state)
+{
+    struct digest digest;
+    struct digest_key key;
+    struct error error;
+
+    (void)state;
+    assert_returns(
+        0, digest_parse(&digest,
+                        "sha256:00ff1032547698badcfeabcdef0123456789abcdef0123456789abcdef012345",
+                        &error));
+    key = digest_key_of(&digest);
+    assert_int_equal(key.bytes[0], 0x00);
+    assert_int_equal(key.bytes[1], 0xff);
+    assert_int_equal(key.bytes[2], 0x10);
+    assert_int_equal(key.bytes[31], 0x45);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(has_what_was_added_and_nothing_else),
+        cmocka_unit_test(keeps_what_comes_again_and_again_once),
+        cmocka_unit_test(a_key_is_the_first_bytes_of_a_digest),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

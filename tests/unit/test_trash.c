@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/test.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/store/blob.h"
+#include "lib/store/link.h"
+#include "lib/store/settle.h"
+#include "lib/store/trash.h"
+#include "tests/unit/trace.h"
+
+static void put_in_trash(struct fixture *fixture, enum trash which, const char *path)
+{
+    struct error error = ERROR_INIT;
+
+    assert_returns(1, trash_put(&fixture->store, which, path, &error));
+    assert_false(is_there(fixture->store.root, path));
+    assert_true(is_there(fixture->store.root, layout_trash(which, path).text));
+}
+
+static struct stat look(struct fixture *fixture, const char *path)
+{
+    struct stat status;
+
+    assert_int_equal(fstatat(fixture->store.root, path, &status, AT_SYMLINK_NOFOLLOW), 0);
+    return status;
+}
+
+/* Until what is done next has a later time than what was done before. */
+static struct timespec later(struct fixture *fixture)
+{
+    struct stat before;
+    struct stat now;
+
+    put_file(fixture->store.root, "_berth/before", "");
+    before = look(fixture, "_berth/before");
+    do {
+        put_file(fixture->store.root, "_berth/now", "");
+        now = look(fixture, "_berth/now");
+    } while (!trash_is_before(&before, &now.st_ctim));
+    return now.st_ctim;
+}
+
+static void what_was_put_there_is_out_of_sight_with_its_directory(void **state)
+{
+    struct fixture *fixture = *state;
+    struct digest digest = push_blob(&fixture->repository, "content");
+    struct path link = layout_link("team/app", LINK_LAYER, &digest);
+    struct error error = ERROR_INIT;
+    struct blob blob;
+
+    put_in_trash(fixture, TRASH_DELETED, link.text);
+    assert_false(is_there(fixture->store.root, layout_above(link.text).text));
+    assert_true(is_there(fixture->store.root, layout_layers("team/app").text));
+    assert_returns(0, blob_find(&fixture->repository, &digest, &blob, &error));
+    assert_returns(0, trash_put(&fixture->store, TRASH_DELETED, link.text, &error));
+    assert_returns(0, trash_put(&fixture->store, TRASH_COLLECTED, link.text, &error));
+    assert_returns(1, trash_take_back(&fixture->store, TRASH_DELETED, link.text, &error));
+    assert_returns(1, blob_find(&fixture->repository, &digest, &blob, &error));
+    assert_returns(0, trash_take_back(&fixture->store, TRASH_DELETED, link.text, &error));
+}
+
+static void collected_bytes_come_back_for_whoever_looks(void **state)
+{
+    struct fixture *fixture = *state;
+    struct digest digest = push_blob(&fixture->repository, "content");
+    struct path path = layout_blob(&digest);
+    struct repository other = repository_named(fixture, "other");
+    struct error error = ERROR_INIT;
+    AUTO_BUFFER struct buffer bytes = BUFFER_INIT;
+    struct blob blob;
+    uint64_t size;
+    AUTO_CLOSE int descriptor = -1;
+
+    put_in_trash(fixture, TRASH_COLLECTED, path.text);
+    assert_returns(1, blob_find(&fixture->repository, &digest, &blob, &error));
+    assert_int_equal(blob.size, 7);
+    put_in_trash(fixture, TRASH_COLLECTED, path.text);
+    descriptor = blob_open(&fixture->repository, &blob, &error);
+    assert_true(descriptor >= 0);
+    put_in_trash(fixture, TRASH_COLLECTED, path.text);
+    assert_returns(1, blob_is_stored(&fixture->store, &digest, &size, &error));
+    put_in_trash(fixture, TRASH_COLLECTED, path.text);
+    assert_returns(1, blob_read(&fixture->store, &digest, 100, &bytes, &error));
+    put_in_trash(fixture, TRASH_COLLECTED, path.text);
+    assert_returns(1, blob_mount(&other, &blob, &error));
+    assert_true(is_there(fixture->store.root, path.text));
+}
+
+static void collected_links_come_back_for_whoever_follows_them(void **state)
+{
+    struct fixture *fixture = *state;
+    struct digest layer = push_blob(&fixture->repository, "content");
+    AUTO_BUFFER struct buffer image = BUFFER_INIT;
+    struct error error = ERROR_INIT;
+    struct digest manifest;
+    struct blob blob;
+
+    make_image(&fixture->repository, "one", &image);
+    manifest = push_manifest(&fixture->repository, image.data, "latest");
+    put_in_trash(fixture, TRASH_COLLECTED, layout_link("team/app", LINK_LAYER, &layer).text);
+    put_in_trash(fixture, TRASH_COLLECTED, layout_blob(&layer).text);
+    assert_returns(1, blob_find(&fixture->repository, &layer, &blob, &error));
+    put_in_trash(fixture, TRASH_COLLECTED, layout_link("team/app", LINK_REVISION, &manifest).text);
+    assert_returns(1, revision_exists(&fixture->repository, &manifest, &error));
+}
+
+static void what_somebody_deleted_stays_deleted(void **state)
+{
+    struct fixture *fixture = *state;
+    struct digest digest = push_blob(&fixture->repository, "content");
+    struct path link = layout_link("team/app", LINK_LAYER, &digest);
+    struct error error = ERROR_INIT;
+    struct blob blob;
+
+    put_in_trash(fixture, TRASH_COLLECTED, link.text); /* and is pushed again */
+    (void)push_blob(&fixture->repository, "content");
+    put_in_trash(fixture, TRASH_DELETED, link.text);
+    assert_returns(0, blob_find(&fixture->repository, &digest, &blob, &error));
+    assert_returns(1, trash_take_back(&fixture->store, TRASH_DELETED, link.text, &error));
+    put_in_trash(fixture, TRASH_COLLECTED, link.text); /* not seen, but meant */
+    assert_returns(1, trash_put(&fixture->store, TRASH_DELETED, link.text, &error));
+    assert_returns(0, blob_find(&fixture->repository, &digest, &blob, &error));
+}
+
+static void is_durable_and_unsettled_before_it_is_found(void **state)
+{
+    struct fixture *fixture = *state;
+    struct digest digest = push_blob(&fixture->repository, "content");
+    struct path path = layout_blob(&digest);
+    struct error error = ERROR_INIT;
+    struct stat status = look(fixture, path.text);
+    uint64_t size;
+    size_t moved;
+
+    assert_true(settle_is_done(&status));
+    put_in_trash(fixture, TRASH_COLLECTED, path.text);
+    trace_begin();
+    assert_returns(1, blob_is_stored(&fixture->store, &digest, &size, &error));
+    (void)trace_end();
+    moved = trace_find("renameat ", path.text, 0);
+    assert_true(moved != SIZE_MAX);
+    assert_true(trace_find("fsync ", digest_hex(&digest), moved) != SIZE_MAX);
+    assert_true(trace_find("fsync ", layout_above(layout_above(path.text).text).text, moved) !=
+                SIZE_MAX);
+    assert_true(trace_find("fsync ", LAYOUT_BLOBS, moved) != SIZE_MAX);
+    status = look(fixture, path.text);
+    assert_false(settle_is_done(&status));
+}
+
+static void is_an_error_when_it_cannot_be_made_durable(void **state)
+{
+    struct fixture *fixture = *state;
+    struct digest digest = push_blob(&fixture->repository, "content");
+    struct path path = layout_blob(&digest);
+    struct error error = ERROR_INIT;
+    uint64_t size;
+
+    put_in_trash(fixture, TRASH_COLLECTED, path.text);
+    trace_begin_with_fault(0, 5 /* EIO */);
+    trace_fault_only("fsync");
+    assert_fails(ERROR_INTERNAL, blob_is_stored(&fixture->store, &digest, &size, &error));
+    assert_true(trace_end());
+    assert_returns(1, blob_is_stored(&fixture->store, &digest, &size, &error));
+}
+
+static void the_links_of_a_cache_do_not_come_back(void **state)
+{
+    struct fixture *fixture = *state;
+    struct digest digest = push_blob(&fixture->repository, "content");
+    struct error error = ERROR_INIT;
+    struct blob blob;
+
+    put_in_trash(fixture, TRASH_COLLECTED, layout_link("team/app", LINK_LAYER, &digest).text);
+    fixture->options.may_be_lost = true;
+    assert_returns(0, blob_find(&fixture->repository, &digest, &blob, &error));
+    fixture->options.may_be_lost = false;
+    assert_returns(1, blob_find(&fixture->repository, &digest, &blob, &error));
+}
+
+static void what_a_cache_deletes_is_gone(void **state)
+{
+    struct fixture *fixture = *state;
+    struct digest digest = push_blob(&fixture->repository, "content");
+    struct path link = layout_link("team/app", LINK_LAYER, &digest);
+    struct error error = ERROR_INIT;
+
+    fixture->options.may_be_lost = true;
+    assert_returns(1, trash_put(&fixture->store, TRASH_DELETED, link.text, &error));
+    assert_returns(0, trash_put(&fixture->store, TRASH_DELETED, link.text, &error));
+    assert_false(is_there(fixture->store.root, layout_above(link.text).text));
+    assert_false(is_there(fixture->store.root, LAYOUT_TRASH));
+}
+
+static void who_only_looks_follows_a_link_and_leaves_it_where_it_is(void **state)
+{
+    struct fixture *fixture = *state;
+    struct digest digest = push_blob(&fixture->repository, "content");
+    struct path link = layout_link("team/app", LINK_LAYER, &digest);
+    struct store looked = STORE_INIT;
+    struct repository repository = fixture->repository;
+    struct error error = ERROR_INIT;
+    struct blob blob;
+
+    put_in_trash(fixture, TRASH_COLLECTED, link.text);
+    assert_returns(0, store_look(&looked, fixture->store.options, &error));
+    repository.store = &looked;
+    assert_returns(1, blob_find(&repository, &digest, &blob, &error));
+    assert_false(is_there(fixture->store.root, link.text));
+    store_close(&looked);
+}
+
+static bool is_no_layer(void *context, const char *path)
+{
+    struct buffer *seen = context;
+
+    buffer_format(seen, "%s\n", path);
+    return !strstr(path, "/_layers/");
+}
+
+static void is_emptied_of_what_is_old_and_may_go(void **state)
+{
+    struct fixture *fixture = *state;
+    struct digest digest = push_blob(&fixture->repository, "content");
+    struct digest young = push_blob(&fixture->repository, "young");
+    struct path link = layout_link("team/app", LINK_LAYER, &digest);
+    AUTO_BUFFER struct buffer seen = BUFFER_INIT;
+    struct error error = ERROR_INIT;
+    struct trash_emptying emptying = {.may_go = is_no_layer, .context = &seen, .dry_run = true};
+
+    put_in_trash(fixture, TRASH_COLLECTED, layout_blob(&digest).text);
+    put_in_trash(fixture, TRASH_COLLECTED, link.text);
+    emptying.before = later(fixture);
+    put_in_trash(fixture, TRASH_COLLECTED, layout_link("team/app", LINK_LAYER, &young).text);
+    put_in_trash(fixture, TRASH_COLLECTED, layout_blob(&young).text);
+    assert_returns(0, trash_empty(&fixture->store, TRASH_COLLECTED, &emptying, &error));
+    assert_int_equal(emptying.files, 1);
+    assert_int_equal(emptying.bytes, 7);
+    assert_non_null(strstr(seen.data, link.text));
+    emptying =
+        (struct trash_emptying){.may_go = is_no_layer, .context = &seen, .before = emptying.before};
+    assert_returns(0, trash_empty(&fixture->store, TRASH_COLLECTED, &emptying, &error));
+    assert_int_equal(emptying.files, 1);
+    assert_returns(0,
+                   trash_has(&fixture->store, TRASH_COLLECTED, layout_blob(&digest).text, &error));
+    assert_returns(1,
+                   trash_has(&fixture->store, TRASH_COLLECTED, layout_blob(&young).text, &error));
+    assert_returns(1, trash_has(&fixture->store, TRASH_COLLECTED, link.text, &error));
+    emptying = (struct trash_emptying){.before = later(fixture)};
+    assert_returns(0, trash_empty(&fixture->store, TRASH_COLLECTED, &emptying, &error));
+    assert_int_equal(emptying.files, 3);
+    assert_int_equal(count_entries(fixture->store.root, layout_trash(TRASH_COLLECTED, "").text), 0);
+}
+
+static void reads_whose_blob_a_path_is(void **state)
+{
+    static const char *const others[] = {
+        "",
+        LAYOUT_BLOBS,
+        LAYOUT_BLOBS "/sha256",
+        LAYOUT_BLOBS "/sha256/ab/data",
+        LAYOUT_BLOBS "//data",
+        LAYOUT_BLOBS "/md5/ab/abcd/data",
+        LAYOUT_REPOSITORIES "/team/app/_layers/sha256",
+    };
+    struct digest digest = sha256("content");
+    struct digest read;
+    struct path wrong = layout_blob(&digest);
+
+    (void)state;
+    assert_true(layout_read_blob(layout_blob(&digest).text, &read));
+    assert_string_equal(read.text, digest.text);
+    digest_of(DIGEST_SHA512, "x", 1, &digest);
+    assert_true(layout_read_blob(layout_blob(&digest).text, &read));
+    assert_string_equal(read.text, digest.text);
+    for (size_t i = 0; i < COUNT(others); i++) {
+        assert_false(layout_read_blob(others[i], &read));
+    }
+    wrong.text[strlen(LAYOUT_BLOBS "/sha256/")] ^= 1; /* in another one's directory */
+    assert_false(layout_read_blob(wrong.text, &read));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_STORE(what_was_put_there_is_out_of_sight_with_its_directory),
+        IN_STORE(collected_bytes_come_back_for_whoever_looks),
+        IN_STORE(collected_links_come_back_for_whoever_follows_them),
+        IN_STORE(what_somebody_deleted_stays_deleted),
+        IN_STORE(is_durable_and_unsettled_before_it_is_found),
+        IN_STORE(is_an_error_when_it_cannot_be_made_durable),
+        IN_STORE(the_links_of_a_cache_do_not_come_back),
+        IN_STORE(what_a_cache_deletes_is_gone),
+        IN_STORE(who_only_looks_follows_a_link_and_leaves_it_where_it_is),
+        IN_STORE(is_emptied_of_what_is_old_and_may_go),
+        cmocka_unit_test(reads_whose_blob_a_path_is),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
