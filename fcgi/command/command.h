@@ -40,6 +40,7 @@ extern const struct command command_gc;
 extern const struct command command_help;
 extern const struct command command_keys_rotate;
 extern const struct command command_prefetch;
+extern const struct command command_restore;
 extern const struct command command_robot_add;
 extern const struct command command_robot_list;
 extern const struct command command_robot_remove;

@@ -14,6 +14,7 @@ const struct command *const commands[] = {
     &command_help,
     &command_keys_rotate,
     &command_prefetch,
+    &command_restore,
     &command_robot_add,
     &command_robot_list,
     &command_robot_remove,

@@ -93,6 +93,8 @@ ROWS = [
     ("help", None, 0), ("help check", None, 0), ("help nothing", None, 2),
     ("keys rotate", None, 0), ("keys rotate --revoke", None, 0), ("keys rotate", make_file_of(ACCESS), 2),
     ("prefetch nowhere.invalid/a/b:1", None, 1), ("prefetch nowhere.invalid//b", None, 2), ("prefetch --platform linux a", None, 2),
+    ("restore me/app:1", delete_tag, 0), ("restore me/app", delete_tag, 0), ("restore me/app:2", delete_tag, 1), ("restore me/app", None, 1),
+("restore me/app:-", None, 2), ("restore", None, 2),
     ("robot add ci", None, 0), ("robot add ci", add_robot, 1), ("robot add CI", None, 2), ("robot add --rights all ci", None, 2),
     ("robot add --expires never ci", None, 2), ("robot add --repositories // ci", None, 2), ("robot add ci", make_file_of(ACCESS), 2),
     ("robot list", None, 0), ("robot list", add_robot, 0), ("robot list", damage_robot, 1), ("robot list", make_file_of(ACCESS), 2),

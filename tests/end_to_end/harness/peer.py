@@ -48,6 +48,11 @@ class Peer:
         self.process.terminate()
         self.process.wait(PATIENCE)
 
+    def collect_dry(self):
+        """What that would say; nothing is done."""
+        return subprocess.run(["docker-registry", "garbage-collect", "--dry-run", self.configuration], check=True, timeout=PATIENCE,
+                              capture_output=True, text=True).stdout
+
     def collect(self):
         """Its garbage collector, which wants nobody else to write meanwhile."""
         return subprocess.run(["docker-registry", "garbage-collect", self.configuration], check=True, timeout=PATIENCE,

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/store/restore.h"
+
+#include <string.h>
+
+#include "lib/base/directory.h"
+#include "lib/base/text.h"
+#include "lib/store/blob.h"
+#include "lib/store/link.h"
+#include "lib/store/referrers.h"
+#include "lib/store/revision.h"
+#include "lib/store/tag.h"
+#include "lib/store/trash.h"
+
+/* How deep an index of indexes, or a referrer of referrers, is followed. */
+enum { RESTORE_DEPTH = 32 };
+
+void restoration_release(struct restoration *restoration)
+{
+    digest_keys_release(&restoration->seen);
+}
+
+static void restore_complain(struct restoration *restoration, const char *name, const char *why)
+{
+    restoration->problems++;
+    restoration->problem(restoration->context, name, why);
+}
+
+/* The names in a directory of the trash. */
+static int restore_list(const struct restoration *restoration, enum trash which,
+                        struct path directory, struct names *out, struct error *error)
+{
+    struct path path = layout_trash(which, directory.text);
+
+    return directory_list(restoration->repository->store->root, path.text, out, error);
+}
+
+/* A link that was deleted. 1, 0 if it was not, -1; not unless its bytes are there. */
+static int restore_link(struct restoration *restoration, enum link_kind kind,
+                        const struct digest *digest, struct error *error)
+{
+    const struct repository *repository = restoration->repository;
+    struct path path = layout_link(repository->name, kind, digest);
+    AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
+    struct digest target;
+    uint64_t size;
+    int found =
+        link_read(repository->store, layout_trash(TRASH_DELETED, path.text).text, &target, error);
+
+    if (found <= 0) {
+        return found;
+    }
+    found = blob_is_stored(repository->store, &target, &size, error);
+    if (found == 0) {
+        restore_complain(restoration, digest->text, "its bytes have been removed from the trash");
+    }
+    if (found <= 0) {
+        return found;
+    }
+    if (repository_lock(repository, &lock, error) < 0) {
+        return -1;
+    }
+    return trash_take_back(repository->store, TRASH_DELETED, path.text, error);
+}
+
+/* A tag and its history, from either trash. What is in its place stays. 1, 0, -1. */
+static int restore_tag_files(struct restoration *restoration, enum trash which, const char *tag,
+                             struct error *error)
+{
+    const struct repository *repository = restoration->repository;
+    AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
+    int found;
+
+    if (repository_lock(repository, &lock, error) < 0) {
+        return -1;
+    }
+    for (int i = 0; i < DIGEST_ALGORITHM_COUNT; i++) {
+        struct path directory =
+            layout_tag_histories(repository->name, tag, (enum digest_algorithm)i);
+        AUTO_NAMES struct names names = NAMES_INIT;
+
+        if (restore_list(restoration, which, directory, &names, error) < 0) {
+            return -1;
+        }
+        for (size_t j = 0; j < names.count; j++) {
+            struct path entry = layout_below(directory.text, names.names[j]);
+
+            if (trash_take_back(repository->store, which, layout_below(entry.text, "link").text,
+                                error) < 0) {
+                return -1;
+            }
+        }
+    }
+    found = trash_take_back(repository->store, which,
+                            layout_tag_current(repository->name, tag).text, error);
+    if (found > 0) {
+        restoration->tags++;
+        restoration->restored(restoration->context, "tag", tag);
+    }
+    return found;
+}
+
+static int restore_whole(struct restoration *restoration, const struct digest *digest,
+                         unsigned depth, struct error *error);
+
+/* What a manifest names. */
+static int restore_reference(struct restoration *restoration, const struct reference *reference,
+                             unsigned depth, struct error *error)
+{
+    struct blob blob;
+    int found = 0;
+
+    if (reference->kind == REFERENCE_MANIFEST) {
+        found = restore_whole(restoration, &reference->digest, depth + 1, error);
+    }
+    if (found == 0) {
+        found = blob_find(restoration->repository, &reference->digest, &blob, error);
+    }
+    if (found == 0) {
+        found = restore_link(restoration, LINK_LAYER, &reference->digest, error);
+    }
+    return found < 0 ? -1 : 0;
+}
+
+static int restore_references(struct restoration *restoration, const struct digest *digest,
+                              unsigned depth, struct error *error)
+{
+    AUTO_STORED_MANIFEST struct stored_manifest stored = STORED_MANIFEST_INIT;
+    AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
+    struct error ignored;
+    int found = revision_read(restoration->repository, digest, &stored, error);
+
+    if (found <= 0 || stored_manifest_parse(&stored, &manifest, &ignored) < 0) {
+        return found < 0 ? -1 : 0; /* what another program has stored is back as it was */
+    }
+    for (size_t i = 0; i < manifest.reference_count; i++) {
+        if (restore_reference(restoration, &manifest.references[i], depth, error) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Those that were collected because their subject had gone; what was deleted by itself stays so. */
+static int restore_referrers(struct restoration *restoration, const struct digest *digest,
+                             unsigned depth, struct error *error)
+{
+    const struct repository *repository = restoration->repository;
+    struct path directory = layout_referrers(repository->name, digest);
+    AUTO_NAMES struct names names = NAMES_INIT;
+
+    if (directory_list(repository->store->root, directory.text, &names, error) < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < names.count; i++) {
+        struct digest referrer;
+        struct error ignored;
+        int found = 0;
+
+        if (digest_parse(&referrer, names.names[i], &ignored) == 0) {
+            found = revision_exists(repository, &referrer, error);
+        }
+        if (found > 0) {
+            found = restore_whole(restoration, &referrer, depth + 1, error);
+        }
+        if (found < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* The tags by which clients keep referrers: "sha256-DIGITS", with an ending or without. */
+static int restore_fallback_tags(struct restoration *restoration, const struct digest *digest,
+                                 unsigned depth, struct error *error)
+{
+    const struct repository *repository = restoration->repository;
+    AUTO_NAMES struct names names = NAMES_INIT;
+    char prefix[TAG_SIZE];
+
+    referrers_fallback_tag(digest, prefix);
+    if (restore_list(restoration, TRASH_COLLECTED, layout_tags(repository->name), &names, error) <
+        0) {
+        return -1;
+    }
+    for (size_t i = 0; i < names.count; i++) {
+        struct path current = layout_tag_current(repository->name, names.names[i]);
+        struct digest referrer;
+        int found = 0;
+
+        if (text_begins(names.names[i], prefix)) {
+            found = link_read(repository->store, layout_trash(TRASH_COLLECTED, current.text).text,
+                              &referrer, error);
+        }
+        if (found > 0) {
+            found = restore_whole(restoration, &referrer, depth + 1, error);
+        }
+        if (found > 0) {
+            found = restore_tag_files(restoration, TRASH_COLLECTED, names.names[i], error);
+        }
+        if (found < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* A manifest without its tags. 1, 0 if there is none, -1. */
+static int restore_whole(struct restoration *restoration, const struct digest *digest,
+                         unsigned depth, struct error *error)
+{
+    struct digest_key key = digest_key_of(digest);
+    int restored;
+
+    if (depth > RESTORE_DEPTH || digest_keys_have(&restoration->seen, &key)) {
+        return 1;
+    }
+    restored = restore_link(restoration, LINK_REVISION, digest, error);
+    if (restored == 0) {
+        struct path link = layout_link(restoration->repository->name, LINK_REVISION, digest);
+        int found;
+
+        restored = trash_has(restoration->repository->store, TRASH_COLLECTED, link.text, error);
+        found = revision_exists(restoration->repository, digest, error); /* comes back */
+        if (found <= 0) {
+            return found;
+        }
+    }
+    digest_keys_add(&restoration->seen, &key);
+    if (restored < 0 || restore_references(restoration, digest, depth, error) < 0 ||
+        restore_referrers(restoration, digest, depth, error) < 0 ||
+        restore_fallback_tags(restoration, digest, depth, error) < 0) {
+        return -1;
+    }
+    if (restored > 0) {
+        restoration->manifests++;
+        restoration->restored(restoration->context, "manifest", digest->text);
+    }
+    return 1;
+}
+
+/* What a deleted tag stood for. 1, 0, -1. */
+static int restore_read_tag(const struct restoration *restoration, const char *tag,
+                            struct digest *out, struct error *error)
+{
+    const struct repository *repository = restoration->repository;
+    struct path current = layout_tag_current(repository->name, tag);
+
+    return link_read(repository->store, layout_trash(TRASH_DELETED, current.text).text, out, error);
+}
+
+/* A tag whose manifest is back. One that was pushed again meanwhile stays what it is. */
+static int restore_tag_of(struct restoration *restoration, const char *tag,
+                          const struct digest *digest, struct error *error)
+{
+    struct digest current;
+    int found = tag_get(restoration->repository, tag, &current, error);
+
+    if (found == 0) {
+        return restore_tag_files(restoration, TRASH_DELETED, tag, error);
+    }
+    if (found > 0 && !digest_equal(&current, digest)) {
+        restore_complain(restoration, tag, "the tag was pushed again, and stays what it is now");
+    }
+    return found < 0 ? -1 : 0;
+}
+
+int restore_manifest(struct restoration *restoration, const struct digest *digest,
+                     struct error *error)
+{
+    AUTO_NAMES struct names tags = NAMES_INIT;
+    int found = restore_whole(restoration, digest, 0, error);
+
+    if (found <= 0) {
+        return found;
+    }
+    if (restore_list(restoration, TRASH_DELETED, layout_tags(restoration->repository->name), &tags,
+                     error) < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < tags.count; i++) {
+        struct digest of_tag;
+
+        found = tag_is_valid(tags.names[i])
+                    ? restore_read_tag(restoration, tags.names[i], &of_tag, error)
+                    : 0;
+        if (found > 0 && digest_equal(&of_tag, digest)) {
+            found = restore_tag_of(restoration, tags.names[i], digest, error);
+        }
+        if (found < 0) {
+            return -1;
+        }
+    }
+    return 1;
+}
+
+int restore_tag(struct restoration *restoration, const char *tag, struct error *error)
+{
+    struct digest current;
+    struct digest digest;
+    int found = restore_read_tag(restoration, tag, &digest, error);
+    int present = tag_get(restoration->repository, tag, &current, error);
+
+    if (found < 0 || present < 0) {
+        return -1;
+    }
+    if (present > 0 && (found == 0 || digest_equal(&current, &digest))) {
+        return 1;
+    }
+    if (present > 0) {
+        return error_set(error, ERROR_PRECONDITION,
+                         "the tag '%s' is there and stands for %s: delete it first", tag,
+                         current.text);
+    }
+    if (found > 0) {
+        found = restore_whole(restoration, &digest, 0, error);
+    }
+    return found > 0 ? restore_tag_files(restoration, TRASH_DELETED, tag, error) : found;
+}
+
+static int restore_revisions(struct restoration *restoration, enum digest_algorithm algorithm,
+                             struct error *error)
+{
+    AUTO_NAMES struct names names = NAMES_INIT;
+    int any = 0;
+
+    if (restore_list(restoration, TRASH_DELETED,
+                     layout_links(restoration->repository->name, LINK_REVISION, algorithm), &names,
+                     error) < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < names.count; i++) {
+        AUTO_BUFFER struct buffer text = BUFFER_INIT;
+        struct digest digest;
+        struct error ignored;
+        int found = 0;
+
+        buffer_format(&text, "%s:%s", digest_algorithm_name(algorithm), names.names[i]);
+        if (digest_parse(&digest, text.data, &ignored) == 0) {
+            found = restore_whole(restoration, &digest, 0, error);
+        }
+        if (found < 0) {
+            return -1;
+        }
+        any |= found;
+    }
+    return any;
+}
+
+int restore_repository(struct restoration *restoration, struct error *error)
+{
+    AUTO_NAMES struct names tags = NAMES_INIT;
+    int any = 0;
+
+    for (int i = 0; i < DIGEST_ALGORITHM_COUNT; i++) {
+        int found = restore_revisions(restoration, (enum digest_algorithm)i, error);
+
+        if (found < 0) {
+            return -1;
+        }
+        any |= found;
+    }
+    if (restore_list(restoration, TRASH_DELETED, layout_tags(restoration->repository->name), &tags,
+                     error) < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < tags.count; i++) {
+        struct digest digest;
+        int found = tag_is_valid(tags.names[i])
+                        ? restore_read_tag(restoration, tags.names[i], &digest, error)
+                        : 0;
+
+        if (found > 0) {
+            found = restore_whole(restoration, &digest, 0, error);
+        }
+        if (found > 0) {
+            any = 1;
+            found = restore_tag_of(restoration, tags.names[i], &digest, error);
+        }
+        if (found < 0) {
+            return -1;
+        }
+    }
+    return any;
+}

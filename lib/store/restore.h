@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef STORE_RESTORE_H
+#define STORE_RESTORE_H
+
+/*
+ * Takes back what somebody has deleted, as it was: a manifest with its tags, and all that it needs
+ * to be pulled, whether that was deleted or collected: children, layers, and the referrers that
+ * were collected because it was gone. What was deleted by itself stays so unless it is needed.
+ *
+ * What comes first is what is pointed at: a tag is back when everything behind it is. Each step is
+ * durable, and may be done again.
+ */
+
+#include "lib/oci/digest_keys.h"
+#include "lib/store/store.h"
+
+struct restoration {
+    const struct repository *repository;
+    /* Called for each thing that is back: "manifest" or "tag", and its digest or name. */
+    void (*restored)(void *context, const char *kind, const char *name);
+    /* Called for what cannot be brought back, with the reason. */
+    void (*problem)(void *context, const char *name, const char *why);
+    void *context;
+    uint64_t manifests;
+    uint64_t tags;
+    uint64_t problems;
+    struct digest_keys seen; /* manifests */
+};
+
+#define RESTORATION_INIT(a_repository)                                                             \
+    {                                                                                              \
+        .repository = (a_repository), .seen = DIGEST_KEYS_INIT                                     \
+    }
+#define AUTO_RESTORATION AUTO(restoration_release)
+void restoration_release(struct restoration *restoration);
+
+/*
+ * All return 1; 0 if there is no such thing, neither in the trash nor in its place; -1.
+ *
+ * Locking: they take repository_lock().
+ */
+
+/* The manifest and the tags that it had when it, or they, were deleted. */
+int restore_manifest(struct restoration *restoration, const struct digest *digest,
+                     struct error *error);
+
+/* A tag alone. ERROR_PRECONDITION: it is there, and stands for another manifest. */
+int restore_tag(struct restoration *restoration, const char *tag, struct error *error);
+
+/* All that was deleted in the repository. */
+int restore_repository(struct restoration *restoration, struct error *error);
+
+#endif

@@ -1,0 +1,187 @@
+"""`berth gc` and `berth restore`: what nobody can reach goes, beside pushes and pulls, and comes back when it is needed."""
+import json
+
+import pytest
+
+from harness import content
+from harness.peer import Peer
+from harness.process import wait_until
+from harness.server import berth
+from harness.torture import Torture, named_blobs, stored_blobs
+
+NO_GRACE = "[collect]\ngrace = 0s\n"
+BOTH = pytest.mark.parametrize("web", ["nginx", "lighttpd"])
+
+
+def gc(server, *arguments):
+    """The report."""
+    done = berth(server.configuration, "gc", "--json", *arguments)
+    assert done.returncode == 0, done
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def restore(server, what):
+    done = berth(server.configuration, "restore", what)
+    assert done.returncode == 0, done
+    return done.stdout
+
+
+def push_signed_index(repository, tag):
+    """An index of two images, a signature of it and of one of them, and one as cosign tags it: all that can be asked for."""
+    children = [repository.push_image(annotations={"n": str(number)}) for number in range(2)]
+    document, digest = repository.push_manifest(content.index([content.descriptor(data, content.IMAGE) for data, _ in children]), tag)
+    signatures = [repository.push_image(subject=content.descriptor(data, media_type))
+                  for data, media_type in [(document, content.INDEX), (children[0][0], content.IMAGE)]]
+    cosign = f"sha256-{digest[7:]}.sig"
+    repository.push_image(cosign)
+    answers = [repository.manifest(reference) for reference in
+               [tag, digest, cosign, *(each for _, each in children + signatures)]] + [repository.referrers(digest)]
+    for data, _ in children + signatures:
+        parts = json.loads(data)
+        answers += [repository.blob(part["digest"]) for part in [parts["config"], *parts["layers"]]]
+    return digest, answers
+
+
+def answers_to(client, targets):
+    return {target: (answer.status, answer["Content-Type"], answer["Docker-Content-Digest"], answer.body)
+            for target in targets for answer in [client.get(target)]}
+
+
+@BOTH
+@pytest.mark.quick
+def test_what_was_deleted_comes_back_identical_with_its_tags_and_signatures(start, web):
+    server = start(web, settings=NO_GRACE)
+    repository = server.client.repository("me/app")
+    digest, targets = push_signed_index(repository, "latest")
+    repository.put_manifest("second", server.client.get(repository.manifest(digest)).body, content.INDEX)
+    before = answers_to(server.client, targets)
+    assert {status for status, *_ in before.values()} == {200}
+    assert server.client.delete(repository.manifest(digest)).status == 202
+    for _ in range(3):
+        gc(server)
+    assert server.client.get(repository.manifest("latest")).status == 404
+    assert not server.client.get(repository.manifest(f"sha256-{digest[7:]}.sig")).status == 200
+    said = restore(server, f"me/app@{digest}")
+    assert "tag latest is back" in said and "tag second is back" in said, said
+    assert answers_to(server.client, targets) == before
+    gc(server)
+    assert answers_to(server.client, targets) == before
+
+
+@pytest.mark.quick
+def test_a_tag_and_a_whole_repository_come_back(start):
+    server = start(settings=NO_GRACE)
+    repository = server.client.repository("me/app")
+    document, digest = repository.push_image("one")
+    repository.push_manifest(document, "two")
+    other, _ = repository.push_image("other")
+    assert server.client.delete(repository.manifest("one")).status == 202
+    gc(server)
+    assert restore(server, "me/app:one") == "tag one is back\n"
+    assert server.client.get(repository.manifest("one")).body == document
+    for reference in (digest, content.digest(other)):
+        assert server.client.delete(repository.manifest(reference)).status == 202
+    assert gc(server)["removed_repositories"] == 1
+    assert server.client.get(repository.tags()).status == 404
+    restore(server, "me/app")
+    assert repository.tag_names() == ["one", "other", "two"]
+    assert server.client.get(repository.manifest("other")).body == other
+
+
+@pytest.mark.quick
+def test_a_tag_that_was_pushed_again_is_not_moved_by_a_restore(start):
+    server = start(settings=NO_GRACE)
+    repository = server.client.repository("me/app")
+    _, old = repository.push_image("latest")
+    assert server.client.delete(repository.manifest("latest")).status == 202
+    new, _ = repository.push_image("latest")
+    done = berth(server.configuration, "restore", "me/app:latest")
+    assert done.returncode == 2 and "delete it first" in done.stderr, done
+    assert server.client.delete(repository.manifest(old)).status == 202
+    done = berth(server.configuration, "restore", f"me/app@{old}")
+    assert done.returncode == 1 and "stays what it is now" in done.stdout, done
+    assert server.client.get(repository.manifest("latest")).body == new
+    assert server.client.get(repository.manifest(old)).status == 200
+
+
+@BOTH
+@pytest.mark.quick
+def test_who_was_told_that_a_blob_is_there_can_push_his_manifest_whatever_is_collected(start, web):
+    """The race that other online collectors lose: HEAD 200, or 201, then a collection, then the manifest."""
+    server = start(web, settings=NO_GRACE)
+    repository, other = server.client.repository("me/app"), server.client.repository("other/app")
+    config, layer, mounted = content.encode({"os": "linux"}), content.noise(5000), content.noise(5000)
+    for blob in (config, layer):
+        repository.push_blob(blob)
+    other.push_blob(mounted)
+    answer = server.client.post(f"{repository.uploads}?mount={content.digest(mounted)}&from=other/app")
+    assert answer.status == 201, answer
+    for blob in (config, layer, mounted):
+        assert server.client.exists(repository.blob(content.digest(blob))).status == 200
+    for _ in range(3):
+        wait_until(lambda: gc(server)["collected_links"] == 0, "that nothing is left to be collected")
+    assert stored_blobs(server) == set()
+    document = content.image(content.descriptor(config, content.CONFIG), [content.descriptor(layer), content.descriptor(mounted)])
+    data, _ = repository.push_manifest(document, "latest")
+    gc(server)
+    assert server.client.get(repository.manifest("latest")).body == data
+    for blob in (config, layer, mounted):
+        assert server.client.get(repository.blob(content.digest(blob))).body == blob
+
+
+@BOTH
+def test_bytes_that_were_collected_are_served(start, web):
+    """Also where the web server itself sends them."""
+    server = start(web, settings=NO_GRACE)
+    repository = server.client.repository("me/app")
+    data = content.noise(300_000)
+    digest = repository.push_blob(data)
+    wait_until(lambda: not stored_blobs(server) or not gc(server), "the collection")
+    for headers, expected in [({}, data), ({"Range": "bytes=100-199"}, data[100:200])]:
+        gc(server)
+        assert stored_blobs(server) == set()
+        assert server.client.get(repository.blob(digest), headers).body == expected
+
+
+@pytest.mark.quick
+def test_the_grace_spares_what_is_new_and_a_dry_run_everything(start):
+    server = start(settings="[collect]\nuntagged = 1h\n")
+    repository = server.client.repository("me/app")
+    repository.push_blob(content.noise())
+    repository.push_image()
+    report = gc(server)
+    assert report["collected_links"] == report["collected_blobs"] == report["collected_manifests"] == 0, report
+    server.configuration.write_text(server.configuration.read_text().replace("[collect]\n", NO_GRACE))
+    before = stored_blobs(server)
+    done = berth(server.configuration, "gc", "--dry-run")
+    assert done.returncode == 0 and "would go: docker/registry/v2/blobs/" in done.stdout and "no repository has this" in done.stdout, done
+    assert stored_blobs(server) == before and not (server.registry_storage / "_berth/trash").exists()
+    report = gc(server)
+    assert report["collected_links"] == report["collected_blobs"] == 1, report
+
+
+def assert_only_what_is_named_is_left(server):
+    """Two runs: the second for what the first one's end has made unreachable."""
+    for arguments in ([], [], ["--empty-trash"]):
+        gc(server, *arguments)
+    assert stored_blobs(server) == named_blobs(server)
+    assert not [path for path in (server.registry_storage / "_berth/trash").rglob("*") if path.is_file()]
+
+
+def torture(server, new_directory, **counts):
+    with Torture(server) as run:
+        run.wait_for(**counts)
+    run.assert_nothing_failed()
+    server.check()
+    assert_only_what_is_named_is_left(server)
+    with Peer(new_directory("peer"), server.registry_storage) as peer:
+        for (name, tag), (digest, _) in run.tags.items():
+            answer = peer.client.get(f"/v2/{name}/manifests/{tag}", {"Accept": f"{content.IMAGE}, {content.INDEX}"})
+            assert answer.status == 200 and content.digest(answer.body) == digest, answer
+        assert "error" not in peer.collect_dry().lower()
+
+
+@BOTH
+def test_collectors_repairs_and_kills_beside_clients_cost_no_push_and_no_pull(start, web, new_directory):
+    server = start(web, settings=NO_GRACE)
+    torture(server, new_directory, pushes=150, pulls=150, collections=30, repairs=5, deletions=30, **{"killed workers": 8, "killed collectors": 5})
