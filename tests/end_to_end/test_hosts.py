@@ -278,7 +278,7 @@ def test_a_host_of_debians_apache(typist, layout):
     leaves(typist, "a2dissite registry", "apache2")
 
 
-@types("Behind nginx", "A certificate#1", "How big it is", "Delete an image", "Empty the cache",
+@types("Behind nginx", "A certificate#1", "How big it is", "Delete an image", "Housekeeping", "Empty the cache",
        "Backup and restore", "Upgrade", "Health", "A store elsewhere", "Uninstall")
 def test_a_host_of_debians_nginx(typist, layout):
     machine = typist.machine
@@ -299,8 +299,14 @@ def operates(typist, layout):
     assert int(typist("How big it is").splitlines()[-1]) == sum(each["size"] for each in (image["config"], *image["layers"]))
     typist("Health")
     typist("Backup and restore", 0)
-    typist("Delete an image")
+    typist("Delete an image", 0)
     assert [answer(machine, f"-I {SITE}/v2/me/app/manifests/{tag}")[0] for tag in "123"] == [404, 404, 200]
+    typist("Delete an image", 1)
+    assert [answer(machine, f"-I {SITE}/v2/me/app/manifests/{tag}")[0] for tag in "123"] == [200, 200, 200]
+    typist("Delete an image", 0)
+    assert typist("Housekeeping", 0).endswith("0 problems\n")
+    typist("Housekeeping", 1)
+    typist("Housekeeping", 2)
     assert typist("Backup and restore", 1).endswith("0 problems\n")
     assert [answer(machine, f"-I {SITE}/v2/me/app/manifests/{tag}")[0] for tag in "123"] == [200, 200, 200]
     machine("install -D -o www-data /dev/null /var/lib/berth/proxy/docker/x")
