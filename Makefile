@@ -184,15 +184,17 @@ bench: deps-test
 # are absolute because a target may run in a directory of its own.
 fuzz: deps-test
 	@$(build) FUZZ=1 fuzzers all
-	@set -e; for target in $(TARGETS); do \
-	    mkdir -p build-fuzz/corpus/$$target; kept=$(CURDIR)/tests/fuzz/corpus/$$target; [ -d $$kept ] || kept=; \
-	    build-fuzz/tests/fuzz/fuzz_$$target -max_total_time=$(FUZZ_SECONDS) -timeout=300 -seed=$(FUZZ_SEED) \
-	        -artifact_prefix=$(CURDIR)/build-fuzz/$$target- $(CURDIR)/build-fuzz/corpus/$$target $$kept >build-fuzz/$$target.log 2>&1 || \
-	        { tail -40 build-fuzz/$$target.log; echo "fuzz: $$target failed"; exit 1; }; \
-	done; for driver in $(DRIVERS); do \
-	    BERTH=$(CURDIR)/build-fuzz/berth $(PYTHON) -B tests/fuzz/fuzz_$$driver.py $(FUZZ_SECONDS) $(FUZZ_SEED) >build-fuzz/$$driver.log 2>&1 || \
-	        { tail -40 build-fuzz/$$driver.log; echo "fuzz: $$driver failed"; exit 1; }; \
-	done; echo "fuzz: $(words $(TARGETS) $(DRIVERS)) targets, $(FUZZ_SECONDS) s each, nothing found"
+	@$(build) $(TARGETS:%=fuzzed-%) $(DRIVERS:%=driven-%)
+	@echo "fuzz: $(words $(TARGETS) $(DRIVERS)) targets, $(FUZZ_SECONDS) s each, nothing found"
+
+fuzzed-%:
+	@mkdir -p build-fuzz/corpus/$*; kept=$(CURDIR)/tests/fuzz/corpus/$*; [ -d $$kept ] || kept=; \
+	build-fuzz/tests/fuzz/fuzz_$* -max_total_time=$(FUZZ_SECONDS) -timeout=300 -seed=$(FUZZ_SEED) \
+	    -artifact_prefix=$(CURDIR)/build-fuzz/$*- $(CURDIR)/build-fuzz/corpus/$* $$kept >build-fuzz/$*.log 2>&1 || \
+	    { tail -40 build-fuzz/$*.log; echo "fuzz: $* failed"; exit 1; }
+driven-%:
+	@BERTH=$(CURDIR)/build-fuzz/berth $(PYTHON) -B tests/fuzz/fuzz_$*.py $(FUZZ_SECONDS) $(FUZZ_SEED) >build-fuzz/$*.log 2>&1 || \
+	    { tail -40 build-fuzz/$*.log; echo "fuzz: $* failed"; exit 1; }
 
 install: all
 	@PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' DESTDIR='$(DESTDIR)' BERTH='$(BUILD)/berth' deploy/install
