@@ -89,6 +89,19 @@ def test_a_tag_and_a_whole_repository_come_back(start):
 
 
 @pytest.mark.quick
+def test_an_index_comes_back_with_a_child_that_was_deleted_before_it(start):
+    server = start(settings=NO_GRACE)
+    repository = server.client.repository("me/app")
+    child, _ = repository.push_image()
+    _, index = repository.push_manifest(content.index([content.descriptor(child, content.IMAGE)]), "latest")
+    for digest in (content.digest(child), index):
+        assert server.client.delete(repository.manifest(digest)).status == 202
+    gc(server)
+    restore(server, f"me/app@{index}")
+    assert server.client.get(repository.manifest(content.digest(child))).body == child
+
+
+@pytest.mark.quick
 def test_a_tag_that_was_pushed_again_is_not_moved_by_a_restore(start):
     server = start(settings=NO_GRACE)
     repository = server.client.repository("me/app")
