@@ -20,7 +20,7 @@ int census_read(const struct store *store, struct census *out_census, uint64_t *
                 struct error *error)
 {
     AUTO_BUFFER struct buffer memo = BUFFER_INIT;
-    struct census census;
+    struct census census = {.repositories = 0};
     uint64_t *const numbers[] = {&census.repositories, &census.tags, &census.manifests,
                                  &census.blobs, &census.bytes};
     uint64_t age;
