@@ -9,7 +9,9 @@
 #include "fcgi/command/open.h"
 #include "lib/base/clock.h"
 #include "lib/base/text.h"
+#include "lib/proxy/fill/space.h"
 #include "lib/proxy/sweep.h"
+#include "lib/store/census.h"
 #include "lib/store/collect.h"
 #include "lib/store/expire.h"
 
@@ -111,23 +113,72 @@ static void gc_summarize(const struct gc *gc)
     line_end(&line);
 }
 
-/* What is abandoned in the cache, and what is of no more use there. */
-static int gc_sweep_cache(const struct configuration *configuration, struct error *error)
+static void gc_summarize_cache(const struct gc *gc, const struct evict_report *report)
+{
+    AUTO_LINE struct line line = line_begin(gc->json);
+    AUTO_BUFFER struct buffer bytes = BUFFER_INIT;
+    AUTO_BUFFER struct buffer used = BUFFER_INIT;
+
+    text_add_bytes(report->bytes, &bytes);
+    text_add_bytes(report->used, &used);
+    line_text(&line, "store", "proxy");
+    line_number(&line, "evicted_blobs", report->blobs);
+    line_number(&line, "evicted_manifests", report->manifests);
+    line_number(&line, "evicted_bytes", report->bytes);
+    line_number(&line, "removed_links", report->links);
+    line_number(&line, "removed_repositories", report->repositories);
+    line_number(&line, "kept_images", report->images);
+    line_number(&line, "kept_bytes", report->fixed);
+    line_number(&line, "bytes", report->used);
+    line_say(&line,
+             "proxy: %s: %" PRIu64 " blobs and %" PRIu64 " manifests of %s, %" PRIu64
+             " links, %" PRIu64 " repositories; %s %s left, %" PRIu64 " images are kept",
+             gc->report.dry_run ? "would go" : "went", report->blobs, report->manifests, bytes.data,
+             report->links, report->repositories, used.data,
+             gc->report.dry_run ? "would be" : "are", report->images);
+    line_end(&line);
+}
+
+/* What is abandoned in the cache, what is of no more use there, and what it has no room for. */
+static int gc_clean_cache(const struct configuration *configuration, const struct gc *gc,
+                          struct error *error)
 {
     const struct proxy_options *proxy = &configuration->registry.proxy;
+    bool dry_run = gc->report.dry_run;
+    struct evict_report report = {.used = 0};
     struct store cache = STORE_INIT;
     int result;
 
     if (!proxy->enabled || access(proxy->store.root, F_OK) < 0) {
         return 0; /* there is none yet */
     }
-    result = command_open_cache(&cache, configuration, OPEN_TO_CHANGE, error);
-    if (result == 0) {
+    result =
+        command_open_cache(&cache, configuration, dry_run ? OPEN_TO_LOOK : OPEN_TO_CHANGE, error);
+    if (result == 0 && !dry_run) {
         result = expire_all(&cache, error);
         sweep_cache(&cache);
     }
+    if (result == 0) {
+        result = space_collect(proxy, &cache, dry_run, &report, error);
+    }
+    if (result > 0) { /* 0: a fetch is making room in this moment */
+        gc_summarize_cache(gc, &report);
+    }
     store_close(&cache);
-    return result;
+    return result < 0 ? -1 : 0;
+}
+
+/* What was counted on the way, for `berth status`. */
+static int gc_keep_census(struct store *store, const struct collect_report *report,
+                          struct error *error)
+{
+    struct census census = {.repositories = report->repositories,
+                            .tags = report->tags,
+                            .manifests = report->manifests,
+                            .blobs = report->blobs,
+                            .bytes = report->bytes};
+
+    return census_write(store, &census, error);
 }
 
 /* 1; 0 if somebody else is at it; -1. */
@@ -142,7 +193,8 @@ static int gc_collect(const struct configuration *configuration, struct gc *gc, 
         result = collect_store(&store, &configuration->registry.collect, &gc->report, error);
         gc_clear(gc);
     }
-    if (result > 0 && !dry_run && expire_all(&store, error) < 0) {
+    if (result > 0 && !dry_run &&
+        (expire_all(&store, error) < 0 || gc_keep_census(&store, &gc->report, error) < 0)) {
         result = -1;
     }
     store_close(&store);
@@ -169,7 +221,7 @@ static int gc_run(const struct configuration *configuration, const struct argume
         line_complain("berth gc: another one is at work");
         return EXIT_FAILED;
     }
-    if (result > 0 && !gc.report.dry_run && gc_sweep_cache(configuration, &error) < 0) {
+    if (result > 0 && gc_clean_cache(configuration, &gc, &error) < 0) {
         result = -1;
     }
     if (result < 0) {

@@ -11,6 +11,7 @@ import pytest
 from harness import content
 from harness.content import MIB
 from harness.process import wait_until
+from harness.server import berth
 from harness.upstream_site import Site, download
 from test_proxy_blob import assert_right, fillers, offered
 
@@ -193,3 +194,19 @@ def test_what_nobody_has_used_for_long_goes_with_the_next_pulls(new_directory):
         wait_until(lambda: not (site.cache / REPOSITORIES / upstream.alias / "old").exists(), "the end of the old repository")
         assert not is_cached(site, old[1]) and is_cached(site, new[1]) and is_cached(site, digest)
         assert site.client.get(site.at(upstream, "old").manifest("1")).body == old[0]
+
+
+def test_gc_says_what_would_go_and_takes_it(new_directory):
+    with Site(new_directory("gc"), count=1, proxy="maximum_age = 1h") as site:
+        upstream = site.take()
+        data, digest = offered(upstream, 10_000)
+        pull(site, upstream, digest, data)
+        used(site, digest, 0)
+
+        def line(*options):
+            done = berth(site.server.configuration, "gc", "--json", *options)
+            assert (done.returncode, done.stderr) == (0, ""), done
+            return next(each for each in map(json.loads, done.stdout.splitlines()) if each.get("store") == "proxy")
+        assert line("--dry-run")["evicted_blobs"] == 1 and is_cached(site, digest)
+        assert line()["evicted_blobs"] == 1 and not is_cached(site, digest)
+        assert line()["evicted_blobs"] == 0

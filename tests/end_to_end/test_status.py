@@ -56,3 +56,12 @@ def test_whoever_only_asks_changes_nothing(new_directory):
         before = {path: path.stat().st_mtime_ns for path in site.server.storage.rglob("*")}
         told(site)
         assert {path: path.stat().st_mtime_ns for path in site.server.storage.rglob("*")} == before
+
+
+def test_what_gc_has_counted_is_told_with_its_age(new_directory):
+    with Site(new_directory("status")) as site:
+        site.client.repository("me/app").push_image("1", [content.noise(1000), content.noise(2000)])
+        assert berth(site.server.configuration, "gc").returncode == 0
+        registry, _, _ = told(site)
+        assert [registry[key] for key in ("repositories", "tags", "manifests", "blobs")] == [1, 1, 1, 4], registry
+        assert registry["bytes"] > 3000 and registry["counted_seconds_ago"] >= 0
