@@ -204,12 +204,24 @@ static int find_permit(struct exchange *exchange, const struct endpoint *endpoin
     return -1;
 }
 
+/* A manifest that says itself that it is too long: nobody writes its megabytes to a disk first. */
+static int check_announced(const struct exchange *exchange, struct error *error)
+{
+    uint64_t limit = exchange->caller.options->maximum_manifest_size;
+
+    return exchange->route.kind != ROUTE_MANIFEST || exchange->request->announced <= limit
+               ? 0
+               : error_set(error, ERROR_MANIFEST_TOO_LARGE,
+                           "the manifest is longer than %" PRIu64 " bytes", limit);
+}
+
 /* Whether a body would be of use: nothing is in the way that is known without it. */
 static int answer_question(struct exchange *exchange, const struct endpoint *endpoint,
                            struct error *error)
 {
     if (endpoint->permission == PERMISSION_PUSH &&
-        (open_source(exchange, REACH_HOSTED, false, error) < 0 ||
+        (check_announced(exchange, error) < 0 ||
+         open_source(exchange, REACH_HOSTED, false, error) < 0 ||
          source_check_space(&exchange->source, exchange->request->announced, error) < 0)) {
         return -1;
     }

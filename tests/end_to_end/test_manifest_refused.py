@@ -4,6 +4,7 @@ import json
 import pytest
 
 from harness import content
+from harness.client import receive
 
 pytestmark = pytest.mark.quick
 
@@ -53,6 +54,17 @@ def test_more_is_413(client, repository, size, chunked):
     assert answer.status == 413, answer
     answer.codes()
     assert client.get(repository.manifest("bad")).status == 404
+
+
+def test_more_is_413_before_any_of_it_has_come(start):
+    """What strangers announce is not written to a disk first, to be refused then: nginx asks before it takes a body."""
+    client = start("nginx").client
+    head = client.head("PUT", client.repository("me/app").manifest("bad"), {"Content-Type": content.INDEX, "Content-Length": str(LIMIT + 1)},
+                       None, None)
+    with client.connect() as connection:
+        connection.sendall(head)
+        answer = receive(connection, "PUT")
+    assert (answer.status, answer.codes()) == (413, ["MANIFEST_INVALID"]), answer
 
 
 def test_a_small_manifest_may_come_chunked(client, repository):
