@@ -54,6 +54,9 @@ static int prune_keep(struct prune *prune, const struct digest *digest, struct e
     struct stat status;
     int found = link_follow(repository, prune->kind, digest, &target, error);
 
+    if (found == 0 && fstatat(repository->store->root, path.text, &status, 0) == 0) {
+        found = link_follow(repository, prune->kind, digest, &target, error); /* just pushed? */
+    }
     prune->left++;
     if (found > 0) {
         digest_keys_add(&prune->present, &key);

@@ -57,7 +57,14 @@ static void reach_complain(struct reach *reach, const struct reach_rules *rules,
     rules->problem(rules->context, path, what);
 }
 
-/* What a manifest names. */
+static int reach_stat(const struct reach *reach, const struct digest *digest, struct stat *out)
+{
+    struct path link = layout_link(reach->repository->name, LINK_REVISION, digest);
+
+    return fstatat(reach->repository->store->root, link.text, out, AT_SYMLINK_NOFOLLOW);
+}
+
+/* What a manifest names. 1; 0 if it has just been deleted; -1. */
 static int reach_read(struct reach *reach, const struct reach_rules *rules,
                       struct reach_revision *revision, struct error *error)
 {
@@ -65,44 +72,46 @@ static int reach_read(struct reach *reach, const struct reach_rules *rules,
     AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
     struct path link = layout_link(reach->repository->name, LINK_REVISION, &revision->digest);
     struct error reason;
+    struct stat status;
     int found = revision_read(reach->repository, &revision->digest, &stored, error);
 
-    if (found < 0) {
-        return -1;
+    if (found < 0 || (found == 0 && reach_stat(reach, &revision->digest, &status) < 0)) {
+        return found;
     }
     if (found == 0) {
         reach_complain(reach, rules, link.text,
                        "a manifest whose bytes are not there: 'berth check --repair' removes it; "
                        "until then nothing of its repository is collected");
-        return 0;
+        return 1;
     }
     if (stored_manifest_parse(&stored, &manifest, &reason) < 0) {
         reach_complain(reach, rules, link.text,
                        "a manifest that cannot be read: nobody knows what it names, so nothing "
                        "of its repository is collected");
-        return 0;
+        return 1;
     }
     reach_add_edges(reach, &manifest, revision);
     revision->has_subject = manifest.has_subject;
     if (manifest.has_subject) {
         revision->subject = digest_key_of(&manifest.subject);
     }
-    return 0;
+    return 1;
 }
 
 static int reach_add_revision(struct reach *reach, const struct reach_rules *rules,
                               const struct digest *digest, struct error *error)
 {
-    struct path link = layout_link(reach->repository->name, LINK_REVISION, digest);
     struct reach_revision revision = {.key = digest_key_of(digest), .digest = *digest};
     struct stat status;
+    int found;
 
-    if (fstatat(reach->repository->store->root, link.text, &status, AT_SYMLINK_NOFOLLOW) < 0) {
+    if (reach_stat(reach, digest, &status) < 0) {
         return 0; /* just coming or going */
     }
     revision.touched = status.st_ctim;
-    if (reach_read(reach, rules, &revision, error) < 0) {
-        return -1;
+    found = reach_read(reach, rules, &revision, error);
+    if (found <= 0) {
+        return found;
     }
     if (reach->revision_count == reach->revision_capacity) {
         reach->revision_capacity = reach->revision_capacity ? reach->revision_capacity * 2 : 16;

@@ -15,6 +15,7 @@
 #include "lib/store/referrers.h"
 #include "lib/store/touch.h"
 #include "lib/store/trash.h"
+#include "tests/unit/trace.h"
 
 /* What somebody has put into the store; each is one manifest. */
 struct image {
@@ -450,6 +451,34 @@ static void the_trash_is_emptied_of_what_lay_there_long_enough(void **state)
     assert_false(is_in_trash(fixture, layout_blob(&lonely).text));
 }
 
+/* Between the look at its link and the reading. */
+static void delete_in_between(void *context, const char *line)
+{
+    static bool is_done;
+    struct fixture *fixture = context;
+
+    if (!is_done && strstr(line, "openat ") == line && strstr(line, "/revisions/sha256/") &&
+        strstr(line, "/link")) {
+        is_done = true;
+        assert_int_equal(unlinkat(fixture->store.root, strchr(line, ' ') + 1, 0), 0);
+    }
+}
+
+static void a_manifest_that_is_deleted_meanwhile_is_no_damage(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_COLLECTED struct collected collected = {.found = BUFFER_INIT};
+
+    (void)push(&fixture->repository, "layer", NULL, NULL);
+    trace_begin();
+    trace_looks();
+    trace_hook(delete_in_between, fixture);
+    collect(fixture, &collected);
+    (void)trace_end();
+    assert_string_equal(collected.problems.data ? collected.problems.data : "", "");
+    assert_int_equal(collected.report.problems, 0);
+}
+
 static void one_is_at_work_at_a_time(void **state)
 {
     struct fixture *fixture = *state;
@@ -490,6 +519,7 @@ int main(void)
         IN_STORE(what_cannot_be_read_keeps_its_repository),
         IN_STORE(what_is_needed_comes_back_from_the_trash),
         IN_STORE(the_trash_is_emptied_of_what_lay_there_long_enough),
+        IN_STORE(a_manifest_that_is_deleted_meanwhile_is_no_damage),
         IN_STORE(one_is_at_work_at_a_time),
         IN_STORE(what_is_left_of_a_deleted_tag_goes),
     };
