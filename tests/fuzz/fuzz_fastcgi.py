@@ -169,8 +169,8 @@ class Worker:
             data = data[8 + length + padding:]
         demand(Answer(output, "GET").status == 200, f"an honest request gets {output!r}")
 
-    def receive(self, connection):
-        """Everything, till the worker closes; if it ends meanwhile, there is another."""
+    def receive(self, connection, replace=True):
+        """Everything, till the worker closes; if it ends meanwhile, there is another, or nothing more comes."""
         data = b""
         deadline = time.monotonic() + LIMIT
         connection.settimeout(1)
@@ -178,6 +178,8 @@ class Worker:
             try:
                 block = connection.recv(1 << 20)
             except TimeoutError:
+                if not replace and self.process.poll() is not None:
+                    return data
                 self.replace()
                 continue
             except ConnectionError:
@@ -233,6 +235,7 @@ class Worker:
 
     def send(self, chance, data):
         with self.connect() as connection:
+            connection.settimeout(LIMIT / 10)
             try:
                 at = chance.randrange(len(data) + 1) if chance.random() < 0.2 else len(data)
                 connection.sendall(data[:at])
@@ -240,9 +243,11 @@ class Worker:
                 if chance.random() < 0.2:
                     return  # without a look at the answer
                 connection.shutdown(socket.SHUT_WR)
+            except TimeoutError:
+                return  # it has ended, and nobody takes more than fits into the socket
             except OSError:
                 pass  # it has had enough
-            self.receive(connection)
+            self.receive(connection, replace=False)  # another one would wait for us to hang up here
 
 
 def main():
