@@ -181,9 +181,13 @@ def assert_only_what_is_named_is_left(server):
     assert not [path for path in (server.registry_storage / "_berth/trash").rglob("*") if path.is_file()]
 
 
-def torture(server, new_directory, **counts):
+ONE_ROUND = dict(pushes=150, pulls=150, collections=30, repairs=5, deletions=30, **{"killed workers": 8, "killed collectors": 5})
+
+
+def torture(server, new_directory, rounds=1):
     with Torture(server) as run:
-        run.wait_for(**counts)
+        for number in range(1, rounds + 1):
+            run.wait_for(**{name: number * count for name, count in ONE_ROUND.items()})
     run.assert_nothing_failed()
     server.check()
     assert_only_what_is_named_is_left(server)
@@ -197,4 +201,4 @@ def torture(server, new_directory, **counts):
 @BOTH
 def test_collectors_repairs_and_kills_beside_clients_cost_no_push_and_no_pull(start, web, new_directory):
     server = start(web, settings=NO_GRACE)
-    torture(server, new_directory, pushes=150, pulls=150, collections=30, repairs=5, deletions=30, **{"killed workers": 8, "killed collectors": 5})
+    torture(server, new_directory)

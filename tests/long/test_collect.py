@@ -9,5 +9,4 @@ pytestmark = pytest.mark.long
 @pytest.mark.parametrize("web", ["nginx", "lighttpd"])
 def test_thousands_of_pushes_beside_collectors_repairs_and_kills_all_succeed(start, web, new_directory):
     server = start(web, settings=NO_GRACE)
-    torture(server, new_directory, pushes=12000, pulls=8000, collections=1000, repairs=100, deletions=2000,
-            **{"killed workers": 100, "killed collectors": 200})
+    torture(server, new_directory, rounds=60)
