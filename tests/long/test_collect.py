@@ -9,4 +9,4 @@ pytestmark = pytest.mark.long
 @pytest.mark.parametrize("web", ["nginx", "lighttpd"])
 def test_thousands_of_pushes_beside_collectors_repairs_and_kills_all_succeed(start, web, new_directory):
     server = start(web, settings=NO_GRACE)
-    torture(server, new_directory, rounds=60)
+    torture(server, new_directory, rounds=20)
