@@ -75,6 +75,19 @@ static void gc_draw(void *context)
     (void)fflush(stderr);
 }
 
+static void gc_tell_no_room(const struct gc *gc)
+{
+    AUTO_LINE struct line line = line_begin(gc->json);
+    uint64_t count = gc->report.no_room;
+
+    if (count > 0) {
+        line_number(&line, "no_room", count);
+        line_say(&line, "there was no room to move %" PRIu64 " things to the trash: run it again",
+                 count);
+        line_end(&line);
+    }
+}
+
 static void gc_summarize(const struct gc *gc)
 {
     const struct collect_report *report = &gc->report;
@@ -178,7 +191,7 @@ static int gc_keep_census(struct store *store, const struct collect_report *repo
                             .blobs = report->blobs,
                             .bytes = report->bytes};
 
-    return census_write(store, &census, error);
+    return census_write(store, &census, error) < 0 && error->code != ERROR_NO_SPACE ? -1 : 0;
 }
 
 /* 1; 0 if somebody else is at it; -1. */
@@ -227,8 +240,9 @@ static int gc_run(const struct configuration *configuration, const struct argume
     if (result < 0) {
         return command_fail(&command_gc, &error);
     }
+    gc_tell_no_room(&gc);
     gc_summarize(&gc);
-    return gc.report.problems > 0 ? EXIT_FOUND : EXIT_FINE;
+    return gc.report.problems + gc.report.no_room > 0 ? EXIT_FOUND : EXIT_FINE;
 }
 
 static const struct option_row gc_options[] = {

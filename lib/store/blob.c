@@ -74,10 +74,11 @@ int blob_is_untouched(const struct store *store, const struct digest *digest,
     return trash_is_before(&status, since);
 }
 
-int blob_collect(const struct store *store, const struct digest *digest, struct error *error)
+int blob_collect(const struct store *store, const struct digest *digest, uint64_t *no_room,
+                 struct error *error)
 {
     struct path path = layout_blob(digest);
-    int moved = trash_put(store, TRASH_COLLECTED, path.text, error);
+    int moved = trash_collect(store, path.text, no_room, error);
 
     if (moved == 0) {
         (void)unlinkat(store->root, layout_above(path.text).text, AT_REMOVEDIR);

@@ -77,9 +77,10 @@ int blob_is_stored(const struct store *store, const struct digest *digest, uint6
 int blob_is_untouched(const struct store *store, const struct digest *digest,
                       const struct timespec *since, uint64_t *out_size, struct error *error);
 
-/* Moves them to where whoever misses them finds them: see lib/store/trash. 1, 0 if there are none,
+/* Moves them to where whoever misses them finds them: see trash_collect(). 1, 0 if there are none,
  * -1. The directory of a blob that is not there goes, too. */
-int blob_collect(const struct store *store, const struct digest *digest, struct error *error);
+int blob_collect(const struct store *store, const struct digest *digest, uint64_t *no_room,
+                 struct error *error);
 
 /* Adds all of them to `out`. 1; 0 if there are none; -1, also if they are more than `limit`. */
 int blob_read(const struct store *store, const struct digest *digest, size_t limit,

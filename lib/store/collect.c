@@ -107,6 +107,7 @@ static int collect_in_repository(struct collection *collection, const struct rep
     report->collected_tags += pruned.tags;
     report->collected_links += pruned.links;
     report->removed_repositories += pruned.repositories;
+    report->no_room += pruned.no_room;
     report->step(report->context);
     return 0;
 }
@@ -143,7 +144,7 @@ static int collect_blob(struct collection *collection, const struct digest *dige
         goes = blob_is_untouched(collection->store, digest, &collection->untouched, &size, error);
     }
     if (goes > 0 && !report->dry_run) {
-        goes = blob_collect(collection->store, digest, error);
+        goes = blob_collect(collection->store, digest, &report->no_room, error);
     }
     if (goes < 0) {
         return -1;

@@ -48,6 +48,8 @@ struct collect_report {
     uint64_t collected_blobs;
     uint64_t collected_bytes;
     uint64_t removed_repositories;
+    /* What stayed for want of room: the next run finds what this one has made. */
+    uint64_t no_room;
     /* What was removed from it. */
     uint64_t emptied_files;
     uint64_t emptied_bytes;

@@ -90,7 +90,7 @@ static int prune_take(struct prune *prune, const struct digest *digest, struct e
     int moved = prune_is_untouched(prune, path.text);
 
     if (moved > 0 && !prune->rules->dry_run) {
-        moved = trash_put(repository->store, TRASH_COLLECTED, path.text, error);
+        moved = trash_collect(repository->store, path.text, &prune->report->no_room, error);
     }
     if (moved > 0) {
         prune_count(prune, path.text);
@@ -187,7 +187,8 @@ static int prune_tag(const struct prune *prune, const struct reach_tag *tag, str
         return 0; /* somebody else's by now */
     }
     if (!prune->rules->dry_run && tag_put_in_trash(&lock, TRASH_COLLECTED, tag->name, error) < 0) {
-        return -1;
+        prune->report->no_room += error->code == ERROR_NO_SPACE;
+        return error->code == ERROR_NO_SPACE ? 0 : -1;
     }
     if (found) {
         prune->rules->found(prune->rules->context, current.text,
@@ -259,7 +260,7 @@ static int prune_companion(struct prune *prune, const char *path, const struct d
     }
     known = prune_is_known(prune, digest, error);
     if (known == 0 && prune_is_untouched(prune, path)) {
-        known = trash_put(repository->store, TRASH_COLLECTED, path, error);
+        known = trash_collect(repository->store, path, &prune->report->no_room, error);
     }
     return known < 0 ? -1 : 0;
 }

@@ -28,6 +28,7 @@ struct prune_report {
     uint64_t tags;
     uint64_t links;
     uint64_t repositories;
+    uint64_t no_room; /* what stays for want of room: see trash_collect() */
 };
 
 /*

@@ -67,7 +67,23 @@ int trash_put(const struct store *store, enum trash which, const char *path, str
         older = trash_move(store, collected.text, there.text, error);
     }
     moved = older < 0 ? -1 : trash_move(store, path, there.text, error);
+    if (moved < 0 && which == TRASH_DELETED && error->code == ERROR_NO_SPACE) {
+        (void)file_remove(store->root, collected.text, error);
+        moved = trash_remove(store, path, error);
+    }
     return moved == 0 ? older : moved;
+}
+
+int trash_collect(const struct store *store, const char *path, uint64_t *no_room,
+                  struct error *error)
+{
+    int moved = trash_put(store, TRASH_COLLECTED, path, error);
+
+    if (moved < 0 && error->code == ERROR_NO_SPACE) {
+        (*no_room)++;
+        return 0;
+    }
+    return moved;
 }
 
 int trash_take_back(const struct store *store, enum trash which, const char *path,

@@ -25,11 +25,20 @@
 /*
  * Moves a file here, and removes the directory that held nothing else. 1, 0 if there was none, -1.
  * What is deleted does not come back by itself any more either: a collected one of that path goes
- * with it. A cache has no trash, and what is put there is removed. Durable once `path` is flushed.
+ * with it; and where there is no room for the directories that it takes to lie here, it is removed,
+ * since that is how room is made. A cache has no trash, and what is put there is removed. Durable
+ * once `path` is flushed.
  *
  * Locking: what belongs to a repository needs repository_lock().
  */
 int trash_put(const struct store *store, enum trash which, const char *path, struct error *error);
+
+/*
+ * The same for the collector, which goes on where there is no room for the directories that a move
+ * takes: to empty the trash is what gives room. Then it counts in `no_room`, and the file stays.
+ */
+int trash_collect(const struct store *store, const char *path, uint64_t *no_room,
+                  struct error *error);
 
 /*
  * Moves a file back to where it was, unless something is there by now; durably, also if it was

@@ -1,13 +1,18 @@
 """`berth gc` and `berth restore`: what nobody can reach goes, beside pushes and pulls, and comes back when it is needed."""
+import contextlib
 import json
+import os
+import pathlib
 
 import pytest
 
 from harness import content
+from harness.mounts import LoopDisk
 from harness.peer import Peer
 from harness.process import wait_until
 from harness.server import berth
 from harness.torture import Torture, named_blobs, stored_blobs
+from test_crash import NO_RESERVE
 
 NO_GRACE = "[collect]\ngrace = 0s\n"
 BOTH = pytest.mark.parametrize("web", ["nginx", "lighttpd"])
@@ -45,6 +50,31 @@ def push_signed_index(repository, tag):
 def answers_to(client, targets):
     return {target: (answer.status, answer["Content-Type"], answer["Docker-Content-Digest"], answer.body)
             for target in targets for answer in [client.get(target)]}
+
+
+def test_a_disk_without_a_byte_left_can_be_emptied(start, mounted, new_directory):
+    """What is moved to the trash needs directories, which is no reason to keep what lies there, or to refuse a deletion."""
+    directory = pathlib.Path(new_directory("full"))
+    mounted(LoopDisk(directory / "disk", directory / "storage", 128))
+    server = start("nginx", directory=directory, settings=NO_GRACE + NO_RESERVE, expected_faults=True)
+    repository, last = server.client.repository("me/app"), server.client.repository("me/last")
+    _, digest = repository.push_image("old", layers=[os.urandom(content.MIB)])
+    assert server.client.delete(repository.manifest(digest)).status == 202
+    assert gc(server)["collected_bytes"] > content.MIB
+    garbage = [repository.push_blob(os.urandom(1000)) for _ in range(20)]
+    _, digest = last.push_image("last")
+    with open(server.storage / "ballast", "wb", buffering=0) as ballast:
+        for size in (content.MIB, 4096, 1):
+            with contextlib.suppress(OSError):
+                while True:
+                    ballast.write(bytes(size))
+    assert server.client.delete(last.manifest(digest)).status == 202
+    assert server.client.get(last.manifest("last")).status == 404
+    done = berth(server.configuration, "gc", "--json", "--empty-trash")
+    assert done.returncode == 1, done
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert told[-1]["emptied_bytes"] > content.MIB and sum(each.get("no_room", 0) for each in told) >= len(garbage), told
+    assert gc(server, "--empty-trash")["collected_blobs"] >= len(garbage)
 
 
 @BOTH
