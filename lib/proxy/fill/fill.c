@@ -25,7 +25,7 @@ enum {
     LOOK_INTERVAL = 250, /* milliseconds between two looks at the filler */
     RESTART_LIMIT = 20,  /* fillers that one reader starts */
     EMPTY_LIMIT = 500,   /* reads that find nothing where there should be something */
-    END_WAIT = 500,      /* milliseconds worth waiting for the web server to take over */
+    END_WAIT = 2000,     /* milliseconds worth waiting for the web server to take over */
     END_SAMPLE = 100,    /* milliseconds after which the speed is judged */
     END_SIZE = 1 << 20,  /* bytes that are worth it although nobody else has begun to fetch them */
 };
