@@ -166,6 +166,9 @@ static int member_check(const cJSON *object, const char *name, struct error *err
     const cJSON *item;
     int seen = 0;
 
+    if (!cJSON_IsObject(object)) {
+        return 0; /* what is in a list has no name */
+    }
     cJSON_ArrayForEach(item, object)
     {
         if (strcmp(item->string, name) == 0) {
