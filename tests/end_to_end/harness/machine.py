@@ -18,6 +18,7 @@ for name in {' '.join(OVERLAID)}; do
 done
 mkdir "$1/tree" "$1/tree.work"
 mount -t overlay overlay -o "lowerdir=$2,upperdir=$1/tree,workdir=$1/tree.work" "$2"
+rm -rf /var/lib/containers/cache # which programs outside of it are writing: half a copy is worse than none
 ip link set lo up
 ip address add 192.0.2.1/32 dev lo # docker believes whatever is at 127.0.0.1
 echo 192.0.2.1 registry.example.org push.example.org corp.example.org >>/etc/hosts
