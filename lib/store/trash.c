@@ -68,8 +68,10 @@ int trash_put(const struct store *store, enum trash which, const char *path, str
     }
     moved = older < 0 ? -1 : trash_move(store, path, there.text, error);
     if (moved < 0 && which == TRASH_DELETED && error->code == ERROR_NO_SPACE) {
-        (void)file_remove(store->root, collected.text, error);
-        moved = trash_remove(store, path, error);
+        int removed = file_remove(store->root, collected.text, error);
+
+        older = removed > older ? removed : older;
+        moved = removed < 0 ? -1 : trash_remove(store, path, error);
     }
     return moved == 0 ? older : moved;
 }
