@@ -7,10 +7,10 @@
 #include "fcgi/command/command.h"
 #include "fcgi/command/line.h"
 #include "fcgi/command/open.h"
-#include "lib/access/pattern.h"
 #include "lib/access/robot.h"
 #include "lib/base/clock.h"
 #include "lib/base/text.h"
+#include "lib/oci/pattern.h"
 #include "lib/registry/identity.h"
 
 static const enum right robot_rights[] = {RIGHT_PULL, RIGHT_PUSH, RIGHT_OVERWRITE, RIGHT_DELETE};

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "lib/access/pattern.h"
 #include "lib/base/text.h"
+#include "lib/oci/pattern.h"
 
 const struct issuer_options *access_find_issuer(const struct access_options *options,
                                                 const char *name)

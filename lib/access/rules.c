@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "lib/access/pattern.h"
 #include "lib/base/text.h"
+#include "lib/oci/pattern.h"
 
 #define ANONYMOUS "anonymous"
 #define AUTHENTICATED "authenticated"

@@ -7,12 +7,12 @@
 #include <unistd.h>
 
 #include "lib/access/issuer.h"
-#include "lib/access/pattern.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/memory.h"
 #include "lib/base/text.h"
 #include "lib/configuration/judge.h"
 #include "lib/configuration/section.h"
+#include "lib/oci/pattern.h"
 #include "lib/store/revision.h"
 
 enum {

@@ -3,8 +3,8 @@
 
 #include <stdbool.h>
 
-#include "lib/access/pattern.h"
 #include "lib/oci/name.h"
+#include "lib/oci/pattern.h"
 
 /* By trying everything, as the comment in the header has it; for short texts. */
 static bool matches_slowly(const char *pattern, bool begins, const char *name)

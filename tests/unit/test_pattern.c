@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "lib/access/pattern.h"
+#include "lib/oci/pattern.h"
 
 static const struct {
     const char *pattern;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/access/pattern.h"
+#include "lib/oci/pattern.h"
 
 #include <string.h>
 

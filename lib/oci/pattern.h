@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ACCESS_PATTERN_H
-#define ACCESS_PATTERN_H
+#ifndef OCI_PATTERN_H
+#define OCI_PATTERN_H
 
 /*
  * Patterns of names, anchored at both ends:
