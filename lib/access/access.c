@@ -300,6 +300,19 @@ static int access_find_secret(struct access *access, struct subject *subject, in
     return subject->kind != SUBJECT_ISSUER || access_has_issuer(access, subject);
 }
 
+static enum subject_proof access_proof(const struct token *token)
+{
+    switch (token->kind) {
+    case TOKEN_ACCESS:
+        return PROOF_TOKEN;
+    case TOKEN_REFRESH:
+        return PROOF_REFRESH;
+    case TOKEN_SESSION:
+        break;
+    }
+    return PROOF_SESSION;
+}
+
 /*
  * A token says who somebody was. Whoever is no more has no use of it; a robot that was made anew is
  * another one. A user may change his password while his access token lives, but no log-in outlives
@@ -318,7 +331,7 @@ static int access_confirm(struct access *access, const struct token *token, int6
                          : error_set(error, ERROR_UNAUTHORIZED,
                                      "the token is of somebody who is no longer there");
     }
-    same = token->kind == TOKEN_REFRESH || subject.kind == SUBJECT_ROBOT
+    same = token->kind != TOKEN_ACCESS || subject.kind == SUBJECT_ROBOT
                ? token_rests_on(&access->keys, token, secret.data, error)
                : 1;
     if (same <= 0) {
@@ -326,7 +339,7 @@ static int access_confirm(struct access *access, const struct token *token, int6
                         : error_set(error, ERROR_UNAUTHORIZED,
                                     "the password has changed since the token was made");
     }
-    subject.proof = token->kind == TOKEN_REFRESH ? PROOF_REFRESH : PROOF_TOKEN;
+    subject.proof = access_proof(token);
     *out = subject;
     return 0;
 }
@@ -457,8 +470,9 @@ int access_token(struct access *access, const struct attempt *attempt,
 {
     struct token token = {.kind = TOKEN_ACCESS, .subject = *subject};
 
-    if (subject->proof == PROOF_TOKEN) {
-        return error_set(error, ERROR_UNAUTHORIZED, "an access token is good for no other token");
+    if (subject->proof == PROOF_TOKEN || subject->proof == PROOF_SESSION) {
+        return error_set(error, ERROR_UNAUTHORIZED, "%s is good for no other token",
+                         subject->proof == PROOF_TOKEN ? "an access token" : "a session");
     }
     token.end = attempt->began + (int64_t)access->options->token_lifetime;
     return access_write_token(access, attempt, &token, out_token, error);
@@ -480,6 +494,43 @@ int access_refresh_token(struct access *access, const struct attempt *attempt,
         return 0;
     }
     return access_write_token(access, attempt, &token, out_token, error) < 0 ? -1 : 1;
+}
+
+int access_begin_session(struct access *access, const struct attempt *attempt,
+                         const struct login *login, struct buffer *out_session, struct error *error)
+{
+    struct token token = {.kind = TOKEN_SESSION, .end = attempt->began + ACCESS_SESSION_SECONDS};
+
+    return access_log_in_user(access, attempt, login, &token.subject, error) < 0
+               ? -1
+               : access_write_token(access, attempt, &token, out_session, error);
+}
+
+int access_resume_session(struct access *access, const struct attempt *attempt, const char *session,
+                          struct subject *out, struct error *error)
+{
+    struct token_use use = {TOKEN_SESSION, attempt->service, attempt->began};
+
+    if (access->options->mode != ACCESS_HTPASSWD) {
+        return error_set(error, ERROR_UNAUTHORIZED, "users do not log in here");
+    }
+    return access_read_token(access, &use, session, out, error);
+}
+
+int access_sign_form(struct access *access, const struct attempt *attempt, const struct form *form,
+                     struct buffer *out_token, struct error *error)
+{
+    struct form_use use = {form, attempt->service, attempt->began};
+
+    return form_token_write(&access->keys, &use, out_token, error);
+}
+
+int access_check_form(struct access *access, const struct attempt *attempt, const struct form *form,
+                      const char *token, struct error *error)
+{
+    struct form_use use = {form, attempt->service, attempt->began};
+
+    return form_token_check(&access->keys, &use, token, error);
 }
 
 unsigned access_retry_after(const struct access *access)

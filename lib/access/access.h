@@ -19,6 +19,7 @@
 
 #include <stdint.h>
 
+#include "lib/access/form_token.h"
 #include "lib/access/options.h"
 #include "lib/access/subject.h"
 #include "lib/base/buffer.h"
@@ -80,6 +81,29 @@ uint64_t access_token_lifetime(const struct access *access);
 int access_refresh_token(struct access *access, const struct attempt *attempt,
                          const struct subject *subject, struct buffer *out_token,
                          struct error *error);
+
+/*
+ * A log-in by a browser: adds a session to `out_session`, for a cookie. It is good for
+ * access_resume_session() alone, neither as a password nor as a token, and ends after
+ * ACCESS_SESSION_SECONDS, or as soon as the user's line in the password file is another one.
+ * Users of that file only: the secret of a robot and the token of an issuer are for programs, and
+ * refused as unknown users are. Nobody's is refused as well.
+ */
+enum { ACCESS_SESSION_SECONDS = 12 * 60 * 60 };
+int access_begin_session(struct access *access, const struct attempt *attempt,
+                         const struct login *login, struct buffer *out_session,
+                         struct error *error);
+int access_resume_session(struct access *access, const struct attempt *attempt, const char *session,
+                          struct subject *out, struct error *error);
+
+/*
+ * The token that a form carries, see form_token.h: what comes back without it was sent from
+ * elsewhere. Also in mode ACCESS_NONE. ERROR_DENIED if it is not for this form.
+ */
+int access_sign_form(struct access *access, const struct attempt *attempt, const struct form *form,
+                     struct buffer *out_token, struct error *error);
+int access_check_form(struct access *access, const struct attempt *attempt, const struct form *form,
+                      const char *token, struct error *error);
 
 /* After ERROR_TOO_MANY_REQUESTS: seconds until another log-in is tried. */
 unsigned access_retry_after(const struct access *access);

@@ -27,6 +27,7 @@ enum subject_proof {
     PROOF_SECRET,  /* a password */
     PROOF_REFRESH, /* a refresh token */
     PROOF_TOKEN,   /* an access token, which is good for no other token */
+    PROOF_SESSION, /* a browser's cookie, which is good for none either */
 };
 
 struct subject {

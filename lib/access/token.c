@@ -16,12 +16,29 @@ enum {
 
 static const char *token_prefix(enum token_kind kind)
 {
-    return kind == TOKEN_ACCESS ? TOKEN_ACCESS_PREFIX : TOKEN_REFRESH_PREFIX;
+    switch (kind) {
+    case TOKEN_ACCESS:
+        return TOKEN_ACCESS_PREFIX;
+    case TOKEN_REFRESH:
+        return TOKEN_REFRESH_PREFIX;
+    case TOKEN_SESSION:
+        break;
+    }
+    return TOKEN_SESSION_PREFIX;
+}
+
+/* Of which kind it says to be, in words; NULL if it is none of ours. */
+static const char *token_kind_words(const char *text)
+{
+    return text_begins(text, TOKEN_ACCESS_PREFIX)    ? "is an access token"
+           : text_begins(text, TOKEN_REFRESH_PREFIX) ? "is a refresh token"
+           : text_begins(text, TOKEN_SESSION_PREFIX) ? "is a browser's session"
+                                                     : NULL;
 }
 
 bool token_is_ours(const char *text)
 {
-    return text_begins(text, TOKEN_ACCESS_PREFIX) || text_begins(text, TOKEN_REFRESH_PREFIX);
+    return token_kind_words(text) != NULL;
 }
 
 static void token_add_number(struct buffer *out, uint64_t number, size_t size)
@@ -228,7 +245,7 @@ static int token_judge(const struct token *token, const struct token_use *use, s
     if (token->made > use->began + TOKEN_LEEWAY) {
         return token_refuse(error, "is not valid yet");
     }
-    if (token->kind == TOKEN_ACCESS && token->end <= use->began) {
+    if (token->kind != TOKEN_REFRESH && token->end <= use->began) {
         return token_refuse(error, "has expired");
     }
     return 0;
@@ -242,9 +259,9 @@ int token_read(struct keys *keys, const char *text, const struct token_use *use,
     struct token token = {.kind = use->kind};
 
     if (!text_begins(text, prefix)) {
-        return token_refuse(error, !token_is_ours(text)        ? "is none of this registry's"
-                                   : use->kind == TOKEN_ACCESS ? "is a refresh token"
-                                                               : "is no refresh token");
+        const char *words = token_kind_words(text);
+
+        return token_refuse(error, words ? words : "is none of this registry's");
     }
     if (strnlen(text, TOKEN_LIMIT + 1) > TOKEN_LIMIT ||
         !base64_decode(BASE64_URL, text + strlen(prefix), strlen(text + strlen(prefix)), &bytes)) {

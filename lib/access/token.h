@@ -9,6 +9,7 @@
  *   an access token   what a request carries; ends at a time
  *   a refresh token   what `docker login` keeps in the place of a password; has no end, but rests
  * on a print of the secret that its holder had then
+ *   a session         what a browser keeps in a cookie; ends at a time, and rests on the same
  *
  * They begin with words of their own, by which scanners of leaked secrets know them; what follows
  * is base 64 for URLs of
@@ -31,8 +32,10 @@
 
 #define TOKEN_ACCESS_PREFIX "berth_a_"
 #define TOKEN_REFRESH_PREFIX "berth_r_"
+#define TOKEN_SESSION_PREFIX "berth_s_"
 
-enum token_kind { TOKEN_ACCESS = 1, TOKEN_REFRESH = 2 };
+/* One is never good for another. */
+enum token_kind { TOKEN_ACCESS = 1, TOKEN_REFRESH = 2, TOKEN_SESSION = 3 };
 
 enum { TOKEN_SERVICE_SIZE = 512, TOKEN_LIMIT = 4096 /* characters */ };
 
@@ -41,7 +44,7 @@ struct token {
     struct subject subject;
     char service[TOKEN_SERVICE_SIZE];
     int64_t made; /* seconds since the epoch */
-    int64_t end;  /* 0 for a refresh token */
+    int64_t end;  /* 0 for a refresh token, which alone has none */
     /* Of a token that was read: */
     char key[KEY_ID_SIZE];
     struct secret print;

@@ -277,6 +277,142 @@ static void keeps_a_login_until_the_password_changes(void **state)
     desk_close(desk);
 }
 
+static int begin(struct desk *desk, const char *user, const char *password, struct buffer *out)
+{
+    return access_begin_session(desk->access, &desk->attempt, &(struct login){user, password}, out,
+                                &desk->error);
+}
+
+static int resume(struct desk *desk, const char *session, struct subject *out)
+{
+    return access_resume_session(desk->access, &desk->attempt, session, out, &desk->error);
+}
+
+static void keeps_a_browser_logged_in_until_the_password_changes(void **state)
+{
+    struct desk *desk = desk_open(*state, ACCESS_HTPASSWD);
+    AUTO_BUFFER struct buffer session = BUFFER_INIT;
+    AUTO_BUFFER struct buffer other = BUFFER_INIT;
+    struct subject who;
+
+    assert_int_equal(0, begin(desk, "alice", "secret", &session));
+    assert_identified(desk, resume(desk, session.data, &who), SUBJECT_USER, "alice");
+    assert_int_equal(who.proof, PROOF_SESSION);
+    desk->attempt.began = NOW + ACCESS_SESSION_SECONDS - 1;
+    assert_identified(desk, resume(desk, session.data, &who), SUBJECT_USER, "alice");
+    desk->attempt.began++;
+    assert_refused(desk, resume(desk, session.data, &who), "has expired");
+    desk->attempt.began = NOW;
+    desk->attempt.service = "registry.example.net";
+    assert_refused(desk, resume(desk, session.data, &who), "another host name");
+    desk->attempt.service = "registry.example.org";
+    put_users(desk, "alice:" OTHER "\nbob:" CHEAP "\n");
+    assert_refused(desk, resume(desk, session.data, &who), "has changed");
+    put_users(desk, "bob:" CHEAP "\n");
+    assert_refused(desk, resume(desk, session.data, &who), "no longer there");
+    put_users(desk, "alice:" CHEAP "\n");
+    assert_identified(desk, resume(desk, session.data, &who), SUBJECT_USER, "alice");
+    assert_int_equal(0, keys_rotate(desk->directory, HOUR, KEY_REVOKE_OLD, &desk->error));
+    assert_refused(desk, resume(desk, session.data, &who), "a key that is not in use");
+    assert_refused(desk, begin(desk, "alice", "Secret", &other), "wrong user name or password");
+    assert_int_equal(other.length, 0);
+    desk_close(desk);
+}
+
+/* A cookie is sent by a browser to whatever it is led to. */
+static void takes_a_session_for_nothing_but_a_session(void **state)
+{
+    struct desk *desk = desk_open(*state, ACCESS_HTPASSWD);
+    AUTO_BUFFER struct buffer session = BUFFER_INIT;
+    AUTO_BUFFER struct buffer login = BUFFER_INIT;
+    AUTO_BUFFER struct buffer token = BUFFER_INIT;
+    struct subject who;
+
+    assert_int_equal(0, begin(desk, "alice", "secret", &session));
+    buffer_format(&login, "alice:%s", session.data);
+    assert_refused(desk, ask_by(desk, "Bearer", session.data, &who), "is a browser's session");
+    assert_refused(desk, ask_by(desk, "Basic", login.data, &who), "wrong user name");
+    assert_refused(desk,
+                   access_exchange(desk->access, &desk->attempt, session.data, &who, &desk->error),
+                   "is a browser's session");
+    assert_identified(desk, resume(desk, session.data, &who), SUBJECT_USER, "alice");
+    assert_refused(desk, access_token(desk->access, &desk->attempt, &who, &token, &desk->error),
+                   "good for no other");
+    assert_int_equal(
+        0, access_refresh_token(desk->access, &desk->attempt, &who, &token, &desk->error));
+    assert_int_equal(token.length, 0);
+    assert_identified(desk, ask_by(desk, "Basic", "alice:secret", &who), SUBJECT_USER, "alice");
+    assert_int_equal(0, access_token(desk->access, &desk->attempt, &who, &token, &desk->error));
+    assert_refused(desk, resume(desk, token.data, &who), "is an access token");
+    buffer_clear(&token);
+    assert_int_equal(
+        1, access_refresh_token(desk->access, &desk->attempt, &who, &token, &desk->error));
+    assert_refused(desk, resume(desk, token.data, &who), "is a refresh token");
+    desk_close(desk);
+}
+
+static void logs_in_by_a_browser_who_has_a_password_and_nobody_else(void **state)
+{
+    struct desk *desk = desk_open(*state, ACCESS_HTPASSWD);
+    struct robot robot = {.name = "ci", .rights = RIGHT_PULL};
+    char issuer_name[] = "github";
+    struct issuer_options issuer = {.name = issuer_name, .kind = ISSUER_OIDC};
+    AUTO_BUFFER struct buffer secret = BUFFER_INIT;
+    AUTO_BUFFER struct buffer session = BUFFER_INIT;
+    struct subject who;
+
+    desk->options.issuers = &issuer;
+    desk->options.issuer_count = 1;
+    assert_int_equal(1, robot_add(desk->directory, &robot, &secret, &desk->error));
+    assert_refused(desk, begin(desk, "robot/ci", secret.data, &session), "wrong user name");
+    assert_refused(desk, begin(desk, "github", "eyJ", &session), "wrong user name");
+    assert_refused(desk, begin(desk, "", "", &session), "wrong user name");
+    access_close(desk->access);
+    desk->options.mode = ACCESS_WEB_SERVER;
+    desk->access = access_open(&desk->options);
+    assert_refused(desk, begin(desk, "alice", "secret", &session), "wrong user name");
+    assert_int_equal(session.length, 0);
+    desk->options.mode = ACCESS_HTPASSWD;
+    assert_int_equal(0, begin(desk, "alice", "secret", &session));
+    desk->options.mode = ACCESS_WEB_SERVER;
+    assert_refused(desk, resume(desk, session.data, &who), "do not log in here");
+    desk_close(desk);
+}
+
+static void lets_a_browser_wait_that_guesses(void **state)
+{
+    struct desk *desk = desk_open(*state, ACCESS_HTPASSWD);
+    AUTO_BUFFER struct buffer session = BUFFER_INIT;
+    char guess[32];
+
+    for (int i = 0; i < 10; i++) {
+        (void)snprintf(guess, sizeof(guess), "guess%d", i);
+        assert_refused(desk, begin(desk, "alice", guess, &session), "wrong user name");
+    }
+    assert_int_equal(begin(desk, "alice", "secret", &session), -1);
+    assert_int_equal(desk->error.code, ERROR_TOO_MANY_REQUESTS);
+    assert_in_range(access_retry_after(desk->access), 1, 60);
+    desk_close(desk);
+}
+
+static void signs_forms_also_where_nobody_logs_in(void **state)
+{
+    struct desk *desk = desk_open(*state, ACCESS_NONE);
+    struct subject nobody = subject_anonymous();
+    struct form form = {&nobody, "", "delete tag team/app v1"};
+    AUTO_BUFFER struct buffer token = BUFFER_INIT;
+
+    assert_int_equal(0,
+                     access_sign_form(desk->access, &desk->attempt, &form, &token, &desk->error));
+    assert_int_equal(
+        0, access_check_form(desk->access, &desk->attempt, &form, token.data, &desk->error));
+    form.aim = "delete tag team/app v2";
+    assert_int_equal(
+        access_check_form(desk->access, &desk->attempt, &form, token.data, &desk->error), -1);
+    assert_int_equal(desk->error.code, ERROR_DENIED);
+    desk_close(desk);
+}
+
 static void lets_wait_who_guesses_and_nobody_else(void **state)
 {
     struct desk *desk = desk_open(*state, ACCESS_HTPASSWD);
@@ -348,6 +484,11 @@ int main(void)
         IN_DIRECTORY(gives_tokens_that_end_with_their_user),
         IN_DIRECTORY(gives_nobody_an_access_token_and_no_refresh_token),
         IN_DIRECTORY(keeps_a_login_until_the_password_changes),
+        IN_DIRECTORY(keeps_a_browser_logged_in_until_the_password_changes),
+        IN_DIRECTORY(takes_a_session_for_nothing_but_a_session),
+        IN_DIRECTORY(logs_in_by_a_browser_who_has_a_password_and_nobody_else),
+        IN_DIRECTORY(lets_a_browser_wait_that_guesses),
+        IN_DIRECTORY(signs_forms_also_where_nobody_logs_in),
         IN_DIRECTORY(lets_wait_who_guesses_and_nobody_else),
         cmocka_unit_test(lets_no_name_forge_the_line_of_a_failure),
     };

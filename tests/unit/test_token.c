@@ -10,7 +10,6 @@
 enum { NOW = 1764000000, HOUR = 3600 };
 
 static const struct token_use access_use = {TOKEN_ACCESS, "registry.example.org", NOW};
-static const struct token_use refresh_use = {TOKEN_REFRESH, "registry.example.org", NOW};
 
 static const char *vault_of(struct fixture *fixture)
 {
@@ -26,13 +25,15 @@ static struct token token_for(enum token_kind kind, enum subject_kind who, const
                           .subject = subject_anonymous(),
                           .service = "registry.example.org",
                           .made = NOW - 10,
-                          .end = kind == TOKEN_ACCESS ? NOW + HOUR : 0};
+                          .end = kind == TOKEN_REFRESH ? 0 : NOW + HOUR};
 
     if (who != SUBJECT_ANONYMOUS) {
         assert_true(subject_make(who, name, &token.subject));
     }
     return token;
 }
+
+static const char *const beginnings[] = {"", "berth_a_", "berth_r_", "berth_s_"};
 
 static void reads_what_it_has_written(void **state)
 {
@@ -46,6 +47,7 @@ static void reads_what_it_has_written(void **state)
         {TOKEN_ACCESS, SUBJECT_ROBOT, "robot/ci"},
         {TOKEN_ACCESS, SUBJECT_ISSUER, "github/repo:x/y:ref:refs/heads/main"},
         {TOKEN_REFRESH, SUBJECT_USER, "alice"},
+        {TOKEN_SESSION, SUBJECT_USER, "alice"},
     };
     struct fixture *fixture = *state;
     AUTO_KEYS struct keys keys = KEYS_INIT(vault_of(fixture));
@@ -53,7 +55,7 @@ static void reads_what_it_has_written(void **state)
 
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct token token = token_for(cases[i].kind, cases[i].who, cases[i].name);
-        const struct token_use *use = cases[i].kind == TOKEN_ACCESS ? &access_use : &refresh_use;
+        struct token_use use = {cases[i].kind, "registry.example.org", NOW};
         AUTO_BUFFER struct buffer text = BUFFER_INIT;
         struct token again;
 
@@ -61,9 +63,8 @@ static void reads_what_it_has_written(void **state)
         (void)snprintf(token.subject.narrowed_names, sizeof(token.subject.narrowed_names),
                        "team/**, apps/*");
         assert_returns(0, token_write(&keys, &token, "secret", &text, &error));
-        assert_ptr_equal(strstr(text.data, cases[i].kind == TOKEN_ACCESS ? "berth_a_" : "berth_r_"),
-                         text.data);
-        assert_returns(0, token_read(&keys, text.data, use, &again, &error));
+        assert_memory_equal(text.data, beginnings[cases[i].kind], 8);
+        assert_returns(0, token_read(&keys, text.data, &use, &again, &error));
         assert_int_equal(again.subject.kind, cases[i].who);
         assert_string_equal(again.subject.name, cases[i].name);
         assert_int_equal(again.subject.narrowed_rights, RIGHT_PULL);
@@ -92,15 +93,12 @@ static void says_why_a_token_is_refused(void **state)
     struct fixture *fixture = *state;
     AUTO_KEYS struct keys keys = KEYS_INIT(vault_of(fixture));
     struct token token = token_for(TOKEN_ACCESS, SUBJECT_USER, "alice");
-    struct token refresh = token_for(TOKEN_REFRESH, SUBJECT_USER, "alice");
     AUTO_BUFFER struct buffer text = BUFFER_INIT;
-    AUTO_BUFFER struct buffer other = BUFFER_INIT;
     struct token_use use = access_use;
     struct token out;
     struct error error = ERROR_INIT;
 
     assert_returns(0, token_write(&keys, &token, "secret", &text, &error));
-    assert_returns(0, token_write(&keys, &refresh, "secret", &other, &error));
     use.service = "registry.example.net";
     refuses_with(&keys, text.data, &use, "for another host name");
     use = access_use;
@@ -112,15 +110,54 @@ static void says_why_a_token_is_refused(void **state)
     assert_returns(0, token_read(&keys, text.data, &use, &out, &error));
     use.began--;
     refuses_with(&keys, text.data, &use, "is not valid yet");
-    refuses_with(&keys, other.data, &access_use, "is a refresh token");
-    refuses_with(&keys, text.data, &refresh_use, "is no refresh token");
     refuses_with(&keys, "eyJhbGciOiJub25lIn0.e30.", &access_use, "none of this registry's");
     refuses_with(&keys, "", &access_use, "none of this registry's");
-    /* One kind's words before the other's bytes. */
-    other.data[6] = 'a';
-    refuses_with(&keys, other.data, &access_use, "of another kind");
     assert_returns(0, keys_rotate(keys.directory, HOUR, KEY_REVOKE_OLD, &error));
     refuses_with(&keys, text.data, &access_use, "a key that is not in use");
+}
+
+/* Neither as it is, nor with the other kind's beginning. */
+static void takes_no_kind_of_token_for_another(void **state)
+{
+    static const char *const words[] = {"", "is an access token", "is a refresh token",
+                                        "is a browser's session"};
+    struct fixture *fixture = *state;
+    AUTO_KEYS struct keys keys = KEYS_INIT(vault_of(fixture));
+    struct error error = ERROR_INIT;
+
+    for (enum token_kind made = TOKEN_ACCESS; made <= TOKEN_SESSION; made++) {
+        struct token token = token_for(made, SUBJECT_USER, "alice");
+        AUTO_BUFFER struct buffer text = BUFFER_INIT;
+
+        assert_returns(0, token_write(&keys, &token, "secret", &text, &error));
+        for (enum token_kind wanted = TOKEN_ACCESS; wanted <= TOKEN_SESSION; wanted++) {
+            struct token_use use = {wanted, "registry.example.org", NOW};
+            AUTO_BUFFER struct buffer renamed = BUFFER_INIT;
+
+            if (wanted == made) {
+                continue;
+            }
+            refuses_with(&keys, text.data, &use, words[made]);
+            buffer_format(&renamed, "%s%s", beginnings[wanted], text.data + 8);
+            refuses_with(&keys, renamed.data, &use, "of another kind");
+        }
+    }
+}
+
+static void ends_a_session_when_its_time_is_over(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_KEYS struct keys keys = KEYS_INIT(vault_of(fixture));
+    struct token token = token_for(TOKEN_SESSION, SUBJECT_USER, "alice");
+    struct token_use use = {TOKEN_SESSION, "registry.example.org", NOW + HOUR - 1};
+    AUTO_BUFFER struct buffer text = BUFFER_INIT;
+    struct error error = ERROR_INIT;
+    struct token out;
+
+    assert_returns(0, token_write(&keys, &token, "secret", &text, &error));
+    assert_returns(0, token_read(&keys, text.data, &use, &out, &error));
+    use.began++;
+    refuses_with(&keys, text.data, &use, "has expired");
 }
 
 static void refuses_a_token_with_any_bit_changed_or_cut_anywhere(void **state)
@@ -206,6 +243,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_DIRECTORY(reads_what_it_has_written),
         IN_DIRECTORY(says_why_a_token_is_refused),
+        IN_DIRECTORY(takes_no_kind_of_token_for_another),
+        IN_DIRECTORY(ends_a_session_when_its_time_is_over),
         IN_DIRECTORY(refuses_a_token_with_any_bit_changed_or_cut_anywhere),
         IN_DIRECTORY(reads_in_bounds_what_is_signed_and_makes_no_sense),
         IN_DIRECTORY(survives_a_rotation),
