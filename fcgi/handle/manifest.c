@@ -20,13 +20,26 @@ static bool reference_is_digest(const char *reference)
     return strchr(reference, ':') != NULL;
 }
 
+/* Who has asked for it without getting it has it already. */
+static void manifest_note_pull(const struct exchange *exchange, const struct digest *digest,
+                               bool is_sent)
+{
+    const char *reference = exchange->route.reference;
+    struct pull pull = {.tag = reference_is_digest(reference) ? NULL : reference,
+                        .digest = digest,
+                        .is_download = is_sent};
+
+    source_note_pull(&exchange->source, &pull);
+}
+
 int handle_manifest_get(struct exchange *exchange, struct error *error)
 {
     AUTO_STORED_MANIFEST struct stored_manifest manifest = STORED_MANIFEST_INIT;
     struct response *response = &exchange->response;
-    int found =
-        source_get_manifest(&exchange->source, exchange->route.reference,
-                            strcmp(exchange->request->method, "HEAD") == 0, &manifest, error);
+    bool is_head = strcmp(exchange->request->method, "HEAD") == 0;
+    bool is_unchanged;
+    int found = source_get_manifest(&exchange->source, exchange->route.reference, is_head,
+                                    &manifest, error);
 
     if (found <= 0) {
         return found < 0 ? -1 : manifest_refuse_unknown(error);
@@ -39,7 +52,9 @@ int handle_manifest_get(struct exchange *exchange, struct error *error)
                             reference_is_digest(exchange->route.reference)
                                 ? "max-age=31536000, immutable"
                                 : "no-cache");
-    if (handle_not_modified(exchange, &manifest.digest)) {
+    is_unchanged = handle_not_modified(exchange, &manifest.digest);
+    manifest_note_pull(exchange, &manifest.digest, !is_head && !is_unchanged);
+    if (is_unchanged) {
         return 0;
     }
     response_content_header(response, "Content-Type", "%s", manifest.media_type);

@@ -46,6 +46,13 @@ int source_get_manifest(struct source *source, const char *reference, bool head_
     return repository_get_manifest(&source->repository, reference, out_manifest, error);
 }
 
+void source_note_pull(const struct source *source, const struct pull *pull)
+{
+    if (!source->is_proxied) {
+        pulled_note(&source->repository, pull);
+    }
+}
+
 int source_put_manifest(const struct source *source, struct manifest_put *put,
                         struct buffer *out_details, struct error *error)
 {

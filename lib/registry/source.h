@@ -9,6 +9,7 @@
 
 #include "lib/proxy/proxy.h"
 #include "lib/registry/permit.h"
+#include "lib/store/pulled.h"
 #include "lib/store/repository.h"
 
 struct source {
@@ -38,6 +39,9 @@ int source_check_space(const struct source *source, uint64_t bytes, struct error
 /* See proxy_get_manifest(). */
 int source_get_manifest(struct source *source, const char *reference, bool head_only,
                         struct stored_manifest *out_manifest, struct error *error);
+
+/* That it was pulled, of what is hosted: see lib/store/pulled. */
+void source_note_pull(const struct source *source, const struct pull *pull);
 
 /*
  * Stores a manifest and points its tags to it, see repository_put_manifest(); `put->tag_moves` is

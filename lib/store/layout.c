@@ -151,6 +151,23 @@ struct path layout_tag_history(const char *name, const char *tag, const struct d
                        digest_algorithm_name(digest->algorithm), digest_hex(digest));
 }
 
+struct path layout_pulled_tag(const char *name, const char *tag)
+{
+    return path_format(LAYOUT_REPOSITORIES "/%s/_manifests/tags/%s/_pulled", name, tag);
+}
+
+struct path layout_pulled_digests(const char *name, enum digest_algorithm algorithm)
+{
+    return path_format(LAYOUT_REPOSITORIES "/%s/_manifests/_pulled/%s", name,
+                       digest_algorithm_name(algorithm));
+}
+
+struct path layout_pulled_digest(const char *name, const struct digest *digest)
+{
+    return path_format(LAYOUT_REPOSITORIES "/%s/_manifests/_pulled/%s/%s", name,
+                       digest_algorithm_name(digest->algorithm), digest_hex(digest));
+}
+
 struct path layout_media_types(const char *name, enum digest_algorithm algorithm)
 {
     return path_format(LAYOUT_REPOSITORIES "/%s/_media_types/%s", name,

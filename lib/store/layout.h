@@ -32,7 +32,8 @@ enum { LAYOUT_FIXED_LEVELS = 3 }; /* above these two */
 #define LAYOUT_OWN "_berth"
 #define LAYOUT_LOCKS "_berth/locks"
 #define LAYOUT_DAMAGED "_berth/damaged"
-#define LAYOUT_CENSUS "_berth/census" /* what was last counted */
+#define LAYOUT_CENSUS "_berth/census"             /* what was last counted */
+#define LAYOUT_PULLED_SINCE "_berth/pulled-since" /* its time: when pulls were first noted */
 
 /* What was taken out and can be put back, see lib/store/trash: trees like the root's own. */
 #define LAYOUT_TRASH "_berth/trash"
@@ -71,6 +72,11 @@ struct path layout_tag_current(const char *name, const char *tag);
 struct path layout_tag_histories(const char *name, const char *tag,
                                  enum digest_algorithm algorithm);
 struct path layout_tag_history(const char *name, const char *tag, const struct digest *digest);
+
+/* What is known of pulls by tag and by digest, and where the latter is; see lib/store/pulled. */
+struct path layout_pulled_tag(const char *name, const char *tag);
+struct path layout_pulled_digest(const char *name, const struct digest *digest);
+struct path layout_pulled_digests(const char *name, enum digest_algorithm algorithm);
 
 /* Where those are, and what is known of referrers, of each algorithm. */
 struct path layout_media_types(const char *name, enum digest_algorithm algorithm);

@@ -306,6 +306,10 @@ static int prune_companions(struct prune *prune, enum digest_algorithm algorithm
             return -1;
         }
     }
+    if (prune_companions_in(prune, layout_pulled_digests(repository->name, algorithm).text,
+                            digest_algorithm_name(algorithm), error) < 0) {
+        return -1;
+    }
     return prune_companions_in(prune, layout_media_types(repository->name, algorithm).text,
                                digest_algorithm_name(algorithm), error);
 }

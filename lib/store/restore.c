@@ -7,6 +7,7 @@
 #include "lib/base/text.h"
 #include "lib/store/blob.h"
 #include "lib/store/link.h"
+#include "lib/store/pulled.h"
 #include "lib/store/referrers.h"
 #include "lib/store/revision.h"
 #include "lib/store/tag.h"
@@ -63,7 +64,8 @@ static int restore_link(struct restoration *restoration, enum link_kind kind,
     return trash_take_back(repository->store, TRASH_DELETED, path.text, error);
 }
 
-/* A tag and its history, from either trash. What is in its place stays. 1, 0, -1. */
+/* A tag, its history and what is known of its pulls, from either trash. What is in its place stays.
+ * 1, 0, -1. */
 static int restore_tag_files(struct restoration *restoration, enum trash which, const char *tag,
                              struct error *error)
 {
@@ -91,9 +93,14 @@ static int restore_tag_files(struct restoration *restoration, enum trash which, 
             }
         }
     }
+    if (trash_take_back(repository->store, which, layout_pulled_tag(repository->name, tag).text,
+                        error) < 0) {
+        return -1;
+    }
     found = trash_take_back(repository->store, which,
                             layout_tag_current(repository->name, tag).text, error);
     if (found > 0) {
+        pulled_note_restored(&lock, tag);
         restoration->tags++;
         restoration->restored(restoration->context, "tag", tag);
     }

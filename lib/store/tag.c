@@ -66,6 +66,9 @@ int tag_put_in_trash(const struct repository_lock *held, enum trash which, const
             moved = -1;
         }
     }
+    if (moved >= 0 && trash_put(store, which, layout_pulled_tag(name, tag).text, error) < 0) {
+        moved = -1;
+    }
     (void)unlinkat(store->root, layout_above(history.text).text, AT_REMOVEDIR);
     (void)unlinkat(store->root, layout_above(current.text).text, AT_REMOVEDIR);
     (void)unlinkat(store->root, layout_tag(name, tag).text, AT_REMOVEDIR);

@@ -18,7 +18,8 @@ int tag_get(const struct repository *repository, const char *tag, struct digest 
 int tag_set(const struct repository_lock *held, const char *tag, const struct digest *digest,
             struct sync_set *syncs, struct error *error);
 
-/* The tag and its history go to the trash of what was deleted. 1, 0 if there was none, -1. */
+/* The tag, its history and what is known of its pulls go to the trash of what was deleted. 1, 0 if
+ * there was none, -1. */
 int tag_delete(const struct repository_lock *held, const char *tag, struct sync_set *syncs,
                struct error *error);
 
