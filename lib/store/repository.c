@@ -264,7 +264,8 @@ int repository_put_manifest(const struct repository *repository, const struct ma
     return 0;
 }
 
-/* Durable on return: what is pointed at goes after what points. */
+/* Those that stand for the manifest, or for NULL all of them. Durable on return: what is pointed at
+ * goes after what points. 1, 0 if there was none, -1. */
 static int repository_delete_tags_of(const struct repository_lock *held,
                                      const struct digest *digest, struct sync_set *syncs,
                                      struct error *error)
@@ -272,19 +273,21 @@ static int repository_delete_tags_of(const struct repository_lock *held,
     AUTO_TAG_WALK struct tag_walk walk = tag_walk_begin(held->repository, NULL);
     const char *tag;
     enum walk_result result;
+    int any = 0;
 
     while ((result = tag_walk_next(&walk, &tag, error)) > 0) {
         struct digest current;
         int found = result == WALK_STRAY ? 0 : tag_get(held->repository, tag, &current, error);
 
-        if (found > 0 && digest_equal(&current, digest)) {
+        if (found > 0 && (!digest || digest_equal(&current, digest))) {
             found = tag_delete(held, tag, syncs, error);
+            any |= found;
         }
         if (found < 0) {
             return -1;
         }
     }
-    return result == WALK_FAILED ? -1 : sync_set_flush(syncs, error);
+    return result == WALK_FAILED || sync_set_flush(syncs, error) < 0 ? -1 : any;
 }
 
 /* What is kept beside a manifest stays for when that is restored; in a cache it goes, too. */
@@ -330,6 +333,38 @@ int repository_delete_manifest(const struct repository *repository, const struct
         return -1;
     }
     return removed;
+}
+
+int repository_delete_all(const struct repository *repository, struct error *error)
+{
+    AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(repository->store);
+    AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
+    AUTO_LINK_WALK struct link_walk walk = link_walk_begin(repository, LINK_REVISION);
+    struct digest digest;
+    enum walk_result result;
+    int any;
+
+    if (repository_lock(repository, &lock, error) < 0) {
+        return -1;
+    }
+    any = repository_delete_tags_of(&lock, NULL, &syncs, error);
+    if (any < 0) {
+        return -1;
+    }
+    while ((result = link_walk_next(&walk, &digest, error)) > 0) {
+        int removed = 0;
+
+        if (result == WALK_FOUND) {
+            removed = repository_forget_companions(&lock, &digest, &syncs, error) < 0
+                          ? -1
+                          : revision_remove(&lock, &digest, &syncs, error);
+        }
+        if (removed < 0) {
+            return -1;
+        }
+        any |= removed;
+    }
+    return result == WALK_FAILED || sync_set_flush(&syncs, error) < 0 ? -1 : any;
 }
 
 int repository_delete_tag(const struct repository *repository, const char *tag,

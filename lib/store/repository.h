@@ -59,6 +59,13 @@ int repository_delete_manifest(const struct repository *repository, const struct
                                struct error *error);
 
 /*
+ * The same for all of its manifests and tags, for who wants the repository gone. What is pushed in
+ * the meantime waits for the lock, and stays. Durable on return. 1, 0 if there was nothing, -1.
+ * Locking: takes repository_lock().
+ */
+int repository_delete_all(const struct repository *repository, struct error *error);
+
+/*
  * Moves a tag only to that trash; the manifest stays. 1; 0 if there was none; -1,
  * ERROR_PRECONDITION if it stands for none of `expected`, unless that is NULL. Locking: takes
  * repository_lock().
