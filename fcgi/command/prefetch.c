@@ -4,13 +4,13 @@
 
 #include "fcgi/command/command.h"
 #include "fcgi/command/download.h"
-#include "fcgi/command/keep.h"
 #include "fcgi/command/line.h"
 #include "fcgi/command/open.h"
 #include "lib/base/text.h"
 #include "lib/oci/image.h"
 #include "lib/oci/index.h"
 #include "lib/proxy/fill/fetcher.h"
+#include "lib/proxy/keep.h"
 
 enum {
     PLATFORM_LIMIT = 32,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef FCGI_COMMAND_KEEP_H
-#define FCGI_COMMAND_KEEP_H
+#ifndef PROXY_KEEP_H
+#define PROXY_KEEP_H
 
 /*
  * An image of the cache that is to stay while it is fetched, and from then on: keep_begin(), then

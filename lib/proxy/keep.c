@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fcgi/command/keep.h"
+#include "lib/proxy/keep.h"
 
 void keep_release(struct keep *keep)
 {
