@@ -12,6 +12,7 @@
 
 #include "lib/oci/manifest.h"
 #include "lib/proxy/evict/kept.h"
+#include "lib/store/repository.h"
 
 struct keep {
     bool is_wanted;
@@ -33,5 +34,12 @@ int keep_begin(struct keep *keep, struct store *cache, const struct kept_image *
 int keep_manifest(struct keep *keep, const struct digest *digest, const struct manifest *manifest,
                   struct error *error);
 int keep_end(struct keep *keep, struct error *error);
+
+/*
+ * Keeps what the cache has of an image, without asking anybody: the manifest and those below it
+ * that are there, with all their blobs, which stay as soon as they come. 1; 0 if the cache does not
+ * have it; -1.
+ */
+int keep_cached(const struct repository *repository, const char *reference, struct error *error);
 
 #endif

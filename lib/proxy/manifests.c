@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -53,6 +54,17 @@ static void proxied_confirm_tag(const struct proxied *proxied, const char *tag)
     struct path path = layout_tag_current(proxied->repository.name, tag);
 
     (void)utimensat(proxied->repository.store->root, path.text, NULL, 0);
+}
+
+int proxy_doubt_tag(const struct proxied *proxied, const char *tag, struct error *error)
+{
+    struct path path = layout_tag_current(proxied->repository.name, tag);
+    const struct timespec never[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = 0}};
+
+    if (utimensat(proxied->repository.store->root, path.text, never, 0) < 0) {
+        return file_is_gone(errno) ? 0 : error_errno(error, "date '%s'", path.text);
+    }
+    return 1;
 }
 
 static int wish_look_into_cache(struct wish *wish, struct error *error)

@@ -61,6 +61,12 @@ int proxy_open(struct store *cache, const struct proxy_options *options, struct 
 int proxy_get_manifest(struct proxied *proxied, const char *reference, bool head_only,
                        struct stored_manifest *out_manifest, struct error *error);
 
+/*
+ * What the cache believes of a tag is not believed any longer: whoever wants it next asks the
+ * upstream. 1; 0 if the cache does not have it; -1.
+ */
+int proxy_doubt_tag(const struct proxied *proxied, const char *tag, struct error *error);
+
 /* A blob in the cache, or on its way. */
 struct proxy_blob {
     bool is_stored;

@@ -307,3 +307,19 @@ struct path layout_partial(const char *upstream, const struct digest *digest, co
 {
     return path_format(LAYOUT_PARTIAL "/%s/%s/%s", upstream, digest->text, what);
 }
+
+bool layout_read_partial(const char *directory, char out_upstream[NAME_SIZE],
+                         struct digest *out_digest)
+{
+    const char *upstream = directory + strlen(LAYOUT_PARTIAL "/");
+    struct error ignored;
+    size_t length;
+
+    if (!text_begins(directory, LAYOUT_PARTIAL "/")) {
+        return false;
+    }
+    length = strcspn(upstream, "/");
+    return upstream[length] == '/' && length > 0 &&
+           digest_parse(out_digest, upstream + length + 1, &ignored) == 0 &&
+           text_copy(out_upstream, NAME_SIZE, upstream, length);
+}

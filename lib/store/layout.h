@@ -165,5 +165,8 @@ struct path layout_piece(const char *id);
 
 /* `what` is a file in the directory of one fetch, or "" for the directory. */
 struct path layout_partial(const char *upstream, const struct digest *digest, const char *what);
+/* Whose directory this is; false if it is none. */
+bool layout_read_partial(const char *directory, char out_upstream[NAME_SIZE],
+                         struct digest *out_digest);
 
 #endif

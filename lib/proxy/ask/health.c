@@ -160,18 +160,21 @@ void health_record_limit(struct store *store, const char *upstream,
     }
 }
 
-bool health_is_short(struct store *store, const char *upstream)
+bool health_find_limit(const struct store *store, const char *upstream, struct health_limit *out)
 {
     struct path path = layout_upstream(upstream, "ratelimit");
     AUTO_BUFFER struct buffer memo = BUFFER_INIT;
     struct error ignored;
-    uint64_t remaining;
-    uint64_t limit;
-    uint64_t age;
 
-    if (memo_read(health_place(store, &path), &memo, &age, &ignored) <= 0 || age > LIMIT_SECONDS) {
-        return false;
-    }
-    return memo_number(&memo, 0, &remaining) && memo_number(&memo, 1, &limit) &&
-           remaining * 100 < limit * LIMIT_FLOOR_PERCENT;
+    return memo_read(health_place(store, &path), &memo, &out->age, &ignored) > 0 &&
+           out->age <= LIMIT_SECONDS && memo_number(&memo, 0, &out->remaining) &&
+           memo_number(&memo, 1, &out->limit);
+}
+
+bool health_is_short(struct store *store, const char *upstream)
+{
+    struct health_limit limit;
+
+    return health_find_limit(store, upstream, &limit) &&
+           limit.remaining * 100 < limit.limit * LIMIT_FLOOR_PERCENT;
 }

@@ -36,6 +36,15 @@ void health_clear(struct store *store, const char *upstream);
 void health_record_limit(struct store *store, const char *upstream,
                          const struct http_transfer *transfer);
 
+/* What the upstream said last of its rate limit. */
+struct health_limit {
+    uint64_t remaining; /* requests */
+    uint64_t limit;
+    uint64_t age; /* seconds since it said so */
+};
+/* False if it has said nothing within the last hour. */
+bool health_find_limit(const struct store *store, const char *upstream, struct health_limit *out);
+
 /* Whether so little is left of the rate limit that tags are better served past their time. */
 bool health_is_short(struct store *store, const char *upstream);
 

@@ -81,6 +81,34 @@ int kept_drop(struct store *store, const struct kept_image *image, struct error 
     return file_remove(store->root, kept_path(image).text, error);
 }
 
+int kept_list(const struct store *store, struct names *out, struct error *error)
+{
+    AUTO_NAMES struct names marks = NAMES_INIT;
+
+    if (directory_list(store->root, LAYOUT_KEPT, &marks, error) < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < marks.count; i++) {
+        struct path path = layout_below(LAYOUT_KEPT, marks.names[i]);
+        AUTO_BUFFER struct buffer mark = BUFFER_INIT;
+        AUTO_BUFFER struct buffer name = BUFFER_INIT;
+        AUTO_BUFFER struct buffer reference = BUFFER_INIT;
+        int found = file_read(store->root, path.text, MEMO_LIMIT, &mark, error);
+
+        if (found < 0) {
+            return -1;
+        }
+        memo_line(&mark, 0, &name);
+        memo_line(&mark, 1, &reference);
+        if (reference.length > 0) {
+            buffer_format(&name, " %s", reference.data);
+            names_add(out, name.data);
+        }
+    }
+    names_sort(out);
+    return 0;
+}
+
 void kept_release(struct kept *kept)
 {
     names_release(&kept->digests);

@@ -34,6 +34,9 @@ int kept_read(const struct store *store, const struct kept_image *image, struct 
 /* 1; 0 if it was not kept; -1. */
 int kept_drop(struct store *store, const struct kept_image *image, struct error *error);
 
+/* "REPOSITORY REFERENCE" of each image that is kept, sorted. */
+int kept_list(const struct store *store, struct names *out, struct error *error);
+
 /* The digests of all marks. */
 struct kept {
     struct timespec changed;

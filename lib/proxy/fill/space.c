@@ -61,21 +61,28 @@ static uint64_t space_written(const struct store *store, const struct path *dire
     return (uint64_t)status.st_size;
 }
 
-/* What the fetch in a directory has declared and not yet written. */
-static void space_add_need(const struct store *store, const struct path *directory,
-                           struct space_need *need)
+/* How many bytes the fetch in a directory has declared; false if it has not yet. */
+static bool space_declared(const struct store *store, const struct path *directory,
+                           uint64_t *out_total)
 {
     AUTO_BUFFER struct buffer memo = BUFFER_INIT;
     struct path path;
-    struct file_place size = space_place(store, directory, "size", &path);
     struct error ignored;
-    uint64_t total;
     uint64_t age;
-    time_t when;
-    uint64_t written;
-    bool is_declared = memo_read(size, &memo, &age, &ignored) > 0 && memo_number(&memo, 0, &total);
 
-    written = space_written(store, directory, &when);
+    return memo_read(space_place(store, directory, "size", &path), &memo, &age, &ignored) > 0 &&
+           memo_number(&memo, 0, out_total);
+}
+
+/* What the fetch in a directory has declared and not yet written. */
+static void space_add_need(struct store *store, const struct path *directory, void *context)
+{
+    struct space_need *need = context;
+    uint64_t total;
+    time_t when;
+    uint64_t written = space_written(store, directory, &when);
+    bool is_declared = space_declared(store, directory, &total);
+
     if (!is_declared || !space_is_claimed(store, directory)) {
         total = 0;
     } else {
@@ -87,13 +94,14 @@ static void space_add_need(const struct store *store, const struct path *directo
 }
 
 /* Removes what a filler that died has left, if nobody has gone on with it soon. */
-static void space_discard_stale(struct store *store, const struct path *directory)
+static void space_discard_stale(struct store *store, const struct path *directory, void *context)
 {
     AUTO_LOCK struct lock lock = LOCK_INIT;
     struct path path;
     struct error ignored;
     time_t when = 0;
 
+    (void)context;
     if (space_written(store, directory, &when) > 0 && clock_age(when) > STALE_SECONDS &&
         lock_take(&lock, space_place(store, directory, "lock", &path), LOCK_TRY, &ignored) ==
             LOCK_TAKEN) {
@@ -102,9 +110,12 @@ static void space_discard_stale(struct store *store, const struct path *director
     }
 }
 
-/* Goes through all fetches but one (NULL: all): adds up what they need, or removes what is stale
- * where `need` is NULL. */
-static void space_visit(struct store *store, const struct path *but, struct space_need *need)
+/* What is done with the directory of a fetch. */
+typedef void space_visitor(struct store *store, const struct path *directory, void *context);
+
+/* Goes through all fetches but one (NULL: all). */
+static void space_visit(struct store *store, const struct path *but, space_visitor *visit,
+                        void *context)
 {
     AUTO_NAMES struct names upstreams = NAMES_INIT;
     struct error ignored;
@@ -118,13 +129,8 @@ static void space_visit(struct store *store, const struct path *but, struct spac
         for (size_t j = 0; j < fetches.count; j++) {
             struct path directory = layout_below(above.text, fetches.names[j]);
 
-            if (but && strcmp(directory.text, but->text) == 0) {
-                continue;
-            }
-            if (need) {
-                space_add_need(store, &directory, need);
-            } else {
-                space_discard_stale(store, &directory);
+            if (!but || strcmp(directory.text, but->text) != 0) {
+                visit(store, &directory, context);
             }
         }
     }
@@ -136,7 +142,7 @@ static struct space_need space_promised(const struct fill *fill)
     struct path own = partial_directory(fill);
     struct space_need need = {.total = 0};
 
-    space_visit(fill->upstream->store, &own, &need);
+    space_visit(fill->upstream->store, &own, space_add_need, &need);
     return need;
 }
 
@@ -280,7 +286,7 @@ int space_reserve(const struct fill *fill, uint64_t total, uint64_t missing, str
     struct space_need own = {.total = total, .missing = missing};
 
     if (fill->upstream->options->maximum_size > 0) {
-        space_visit(fill->upstream->store, NULL, NULL);
+        space_visit(fill->upstream->store, NULL, space_discard_stale, NULL);
     }
     for (int i = 0; i < ROOM_TRIES; i++) {
         struct evict_wish wish;
@@ -327,11 +333,53 @@ void space_count_fetches(struct store *store, struct space_fetches *out)
     struct space_need need = {.total = 0};
 
     if (store->temporary >= 0) {
-        space_visit(store, NULL, &need);
+        space_visit(store, NULL, space_add_need, &need);
     }
     *out = (struct space_fetches){.count = need.claimed,
                                   .bytes = need.written,
                                   .total = space_sum(need.written, need.missing)};
+}
+
+/* Where what is found goes. */
+struct space_list {
+    struct space_fetch *fetches;
+    size_t count;
+    size_t limit;
+};
+
+static void space_add_fetch(struct store *store, const struct path *directory, void *context)
+{
+    struct space_list *list = context;
+    struct space_fetch fetch = {.total = 0};
+    AUTO_BUFFER struct buffer memo = BUFFER_INIT;
+    AUTO_BUFFER struct buffer name = BUFFER_INIT;
+    struct path path;
+    struct error ignored;
+    uint64_t age;
+    time_t when;
+
+    if (list->count == list->limit || !space_is_claimed(store, directory) ||
+        memo_read(space_place(store, directory, "owner", &path), &memo, &age, &ignored) <= 0) {
+        return;
+    }
+    memo_line(&memo, 0, &name);
+    if (!layout_read_partial(directory->text, fetch.upstream, &fetch.digest) ||
+        !text_copy(fetch.name, sizeof(fetch.name), name.data, name.length)) {
+        return;
+    }
+    fetch.bytes = space_written(store, directory, &when);
+    (void)space_declared(store, directory, &fetch.total);
+    list->fetches[list->count++] = fetch;
+}
+
+size_t space_list_fetches(struct store *store, struct space_fetch *out, size_t limit)
+{
+    struct space_list list = {.fetches = out, .limit = limit};
+
+    if (store->temporary >= 0) {
+        space_visit(store, NULL, space_add_fetch, &list);
+    }
+    return list.count;
 }
 
 int space_collect(const struct proxy_options *options, struct store *store, bool is_trial,
@@ -342,7 +390,7 @@ int space_collect(const struct proxy_options *options, struct store *store, bool
     struct space_need need = {.total = 0};
 
     if (options->maximum_size > 0) {
-        space_visit(store, NULL, &need);
+        space_visit(store, NULL, space_add_need, &need);
         wish.room = need.total < options->maximum_size ? options->maximum_size - need.total : 0;
     }
     return evict_run(options, store, &wish, out_report, error);

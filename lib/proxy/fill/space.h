@@ -40,6 +40,17 @@ struct space_fetches {
 };
 void space_count_fetches(struct store *store, struct space_fetches *out);
 
+/* One of them, for people to look at. */
+struct space_fetch {
+    char upstream[NAME_SIZE]; /* as in the names of the cache */
+    char name[NAME_SIZE];     /* of the repository there that it is for */
+    struct digest digest;
+    uint64_t bytes; /* that it has */
+    uint64_t total; /* that it will have; 0: that is not known yet */
+};
+/* At most `limit` of them, in no order; returns how many. */
+size_t space_list_fetches(struct store *store, struct space_fetch *out, size_t limit);
+
 /* For `berth gc`: everything that is to go by its age, or because the cache is too large. As
  * evict_run(). */
 int space_collect(const struct proxy_options *options, struct store *store, bool is_trial,
