@@ -40,23 +40,29 @@ static size_t progress_columns(void)
 static void progress_add_rate(const struct progress *progress, uint64_t done, struct buffer *line)
 {
     int64_t elapsed = clock_milliseconds() - progress->began;
+    double rate = elapsed > 0 ? (double)done * 1000 / (double)elapsed : 0;
 
-    if (elapsed > 0 && done > 0) {
+    if (rate > 0) {
         buffer_add_text(line, "  ");
-        text_add_bytes((uint64_t)((double)done * 1000 / (double)elapsed), line);
+        text_add_bytes((uint64_t)rate, line);
         buffer_add_text(line, "/s");
+    }
+    if (rate > 0 && progress->size > done) {
+        buffer_add_text(line, "  ");
+        text_add_seconds((uint64_t)((double)(progress->size - done) / rate) + 1, line);
+        buffer_add_text(line, " left");
     }
 }
 
-/* sha256:0123456789ab [=======>            ]  38%  10.3 MiB of 27.0 MiB  5.1 MiB/s */
+/* sha256:0123456789ab [=======>            ]  38%  10.3 MiB of 27.0 MiB  5.1 MiB/s  3 s left */
 static void progress_draw(const struct progress *progress, uint64_t done)
 {
-    double part = progress->size > 0 ? (double)done / (double)progress->size : 1;
+    double part = progress->size > done ? (double)done / (double)progress->size : 1;
     int filled = (int)(part * BAR_WIDTH);
     AUTO_BUFFER struct buffer line = BUFFER_INIT;
     size_t width = progress_columns() - 1;
 
-    buffer_format(&line, "%-*.*s [", NAME_WIDTH, NAME_WIDTH, progress->thing);
+    buffer_format(&line, "%.*s [", NAME_WIDTH, progress->thing);
     for (int i = 0; i < BAR_WIDTH; i++) {
         buffer_add_text(&line, i < filled ? "=" : i == filled ? ">" : " ");
     }
@@ -120,6 +126,15 @@ void progress_end(struct progress *progress, const char *result)
         break;
     }
     (void)fflush(stdout);
+    progress->drawn = 0;
+}
+
+void progress_clear(struct progress *progress)
+{
+    if (progress->form == PROGRESS_BARS && progress->drawn > 0) {
+        (void)printf("\r\033[K");
+        (void)fflush(stdout);
+    }
     progress->drawn = 0;
 }
 

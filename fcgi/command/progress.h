@@ -37,6 +37,9 @@ void progress_step(struct progress *progress, uint64_t done);
 /* `result` is a word for what became of it: "fetched", "cached". */
 void progress_end(struct progress *progress, const char *result);
 
+/* Takes the line away, for something else to be said; the next step draws it again. */
+void progress_clear(struct progress *progress);
+
 /* It will not be done: leaves the line. */
 void progress_abandon(struct progress *progress);
 

@@ -21,21 +21,6 @@
 
 enum { BAR_WIDTH = 20, PERCENT = 100 };
 
-/* "3 d", "5 h", "12 min", "40 s". */
-static void status_add_age(uint64_t seconds, struct buffer *out)
-{
-    static const struct {
-        uint64_t seconds;
-        const char *name;
-    } units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
-    size_t i = 0;
-
-    while (i + 1 < sizeof(units) / sizeof(*units) && seconds < 2 * units[i].seconds) {
-        i++;
-    }
-    buffer_format(out, "%" PRIu64 " %s", seconds / units[i].seconds, units[i].name);
-}
-
 static void status_add_bar(uint64_t part, uint64_t whole, struct buffer *out)
 {
     uint64_t percent = whole > 0 ? (uint64_t)((double)part / (double)whole * PERCENT) : 0;
@@ -97,7 +82,7 @@ static int status_tell_census(const struct store *store, bool json, struct error
         return 0;
     }
     text_add_bytes(census.bytes, &bytes);
-    status_add_age(age, &ago);
+    text_add_seconds(age, &ago);
     line_number(&line, "repositories", census.repositories);
     line_number(&line, "tags", census.tags);
     line_number(&line, "manifests", census.manifests);

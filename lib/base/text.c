@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/base/text.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -202,6 +203,20 @@ void text_add_bytes(uint64_t bytes, struct buffer *out)
         amount /= 1024;
     }
     buffer_format(out, "%.1f %s", amount, units[unit]);
+}
+
+void text_add_seconds(uint64_t seconds, struct buffer *out)
+{
+    static const struct {
+        uint64_t seconds;
+        const char *name;
+    } units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
+    size_t i = 0;
+
+    while (i + 1 < sizeof(units) / sizeof(*units) && seconds < 2 * units[i].seconds) {
+        i++;
+    }
+    buffer_format(out, "%" PRIu64 " %s", seconds / units[i].seconds, units[i].name);
 }
 
 bool text_seconds(const char *text, uint64_t *out_seconds)

@@ -49,6 +49,8 @@ bool text_next_item(const char **cursor, char separator, const char **out_item, 
 bool text_bytes(const char *text, uint64_t *out_bytes);
 /* The other way round, for people: "512 B", "1.5 GiB". */
 void text_add_bytes(uint64_t bytes, struct buffer *out);
+/* Of a time, for people, what matters: "40 s", "12 min", "5 h", "3 d". */
+void text_add_seconds(uint64_t seconds, struct buffer *out);
 /*
  * How many letters have to be put in, left out, exchanged for another one or with their neighbour
  * to make one word of the other; for words of up to 63 letters, SIZE_MAX beyond.

@@ -194,18 +194,27 @@ int blob_read(const struct store *store, const struct digest *digest, size_t lim
     return found;
 }
 
-int blob_check(const struct blob_file *file, const struct digest *digest, struct error *error)
+enum blob_soundness blob_check(const struct blob_file *file, const struct digest *digest,
+                               const struct blob_reader *reader, struct error *error)
 {
+    enum { PIECE = 1024 * 1024 };
     struct digest actual;
     struct hash hash;
     uint64_t offset = 0;
+    uint64_t before;
 
     hash_begin(&hash, digest->algorithm);
-    if (hash_update_from(&hash, file->descriptor, &offset, UINT64_MAX, error) < 0) {
-        return errno == EIO ? 0 : -1;
-    }
+    do {
+        before = offset;
+        if (hash_update_from(&hash, file->descriptor, &offset, offset + PIECE, error) < 0) {
+            return errno == EIO ? BLOB_DAMAGED : BLOB_CHECK_FAILED;
+        }
+        if (reader->read && !reader->read(reader->context, offset - before)) {
+            return BLOB_UNREAD;
+        }
+    } while (offset == before + PIECE);
     hash_finish(&hash, &actual);
-    return digest_equal(&actual, digest);
+    return digest_equal(&actual, digest) ? BLOB_SOUND : BLOB_DAMAGED;
 }
 
 /*

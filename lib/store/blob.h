@@ -111,8 +111,20 @@ int blob_open_stored(const struct store *store, const struct digest *digest,
                      struct blob_file *out_file, struct error *error);
 void blob_file_close(struct blob_file *file);
 
-/* Reads it all. 1 if it has its digest; 0 if not, or if the disk does not give it back; -1. */
-int blob_check(const struct blob_file *file, const struct digest *digest, struct error *error);
+/* Reads it all. */
+enum blob_soundness {
+    BLOB_CHECK_FAILED = -1,
+    BLOB_DAMAGED, /* it has another digest, or the disk does not give it back */
+    BLOB_SOUND,
+    BLOB_UNREAD, /* it was not wanted any more */
+};
+/* Called after each piece, with its bytes: false if no more is wanted. */
+struct blob_reader {
+    bool (*read)(void *context, uint64_t bytes);
+    void *context;
+};
+enum blob_soundness blob_check(const struct blob_file *file, const struct digest *digest,
+                               const struct blob_reader *reader, struct error *error);
 
 /* Moves these very bytes out of the way, to where damaged ones are kept. 1; 0 if others have taken
  * their place meanwhile; -1. */

@@ -97,6 +97,11 @@ struct path layout_damaged(const struct digest *digest)
                        digest_hex(digest));
 }
 
+struct path layout_verified(enum digest_algorithm algorithm, const char *prefix)
+{
+    return path_format(LAYOUT_OWN "/verified/%s-%s", digest_algorithm_name(algorithm), prefix);
+}
+
 struct path layout_repository(const char *name)
 {
     return path_format(LAYOUT_REPOSITORIES "/%s", name);

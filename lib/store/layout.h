@@ -34,6 +34,9 @@ enum { LAYOUT_FIXED_LEVELS = 3 }; /* above these two */
 #define LAYOUT_DAMAGED "_berth/damaged"
 #define LAYOUT_CENSUS "_berth/census"             /* what was last counted */
 #define LAYOUT_PULLED_SINCE "_berth/pulled-since" /* its time: when pulls were first noted */
+/* What became of what is done from time to time, see lib/store/chore. */
+#define LAYOUT_LAST_COLLECT "_berth/last/gc"
+#define LAYOUT_LAST_CHECK "_berth/last/check"
 
 /* What was taken out and can be put back, see lib/store/trash: trees like the root's own. */
 #define LAYOUT_TRASH "_berth/trash"
@@ -56,6 +59,8 @@ struct path layout_blob(const struct digest *digest);
 /* Whose blob has this path; false if it is none's. */
 bool layout_read_blob(const char *path, struct digest *out_digest);
 struct path layout_damaged(const struct digest *digest);
+/* When the blobs whose digits begin so were last verified, see lib/store/verified. */
+struct path layout_verified(enum digest_algorithm algorithm, const char *prefix);
 struct path layout_repository(const char *name);
 /* A repository is what has one of these two. */
 struct path layout_layers(const char *name);

@@ -10,9 +10,13 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/oci/digest_keys.h"
 #include "lib/store/blob.h"
+#include "lib/store/hurt.h"
 #include "lib/store/link.h"
 #include "lib/store/repository.h"
+#include "lib/store/tag.h"
+#include "lib/store/verified.h"
 #include "lib/store/walk.h"
 
 #define DAMAGED "the bytes have another digest, or cannot be read"
@@ -24,30 +28,53 @@ static void verify_tell(struct verify_report *report, const char *path, const ch
     report->problem(report->context, path, what);
 }
 
-static int verify_blob(struct store *store, const struct digest *digest,
-                       struct verify_report *report, struct error *error)
-{
-    AUTO_BLOB_FILE struct blob_file file = BLOB_FILE_INIT;
-    struct blob blob = {.target = *digest};
-    int good = blob_open_stored(store, digest, &file, error);
+/* A run: what is known on the way. */
+struct verify {
+    struct store *store;
+    struct verify_report *report;
+    struct verified verified;
+    struct digest_keys damaged;
+    bool has_hurt; /* the repository in hand: a manifest of it is not whole */
+};
 
-    if (good <= 0) {
-        return good; /* 0: a directory whose blob is just coming or going */
+static void verify_release(struct verify *verify)
+{
+    verified_release(&verify->verified);
+    digest_keys_release(&verify->damaged);
+}
+
+/* Whether a blob is to be read. */
+static bool verify_is_due(struct verify *verify, const struct digest *digest, uint64_t size)
+{
+    const struct verify_report *report = verify->report;
+
+    if (report->skip_content) {
+        return false;
     }
-    report->blobs++;
-    report->bytes += file.size;
-    good = report->skip_content ? 1 : blob_check(&file, digest, error);
-    if (good != 0) {
-        return good < 0 ? -1 : 0;
+    if (report->remembers) {
+        verified_turn_to(&verify->verified, digest);
     }
+    return !report->remembers || !verified_is_since(&verify->verified, digest, size, report->since);
+}
+
+/* Tells of a damaged blob, which is moved aside if that is wanted; nothing is to be told if another
+ * one has taken its place meanwhile. */
+static int verify_tell_damaged(struct verify *verify, const struct digest *digest,
+                               const struct blob_file *file, struct error *error)
+{
+    struct verify_report *report = verify->report;
+    struct blob blob = {.target = *digest};
+    struct digest_key key = digest_key_of(digest);
+
     if (report->repair) {
         /* Out of the way, so that the next push, or the next pull by a proxy, brings it back. */
-        int moved = blob_set_aside(store, digest, &file, error);
+        int moved = blob_set_aside(verify->store, digest, file, error);
 
         if (moved <= 0) {
             return moved;
         }
     }
+    digest_keys_add(&verify->damaged, &key);
     verify_tell(report, blob_path(&blob).text,
                 !report->repair    ? DAMAGED
                 : report->is_cache ? DAMAGED ": moved aside; the next pull fetches it again"
@@ -57,20 +84,94 @@ static int verify_blob(struct store *store, const struct digest *digest,
     return 0;
 }
 
-static int verify_blobs(struct store *store, struct verify_report *report, struct error *error)
+static bool verify_count_read(void *context, uint64_t bytes)
 {
-    AUTO_BLOB_WALK struct blob_walk walk = blob_walk_begin(store);
+    struct verify_report *report = context;
+
+    report->read_bytes += bytes;
+    return !report->read || report->read(report->context, bytes);
+}
+
+static int verify_content(struct verify *verify, const struct digest *digest,
+                          const struct blob_file *file, struct error *error)
+{
+    struct verify_report *report = verify->report;
+    const struct blob_reader reader = {verify_count_read, report};
+
+    switch (blob_check(file, digest, &reader, error)) {
+    case BLOB_SOUND:
+        report->read_blobs++;
+        if (report->remembers) {
+            verified_note(&verify->verified, digest, file->size);
+        }
+        return 0;
+    case BLOB_DAMAGED:
+        report->read_blobs++;
+        if (report->remembers) {
+            verified_forget(&verify->verified, digest);
+        }
+        return verify_tell_damaged(verify, digest, file, error);
+    case BLOB_UNREAD:
+        report->is_stopped = true;
+        return 0;
+    case BLOB_CHECK_FAILED:
+        break;
+    }
+    return -1;
+}
+
+static int verify_blob(struct verify *verify, const struct digest *digest, struct error *error)
+{
+    AUTO_BLOB_FILE struct blob_file file = BLOB_FILE_INIT;
+    struct verify_report *report = verify->report;
+    int found = blob_open_stored(verify->store, digest, &file, error);
+
+    if (found <= 0) {
+        return found; /* 0: a directory whose blob is just coming or going */
+    }
+    report->blobs++;
+    report->bytes += file.size;
+    return verify_is_due(verify, digest, file.size) ? verify_content(verify, digest, &file, error)
+                                                    : 0;
+}
+
+/* What is due, for who wants to know how much is left. */
+static int verify_measure_blob(struct verify *verify, const struct digest *digest,
+                               struct error *error)
+{
+    uint64_t size;
+    int found = blob_is_stored(verify->store, digest, &size, error);
+
+    if (found > 0 && verify_is_due(verify, digest, size)) {
+        verify->report->due_bytes += size;
+    }
+    return found < 0 ? -1 : 0;
+}
+
+static int verify_blobs(struct verify *verify, bool measures, struct error *error)
+{
+    AUTO_BLOB_WALK struct blob_walk walk = blob_walk_begin(verify->store);
     struct digest digest;
     enum walk_result found;
+    int result = 0;
 
-    while ((found = blob_walk_next(&walk, &digest, error)) > 0) {
-        if (found == WALK_STRAY) {
-            verify_tell(report, walk.stray.text, "this does not belong here");
-        } else if (verify_blob(store, &digest, report, error) < 0) {
-            return -1;
+    while (!verify->report->is_stopped && result == 0 &&
+           (found = blob_walk_next(&walk, &digest, error)) != WALK_END) {
+        if (found == WALK_FAILED) {
+            result = -1;
+        } else if (found == WALK_FOUND) {
+            result = measures ? verify_measure_blob(verify, &digest, error)
+                              : verify_blob(verify, &digest, error);
+        } else if (!measures) {
+            verify_tell(verify->report, walk.stray.text, "this does not belong here");
         }
     }
-    return (int)found;
+    if (result < 0 || verify->report->is_stopped) {
+        verified_stop(&verify->verified);
+    } else if (!measures) {
+        verified_finish(&verify->verified);
+    }
+    return result;
 }
 
 /* What is wrong with a link; NULL for nothing. */
@@ -162,52 +263,74 @@ static int verify_has_reference(const struct repository *repository,
     return found ? found : blob_find(repository, &reference->digest, &blob, error);
 }
 
-static int verify_manifest(const struct repository *repository, const struct digest *digest,
-                           struct verify_report *report, struct error *error)
+/* One thing that a manifest names. */
+static int verify_reference(struct verify *verify, const struct repository *repository,
+                            const struct reference *reference, const char *path,
+                            struct error *error)
+{
+    struct digest_key key = digest_key_of(&reference->digest);
+    int found = verify_has_reference(repository, reference, error);
+
+    if (found == 0) {
+        verify_tell(verify->report, path,
+                    "the manifest names content that the repository does not have");
+    }
+    verify->has_hurt |= found == 0 || digest_keys_have(&verify->damaged, &key);
+    return found < 0 ? -1 : 0;
+}
+
+static int verify_manifest(struct verify *verify, const struct repository *repository,
+                           const struct digest *digest, struct error *error)
 {
     AUTO_STORED_MANIFEST struct stored_manifest stored = STORED_MANIFEST_INIT;
     AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
     struct path path = layout_link(repository->name, LINK_REVISION, digest);
+    struct digest_key key = digest_key_of(digest);
     struct error reason;
     int found = revision_read(repository, digest, &stored, error);
 
+    verify->has_hurt |= digest_keys_have(&verify->damaged, &key);
     if (found <= 0) {
         return found;
     }
-    report->manifests++;
+    verify->report->manifests++;
     if (stored_manifest_parse(&stored, &manifest, &reason) < 0) {
         return 0; /* another program's, which knows what to do with it */
     }
-    for (size_t i = 0; i < manifest.reference_count; i++) {
-        found = verify_has_reference(repository, &manifest.references[i], error);
-        if (found < 0) {
+    for (size_t i = 0; i < manifest.reference_count && !verify->report->is_cache; i++) {
+        if (verify_reference(verify, repository, &manifest.references[i], path.text, error) < 0) {
             return -1;
-        }
-        if (!found) {
-            verify_tell(report, path.text,
-                        "the manifest names content that the repository does not have");
         }
     }
     return 0;
 }
 
-static int verify_links(const struct repository *repository, enum link_kind kind,
-                        struct verify_report *report, struct error *error)
+/* Whether the run goes on. */
+static bool verify_goes_on(struct verify *verify)
+{
+    struct verify_report *report = verify->report;
+
+    report->is_stopped |= !verify_count_read(report, 0);
+    return !report->is_stopped;
+}
+
+static int verify_links(struct verify *verify, const struct repository *repository,
+                        enum link_kind kind, struct error *error)
 {
     AUTO_LINK_WALK struct link_walk walk = link_walk_begin(repository, kind);
     struct digest digest;
-    enum walk_result found;
+    enum walk_result found = WALK_END;
 
-    while ((found = link_walk_next(&walk, &digest, error)) > 0) {
+    while (verify_goes_on(verify) && (found = link_walk_next(&walk, &digest, error)) > 0) {
         if (found == WALK_STRAY) {
-            verify_tell(report, walk.stray.text, "this has no digest as its name");
-        } else if (verify_link(repository, kind, &digest, report, error) < 0 ||
+            verify_tell(verify->report, walk.stray.text, "this has no digest as its name");
+        } else if (verify_link(repository, kind, &digest, verify->report, error) < 0 ||
                    (kind == LINK_REVISION &&
-                    verify_manifest(repository, &digest, report, error) < 0)) {
+                    verify_manifest(verify, repository, &digest, error) < 0)) {
             return -1;
         }
     }
-    return (int)found;
+    return found == WALK_FAILED ? -1 : 0;
 }
 
 /* Whether a tag has a manifest. 1, 0, -1. */
@@ -238,9 +361,31 @@ static int verify_repair_tag(const struct repository *repository, const char *ta
     return link_remove(&lock, path.text, &syncs, error) < 0 ? -1 : sync_set_flush(&syncs, error);
 }
 
-static int verify_tag(const struct repository *repository, const char *tag,
-                      struct verify_report *report, struct error *error)
+/* Says what of a tag is damaged or missing: where nothing is, that is dear to find out. */
+static int verify_tell_hurt(struct verify *verify, const struct repository *repository,
+                            const char *tag, struct error *error)
 {
+    struct verify_report *report = verify->report;
+    struct digest digest;
+    struct digest culprit;
+    int found = verify->has_hurt ? tag_get(repository, tag, &digest, error) : 0;
+
+    if (found > 0) {
+        found = hurt_find(repository, &digest, &verify->damaged, &culprit, error);
+    }
+    if (found > 0) {
+        report->hurt_tags++;
+        if (report->hurt) {
+            report->hurt(report->context, repository->name, tag, &culprit);
+        }
+    }
+    return found < 0 ? -1 : 0;
+}
+
+static int verify_tag(struct verify *verify, const struct repository *repository, const char *tag,
+                      struct error *error)
+{
+    struct verify_report *report = verify->report;
     struct path path = layout_tag_current(repository->name, tag);
     struct stat status;
     int found;
@@ -259,45 +404,66 @@ static int verify_tag(const struct repository *repository, const char *tag,
     if (found == 0) {
         verify_tell(report, path.text, NO_MANIFEST);
     }
-    return found < 0 ? -1 : 0;
+    return found > 0 ? verify_tell_hurt(verify, repository, tag, error) : found;
 }
 
-static int verify_tags(const struct repository *repository, struct verify_report *report,
+static int verify_tags(struct verify *verify, const struct repository *repository,
                        struct error *error)
 {
     AUTO_TAG_WALK struct tag_walk walk = tag_walk_begin(repository, NULL);
     const char *tag;
-    enum walk_result found;
+    enum walk_result found = WALK_END;
 
-    while ((found = tag_walk_next(&walk, &tag, error)) > 0) {
+    while (verify_goes_on(verify) && (found = tag_walk_next(&walk, &tag, error)) > 0) {
         if (found == WALK_STRAY) {
-            verify_tell(report, walk.stray.text, "this can be no tag");
-        } else if (verify_tag(repository, tag, report, error) < 0) {
+            verify_tell(verify->report, walk.stray.text, "this can be no tag");
+        } else if (verify_tag(verify, repository, tag, error) < 0) {
             return -1;
         }
     }
-    return (int)found;
+    return found == WALK_FAILED ? -1 : 0;
+}
+
+static int verify_repositories(struct verify *verify, struct error *error)
+{
+    AUTO_REPOSITORY_WALK struct repository_walk walk =
+        repository_walk_begin(verify->store, "", NULL);
+    struct repository repository;
+    enum walk_result found = WALK_END;
+
+    while (verify_goes_on(verify) &&
+           (found = repository_walk_next(&walk, &repository, error)) > 0) {
+        verify->has_hurt = false;
+        if (found == WALK_STRAY) {
+            verify_tell(verify->report, walk.stray.text, "this can be no repository");
+        } else if (verify_links(verify, &repository, LINK_LAYER, error) < 0 ||
+                   verify_links(verify, &repository, LINK_REVISION, error) < 0 ||
+                   verify_tags(verify, &repository, error) < 0) {
+            return -1;
+        }
+    }
+    return found == WALK_FAILED ? -1 : 0;
 }
 
 static int verify_all(struct store *store, struct verify_report *report, struct error *error)
 {
-    AUTO_REPOSITORY_WALK struct repository_walk walk = repository_walk_begin(store, "", NULL);
-    struct repository repository;
-    enum walk_result found;
+    AUTO(verify_release)
+    struct verify verify = {
+        .store = store, .report = report, .verified = VERIFIED_INIT(store), .has_hurt = false};
 
-    if (verify_blobs(store, report, error) < 0) {
-        return -1;
+    bool only_looks = store->only_looks;
+    int result;
+
+    store->only_looks |= report->is_cache; /* to be verified is no use of what is cached */
+    result = report->measures && !report->skip_content ? verify_blobs(&verify, true, error) : 0;
+    if (result == 0) {
+        result = verify_blobs(&verify, false, error);
     }
-    while ((found = repository_walk_next(&walk, &repository, error)) > 0) {
-        if (found == WALK_STRAY) {
-            verify_tell(report, walk.stray.text, "this can be no repository");
-        } else if (verify_links(&repository, LINK_LAYER, report, error) < 0 ||
-                   verify_links(&repository, LINK_REVISION, report, error) < 0 ||
-                   verify_tags(&repository, report, error) < 0) {
-            return -1;
-        }
+    if (result == 0) {
+        result = verify_repositories(&verify, error);
     }
-    return (int)found;
+    store->only_looks = only_looks;
+    return result;
 }
 
 int verify_store(struct store *store, struct verify_report *report, struct error *error)

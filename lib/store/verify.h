@@ -21,18 +21,31 @@
 struct verify_report {
     /* Called for each problem with a path below the root and a sentence. */
     void (*problem)(void *context, const char *path, const char *what);
+    /* Called for each tag that cannot be pulled whole, with what is damaged or missing; or NULL. */
+    void (*hurt)(void *context, const char *repository, const char *tag,
+                 const struct digest *culprit);
+    /* Called after each piece that was read, see blob_check(): false ends the run; or NULL. */
+    bool (*read)(void *context, uint64_t bytes);
     void *context;
     bool repair;       /* move damaged blobs aside and remove useless links */
     bool skip_content; /* do not read the blobs */
     bool is_cache;     /* its links and tags may be lost or lead nowhere: only bytes matter */
-    uint64_t blobs;    /* counted on the way */
+    bool measures;     /* look first how much is to be read: due_bytes */
+    bool remembers;    /* note what was verified (lib/store/verified), and do not read … */
+    time_t since;      /* … what was verified then or later */
+    uint64_t due_bytes;
+    uint64_t blobs; /* counted on the way */
     uint64_t bytes;
+    uint64_t read_blobs; /* of these, what was read */
+    uint64_t read_bytes;
     uint64_t manifests;
     uint64_t tags;
+    uint64_t hurt_tags;
     uint64_t problems;
+    bool is_stopped; /* by read() */
 };
 
-/* -1 if it could not look everywhere; problems are no failure. */
+/* -1 if it could not look everywhere; problems are no failure, nor is having been stopped. */
 int verify_store(struct store *store, struct verify_report *report, struct error *error);
 
 #endif

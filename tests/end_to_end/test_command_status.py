@@ -87,6 +87,8 @@ ROWS = [
     ("access team//app", None, 2),
     ("check", None, 0), ("check --repair", None, 0), ("check", damage, 1), ("check --json --no-content", damage, 0), ("check --repair", damage, 1),
     ("check", take_registry, 2), ("check --setup", None, 0), ("check --setup http://localhost:1", None, 1), ("check --setup no-url", None, 2),
+    ("check --older-than 30d --rate 20M", None, 0), ("check --older-than 30", None, 0), ("check --older-than soon", None, 2), ("check --rate 1K", None, 2),
+    ("check --rate 20M --no-content", None, 2), ("check --older-than 1d --setup", None, 2),
     ("configuration", None, 0),
     ("gc", None, 0), ("gc --json", damage, 0), ("gc --dry-run", None, 0), ("gc --empty-trash", None, 0), ("gc", leave_stray, 1),
     ("gc", hold_collector, 2), ("gc", take_registry, 2), ("gc extra", None, 2),

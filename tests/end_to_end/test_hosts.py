@@ -278,7 +278,7 @@ def test_a_host_of_debians_apache(typist, layout):
     leaves(typist, "a2dissite registry", "apache2")
 
 
-@types("Behind nginx", "A certificate#1", "How big it is", "Delete an image", "Housekeeping", "Empty the cache",
+@types("Behind nginx", "A certificate#1", "How big it is", "Delete an image", "Housekeeping", "Verify what is stored", "Empty the cache",
        "Backup and restore", "Upgrade", "Health", "A store elsewhere", "Uninstall")
 def test_a_host_of_debians_nginx(typist, layout):
     machine = typist.machine
@@ -307,6 +307,9 @@ def operates(typist, layout):
     assert typist("Housekeeping", 0).endswith("0 problems\n")
     typist("Housekeeping", 1)
     typist("Housekeeping", 2)
+    assert typist("Verify what is stored", 0).endswith("were due and read\n")
+    typist("Verify what is stored", 1)
+    typist("Verify what is stored", 2)
     assert typist("Backup and restore", 1).endswith("0 problems\n")
     assert [answer(machine, f"-I {SITE}/v2/me/app/manifests/{tag}")[0] for tag in "123"] == [200, 200, 200]
     machine("install -D -o www-data /dev/null /var/lib/berth/proxy/docker/x")

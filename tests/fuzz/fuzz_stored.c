@@ -10,10 +10,12 @@
 #include "lib/oci/document.h"
 #include "lib/proxy/ask/health.h"
 #include "lib/proxy/fill/partial.h"
+#include "lib/store/chore.h"
 #include "lib/store/link.h"
 #include "lib/store/referrers.h"
 #include "lib/store/repository.h"
 #include "lib/store/upload.h"
+#include "lib/store/verified.h"
 
 /*
  * Small files in a store that somebody else may have written, of another version or in an accident:
@@ -223,6 +225,35 @@ static void check_partial(const uint8_t *data, size_t size, const char *what)
     report_release(&report);
 }
 
+/* Notes of verified blobs: only what is well said of this very blob is believed. */
+static void check_verified(const uint8_t *data, size_t size)
+{
+    AUTO_VERIFIED struct verified verified = VERIFIED_INIT(&place.store);
+    char prefix[3] = {digest_hex(&place.digest)[0], digest_hex(&place.digest)[1], '\0'};
+
+    place_write(place.store.root, layout_verified(place.digest.algorithm, prefix).text, data, size);
+    verified_turn_to(&verified, &place.digest);
+    if (verified_is_since(&verified, &place.digest, strlen(EMPTY), 0)) {
+        CHECK(memmem(data, size, digest_hex(&place.digest), strlen(digest_hex(&place.digest))));
+    }
+    verified_note(&verified, &place.digest, strlen(EMPTY));
+    verified_finish(&verified);
+    verified_turn_to(&verified, &place.digest);
+    CHECK(verified.count == 1);
+    CHECK(verified_is_since(&verified, &place.digest, strlen(EMPTY), 1));
+}
+
+static void check_chore(const uint8_t *data, size_t size)
+{
+    struct chore_past past;
+    struct error error;
+
+    place_write(place.store.root, LAYOUT_LAST_CHECK, data, size);
+    if (chore_read(&place.store, CHORE_CHECK, &past, &error) > 0) {
+        CHECK(chore_outcome_name(past.outcome)[0]);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0 || size > INPUT_LIMIT) {
@@ -246,6 +277,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 's':
         check_session(data + 1, size - 1);
+        break;
+    case 'v':
+        check_verified(data + 1, size - 1);
+        break;
+    case 'c':
+        check_chore(data + 1, size - 1);
         break;
     case 'h':
         check_health(data + 1, size - 1, "trouble");

@@ -52,7 +52,7 @@ def test_everything_is_installed_below_the_destination(tmp_path):
     files = installed(tmp_path)
     assert {"usr/bin/berth", "etc/berth/configuration.ini", "usr/lib/systemd/system/berth.service",
             "usr/lib/systemd/system/berth.socket", "usr/lib/systemd/system/berth-gc.service",
-            "usr/lib/systemd/system/berth-gc.timer", "usr/lib/tmpfiles.d/berth.conf", "usr/share/berth/nginx.conf",
+            "usr/lib/systemd/system/berth-gc.timer", "usr/lib/systemd/system/berth-check.service", "usr/lib/systemd/system/berth-check.timer", "usr/lib/tmpfiles.d/berth.conf", "usr/share/berth/nginx.conf",
             "usr/share/berth/nginx-snippet.conf", "usr/share/berth/lighttpd.conf",
             "usr/share/berth/apache.conf", "usr/share/berth/apache-snippet.conf", "usr/share/berth/apache-cgi.conf",
             "usr/share/berth/htaccess", "usr/share/berth/berth.cgi", "usr/share/berth/init",
@@ -104,7 +104,7 @@ def test_systemd_finds_nothing_wrong_with_the_units(units):
     assert verified.returncode == 0 and verified.stdout == "", verified.stdout
 
 
-@pytest.mark.parametrize("name", ["berth.service", "berth-gc.service"])
+@pytest.mark.parametrize("name", ["berth.service", "berth-gc.service", "berth-check.service"])
 def test_the_unit_is_fenced_in(units, name):
     judged = call("systemd-analyze", "security", "--offline=true", "--no-pager", *[unit for unit in units if unit.name == name])
     level = re.search(rf"Overall exposure level for {name}: ([\d.]+)", judged.stdout)

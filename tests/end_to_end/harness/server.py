@@ -35,11 +35,13 @@ def configuration_in(storage):
 
 def state_of(*directories):
     """What is below them, by names, sizes and times of change: the same state is the same files with the same bytes. None if
-    there are so many that `berth check` looks as quickly."""
+    there are so many that `berth check` looks as quickly. Its own notes do not count."""
     state, left = set(), list(map(str, directories))
     while left and len(state) < 1000:
         with contextlib.suppress(FileNotFoundError), os.scandir(left.pop()) as entries:
             for entry in list(entries):
+                if entry.path.endswith(("/_berth/verified", "/_berth/last")):
+                    continue
                 found = entry.stat(follow_symlinks=False)
                 state.add((entry.path, found.st_ino, found.st_size, found.st_mode, found.st_ctime_ns))
                 if entry.is_dir(follow_symlinks=False):
