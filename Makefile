@@ -109,7 +109,9 @@ $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/fcgi.a $(BUILD
 ifneq ($(settings),$(shell cat $(BUILD)/settings 2>/dev/null))
 $(shell mkdir -p $(BUILD) && echo '$(settings)' >$(BUILD)/settings)
 endif
-$(BUILD)/fcgi/main.o $(BUILD)/fcgi/command/table.o: $(BUILD)/settings
+$(BUILD)/fcgi/main.o $(BUILD)/fcgi/command/table.o $(BUILD)/fcgi/page/page.o: $(BUILD)/settings
+
+$(BUILD)/fcgi/page/asset.o: fcgi/page/style.css fcgi/page/script.js fcgi/page/icon.svg
 
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)

@@ -14,6 +14,8 @@ program=$here/../berth/berth
 configuration=$here/../berth/configuration.ini
 
 export BERTH_CONFIGURATION="$configuration"
+# Where the page that people look at lives, see htaccess; without this line there is none.
+export BERTH_PAGE=/
 # If the host has mod_xsendfile and lets it send from the two stores:
 # export BERTH_SENDFILE=x-sendfile
 exec "$program"

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fcgi/document_root.h"
 #include "fcgi/handle/exchange.h"
+#include "fcgi/page/page.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
@@ -244,6 +246,9 @@ static int handle(struct exchange *exchange, bool may_wait, struct error *error)
         return error_set(error, ERROR_REQUEST_INVALID,
                          "an escape in the request, or its length, is malformed");
     }
+    if (exchange->page_prefix) {
+        return page_answer(exchange, error);
+    }
     if (!route_parse(exchange->request->path.data, &exchange->route)) {
         return error_set(error, ERROR_NOT_FOUND, "there is no such endpoint");
     }
@@ -294,51 +299,6 @@ static int handle_obstacle(struct exchange *exchange, struct error *error)
     return result;
 }
 
-/* Whether `path` is `directory` or below it. */
-static bool is_below(const char *path, const char *directory)
-{
-    size_t length = strlen(directory);
-
-    while (length > 0 && directory[length - 1] == '/') {
-        length--;
-    }
-    return strncmp(path, directory, length) == 0 && (path[length] == '/' || path[length] == '\0');
-}
-
-/*
- * What the web server serves as plain files, anybody can download: neither the configuration nor a
- * store may be there.
- */
-static int check_document_root(struct service *service, const struct request *request,
-                               struct error *error)
-{
-    const char *root = request_parameter(request, "DOCUMENT_ROOT");
-    const struct configuration *configuration = &service->configuration;
-    const char *private[] = {configuration->file, configuration->registry.hosted.root,
-                             configuration->registry.hosted.temporary,
-                             configuration->registry.proxy.store.root};
-    AUTO_FREE char *real_root = NULL;
-
-    if (!root || strcmp(root, service->document_root) == 0) {
-        return 0;
-    }
-    real_root = realpath(root, NULL);
-    for (size_t i = 0; real_root && i < sizeof(private) / sizeof(*private); i++) {
-        AUTO_FREE char *real = realpath(private[i], NULL);
-
-        if (is_below(real ? real : private[i], real_root)) {
-            return error_set(error, ERROR_INTERNAL,
-                             "'%s' is below the web server's document root '%s', where anybody "
-                             "can download it: move one of them",
-                             private[i], root);
-        }
-    }
-    if (strlen(root) < sizeof(service->document_root)) {
-        (void)snprintf(service->document_root, sizeof(service->document_root), "%s", root);
-    }
-    return 0;
-}
-
 /* What the web server says, which is to be right before anything is served. */
 static int check_parameters(struct exchange *exchange, struct error *error)
 {
@@ -358,7 +318,9 @@ static int check_parameters(struct exchange *exchange, struct error *error)
     }
     exchange->caller.cannot_log_in = authentication != NULL;
     return identity_prefix(exchange->caller.prefix, &exchange->caller.options->proxy, prefix,
-                           error);
+                           error) < 0
+               ? -1
+               : page_find(exchange, error);
 }
 
 /* NULL where nobody logs in. */
@@ -480,10 +442,14 @@ static void finish(struct exchange *exchange, int result, struct error *error)
             (void)error_set(error, ERROR_UNAVAILABLE, "the registry cannot answer now");
         }
         add_advice(exchange, error);
-        if (error->code == ERROR_UNAUTHORIZED && exchange->access) {
+        if (exchange->page_prefix) {
+            page_refuse(exchange, error);
+        } else if (error->code == ERROR_UNAUTHORIZED && exchange->access) {
             handle_add_challenge(exchange);
         }
-        response_error(response, error, &exchange->details);
+        if (!exchange->page_prefix) {
+            response_error(response, error, &exchange->details);
+        }
     } else {
         add_warning(exchange);
     }
@@ -548,7 +514,8 @@ enum dispatch_result dispatch(struct service *service, struct request *request,
     struct exchange exchange = EXCHANGE_INIT(&service->registry, request);
     struct error error = ERROR_INIT;
     enum dispatch_result outcome = DISPATCH_DONE;
-    int result = check_document_root(service, request, &error);
+    int result =
+        document_root_check(&service->configuration, request, service->document_root, &error);
 
     exchange.configuration = &service->configuration;
     exchange.caller.options = &service->configuration.registry;

@@ -11,6 +11,7 @@
  * nothing, and is to be called again in a process of its own, which holds the slot.
  */
 
+#include "fcgi/document_root.h"
 #include "fcgi/request.h"
 #include "lib/access/access.h"
 #include "lib/configuration/configuration.h"
@@ -20,9 +21,9 @@
 struct service {
     struct configuration configuration;
     struct registry registry;
-    bool is_open;             /* the registry */
-    struct access *access;    /* opened with the first request */
-    char document_root[4096]; /* the last one that was found harmless */
+    bool is_open;                           /* the registry */
+    struct access *access;                  /* opened with the first request */
+    char document_root[DOCUMENT_ROOT_SIZE]; /* the last one that was found harmless */
 };
 
 #define SERVICE_INIT                                                                               \

@@ -219,11 +219,11 @@ static int send_head(struct response *response, struct request *request, struct 
     buffer_add(&head, response->headers.data, response->headers.length);
     buffer_add(&head, response->content_headers.data, response->content_headers.length);
     buffer_format(&head,
-                  "Docker-Distribution-API-Version: registry/2.0\r\n"
-                  "X-Content-Type-Options: nosniff\r\n"
-                  "Content-Security-Policy: default-src 'none'; sandbox\r\n"
+                  "%sX-Content-Type-Options: nosniff\r\n"
+                  "Content-Security-Policy: %s\r\n"
                   "X-Request-Id: %s\r\n\r\n",
-                  request->id);
+                  response->policy ? "" : "Docker-Distribution-API-Version: registry/2.0\r\n",
+                  response->policy ? response->policy : "default-src 'none'; sandbox", request->id);
     return write_all(request, head.data, head.length, error);
 }
 

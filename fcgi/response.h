@@ -25,6 +25,9 @@ struct response {
     int status;
     struct buffer headers;         /* "Name: value\r\n" each */
     struct buffer content_headers; /* those that are true of the content only, not of an error */
+    /* What a browser may do with a page of ours (Content-Security-Policy); NULL: it is what others
+     * have pushed, with which it may do nothing. */
+    const char *policy;
     enum response_body body;
     struct buffer bytes;
     /* For a file: */

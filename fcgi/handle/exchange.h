@@ -31,8 +31,9 @@ struct exchange {
     struct permit permit;   /* that it wants */
     struct source source;   /* of the route's name, if the permission is one for a repository */
     const struct configuration *configuration;
-    const char *obstacle;  /* what keeps us from serving, for handle_setup_post(); or NULL */
-    struct buffer details; /* JSON to report with an error, one value a line */
+    const char *obstacle;    /* what keeps us from serving, for handle_setup_post(); or NULL */
+    struct buffer details;   /* JSON to report with an error, one value a line */
+    const char *page_prefix; /* where the page lives, if it is one that is asked for; or NULL */
 };
 
 /* base.c */

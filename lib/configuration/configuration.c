@@ -243,6 +243,12 @@ static bool upstream_name_is_valid(const char *name)
            !strstr(name, "..") && !strstr(name, "//");
 }
 
+static const struct key page_keys[] = {
+    {.name = "enabled", VALUE(BOOLEAN, struct configuration, page.enabled), .standard = "yes"},
+    {.name = "title", VALUE(TEXT, struct configuration, page.title), .standard = "Berth"},
+    {.name = NULL},
+};
+
 static const struct section_kind kinds[] = {
     {.name = "", .keys = top_keys},
     {.name = "hosted", .keys = hosted_keys},
@@ -284,6 +290,7 @@ static const struct section_kind kinds[] = {
      .limit = ACCESS_LIMIT,
      SECTION_ARRAY(struct configuration, registry.access.rules.sections,
                    registry.access.rules.section_count)},
+    {.name = "page", .keys = page_keys},
     {.name = NULL},
 };
 

@@ -15,10 +15,17 @@
 #include "lib/base/log.h"
 #include "lib/registry/registry.h"
 
+/* What people look at. */
+struct page_options {
+    bool enabled;
+    char *title;
+};
+
 struct configuration {
     char *file; /* absolute path */
     enum log_level log_level;
     struct registry_options registry;
+    struct page_options page;
 };
 
 #define CONFIGURATION_INIT                                                                         \

@@ -29,7 +29,7 @@ void registry_close(struct registry *registry)
 
 /* Opened when it is needed: a cache that is broken is no reason not to serve what is hosted. One
  * that cannot even be made is to a client as one that is full. */
-static int registry_open_cache(struct registry *registry, struct error *error)
+int registry_open_cache(struct registry *registry, struct error *error)
 {
     if (registry->cache.root >= 0 ||
         proxy_open(&registry->cache, &registry->options->proxy, error) == 0) {

@@ -30,6 +30,10 @@ int registry_open(struct registry *registry, const struct registry_options *opti
                   struct error *error);
 void registry_close(struct registry *registry);
 
+/* Sees to it that the cache is open: it is not until it is needed. ERROR_NO_SPACE if it cannot be.
+ */
+int registry_open_cache(struct registry *registry, struct error *error);
+
 /* Where a name is looked for. */
 enum registry_reach {
     REACH_HOSTED, /* a mirror's names are hosted ones: who pushes has to be told what is here */

@@ -545,10 +545,13 @@ def test_a_shared_host(typist, layout):
     assert machine("find /home/me/berth/storage ! -user me") == ""
     assert machine("find /home/me/berth/storage/registry -name data | wc -l") == "6\n"
 
-    for path, status in [("/", 403), ("/index.html", 404), ("/.htaccess", 403), ("/berth/configuration.ini", 404), ("/v2x", 404)]:
+    got = answer(machine, SITE + "/.htaccess")
+    assert got[0] == 403 and json.loads(got[2])["errors"], got
+    assert got[1]["x-content-type-options"] == "nosniff" and got[1]["content-security-policy"] == "default-src 'none'; sandbox", got
+    for path, status in [("/", 200), ("/index.html", 404), ("/berth/configuration.ini", 404), ("/v2x", 404)]:
         got = answer(machine, SITE + path)
-        assert got[0] == status and json.loads(got[2])["errors"], got
-        assert got[1]["x-content-type-options"] == "nosniff" and got[1]["content-security-policy"] == "default-src 'none'; sandbox", got
+        assert got[0] == status and got[2].startswith("<!doctype html>"), got
+        assert got[1]["x-content-type-options"] == "nosniff" and "frame-ancestors 'none'" in got[1]["content-security-policy"], got
 
     # berth/ in public_html, as somebody will do, could be downloaded.
     machine("mv /home/me/berth /home/me/public_html/; sed -i 's|/\\.\\./berth|/berth|' /home/me/public_html/berth.cgi")

@@ -23,7 +23,7 @@ FLOORS = [
     ["lib/registry/"],
     ["lib/configuration/"],
     ["fcgi/request", "fcgi/response", "fcgi/route", "fcgi/setup.", "fcgi/site.", "fcgi/status"],
-    ["fcgi/handle/", "fcgi/command/"],
+    ["fcgi/handle/", "fcgi/command/", "fcgi/page/"],
     ["fcgi/"],
 ]
 
@@ -66,6 +66,7 @@ ROOMS = [
     (r"\bflock\s*\(|<sys/file\.h>", "flock, which is lock_take…(),", ["lib/base/lock."]),
     # A sync of data that fails may not be tried again: file_sync() sees to it.
     (r"\b(fsync|fdatasync|syncfs|msync|sync)\s*\(", "a sync, which is file_sync() or sync_…(),", ["lib/base/file.", "lib/base/sync."]),
+    (r"(->|\.)markup\b|\bhtml_literal\b", "the bytes of a page, which html.h's functions write,", ["fcgi/page/html."]),
     (r"\bfile_make_parents\b", "a directory made ahead of what it is for", ["lib/base/", "lib/store/"]),
 ]
 
@@ -92,6 +93,10 @@ TEST_SOURCE = re.compile(r"^tests/.*\.[ch]$")
 PYTHON_TEST = re.compile(r"^tests/(end_to_end|long|lint)/.*\.py$")
 SCRIPT = re.compile(r"^(deploy|tests|\.ci)/")
 
+
+# What a browser takes for a tag. (Usage lines have "<file>"; those are no pages, but a page could be made of them.)
+EMITTER = "fcgi/page/html.c"
+MARKUP = re.compile(r"<[a-zA-Z/!]|&(lt|gt|amp|quot|#\d+);")
 
 # Where things are on disk is known in one place. A URL's "/_berth/" is something else.
 LAYOUT = "lib/store/layout."
@@ -199,6 +204,8 @@ class Lint:
         self.check_functions(path, code)
         if SOURCE.match(path) and not path.startswith(LAYOUT):
             self.check_paths(path, text, code)
+        if SOURCE.match(path) and path != EMITTER:
+            self.check_markup(path, text)
         for number, line in enumerate(code, 1):
             self.check_banned(path, number, line)
             if SOURCE.match(path):
@@ -210,6 +217,18 @@ class Lint:
         found += [number for number, line in enumerate(code, 1) if PATH_MACRO.search(line)]
         for number in sorted(set(found)):
             self.fault(path, number, "a path of the store is made here; only lib/store/layout makes paths")
+
+    def check_markup(self, path, text):
+        """HTML is written by one emitter: markup stands in literals of its HTML() only, where nothing else can be."""
+        bare = TOKEN.sub(lambda match: match.group(0) if match.group(0)[0] == '"' else " ", text)
+        for match in re.finditer(r'"(?:\\.|[^"\\\n])*"', bare):
+            if not MARKUP.search(match.group(0)):
+                continue
+            before = re.sub(r'("(?:\\.|[^"\\\n])*"\s*)+$', "", bare[:match.start()])
+            if not (path.startswith("fcgi/page/") and re.search(r"\bHTML\(\s*[^\s,()]+,\s*$", before)):
+                literal = match.group(0)
+                number = next((n for n, found in literals(text) if found == literal[1:-1]), 1)
+                self.fault(path, number, "markup that is not written by HTML() of fcgi/page/html.h")
 
     def check_include(self, path, number, line):
         match = re.match(r'\s*#\s*include\s*"([^"]+)"', line)

@@ -131,6 +131,7 @@ RULES = [
     ("time(NULL: the date", "fcgi/main.c", "return name", "time(NULL);\n    return name"),
     ("malloc(: memory that nobody checks", "lib/oci/name.c", "return text", "malloc(1);\n    return text"),
     ("strdup(: memory that nobody checks", "fcgi/main.c", "return name", "strdup(\"\");\n    return name"),
+    ("markup that is not written by HTML()", "fcgi/main.c", "return name", "name_check(\"<b>\");\n    return name"),
     ("first line is not", "lib/oci/name.c", HEAD, ""),
     ("name_long has 61 lines", "lib/oci/name.c", "return text_length(name) > 255;\n}\n",
      "return text_length(name) > 255;\n}\n" + function("name_long", 61)),
@@ -150,6 +151,20 @@ def test_finds(tree, message, file, old, new):
     replace(tree, file, old, new)
     checked = rules(tree)
     assert checked.returncode == 1 and message in checked.stdout, checked.stdout
+
+
+@pytest.mark.parametrize("line, message", [
+    ('HTML(body, "<p>");', None), ('/* "<i>" */', None), ('HTML(&view->body, "<p>"\n         "</p>");', None),
+    ('html_text(body, "<p>");', "markup that is not written by HTML()"),
+    ('HTML(name(body, "<p>"), "");', "markup that is not written by HTML()"),
+    ('html_text(body, "&lt;");', "markup that is not written by HTML()"),
+    ("body->markup.data;", "->markup: the bytes of a page"),
+    ("html_literal(body, name, 1);", "html_literal: the bytes of a page"),
+])
+def test_markup_is_written_by_the_emitter_alone(tree, line, message):
+    write(tree, "fcgi/page/front.c", HEAD + "void page_front(struct html *body)\n{\n    " + line + "\n}\n")
+    checked = rules(tree)
+    assert (checked.returncode, message is None or message in checked.stdout) == (1 if message else 0, True), checked.stdout
 
 
 def test_accepts_what_is_at_the_limit(tree):

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fcgi/page/html.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "lib/base/text.h"
+
+void html_release(struct html *html)
+{
+    buffer_release(&html->markup);
+}
+
+void html_literal(struct html *html, const char *literal, size_t length)
+{
+    buffer_add(&html->markup, literal, length);
+}
+
+/* How many bytes the character at `text` has; 0 if there is none that a page may hold. RFC 3629, 4:
+ * neither overlong forms nor surrogates. */
+static size_t character_length(const char *text)
+{
+    const unsigned char *bytes = (const unsigned char *)text;
+    unsigned first = bytes[0];
+    size_t length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    unsigned low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+    unsigned high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+
+    if (length == 1) {
+        bool is_control = (first < 0x20 && first != '\n' && first != '\t') || first == 0x7f;
+
+        return is_control ? 0 : 1;
+    }
+    if (first < 0xc2 || first > 0xf4 || bytes[1] < low || bytes[1] > high) {
+        return 0;
+    }
+    for (size_t i = 2; i < length; i++) {
+        if (bytes[i] < 0x80 || bytes[i] > 0xbf) {
+            return 0;
+        }
+    }
+    /* C1: control characters as well. */
+    return first == 0xc2 && bytes[1] < 0xa0 ? 0 : length;
+}
+
+static void add_character(struct buffer *out, const char *character, size_t length)
+{
+    switch (length == 1 ? *character : 'x') {
+    case '<':
+        buffer_add_text(out, "&lt;");
+        break;
+    case '>':
+        buffer_add_text(out, "&gt;");
+        break;
+    case '&':
+        buffer_add_text(out, "&amp;");
+        break;
+    case '"':
+        buffer_add_text(out, "&#34;");
+        break;
+    case '\'':
+        buffer_add_text(out, "&#39;");
+        break;
+    default:
+        buffer_add(out, character, length);
+        break;
+    }
+}
+
+/* At most `limit` characters. */
+static void add_escaped(struct html *html, const char *text, size_t limit)
+{
+    size_t written = 0;
+
+    while (*text && written < limit) {
+        size_t length = character_length(text);
+
+        if (length > 0) {
+            add_character(&html->markup, text, length);
+        } else {
+            buffer_add_text(&html->markup, "\xef\xbf\xbd");
+        }
+        text += length > 0 ? length : 1;
+        written++;
+    }
+    if (*text) {
+        buffer_add_text(&html->markup, "\xe2\x80\xa6");
+    }
+}
+
+void html_text(struct html *html, const char *text)
+{
+    add_escaped(html, text, SIZE_MAX);
+}
+
+void html_attribute(struct html *html, const char *text)
+{
+    add_escaped(html, text, SIZE_MAX);
+}
+
+void html_foreign(struct html *html, const char *text, size_t limit)
+{
+    HTML(html, "<bdi>");
+    add_escaped(html, text, limit);
+    HTML(html, "</bdi>");
+}
+
+void html_path(struct html *html, const char *path)
+{
+    text_percent_encode(path, &html->markup);
+}
+
+void html_argument(struct html *html, const char *value)
+{
+    text_percent_encode(value, &html->markup);
+}
+
+bool html_url_is_good(const char *url)
+{
+    size_t scheme = strncasecmp(url, "https://", 8) == 0  ? 8
+                    : strncasecmp(url, "http://", 7) == 0 ? 7
+                                                          : 0;
+
+    for (const char *c = url; *c; c++) {
+        if (*c <= ' ' || *c == 0x7f || *c == '\\') {
+            return false; /* also what is not ASCII: a URL says it in escapes */
+        }
+    }
+    return scheme > 0 && url[scheme] != '\0' && url[scheme] != '/';
+}
+
+bool html_url(struct html *html, const char *url)
+{
+    if (!html_url_is_good(url)) {
+        return false;
+    }
+    html_attribute(html, url);
+    return true;
+}
+
+void html_number(struct html *html, uint64_t number)
+{
+    char digits[24];
+    size_t length = (size_t)snprintf(digits, sizeof(digits), "%" PRIu64, number);
+
+    for (size_t i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0) {
+            buffer_add_text(&html->markup, ",");
+        }
+        buffer_add(&html->markup, digits + i, 1);
+    }
+}
+
+void html_digits(struct html *html, uint64_t number)
+{
+    buffer_format(&html->markup, "%" PRIu64, number);
+}
+
+void html_bytes(struct html *html, uint64_t bytes)
+{
+    text_add_bytes(bytes, &html->markup);
+}
+
+void html_date(int64_t seconds, char out[HTML_DATE_SIZE])
+{
+    time_t date = (time_t)seconds;
+    struct tm parts;
+
+    if (!gmtime_r(&date, &parts) ||
+        strftime(out, HTML_DATE_SIZE, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0) {
+        out[0] = '\0';
+    }
+}
+
+void html_time(struct html *html, int64_t seconds)
+{
+    char date[HTML_DATE_SIZE];
+
+    html_date(seconds, date);
+    if (seconds <= 0 || strlen(date) < 16) {
+        HTML(html, "<span class=\"dim\">\xe2\x80\x93</span>");
+        return;
+    }
+    HTML(html, "<time datetime=\"");
+    html_attribute(html, date);
+    HTML(html, "\">");
+    date[10] = ' ';
+    date[16] = '\0';
+    html_text(html, date);
+    HTML(html, "</time>");
+}
+
+void html_join(struct html *html, const struct html *other)
+{
+    buffer_add(&html->markup, other->markup.data, other->markup.length);
+}
+
+bool html_is_empty(const struct html *html)
+{
+    return html->markup.length == 0;
+}
+
+void html_take(struct html *html, struct buffer *out)
+{
+    *out = html->markup;
+    html->markup = (struct buffer)BUFFER_INIT;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef STORE_GLANCE_H
+#define STORE_GLANCE_H
+
+/*
+ * What can be told of a repository without reading anything in it, for lists of thousands: two or
+ * three calls each. It is for people's eyes: what has just been removed may still be counted.
+ */
+
+#include "lib/store/store.h"
+
+struct glance {
+    bool has_manifests; /* or it is as if it were not there */
+    int64_t changed;    /* when a manifest last came or went, in seconds since the epoch */
+};
+
+void glance_take(const struct repository *repository, struct glance *out);
+
+/* How many tags it has. */
+uint64_t glance_count_tags(const struct repository *repository);
+
+#endif
