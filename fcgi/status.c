@@ -18,6 +18,7 @@ int status_of_error(enum error_code code)
     case ERROR_UNAUTHORIZED:
         return 401;
     case ERROR_DENIED:
+    case ERROR_TAG_IMMUTABLE:
         return 403;
     case ERROR_BLOB_UNKNOWN:
     case ERROR_UPLOAD_UNKNOWN:
@@ -90,6 +91,7 @@ const char *status_identifier(enum error_code code)
     case ERROR_UNAUTHORIZED:
         return "UNAUTHORIZED";
     case ERROR_DENIED:
+    case ERROR_TAG_IMMUTABLE:
     case ERROR_NO_SPACE:
     case ERROR_UPSTREAM_REFUSED:
         return "DENIED";

@@ -73,6 +73,7 @@ static int restore_run(const struct configuration *configuration, const struct a
     struct store store = STORE_INIT;
     struct repository repository = {.store = &store};
     AUTO_RESTORATION struct restoration restoration = RESTORATION_INIT(&repository);
+    const struct actor actor = {.name = "@berth"};
     struct restore_wish wish;
     struct error error;
     int result;
@@ -84,6 +85,7 @@ static int restore_run(const struct configuration *configuration, const struct a
     restoration.restored = restore_tell;
     restoration.problem = restore_tell_problem;
     restoration.context = &json;
+    restoration.actor = &actor;
     result = command_open_hosted(&store, configuration, OPEN_TO_CHANGE, &error);
     if (result == 0) {
         result = restore_wished(&restoration, &wish, &error);

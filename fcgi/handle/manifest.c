@@ -149,7 +149,8 @@ static void tags_add_headers(struct response *response, const struct tags *tags)
 }
 
 /* Who may push here may not always move a tag: then the refusal is about that. */
-static int manifest_store(struct exchange *exchange, struct manifest_put *put, struct error *error)
+static int manifest_store(struct exchange *exchange, const struct manifest_put *put,
+                          struct error *error)
 {
     int stored = source_put_manifest(&exchange->source, put, &exchange->details, error);
 
@@ -213,7 +214,7 @@ static int manifest_delete_revision(struct exchange *exchange, struct error *err
 
         return revision_exists(repository, &digest, &ignored) == 0 ? 0 : -1;
     }
-    return repository_delete_manifest(repository, &digest, error);
+    return source_delete_manifest(&exchange->source, &digest, error);
 }
 
 static int manifest_delete_tag(struct exchange *exchange, struct error *error)
@@ -222,9 +223,9 @@ static int manifest_delete_tag(struct exchange *exchange, struct error *error)
     bool is_conditional = handle_condition(exchange, "HTTP_IF_MATCH", &expected);
     const char *tag = exchange->route.reference;
 
-    return tag_is_valid(tag) ? repository_delete_tag(&exchange->source.repository, tag,
-                                                     is_conditional ? &expected : NULL, error)
-                             : 0;
+    return tag_is_valid(tag)
+               ? source_delete_tag(&exchange->source, tag, is_conditional ? &expected : NULL, error)
+               : 0;
 }
 
 int handle_manifest_delete(struct exchange *exchange, struct error *error)

@@ -33,6 +33,7 @@ enum error_code {
     ERROR_SIZE_INVALID,          /* announced and real length differ */
     ERROR_UNAUTHORIZED,          /* log in first */
     ERROR_DENIED,                /* not allowed, whoever asks */
+    ERROR_TAG_IMMUTABLE,         /* a tag is one that is never moved nor deleted */
     ERROR_UNSUPPORTED,           /* the method or operation does not exist here */
     ERROR_READ_ONLY,             /* the registry takes no writes at the moment */
     ERROR_RANGE,                 /* a download that begins behind the end */

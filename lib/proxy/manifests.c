@@ -189,8 +189,7 @@ static int wish_store(struct wish *wish, const struct fetched *fetched, struct e
                                .manifest = &fetched->manifest,
                                .digest = fetched->digest,
                                .tags = &wish->reference,
-                               .tag_count = wish->is_digest ? 0 : 1,
-                               .tag_moves = TAGS_MOVE};
+                               .tag_count = wish->is_digest ? 0 : 1};
 
     if (store_check_space(repository->store, fetched->document.length, error) < 0 ||
         repository_put_manifest(repository, &put, &missing, error) < 0 ||

@@ -53,26 +53,58 @@ void source_note_pull(const struct source *source, const struct pull *pull)
     }
 }
 
-int source_put_manifest(const struct source *source, struct manifest_put *put,
+/* The caller, as the store has to know it. */
+static struct actor source_actor(const struct source *source)
+{
+    return (struct actor){.name = permit_caller(&source->permit)->subject.name};
+}
+
+int source_put_manifest(const struct source *source, const struct manifest_put *put,
                         struct buffer *out_details, struct error *error)
 {
+    struct actor actor;
+    struct manifest_put judged = *put;
     struct permit permit = PERMIT_INIT;
     struct error refusal = ERROR_INIT;
-    int may_move;
 
     if (permit_check(&source->permit, PERMISSION_PUSH, error) < 0) {
         return -1;
     }
-    may_move = permit_extend(&source->permit, permit_identity(&source->permit),
-                             PERMISSION_OVERWRITE, &permit, &refusal);
-    put->tag_moves = may_move == 0 ? TAGS_MOVE : TAGS_STAY;
-    if (repository_put_manifest(&source->repository, put, out_details, error) == 0) {
+    actor = source_actor(source);
+    actor.moves_none = permit_extend(&source->permit, permit_identity(&source->permit),
+                                     PERMISSION_OVERWRITE, &permit, &refusal) < 0;
+    judged.actor = &actor;
+    if (repository_put_manifest(&source->repository, &judged, out_details, error) == 0) {
         return 0;
     }
-    if (error->code == ERROR_DENIED && may_move < 0) {
+    if (error->code == ERROR_DENIED && actor.moves_none) {
         *error = refusal;
     }
     return -1;
+}
+
+int source_delete_manifest(const struct source *source, const struct digest *digest,
+                           struct error *error)
+{
+    struct actor actor;
+
+    if (permit_check(&source->permit, PERMISSION_DELETE, error) < 0) {
+        return -1;
+    }
+    actor = source_actor(source);
+    return repository_delete_manifest(&source->repository, digest, &actor, error);
+}
+
+int source_delete_tag(const struct source *source, const char *tag,
+                      const struct digest_set *expected, struct error *error)
+{
+    struct actor actor;
+
+    if (permit_check(&source->permit, PERMISSION_DELETE, error) < 0) {
+        return -1;
+    }
+    actor = source_actor(source);
+    return repository_delete_tag(&source->repository, tag, expected, &actor, error);
 }
 
 static bool may_push(const struct source *source)

@@ -44,11 +44,18 @@ int source_get_manifest(struct source *source, const char *reference, bool head_
 void source_note_pull(const struct source *source, const struct pull *pull);
 
 /*
- * Stores a manifest and points its tags to it, see repository_put_manifest(); `put->tag_moves` is
- * set here. ERROR_DENIED or ERROR_UNAUTHORIZED: this caller may not move one of the tags.
+ * Stores a manifest and points its tags to it, see repository_put_manifest(); who `put->actor` is,
+ * and may do, is known here. ERROR_DENIED or ERROR_UNAUTHORIZED: this caller may not move one of
+ * the tags.
  */
-int source_put_manifest(const struct source *source, struct manifest_put *put,
+int source_put_manifest(const struct source *source, const struct manifest_put *put,
                         struct buffer *out_details, struct error *error);
+
+/* See repository_delete_manifest() and repository_delete_tag(). */
+int source_delete_manifest(const struct source *source, const struct digest *digest,
+                           struct error *error);
+int source_delete_tag(const struct source *source, const char *tag,
+                      const struct digest_set *expected, struct error *error);
 
 /* See proxy_get_blob(). */
 int source_get_blob(struct source *source, const struct proxy_blob_request *request,

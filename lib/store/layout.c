@@ -173,6 +173,16 @@ struct path layout_pulled_digest(const char *name, const struct digest *digest)
                        digest_algorithm_name(digest->algorithm), digest_hex(digest));
 }
 
+struct path layout_histories(const char *name)
+{
+    return path_format(LAYOUT_REPOSITORIES "/%s/_history", name);
+}
+
+struct path layout_history(const char *name, const char *tag)
+{
+    return path_format(LAYOUT_REPOSITORIES "/%s/_history/%s", name, tag);
+}
+
 struct path layout_media_types(const char *name, enum digest_algorithm algorithm)
 {
     return path_format(LAYOUT_REPOSITORIES "/%s/_media_types/%s", name,

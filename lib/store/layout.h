@@ -83,6 +83,12 @@ struct path layout_pulled_tag(const char *name, const char *tag);
 struct path layout_pulled_digest(const char *name, const struct digest *digest);
 struct path layout_pulled_digests(const char *name, enum digest_algorithm algorithm);
 
+/* Ours beside that: who has done what with each tag and when, a file for each. See
+ * lib/store/history.
+ */
+struct path layout_histories(const char *name);
+struct path layout_history(const char *name, const char *tag);
+
 /* Where those are, and what is known of referrers, of each algorithm. */
 struct path layout_media_types(const char *name, enum digest_algorithm algorithm);
 struct path layout_subjects(const char *name, enum digest_algorithm algorithm);

@@ -165,30 +165,6 @@ static int repository_store_manifest(const struct repository_lock *held,
     return sync_set_flush(syncs, error);
 }
 
-/* What the tags of a push stood for before. */
-struct former_tags {
-    const struct manifest_put *put;
-    struct digest *digests; /* empty where there was no such tag */
-    size_t moved;           /* how many stand for the pushed manifest now */
-};
-
-/* As far as that goes: whatever failed may fail again. */
-static void repository_move_back(const struct repository_lock *held,
-                                 const struct former_tags *former)
-{
-    AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(held->repository->store);
-    struct error ignored;
-
-    for (size_t i = 0; i < former->moved; i++) {
-        if (former->digests[i].text[0]) {
-            (void)tag_set(held, former->put->tags[i], &former->digests[i], &syncs, &ignored);
-        } else {
-            (void)tag_delete(held, former->put->tags[i], &syncs, &ignored);
-        }
-    }
-    (void)sync_set_flush(&syncs, &ignored);
-}
-
 /* A manifest that loses a tag is untagged since then: see lib/store/collect. */
 static void repository_note_untagged(const struct repository *repository,
                                      const struct digest *digest)
@@ -197,51 +173,50 @@ static void repository_note_untagged(const struct repository *repository,
 }
 
 /* Points the tags to what is on disk already. A failure leaves none of them moved. */
-static int repository_move_tags(const struct repository_lock *held, const struct manifest_put *put,
-                                struct sync_set *syncs, struct error *error)
+static int repository_move_tags(const struct repository *repository, const struct manifest_put *put,
+                                const struct tag_change *changes, struct sync_set *syncs,
+                                struct error *error)
 {
-    AUTO_FREE struct digest *digests = memory_allocate(put->tag_count, sizeof(*digests));
-    struct former_tags former = {.put = put, .digests = digests};
+    struct error ignored;
+    size_t moved = 0;
     int result = 0;
 
-    while (result >= 0 && former.moved < put->tag_count) {
-        const char *tag = put->tags[former.moved];
-
-        result = tag_get(held->repository, tag, &digests[former.moved], error);
-        if (result >= 0) {
-            former.moved++;
-            result = tag_set(held, tag, &put->digest, syncs, error);
-        }
+    while (result >= 0 && moved < put->tag_count) {
+        result = tag_set(&changes[moved++], syncs, error);
     }
     if (result >= 0) {
         result = sync_set_flush(syncs, error);
     }
-    if (result < 0) {
-        repository_move_back(held, &former);
+    if (result < 0) { /* as far as that goes: whatever failed may fail again */
+        AUTO_SYNC_SET struct sync_set back = STORE_SYNCS_INIT(repository->store);
+
+        for (size_t i = 0; i < moved; i++) {
+            tag_set_back(&changes[i], &back);
+        }
+        (void)sync_set_flush(&back, &ignored);
         return -1;
     }
     for (size_t i = 0; i < put->tag_count; i++) {
-        if (digests[i].text[0] && !digest_equal(&digests[i], &put->digest)) {
-            repository_note_untagged(held->repository, &digests[i]);
+        const struct digest *former = &changes[i].judged_former;
+
+        tag_note(&changes[i], put->event);
+        if (former->text[0] && !digest_equal(former, &put->digest)) {
+            repository_note_untagged(repository, former);
         }
     }
     return 0;
 }
 
-/* Judged before anything is stored, under the lock: none can move between looking and acting. */
-static int repository_check_moves(const struct repository_lock *held,
-                                  const struct manifest_put *put, struct error *error)
+/* Before anything is stored, under the lock: none can move between looking and acting. */
+static int repository_judge_moves(const struct repository_lock *held,
+                                  const struct manifest_put *put, struct tag_change *changes,
+                                  struct error *error)
 {
-    for (size_t i = 0; put->tag_moves == TAGS_STAY && i < put->tag_count; i++) {
-        struct digest current;
-        int found = tag_get(held->repository, put->tags[i], &current, error);
-
-        if (found < 0) {
+    for (size_t i = 0; i < put->tag_count; i++) {
+        changes[i] =
+            (struct tag_change){.tag = put->tags[i], .to = &put->digest, .actor = put->actor};
+        if (tag_judge(held, &changes[i], error) < 0) {
             return -1;
-        }
-        if (found > 0 && !digest_equal(&current, &put->digest)) {
-            return error_set(error, ERROR_DENIED, "the tag '%s' is there and must not be moved",
-                             put->tags[i]);
         }
     }
     return 0;
@@ -252,42 +227,63 @@ int repository_put_manifest(const struct repository *repository, const struct ma
 {
     AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(repository->store);
     AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
+    AUTO_FREE struct tag_change *changes = memory_allocate(put->tag_count, sizeof(*changes));
 
     if (repository_lock(repository, &lock, error) < 0 ||
         repository_check_expected(repository, put, error) < 0 ||
-        repository_check_moves(&lock, put, error) < 0 ||
+        repository_judge_moves(&lock, put, changes, error) < 0 ||
         repository_check_references(repository, put->manifest, &syncs, out_missing, error) < 0 ||
         repository_store_manifest(&lock, put, &syncs, error) < 0 ||
-        repository_move_tags(&lock, put, &syncs, error) < 0) {
+        repository_move_tags(repository, put, changes, &syncs, error) < 0) {
         return -1;
     }
     return 0;
 }
 
-/* Those that stand for the manifest, or for NULL all of them. Durable on return: what is pointed at
- * goes after what points. 1, 0 if there was none, -1. */
-static int repository_delete_tags_of(const struct repository_lock *held,
-                                     const struct digest *digest, struct sync_set *syncs,
-                                     struct error *error)
+/* The tags that stand for the manifest, or for NULL all of them; each of them may go. */
+static int repository_judge_tags_of(const struct repository_lock *held, const struct digest *digest,
+                                    const struct actor *actor, struct names *out,
+                                    struct error *error)
 {
     AUTO_TAG_WALK struct tag_walk walk = tag_walk_begin(held->repository, NULL);
-    const char *tag;
+    struct tag_change change = {.actor = actor};
     enum walk_result result;
-    int any = 0;
 
-    while ((result = tag_walk_next(&walk, &tag, error)) > 0) {
+    while ((result = tag_walk_next(&walk, &change.tag, error)) > 0) {
         struct digest current;
-        int found = result == WALK_STRAY ? 0 : tag_get(held->repository, tag, &current, error);
+        int found =
+            result == WALK_STRAY ? 0 : tag_get(held->repository, change.tag, &current, error);
 
         if (found > 0 && (!digest || digest_equal(&current, digest))) {
-            found = tag_delete(held, tag, syncs, error);
-            any |= found;
+            names_add(out, change.tag);
+            found = tag_judge(held, &change, error);
         }
         if (found < 0) {
             return -1;
         }
     }
-    return result == WALK_FAILED || sync_set_flush(syncs, error) < 0 ? -1 : any;
+    return (int)result;
+}
+
+/* Of those, or of none. Durable on return: what is pointed at goes after what points. 1, 0 if there
+ * was none, -1. */
+static int repository_delete_tags_of(const struct repository_lock *held,
+                                     const struct digest *digest, const struct actor *actor,
+                                     struct sync_set *syncs, struct error *error)
+{
+    AUTO_NAMES struct names tags = NAMES_INIT;
+
+    if (repository_judge_tags_of(held, digest, actor, &tags, error) < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < tags.count; i++) {
+        struct tag_change change = {.tag = tags.names[i], .actor = actor};
+
+        if (tag_judge(held, &change, error) < 0 || tag_delete(&change, syncs, error) < 0) {
+            return -1;
+        }
+    }
+    return sync_set_flush(syncs, error) < 0 ? -1 : tags.count > 0;
 }
 
 /* What is kept beside a manifest stays for when that is restored; in a cache it goes, too. */
@@ -316,14 +312,14 @@ static int repository_forget_companions(const struct repository_lock *held,
 }
 
 int repository_delete_manifest(const struct repository *repository, const struct digest *digest,
-                               struct error *error)
+                               const struct actor *actor, struct error *error)
 {
     AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(repository->store);
     AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
     int removed;
 
     if (repository_lock(repository, &lock, error) < 0 ||
-        repository_delete_tags_of(&lock, digest, &syncs, error) < 0 ||
+        repository_delete_tags_of(&lock, digest, actor, &syncs, error) < 0 ||
         repository_forget_companions(&lock, digest, &syncs, error) < 0) {
         return -1;
     }
@@ -335,7 +331,8 @@ int repository_delete_manifest(const struct repository *repository, const struct
     return removed;
 }
 
-int repository_delete_all(const struct repository *repository, struct error *error)
+int repository_delete_all(const struct repository *repository, const struct actor *actor,
+                          struct error *error)
 {
     AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(repository->store);
     AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
@@ -347,7 +344,7 @@ int repository_delete_all(const struct repository *repository, struct error *err
     if (repository_lock(repository, &lock, error) < 0) {
         return -1;
     }
-    any = repository_delete_tags_of(&lock, NULL, &syncs, error);
+    any = repository_delete_tags_of(&lock, NULL, actor, &syncs, error);
     if (any < 0) {
         return -1;
     }
@@ -368,24 +365,22 @@ int repository_delete_all(const struct repository *repository, struct error *err
 }
 
 int repository_delete_tag(const struct repository *repository, const char *tag,
-                          const struct digest_set *expected, struct error *error)
+                          const struct digest_set *expected, const struct actor *actor,
+                          struct error *error)
 {
     AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(repository->store);
     AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
-    struct digest current;
+    struct tag_change change = {.tag = tag, .actor = actor};
     int removed;
 
-    if (repository_lock(repository, &lock, error) < 0) {
+    if (repository_lock(repository, &lock, error) < 0 || tag_judge(&lock, &change, error) < 0) {
         return -1;
     }
-    removed = expected ? tag_get(repository, tag, &current, error) : 0;
-    if (removed < 0) {
-        return -1;
-    }
-    if (removed && !digest_set_has(expected, &current)) {
+    if (expected && change.judged_former.text[0] &&
+        !digest_set_has(expected, &change.judged_former)) {
         return error_set(error, ERROR_PRECONDITION, "the tag is another manifest now");
     }
-    removed = tag_delete(&lock, tag, &syncs, error);
+    removed = tag_delete(&change, &syncs, error);
     if (removed < 0 || sync_set_flush(&syncs, error) < 0) {
         return -1;
     }

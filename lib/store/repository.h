@@ -20,16 +20,14 @@ bool repository_may_lack(const struct repository *repository, const struct refer
 
 enum { PUT_TAGS_LIMIT = 256, MISSING_LIMIT = 100 };
 
-/* Whether a tag that stands for something else may be moved. Nobody may who does not say so. */
-enum tag_moves { TAGS_STAY, TAGS_MOVE };
-
 struct manifest_put {
     struct document document;
     const struct manifest *manifest; /* the document, parsed */
     struct digest digest;            /* of the document: checked by the caller */
     const char *const *tags;         /* each once */
     size_t tag_count;
-    enum tag_moves tag_moves;
+    const struct actor *actor; /* see lib/store/tag */
+    enum history_event event;  /* what the tags' histories tell: HISTORY_PUSHED */
     /* What the first tag, or without tags the digest, has to stand for now, and what it must not
      * stand for; NULL: never mind. */
     const struct digest_set *expected;
@@ -39,8 +37,8 @@ struct manifest_put {
 /*
  * Stores a manifest and points the tags to it. ERROR_MANIFEST_BLOB_UNKNOWN: `out_missing` holds
  * {"digest":…} for what is not there, one a line, each once, and no more than MISSING_LIMIT of them
- * are looked for. ERROR_PRECONDITION: not what was expected. ERROR_DENIED: a tag would move that
- * has to stay; nothing was stored.
+ * are looked for. ERROR_PRECONDITION: not what was expected. ERROR_TAG_IMMUTABLE or ERROR_DENIED: a
+ * tag would move that has to stay, see tag_judge(); nothing was stored.
  *
  * The bytes come first, then the referrers' entry, then the revision: whatever is visible is
  * complete. Then all that, and everything that the manifest names, is brought to disk; and only
@@ -53,24 +51,27 @@ int repository_put_manifest(const struct repository *repository, const struct ma
 
 /*
  * Moves a manifest, and all tags that stand for it, to the trash of what was deleted. Durable on
- * return. 1, 0 if there was none, -1. Locking: takes repository_lock().
+ * return. 1; 0 if there was none; -1, ERROR_TAG_IMMUTABLE if one of the tags has to stay: then all
+ * is as it was. Locking: takes repository_lock().
  */
 int repository_delete_manifest(const struct repository *repository, const struct digest *digest,
-                               struct error *error);
+                               const struct actor *actor, struct error *error);
 
 /*
  * The same for all of its manifests and tags, for who wants the repository gone. What is pushed in
  * the meantime waits for the lock, and stays. Durable on return. 1, 0 if there was nothing, -1.
  * Locking: takes repository_lock().
  */
-int repository_delete_all(const struct repository *repository, struct error *error);
+int repository_delete_all(const struct repository *repository, const struct actor *actor,
+                          struct error *error);
 
 /*
  * Moves a tag only to that trash; the manifest stays. 1; 0 if there was none; -1,
- * ERROR_PRECONDITION if it stands for none of `expected`, unless that is NULL. Locking: takes
- * repository_lock().
+ * ERROR_PRECONDITION if it stands for none of `expected`, unless that is NULL, or
+ * ERROR_TAG_IMMUTABLE. Locking: takes repository_lock().
  */
 int repository_delete_tag(const struct repository *repository, const char *tag,
-                          const struct digest_set *expected, struct error *error);
+                          const struct digest_set *expected, const struct actor *actor,
+                          struct error *error);
 
 #endif

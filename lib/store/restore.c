@@ -64,18 +64,12 @@ static int restore_link(struct restoration *restoration, enum link_kind kind,
     return trash_take_back(repository->store, TRASH_DELETED, path.text, error);
 }
 
-/* A tag, its history and what is known of its pulls, from either trash. What is in its place stays.
- * 1, 0, -1. */
-static int restore_tag_files(struct restoration *restoration, enum trash which, const char *tag,
-                             struct error *error)
+/* What distribution keeps of a tag. */
+static int restore_index(struct restoration *restoration, enum trash which, const char *tag,
+                         struct error *error)
 {
     const struct repository *repository = restoration->repository;
-    AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
-    int found;
 
-    if (repository_lock(repository, &lock, error) < 0) {
-        return -1;
-    }
     for (int i = 0; i < DIGEST_ALGORITHM_COUNT; i++) {
         struct path directory =
             layout_tag_histories(repository->name, tag, (enum digest_algorithm)i);
@@ -93,6 +87,43 @@ static int restore_tag_files(struct restoration *restoration, enum trash which, 
             }
         }
     }
+    return 0;
+}
+
+/* What a tag in the trash stands for. 1, 0, -1. */
+static int restore_read_tag(const struct restoration *restoration, enum trash which,
+                            const char *tag, struct digest *out, struct error *error)
+{
+    const struct repository *repository = restoration->repository;
+    struct path current = layout_tag_current(repository->name, tag);
+
+    return link_read(repository->store, layout_trash(which, current.text).text, out, error);
+}
+
+/* A tag, its history and what is known of its pulls, from either trash. What is in its place stays.
+ * 1, 0, -1. */
+static int restore_tag_files(struct restoration *restoration, enum trash which, const char *tag,
+                             struct error *error)
+{
+    const struct repository *repository = restoration->repository;
+    AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
+    struct digest digest;
+    struct tag_change change = {.tag = tag, .to = &digest, .actor = restoration->actor};
+    int found;
+
+    if (repository_lock(repository, &lock, error) < 0) {
+        return -1;
+    }
+    found = restore_read_tag(restoration, which, tag, &digest, error);
+    if (found <= 0) {
+        return found;
+    }
+    if (tag_judge(&lock, &change, error) < 0 || restore_index(restoration, which, tag, error) < 0) {
+        return -1;
+    }
+    if (change.judged_former.text[0]) {
+        return 1;
+    }
     if (trash_take_back(repository->store, which, layout_pulled_tag(repository->name, tag).text,
                         error) < 0) {
         return -1;
@@ -101,6 +132,7 @@ static int restore_tag_files(struct restoration *restoration, enum trash which, 
                             layout_tag_current(repository->name, tag).text, error);
     if (found > 0) {
         pulled_note_restored(&lock, tag);
+        tag_note(&change, HISTORY_RESTORED);
         restoration->tags++;
         restoration->restored(restoration->context, "tag", tag);
     }
@@ -191,13 +223,12 @@ static int restore_fallback_tags(struct restoration *restoration, const struct d
         return -1;
     }
     for (size_t i = 0; i < names.count; i++) {
-        struct path current = layout_tag_current(repository->name, names.names[i]);
         struct digest referrer;
         int found = 0;
 
         if (text_begins(names.names[i], prefix)) {
-            found = link_read(repository->store, layout_trash(TRASH_COLLECTED, current.text).text,
-                              &referrer, error);
+            found =
+                restore_read_tag(restoration, TRASH_COLLECTED, names.names[i], &referrer, error);
         }
         if (found > 0) {
             found = restore_whole(restoration, &referrer, depth + 1, error);
@@ -246,16 +277,6 @@ static int restore_whole(struct restoration *restoration, const struct digest *d
     return 1;
 }
 
-/* What a deleted tag stood for. 1, 0, -1. */
-static int restore_read_tag(const struct restoration *restoration, const char *tag,
-                            struct digest *out, struct error *error)
-{
-    const struct repository *repository = restoration->repository;
-    struct path current = layout_tag_current(repository->name, tag);
-
-    return link_read(repository->store, layout_trash(TRASH_DELETED, current.text).text, out, error);
-}
-
 /* A tag whose manifest is back. One that was pushed again meanwhile stays what it is. */
 static int restore_tag_of(struct restoration *restoration, const char *tag,
                           const struct digest *digest, struct error *error)
@@ -289,7 +310,7 @@ int restore_manifest(struct restoration *restoration, const struct digest *diges
         struct digest of_tag;
 
         found = tag_is_valid(tags.names[i])
-                    ? restore_read_tag(restoration, tags.names[i], &of_tag, error)
+                    ? restore_read_tag(restoration, TRASH_DELETED, tags.names[i], &of_tag, error)
                     : 0;
         if (found > 0 && digest_equal(&of_tag, digest)) {
             found = restore_tag_of(restoration, tags.names[i], digest, error);
@@ -305,7 +326,7 @@ int restore_tag(struct restoration *restoration, const char *tag, struct error *
 {
     struct digest current;
     struct digest digest;
-    int found = restore_read_tag(restoration, tag, &digest, error);
+    int found = restore_read_tag(restoration, TRASH_DELETED, tag, &digest, error);
     int present = tag_get(restoration->repository, tag, &current, error);
 
     if (found < 0 || present < 0) {
@@ -373,9 +394,9 @@ int restore_repository(struct restoration *restoration, struct error *error)
     }
     for (size_t i = 0; i < tags.count; i++) {
         struct digest digest;
-        int found = tag_is_valid(tags.names[i])
-                        ? restore_read_tag(restoration, tags.names[i], &digest, error)
-                        : 0;
+        int found = tag_is_valid(tags.names[i]) ? restore_read_tag(restoration, TRASH_DELETED,
+                                                                   tags.names[i], &digest, error)
+                                                : 0;
 
         if (found > 0) {
             found = restore_whole(restoration, &digest, 0, error);

@@ -12,7 +12,7 @@
  */
 
 #include "lib/oci/digest_keys.h"
-#include "lib/store/store.h"
+#include "lib/store/tag.h"
 
 struct restoration {
     const struct repository *repository;
@@ -21,6 +21,7 @@ struct restoration {
     /* Called for what cannot be brought back, with the reason. */
     void (*problem)(void *context, const char *name, const char *why);
     void *context;
+    const struct actor *actor; /* see lib/store/tag */
     uint64_t manifests;
     uint64_t tags;
     uint64_t problems;

@@ -20,6 +20,7 @@
 #include "lib/base/file.h"
 #include "lib/base/id.h"
 #include "lib/base/lock.h"
+#include "lib/base/names.h"
 #include "lib/base/sync.h"
 #include "lib/oci/digest.h"
 #include "lib/oci/name.h"
@@ -38,6 +39,7 @@ struct store_options {
     uint64_t minimum_free_space; /* bytes */
     uint64_t upload_expiry;      /* seconds since the last byte */
     enum accept_sparse accept_sparse;
+    struct names immutable_tags; /* patterns of tags that are never moved nor deleted */
     uint64_t grace; /* seconds for which nothing is collected that was touched: lib/store/touch */
     /* A cache: what is in it can be had again. Its names, links and tags need not survive a power
      * cut; but what is found under a digest after one is right or gone, as in any store. */

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/store/tag.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/directory.h"
+#include "lib/oci/pattern.h"
 #include "lib/store/link.h"
 #include "lib/store/touch.h"
 #include "lib/store/trash.h"
@@ -17,8 +20,77 @@ int tag_get(const struct repository *repository, const char *tag, struct digest 
                      error);
 }
 
-int tag_set(const struct repository_lock *held, const char *tag, const struct digest *digest,
-            struct sync_set *syncs, struct error *error)
+int tag_pushed_at(const struct repository *repository, const char *tag, time_t *out_time,
+                  struct error *error)
+{
+    struct path current = layout_tag_current(repository->name, tag);
+    struct stat status;
+    struct digest digest;
+    int found = tag_get(repository, tag, &digest, error);
+    int known = found > 0 ? history_find_push(repository, tag, &digest, out_time, error) : 0;
+
+    if (found <= 0 || known != 0) {
+        return known < 0 ? -1 : found;
+    }
+    if (fstatat(repository->store->root, current.text, &status, AT_SYMLINK_NOFOLLOW) < 0) {
+        return file_is_gone(errno) ? 0 : error_errno(error, "stat '%s'", current.text);
+    }
+    *out_time = status.st_mtime;
+    return 1;
+}
+
+bool tag_is_immutable(const struct store *store, const char *tag)
+{
+    return patterns_match(&store->options->immutable_tags, tag, NULL);
+}
+
+/* Of a tag that would become something else. */
+static int tag_judge_loss(const struct repository_lock *held, const struct tag_change *change,
+                          struct error *error)
+{
+    const struct actor *actor = change->actor;
+
+    if (!(actor && actor->forces) && tag_is_immutable(held->repository->store, change->tag)) {
+        /* Clients that are told to put up with it know it by these words of other registries'. */
+        return error_set(error, ERROR_TAG_IMMUTABLE,
+                         change->to ? "the tag '%s' exists and cannot be overwritten because the "
+                                      "tag is immutable. The repository has enabled tag "
+                                      "immutability (immutable_tags)"
+                                    : "the tag '%s' cannot be deleted because the tag is immutable "
+                                      "(immutable_tags)",
+                         change->tag);
+    }
+    if (actor && actor->moves_none && change->to) {
+        return error_set(error, ERROR_DENIED, "the tag '%s' is there and must not be moved",
+                         change->tag);
+    }
+    return 0;
+}
+
+int tag_judge(const struct repository_lock *held, struct tag_change *change, struct error *error)
+{
+    struct digest current = {.text = ""};
+    int found = tag_get(held->repository, change->tag, &current, error);
+
+    if (found < 0) {
+        return -1;
+    }
+    if (found && !(change->to && digest_equal(&current, change->to)) &&
+        tag_judge_loss(held, change, error) < 0) {
+        return -1;
+    }
+    change->judged_held = held;
+    change->judged_former = current;
+    return 0;
+}
+
+static int tag_check_judged(const struct tag_change *change, struct error *error)
+{
+    return change->judged_held ? 0 : error_set(error, ERROR_INTERNAL, "a tag was changed unjudged");
+}
+
+static int tag_write(const struct repository_lock *held, const char *tag,
+                     const struct digest *digest, struct sync_set *syncs, struct error *error)
 {
     struct path history = layout_tag_history(held->repository->name, tag, digest);
     struct path current = layout_tag_current(held->repository->name, tag);
@@ -27,6 +99,23 @@ int tag_set(const struct repository_lock *held, const char *tag, const struct di
         return -1;
     }
     return link_overwrite(held, current.text, digest, syncs, error);
+}
+
+int tag_set(const struct tag_change *change, struct sync_set *syncs, struct error *error)
+{
+    return tag_check_judged(change, error) < 0
+               ? -1
+               : tag_write(change->judged_held, change->tag, change->to, syncs, error);
+}
+
+static const char *tag_author(const struct tag_change *change)
+{
+    return change->actor && change->actor->name ? change->actor->name : "";
+}
+
+void tag_note(const struct tag_change *change, enum history_event event)
+{
+    history_add(change->judged_held, change->tag, event, tag_author(change), change->to);
 }
 
 /* Of one algorithm. Afterwards the directories are empty, unless they hold what is not ours. */
@@ -51,8 +140,9 @@ static int tag_put_history(const struct repository_lock *held, enum trash which,
     return 0;
 }
 
-int tag_put_in_trash(const struct repository_lock *held, enum trash which, const char *tag,
-                     struct error *error)
+/* `deletion` is what its history has to tell of, or NULL. */
+static int tag_put(const struct repository_lock *held, enum trash which, const char *tag,
+                   const struct tag_change *deletion, struct error *error)
 {
     const struct store *store = held->repository->store;
     const char *name = held->repository->name;
@@ -61,6 +151,9 @@ int tag_put_in_trash(const struct repository_lock *held, enum trash which, const
     int moved = trash_put(store, which, current.text, error);
     struct path history = layout_tag_histories(name, tag, DIGEST_SHA256);
 
+    if (moved > 0 && deletion) {
+        history_add(held, tag, HISTORY_DELETED, tag_author(deletion), &deletion->judged_former);
+    }
     for (int i = 0; i < DIGEST_ALGORITHM_COUNT && moved >= 0; i++) {
         if (tag_put_history(held, which, tag, (enum digest_algorithm)i, error) < 0) {
             moved = -1;
@@ -69,30 +162,60 @@ int tag_put_in_trash(const struct repository_lock *held, enum trash which, const
     if (moved >= 0 && trash_put(store, which, layout_pulled_tag(name, tag).text, error) < 0) {
         moved = -1;
     }
+    if (moved >= 0 && history_put_in_trash(held, which, tag, error) < 0) {
+        moved = -1;
+    }
     (void)unlinkat(store->root, layout_above(history.text).text, AT_REMOVEDIR);
     (void)unlinkat(store->root, layout_above(current.text).text, AT_REMOVEDIR);
     (void)unlinkat(store->root, layout_tag(name, tag).text, AT_REMOVEDIR);
     return moved;
 }
 
-int tag_delete(const struct repository_lock *held, const char *tag, struct sync_set *syncs,
-               struct error *error)
+int tag_put_in_trash(const struct repository_lock *held, enum trash which, const char *tag,
+                     struct error *error)
+{
+    return tag_put(held, which, tag, NULL, error);
+}
+
+/* The tag is in the trash of what was deleted by now. */
+static void tag_sync_deletion(const struct repository_lock *held, const char *tag,
+                              const struct digest *former, struct sync_set *syncs)
 {
     const char *name = held->repository->name;
     struct path current = layout_tag_current(name, tag);
-    struct digest digest;
-    int found = tag_get(held->repository, tag, &digest, error);
 
-    if (found < 0 || tag_put_in_trash(held, TRASH_DELETED, tag, error) < 0) {
+    sync_set_add(syncs, current.text);
+    sync_set_add(syncs, layout_trash(TRASH_DELETED, current.text).text);
+    /* Untagged since now: see lib/store/reach. */
+    touch_always(held->repository->store, layout_link(name, LINK_REVISION, former).text);
+}
+
+void tag_set_back(const struct tag_change *change, struct sync_set *syncs)
+{
+    const struct repository_lock *held = change->judged_held;
+    struct error ignored;
+
+    if (change->judged_former.text[0]) {
+        (void)tag_write(held, change->tag, &change->judged_former, syncs, &ignored);
+    } else if (tag_put_in_trash(held, TRASH_DELETED, change->tag, &ignored) > 0) {
+        tag_sync_deletion(held, change->tag, change->to, syncs);
+    }
+}
+
+int tag_delete(const struct tag_change *change, struct sync_set *syncs, struct error *error)
+{
+    const struct repository_lock *held = change->judged_held;
+    const struct digest *former = &change->judged_former;
+    bool is_there = former->text[0] != '\0';
+
+    if (tag_check_judged(change, error) < 0 ||
+        tag_put(held, TRASH_DELETED, change->tag, is_there ? change : NULL, error) < 0) {
         return -1;
     }
-    if (found) {
-        sync_set_add(syncs, current.text);
-        sync_set_add(syncs, layout_trash(TRASH_DELETED, current.text).text);
-        /* Untagged since now: see lib/store/reach. */
-        touch_always(held->repository->store, layout_link(name, LINK_REVISION, &digest).text);
+    if (is_there) {
+        tag_sync_deletion(held, change->tag, former, syncs);
     }
-    return found;
+    return is_there;
 }
 
 int tag_list(const struct repository *repository, const struct page *page, struct names *out,

@@ -8,22 +8,65 @@
  */
 
 #include "lib/base/names.h"
-#include "lib/store/store.h"
+#include "lib/store/history.h"
 
 /* 1; 0 if there is no such tag; -1. */
 int tag_get(const struct repository *repository, const char *tag, struct digest *out_digest,
             struct error *error);
 
-/* Durable once `syncs` is flushed, but for the tag's history, which nobody's answer relies on. */
-int tag_set(const struct repository_lock *held, const char *tag, const struct digest *digest,
-            struct sync_set *syncs, struct error *error);
+/*
+ * When it was last pushed, or put back: as its history tells, or, where another program has written
+ * or the history was lost, when its link was written. Seconds since the epoch. 1; 0 if there is no
+ * such tag; -1.
+ */
+int tag_pushed_at(const struct repository *repository, const char *tag, time_t *out_time,
+                  struct error *error);
+
+/* Who changes tags, and how far that one may go. NULL stands for one without a name who may. */
+struct actor {
+    const char *name; /* as lib/store/history has authors */
+    bool moves_none;  /* no tag that stands for another manifest */
+    bool forces;      /* even what is immutable: the operator may, and no client */
+};
+
+/*
+ * A change of one tag: there is one door for all of them, which is tag_judge(). It fills in what
+ * begins with `judged`, and nobody else does; tag_set() and tag_delete() take nothing without it.
+ */
+struct tag_change {
+    const char *tag;
+    const struct digest *to; /* NULL: it goes */
+    const struct actor *actor;
+    const struct repository_lock *judged_held;
+    struct digest judged_former; /* what it stood for; "" if there was no such tag */
+};
+
+/*
+ * Whether the change may be made: asked before anything is done, and good as long as the lock is
+ * held. What is pointed to must outlive the change. ERROR_TAG_IMMUTABLE: the tag is there, and one
+ * that is never moved nor deleted. ERROR_DENIED: this actor moves none. To give a tag what it has
+ * already is always allowed.
+ */
+int tag_judge(const struct repository_lock *held, struct tag_change *change, struct error *error);
+
+/* Durable once `syncs` is flushed, but for distribution's history, which nobody's answer relies on;
+ * tag_note() then. */
+int tag_set(const struct tag_change *change, struct sync_set *syncs, struct error *error);
+
+/* The history of a tag that was set: what happened. */
+void tag_note(const struct tag_change *change, enum history_event event);
+
+/* After a tag_set() that did not become durable: as it was, as far as that goes. */
+void tag_set_back(const struct tag_change *change, struct sync_set *syncs);
 
 /* The tag, its history and what is known of its pulls go to the trash of what was deleted. 1, 0 if
  * there was none, -1. */
-int tag_delete(const struct repository_lock *held, const char *tag, struct sync_set *syncs,
-               struct error *error);
+int tag_delete(const struct tag_change *change, struct sync_set *syncs, struct error *error);
 
-/* The same, to either trash, without a sync. */
+/* Whether the configuration says that tags of this name stay what they are. */
+bool tag_is_immutable(const struct store *store, const char *tag);
+
+/* The same, to either trash, unjudged and without a sync: for the collector. */
 int tag_put_in_trash(const struct repository_lock *held, enum trash which, const char *tag,
                      struct error *error);
 

@@ -52,8 +52,10 @@ ROOMS = [
     (r"\bregistry->(hosted|cache)\b|\bstruct repository \w+ = |\(struct repository\)\s*\{|\bcatalog_(list|find_blob)\b", "a repository without a permit",
      ["lib/", "fcgi/command/"]),
     # Whether a tag may move is judged where the caller is known.
-    (r"\brepository_put_manifest\b|\bTAGS_MOVE\b", "a manifest whose tags move unjudged, which is source_put_manifest(),",
-     ["lib/store/repository.", "lib/registry/source.", "lib/proxy/manifests."]),
+    (r"\brepository_(put_manifest|delete_manifest|delete_tag)\b", "a manifest or tag that changes for nobody known, which is source_…(),",
+     ["lib/store/", "lib/registry/source.", "lib/proxy/", "fcgi/command/"]),
+    (r"\bjudged_\w+", "a tag's change, which is tag_judge()'s to allow,", ["lib/store/tag.", "lib/store/repository.", "lib/store/restore."]),
+    (r"\bforces = ", "a force that only the operator's commands have", ["fcgi/command/"]),
     # Who somebody is, lib/access alone says.
     (r"\bsubject_make\b|\bSUBJECT_(USER|ROBOT|ISSUER)\b|\(struct subject\)\s*\{", "a subject, which is lib/access's to make,", ["lib/access/"]),
     # What is hosted is never evicted.
@@ -100,7 +102,7 @@ MARKUP = re.compile(r"<[a-zA-Z/!]|&(lt|gt|amp|quot|#\d+);")
 
 # Where things are on disk is known in one place. A URL's "/_berth/" is something else.
 LAYOUT = "lib/store/layout."
-PATH_PARTS = re.compile(r'(^|%s/|[^/\w])_berth\b|docker/registry|\b(_manifests|_layers|_uploads|_referrers|_media_types)\b')
+PATH_PARTS = re.compile(r'(^|%s/|[^/\w])_berth\b|docker/registry|\b(_manifests|_layers|_uploads|_referrers|_media_types|_history)\b')
 PATH_MACRO = re.compile(r'\bLAYOUT_\w+\s*"|"\s*LAYOUT_\w+')
 
 TOKEN = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)

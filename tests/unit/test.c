@@ -275,7 +275,7 @@ struct digest push_manifest(const struct repository *repository, const char *jso
                                .digest = sha256(json),
                                .tags = &tag_or_null,
                                .tag_count = tag_or_null ? 1 : 0,
-                               .tag_moves = TAGS_MOVE};
+                               .event = HISTORY_PUSHED};
 
     assert_returns(0, manifest_parse(&manifest, &put.document, &error));
     assert_returns(0, repository_put_manifest(repository, &put, &missing, &error));

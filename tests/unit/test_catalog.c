@@ -138,7 +138,7 @@ static void only_those_with_manifests_are_listed(void **state)
     make_repository(fixture, "team/app");
     make_repository(fixture, "team/old");
     blobs = repository_named(fixture, "team/old");
-    assert_returns(1, repository_delete_manifest(&blobs, &digest, &error));
+    assert_returns(1, repository_delete_manifest(&blobs, &digest, NULL, &error));
     check_page(fixture, NULL, 100, "team/app ", 0);
 }
 

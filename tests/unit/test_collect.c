@@ -180,14 +180,14 @@ static void delete_manifest(struct fixture *fixture, const struct digest *digest
 {
     struct error error = ERROR_INIT;
 
-    assert_returns(1, repository_delete_manifest(&fixture->repository, digest, &error));
+    assert_returns(1, repository_delete_manifest(&fixture->repository, digest, NULL, &error));
 }
 
 static void delete_tag(struct fixture *fixture, const char *tag)
 {
     struct error error = ERROR_INIT;
 
-    assert_returns(1, repository_delete_tag(&fixture->repository, tag, NULL, &error));
+    assert_returns(1, repository_delete_tag(&fixture->repository, tag, NULL, NULL, &error));
 }
 
 static void takes_what_no_manifest_names_and_nobody_has(void **state)

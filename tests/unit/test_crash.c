@@ -41,8 +41,7 @@ static int put_manifest(struct fixture *fixture, const char *json)
                                .manifest = &manifest,
                                .digest = sha256(json),
                                .tags = tags,
-                               .tag_count = COUNT(tags),
-                               .tag_moves = TAGS_MOVE};
+                               .tag_count = COUNT(tags)};
 
     if (manifest_parse(&manifest, &put.document, &error) < 0) {
         return -1;
@@ -104,7 +103,7 @@ static int run_delete_manifest(struct fixture *fixture)
 {
     struct digest digest = sha256(OLD);
 
-    return repository_delete_manifest(&fixture->repository, &digest, &error);
+    return repository_delete_manifest(&fixture->repository, &digest, NULL, &error);
 }
 
 static int state_of_delete_manifest(struct fixture *fixture)
@@ -126,7 +125,7 @@ static int state_of_delete_manifest(struct fixture *fixture)
 
 static int run_delete_tag(struct fixture *fixture)
 {
-    return repository_delete_tag(&fixture->repository, "v1", NULL, &error);
+    return repository_delete_tag(&fixture->repository, "v1", NULL, NULL, &error);
 }
 
 static int state_of_delete_tag(struct fixture *fixture)

@@ -71,10 +71,10 @@ static void tells_what_was_deleted_until_it_is_back(void **state)
     make_image(&fixture->repository, "a", &image);
     digest = push_manifest(&fixture->repository, image.data, "v1");
     (void)push_manifest(&fixture->repository, image.data, "v2");
-    assert_returns(1, repository_delete_tag(&fixture->repository, "v2", NULL, &error));
+    assert_returns(1, repository_delete_tag(&fixture->repository, "v2", NULL, NULL, &error));
     assert_deleted(fixture, "team/app", "v2, ");
     assert_deleted(fixture, "team/other", "");
-    assert_returns(1, repository_delete_manifest(&fixture->repository, &digest, &error));
+    assert_returns(1, repository_delete_manifest(&fixture->repository, &digest, NULL, &error));
     assert_returns(1, restore_tag(&restoration, "v2", &error));
     assert_deleted(fixture, "team/app", "v1, ");
 }
@@ -92,7 +92,7 @@ static void a_walk_finds_the_repositories(void **state)
     make_image(&fixture->repository, "a", &image);
     (void)push_manifest(&fixture->repository, image.data, "v1");
     make_image(&other, "a", &image);
-    assert_returns(1, repository_delete_all(&fixture->repository, &error));
+    assert_returns(1, repository_delete_all(&fixture->repository, NULL, &error));
     assert_returns(1, deleted_open(&fixture->store, &trash, &error));
     walk = repository_walk_begin(&trash, "", NULL);
     assert_returns(WALK_FOUND, repository_walk_next(&walk, &found, &error));
@@ -119,7 +119,7 @@ static void deleting_all_leaves_nothing_and_touches_no_other_repository(void **s
     struct error error = ERROR_INIT;
     struct digest digest;
 
-    assert_returns(0, repository_delete_all(&fixture->repository, &error));
+    assert_returns(0, repository_delete_all(&fixture->repository, NULL, &error));
     make_image(&fixture->repository, "a", &one);
     make_image(&fixture->repository, "b", &two);
     make_image(&other, "a", &theirs);
@@ -127,12 +127,12 @@ static void deleting_all_leaves_nothing_and_touches_no_other_repository(void **s
     digest = push_manifest(&fixture->repository, two.data, "v2");
     (void)push_manifest(&fixture->repository, two.data, "latest");
     (void)push_manifest(&other, theirs.data, "v1");
-    assert_returns(1, repository_delete_all(&fixture->repository, &error));
+    assert_returns(1, repository_delete_all(&fixture->repository, NULL, &error));
     assert_no_tag(&fixture->repository, "v1");
     assert_no_tag(&fixture->repository, "latest");
     assert_returns(0, revision_exists(&fixture->repository, &digest, &error));
     assert_returns(1, tag_get(&other, "v1", &digest, &error));
-    assert_returns(0, repository_delete_all(&fixture->repository, &error));
+    assert_returns(0, repository_delete_all(&fixture->repository, NULL, &error));
     assert_deleted(fixture, "team/app", "manifest, manifest, latest, v1, v2, ");
 }
 
@@ -150,7 +150,7 @@ static void deleting_all_waits_for_the_lock(void **state)
     child = fork_child();
     if (child == 0) {
         lock_release(&lock);
-        _exit(repository_delete_all(&fixture->repository, &error));
+        _exit(repository_delete_all(&fixture->repository, NULL, &error));
     }
     wait_until_blocked(child);
     lock_release(&lock);

@@ -255,7 +255,7 @@ static void what_is_known_goes_to_the_trash_and_comes_back_with_the_tag(void **s
     struct error error;
 
     pull(fixture, "v1", &digest);
-    assert_returns(1, repository_delete_tag(&fixture->repository, "v1", NULL, &error));
+    assert_returns(1, repository_delete_tag(&fixture->repository, "v1", NULL, NULL, &error));
     assert_false(is_there(fixture->store.root, layout_tag(fixture->repository.name, "v1").text));
     assert_true(is_there(fixture->store.root, layout_trash(TRASH_DELETED, path.text).text));
     restoration.restored = ignore_restored;

@@ -110,7 +110,7 @@ static void an_entry_counts_only_while_the_manifest_is_there(void **state)
     (void)push_artifact(&fixture->repository, &subject, "");
     list_all(&fixture->repository, &subject, NULL, &list);
     assert_non_null(strstr(list.data, artifact.text));
-    assert_returns(1, repository_delete_manifest(&fixture->repository, &artifact, &error));
+    assert_returns(1, repository_delete_manifest(&fixture->repository, &artifact, NULL, &error));
     list_all(&fixture->repository, &subject, NULL, &list);
     assert_string_equal(list.data, "");
     assert_true(is_there(fixture->store.root, entry.text)); /* for when it comes back */

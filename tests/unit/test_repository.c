@@ -22,7 +22,7 @@ struct push {
     size_t tag_count;
     const char *if_match;
     const char *if_none_match;
-    bool tags_stay;
+    bool moves_none;
 };
 
 static int put(const struct repository *repository, const struct push *push,
@@ -31,12 +31,13 @@ static int put(const struct repository *repository, const struct push *push,
     AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
     AUTO_DIGEST_SET struct digest_set expected = DIGEST_SET_INIT;
     AUTO_DIGEST_SET struct digest_set unwanted = DIGEST_SET_INIT;
+    const struct actor actor = {.moves_none = push->moves_none};
     struct manifest_put manifest_put = {.document = {push->json, strlen(push->json), NULL},
                                         .manifest = &manifest,
                                         .digest = sha256(push->json),
                                         .tags = push->tags,
                                         .tag_count = push->tag_count,
-                                        .tag_moves = push->tags_stay ? TAGS_STAY : TAGS_MOVE,
+                                        .actor = &actor,
                                         .expected = push->if_match ? &expected : NULL,
                                         .unwanted = push->if_none_match ? &unwanted : NULL};
 
@@ -316,8 +317,7 @@ static void a_failed_sync_leaves_no_tag_moved(void **state)
                                    .manifest = &manifest,
                                    .digest = sha256(new),
                                    .tags = tags,
-                                   .tag_count = COUNT(tags),
-                                   .tag_moves = TAGS_MOVE};
+                                   .tag_count = COUNT(tags)};
         struct error error = ERROR_INIT;
         int result;
 
@@ -399,7 +399,7 @@ static void preconditions_speak_of_the_first_tag(void **state)
         int result;
 
         (void)push_manifest(&fixture->repository, old.data, "v1");
-        (void)repository_delete_tag(&fixture->repository, "fresh", NULL, &error);
+        (void)repository_delete_tag(&fixture->repository, "fresh", NULL, NULL, &error);
         result = put(&fixture->repository, &push, &missing, &error);
         if (result != (rows[i].good ? 0 : -1) ||
             (!rows[i].good && error.code != ERROR_PRECONDITION)) {
@@ -437,7 +437,7 @@ static void a_tag_that_must_stay_stays_and_nothing_is_stored(void **state)
     AUTO_BUFFER struct buffer old = BUFFER_INIT;
     AUTO_BUFFER struct buffer new = BUFFER_INIT;
     AUTO_BUFFER struct buffer missing = BUFFER_INIT;
-    struct push push = {.tags = tags, .tag_count = COUNT(tags), .tags_stay = true};
+    struct push push = {.tags = tags, .tag_count = COUNT(tags), .moves_none = true};
     struct error error = ERROR_INIT;
     struct digest digest;
 
@@ -476,12 +476,12 @@ static void deleting_takes_its_tags_and_no_others(void **state)
     (void)push_manifest(&fixture->repository, a.data, "moved");
     (void)push_manifest(&fixture->repository, b.data, "moved");
     digest = sha256(a.data);
-    assert_returns(1, repository_delete_manifest(&fixture->repository, &digest, &error));
+    assert_returns(1, repository_delete_manifest(&fixture->repository, &digest, NULL, &error));
     assert_tag(&fixture->repository, "v1", NULL);
     assert_tag(&fixture->repository, "v1.0", NULL);
     assert_tag(&fixture->repository, "moved", b.data);
     assert_returns(0, revision_exists(&fixture->repository, &digest, &error));
-    assert_returns(0, repository_delete_manifest(&fixture->repository, &digest, &error));
+    assert_returns(0, repository_delete_manifest(&fixture->repository, &digest, NULL, &error));
     assert_returns(1, repository_exists(&fixture->repository, &error));
 }
 
@@ -494,8 +494,8 @@ static void deleting_a_tag_leaves_the_manifest(void **state)
 
     make_image(&fixture->repository, "a", &image);
     digest = push_manifest(&fixture->repository, image.data, "v1");
-    assert_returns(1, repository_delete_tag(&fixture->repository, "v1", NULL, &error));
-    assert_returns(0, repository_delete_tag(&fixture->repository, "v1", NULL, &error));
+    assert_returns(1, repository_delete_tag(&fixture->repository, "v1", NULL, NULL, &error));
+    assert_returns(0, repository_delete_tag(&fixture->repository, "v1", NULL, NULL, &error));
     assert_returns(1, revision_exists(&fixture->repository, &digest, &error));
 }
 
@@ -533,7 +533,7 @@ static int delete_tag(struct fixture *fixture)
 {
     struct error error = ERROR_INIT;
 
-    return repository_delete_tag(&fixture->repository, "v1", NULL, &error) < 0;
+    return repository_delete_tag(&fixture->repository, "v1", NULL, NULL, &error) < 0;
 }
 
 static int delete_manifest(struct fixture *fixture)
@@ -541,7 +541,7 @@ static int delete_manifest(struct fixture *fixture)
     struct error error = ERROR_INIT;
     struct digest digest = sha256("x");
 
-    return repository_delete_manifest(&fixture->repository, &digest, &error) < 0;
+    return repository_delete_manifest(&fixture->repository, &digest, NULL, &error) < 0;
 }
 
 static void whatever_changes_tags_waits_for_the_lock(void **state)

@@ -491,7 +491,7 @@ static void what_was_removed_of_it_is_made_again_by_the_next_push(void **state)
                             "\"application/vnd.oci.image.index.v1+json\"}",
                             "v1");
         remove_from_store(fixture, paths[i]);
-        assert_returns(1, repository_delete_tag(&fixture->repository, "v1", NULL, &error));
+        assert_returns(1, repository_delete_tag(&fixture->repository, "v1", NULL, NULL, &error));
     }
 }
 

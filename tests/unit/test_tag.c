@@ -17,11 +17,14 @@ static void set(struct fixture *fixture, const char *tag, const char *content)
     AUTO_SYNC_SET struct sync_set syncs = SYNC_SET_INIT(fixture->store.root);
     AUTO_REPOSITORY_LOCK struct repository_lock lock = hold_lock(fixture);
     struct digest digest = sha256(content);
+    struct tag_change change = {.tag = tag, .to = &digest};
     struct error error = ERROR_INIT;
 
     fixture->damaged = true;
-    assert_returns(0, tag_set(&lock, tag, &digest, &syncs, &error));
+    assert_returns(0, tag_judge(&lock, &change, &error));
+    assert_returns(0, tag_set(&change, &syncs, &error));
     assert_returns(0, sync_set_flush(&syncs, &error));
+    tag_note(&change, HISTORY_PUSHED);
 }
 
 static void stands_for_the_last_digest_that_was_set(void **state)
@@ -79,8 +82,9 @@ static int delete_tag(struct fixture *fixture, const char *tag, struct sync_set 
                       struct error *error)
 {
     AUTO_REPOSITORY_LOCK struct repository_lock lock = hold_lock(fixture);
+    struct tag_change change = {.tag = tag};
 
-    return tag_delete(&lock, tag, syncs, error);
+    return tag_judge(&lock, &change, error) < 0 ? -1 : tag_delete(&change, syncs, error);
 }
 
 static void a_deleted_one_takes_its_history_along(void **state)
@@ -103,6 +107,57 @@ static void a_deleted_one_takes_its_history_along(void **state)
     assert_returns(1, tag_get(&fixture->repository, "v2", &digest, &error));
     assert_returns(0, delete_tag(fixture, "v1", &syncs, &error));
     assert_int_equal(count_entries(fixture->store.temporary, "pieces"), 0);
+}
+
+/* May "v1" become this, or go? */
+static int judge(struct fixture *fixture, const char *tag, const char *to,
+                 const struct actor *actor, struct error *error)
+{
+    AUTO_REPOSITORY_LOCK struct repository_lock lock = hold_lock(fixture);
+    struct digest digest = sha256(to ? to : "");
+    struct tag_change change = {.tag = tag, .to = to ? &digest : NULL, .actor = actor};
+
+    return tag_judge(&lock, &change, error);
+}
+
+static void an_immutable_one_stays_what_it_is(void **state)
+{
+    static const struct actor host = {.forces = true};
+    static const struct actor newcomer = {.moves_none = true};
+    struct fixture *fixture = *state;
+    char *patterns[] = {TEXT("v*"), TEXT("!v*-rc"), TEXT("release-1")};
+    struct error error = ERROR_INIT;
+
+    set(fixture, "v1", "first");
+    set(fixture, "v1-rc", "first");
+    set(fixture, "latest", "first");
+    fixture->options.immutable_tags = (struct names){.names = patterns, .count = COUNT(patterns)};
+    assert_fails(ERROR_TAG_IMMUTABLE, judge(fixture, "v1", "second", NULL, &error));
+    assert_non_null(strstr(error.message, "cannot be overwritten because the tag is immutable"));
+    assert_non_null(strstr(error.message, "The repository has enabled tag immutability"));
+    assert_fails(ERROR_TAG_IMMUTABLE, judge(fixture, "v1", NULL, NULL, &error));
+    assert_fails(ERROR_TAG_IMMUTABLE, judge(fixture, "v1", "second", &newcomer, &error));
+    assert_returns(0, judge(fixture, "v1", "first", &newcomer, &error));
+    assert_returns(0, judge(fixture, "v1", "second", &host, &error));
+    assert_returns(0, judge(fixture, "v1", NULL, &host, &error));
+    assert_returns(0, judge(fixture, "v2", "second", NULL, &error));
+    assert_returns(0, judge(fixture, "v2", NULL, NULL, &error));
+    assert_returns(0, judge(fixture, "v1-rc", "second", NULL, &error));
+    assert_returns(0, judge(fixture, "latest", "second", NULL, &error));
+    assert_fails(ERROR_DENIED, judge(fixture, "latest", "second", &newcomer, &error));
+    assert_returns(0, judge(fixture, "latest", NULL, &newcomer, &error));
+}
+
+static void nothing_changes_unjudged(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_SYNC_SET struct sync_set syncs = SYNC_SET_INIT(fixture->store.root);
+    struct digest digest = sha256("first");
+    const struct tag_change change = {.tag = "v1", .to = &digest};
+    struct error error = ERROR_INIT;
+
+    assert_fails(ERROR_INTERNAL, tag_set(&change, &syncs, &error));
+    assert_fails(ERROR_INTERNAL, tag_delete(&change, &syncs, &error));
 }
 
 static void a_garbled_one_is_none_and_can_be_set_again(void **state)
@@ -231,7 +286,7 @@ static void a_deleted_one_is_deleted_whatever_cannot_be_cleared_away(void **stat
         set(fixture, "v1", "content");
         trace_begin_with_fault(n, EIO);
         trace_fault_only("unlinkat");
-        assert_returns(1, repository_delete_tag(&fixture->repository, "v1", NULL, &error));
+        assert_returns(1, repository_delete_tag(&fixture->repository, "v1", NULL, NULL, &error));
         reached = trace_end();
         assert_int_equal(error.code, ERROR_NONE);
         assert_true(trace_find("fsync ", "/_manifests/tags", 0) != SIZE_MAX);
@@ -248,6 +303,8 @@ int main(void)
         IN_STORE(the_history_comes_before_the_tag),
         IN_STORE(a_deleted_one_takes_its_history_along),
         IN_STORE(a_deleted_one_is_deleted_whatever_cannot_be_cleared_away),
+        IN_STORE(an_immutable_one_stays_what_it_is),
+        IN_STORE(nothing_changes_unjudged),
         IN_STORE(a_garbled_one_is_none_and_can_be_set_again),
         IN_STORE(lists_page_by_page_in_the_order_of_bytes),
         IN_STORE(a_repository_without_tags_has_none),

@@ -130,7 +130,7 @@ static void a_manifest_is_untagged_since_its_tag_moved_or_went(void **state)
     assert_true(is_touched(fixture, revision.text));
     (void)push_manifest(&fixture->repository, one.data, "other");
     make_old(fixture, revision.text);
-    assert_returns(1, repository_delete_tag(&fixture->repository, "other", NULL, &error));
+    assert_returns(1, repository_delete_tag(&fixture->repository, "other", NULL, NULL, &error));
     assert_true(is_touched(fixture, revision.text));
 }
 

@@ -56,7 +56,7 @@ static int clean_manifest(struct clean *clean, const struct repository *reposito
         item->is_chosen = false;
         return 0;
     }
-    return repository_delete_manifest(repository, digest, error) < 0 ? -1 : 0;
+    return repository_delete_manifest(repository, digest, NULL, error) < 0 ? -1 : 0;
 }
 
 int clean_manifests(struct clean *clean, struct error *error)
@@ -113,7 +113,8 @@ static int clean_revision(const struct repository *repository, const struct dige
     uint64_t size;
     int found = blob_is_stored(repository->store, digest, &size, error);
 
-    return found ? (found < 0 ? -1 : 0) : repository_delete_manifest(repository, digest, error);
+    return found ? (found < 0 ? -1 : 0)
+                 : repository_delete_manifest(repository, digest, NULL, error);
 }
 
 static int clean_link(struct clean *clean, const struct repository *repository, enum link_kind kind,
@@ -147,11 +148,12 @@ static int clean_remains(const struct repository_lock *held, struct sync_set *sy
 {
     const struct repository *repository = held->repository;
     AUTO_TAG_WALK struct tag_walk walk = tag_walk_begin(repository, NULL);
-    const char *tag;
+    struct tag_change change = {.tag = NULL};
     enum walk_result result;
 
-    while ((result = tag_walk_next(&walk, &tag, error)) > 0) {
-        if (result == WALK_FOUND && tag_delete(held, tag, syncs, error) < 0) {
+    while ((result = tag_walk_next(&walk, &change.tag, error)) > 0) {
+        if (result == WALK_FOUND &&
+            (tag_judge(held, &change, error) < 0 || tag_delete(&change, syncs, error) < 0)) {
             return -1;
         }
     }
