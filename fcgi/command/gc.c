@@ -12,11 +12,14 @@
 #include "lib/proxy/fill/space.h"
 #include "lib/proxy/sweep.h"
 #include "lib/store/census.h"
+#include "lib/store/chore.h"
 #include "lib/store/collect.h"
 #include "lib/store/expire.h"
 
 struct gc {
     struct collect_report report;
+    struct store store;
+    struct chore chore;
     bool json;
     bool draws;    /* standard error is a terminal */
     int64_t drawn; /* milliseconds */
@@ -58,6 +61,18 @@ static void gc_tell_problem(void *context, const char *path, const char *what)
     line_end(&line);
 }
 
+/* That it goes on, from when we know that we are the only one. */
+static void gc_note(struct gc *gc)
+{
+    if (gc->report.dry_run) {
+        return;
+    }
+    if (gc->chore.began == 0) {
+        chore_begin(&gc->chore, CHORE_COLLECT, &gc->store);
+    }
+    chore_go_on(&gc->chore, &gc->store);
+}
+
 static void gc_draw(void *context)
 {
     enum { INTERVAL = 100 }; /* milliseconds */
@@ -65,6 +80,7 @@ static void gc_draw(void *context)
     const struct collect_report *report = &gc->report;
     int64_t now = clock_milliseconds();
 
+    gc_note(gc);
     if (!gc->draws || now - gc->drawn < INTERVAL) {
         return;
     }
@@ -182,35 +198,52 @@ static int gc_clean_cache(const struct configuration *configuration, const struc
 }
 
 /* What was counted on the way, for `berth status`. */
-static int gc_keep_census(struct store *store, const struct collect_report *report,
-                          struct error *error)
+static int gc_keep_census(struct gc *gc, struct error *error)
 {
-    struct census census = {.repositories = report->repositories,
+    const struct collect_report *report = &gc->report;
+    struct census census = {.repositories = report->repositories - report->removed_repositories,
                             .tags = report->tags,
-                            .manifests = report->manifests,
+                            .manifests = report->manifests - report->collected_manifests,
                             .blobs = report->blobs,
-                            .bytes = report->bytes};
+                            .bytes = report->bytes,
+                            .linked_bytes = report->linked_bytes};
 
-    return census_write(store, &census, error) < 0 && error->code != ERROR_NO_SPACE ? -1 : 0;
+    for (int i = 0; i < TRASH_COUNT; i++) {
+        census.trash[i] = (struct census_trash){report->trash[i].files, report->trash[i].bytes};
+    }
+    return census_write(&gc->store, &census, error) < 0 && error->code != ERROR_NO_SPACE ? -1 : 0;
+}
+
+/* 1; 0 if somebody else is at it, who tells how he fares; -1. */
+static int gc_change(const struct configuration *configuration, struct gc *gc, struct error *error)
+{
+    int result = collect_store(&gc->store, &configuration->registry.collect, &gc->report, error);
+    gc_clear(gc);
+    if (result > 0 && (expire_all(&gc->store, error) < 0 || gc_keep_census(gc, error) < 0)) {
+        result = -1;
+    }
+    if (result != 0) {
+        gc_note(gc);
+        chore_end(&gc->chore, &gc->store, result < 0 ? CHORE_FAILED : CHORE_DONE,
+                  gc->report.problems + gc->report.no_room);
+    }
+    return result;
 }
 
 /* 1; 0 if somebody else is at it; -1. */
 static int gc_collect(const struct configuration *configuration, struct gc *gc, struct error *error)
 {
     bool dry_run = gc->report.dry_run;
-    struct store store = STORE_INIT;
-    int result =
-        command_open_hosted(&store, configuration, dry_run ? OPEN_TO_LOOK : OPEN_TO_CHANGE, error);
+    int result = command_open_hosted(&gc->store, configuration,
+                                     dry_run ? OPEN_TO_LOOK : OPEN_TO_CHANGE, error);
 
-    if (result == 0) {
-        result = collect_store(&store, &configuration->registry.collect, &gc->report, error);
+    if (result == 0 && dry_run) {
+        result = collect_store(&gc->store, &configuration->registry.collect, &gc->report, error);
         gc_clear(gc);
+    } else if (result == 0) {
+        result = gc_change(configuration, gc, error);
     }
-    if (result > 0 && !dry_run &&
-        (expire_all(&store, error) < 0 || gc_keep_census(&store, &gc->report, error) < 0)) {
-        result = -1;
-    }
-    store_close(&store);
+    store_close(&gc->store);
     return result;
 }
 
@@ -222,6 +255,7 @@ static int gc_run(const struct configuration *configuration, const struct argume
                    .found = gc_tell_found,
                    .problem = gc_tell_problem,
                    .step = gc_draw},
+        .store = STORE_INIT,
         .json = arguments->has[OPTION_JSON],
         .draws = isatty(STDERR_FILENO) == 1,
     };

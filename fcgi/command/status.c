@@ -13,6 +13,7 @@
 #include "lib/proxy/evict/usage.h"
 #include "lib/proxy/fill/space.h"
 #include "lib/store/census.h"
+#include "lib/store/chore.h"
 
 /*
  * Nothing here walks through a store: what is dear was counted by `berth gc`, and is told with its
@@ -62,6 +63,47 @@ static void status_tell_disk(const struct store *store, const char *name, bool j
     line_end(&line);
 }
 
+/* Since each repository sees only its own links, what it would have without the others is known. */
+static void status_tell_sharing(const struct census *census, bool json)
+{
+    AUTO_LINE struct line line = line_begin(json);
+    AUTO_BUFFER struct buffer saved_text = BUFFER_INIT;
+    AUTO_BUFFER struct buffer alone = BUFFER_INIT;
+    AUTO_BUFFER struct buffer bar = BUFFER_INIT;
+    uint64_t saved =
+        census->linked_bytes > census->bytes ? census->linked_bytes - census->bytes : 0;
+
+    text_add_bytes(saved, &saved_text);
+    text_add_bytes(census->linked_bytes, &alone);
+    status_add_bar(saved, census->linked_bytes, &bar);
+    line_text(&line, "store", "registry");
+    line_number(&line, "linked_bytes", census->linked_bytes);
+    line_number(&line, "shared_bytes", saved);
+    line_say(&line, "registry   sharing   %s, saves %s of the %s of all repositories", bar.data,
+             saved_text.data, alone.data);
+    line_end(&line);
+}
+
+static void status_tell_trash(const struct census *census, bool json)
+{
+    AUTO_LINE struct line line = line_begin(json);
+    AUTO_BUFFER struct buffer collected = BUFFER_INIT;
+    const struct census_trash *deleted = &census->trash[TRASH_DELETED];
+    const struct census_trash *taken = &census->trash[TRASH_COLLECTED];
+
+    text_add_bytes(taken->bytes, &collected);
+    line_text(&line, "store", "registry");
+    line_number(&line, "trash_deleted_files", deleted->files);
+    line_number(&line, "trash_deleted_bytes", deleted->bytes);
+    line_number(&line, "trash_collected_files", taken->files);
+    line_number(&line, "trash_collected_bytes", taken->bytes);
+    line_say(&line,
+             "registry   trash     %s in %" PRIu64 " files that were collected, %" PRIu64
+             " links that were deleted",
+             collected.data, taken->files, deleted->files);
+    line_end(&line);
+}
+
 static int status_tell_census(const struct store *store, bool json, struct error *error)
 {
     AUTO_LINE struct line line = line_begin(json);
@@ -95,6 +137,59 @@ static int status_tell_census(const struct store *store, bool json, struct error
              census.repositories, census.tags, census.manifests, census.blobs, bytes.data,
              ago.data);
     line_end(&line);
+    status_tell_sharing(&census, json);
+    status_tell_trash(&census, json);
+    return 0;
+}
+
+static void status_add_members(struct line *line, const char *key, const struct chore_past *past)
+{
+    const struct {
+        const char *name;
+        uint64_t value;
+    } members[] = {
+        {"problems", past->problems}, {"seconds", past->seconds}, {"seconds_ago", past->ago}};
+    AUTO_BUFFER struct buffer name = BUFFER_INIT;
+
+    buffer_format(&name, "%s_outcome", key);
+    line_text(line, name.data, chore_outcome_name(past->outcome));
+    for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++) {
+        buffer_clear(&name);
+        buffer_format(&name, "%s_%s", key, members[i].name);
+        line_number(line, name.data, members[i].value);
+    }
+}
+
+/* What became of a chore the last time; `key` is what it is called for machines. */
+static int status_tell_chore(const struct store *store, const char *name, enum chore_kind kind,
+                             bool json, struct error *error)
+{
+    const char *key = kind == CHORE_COLLECT ? "gc" : "check";
+    AUTO_LINE struct line line = line_begin(json);
+    AUTO_BUFFER struct buffer text = BUFFER_INIT;
+    struct chore_past past;
+    int found = chore_read(store, kind, &past, error);
+
+    if (found < 0) {
+        return -1;
+    }
+    line_text(&line, "store", name);
+    line_say(&line, "%-10s %-9s ", name, key);
+    if (found == 0) {
+        line_say(&line, "never");
+        line_end(&line);
+        return 0;
+    }
+    text_add_seconds(past.ago, &text);
+    line_say(&line, past.outcome == CHORE_UNDER_WAY ? "for %s: %s" : "%s ago: %s", text.data,
+             chore_outcome_name(past.outcome));
+    buffer_clear(&text);
+    text_add_seconds(past.seconds, &text);
+    if (past.outcome != CHORE_UNDER_WAY) {
+        line_say(&line, " after %s, %" PRIu64 " problems", text.data, past.problems);
+    }
+    status_add_members(&line, key, &past);
+    line_end(&line);
     return 0;
 }
 
@@ -127,6 +222,12 @@ static int status_tell_registry(const struct configuration *configuration, bool 
     }
     if (result == 0) {
         result = status_tell_uploads(&store, json, error);
+    }
+    if (result == 0) {
+        result = status_tell_chore(&store, "registry", CHORE_COLLECT, json, error);
+    }
+    if (result == 0) {
+        result = status_tell_chore(&store, "registry", CHORE_CHECK, json, error);
     }
     store_close(&store);
     return result;
@@ -185,28 +286,49 @@ static void status_tell_fetches(struct store *store, bool json)
     line_end(&line);
 }
 
+/* One that was asked lately: whether it is well, and what it says of its rate limit. */
+static void status_tell_upstream(struct store *store, const char *name, bool json)
+{
+    AUTO_LINE struct line line = line_begin(json);
+    AUTO_BUFFER struct buffer message = BUFFER_INIT;
+    struct health_limit limit;
+    uint64_t seconds = 0;
+    bool is_bad = health_explain(store, name, &message, &seconds);
+
+    line_text(&line, "upstream", name);
+    line_raw(&line, "is_well", is_bad ? "false" : "true");
+    line_say(&line, "proxy      upstream  %s: ", name);
+    if (is_bad) {
+        line_text(&line, "trouble", message.data);
+        line_number(&line, "asked_again_in_seconds", seconds);
+        line_say(&line, "%s (asked again in %" PRIu64 " s)", message.data, seconds);
+    } else {
+        line_say(&line, "well");
+    }
+    if (health_find_limit(store, name, &limit)) {
+        AUTO_BUFFER struct buffer bar = BUFFER_INIT;
+
+        status_add_bar(limit.remaining, limit.limit, &bar);
+        line_number(&line, "limit", limit.limit);
+        line_number(&line, "limit_remaining", limit.remaining);
+        line_number(&line, "limit_seconds_ago", limit.age);
+        line_say(&line, ", %s, %" PRIu64 " of %" PRIu64 " requests left", bar.data, limit.remaining,
+                 limit.limit);
+    }
+    line_end(&line);
+}
+
+/* Strangers may have named very many. */
 static int status_tell_upstreams(struct store *store, bool json, struct error *error)
 {
+    enum { LIMIT = 100 };
     AUTO_NAMES struct names upstreams = NAMES_INIT;
 
     if (directory_list(store->root, LAYOUT_UPSTREAMS, &upstreams, error) < 0) {
         return -1;
     }
-    for (size_t i = 0; i < upstreams.count; i++) {
-        AUTO_LINE struct line line = line_begin(json);
-        AUTO_BUFFER struct buffer message = BUFFER_INIT;
-        const char *name = upstreams.names[i];
-        uint64_t seconds = 0;
-
-        if (!health_explain(store, name, &message, &seconds)) {
-            continue;
-        }
-        line_text(&line, "upstream", name);
-        line_text(&line, "trouble", message.data);
-        line_number(&line, "asked_again_in_seconds", seconds);
-        line_say(&line, "proxy      trouble   %s: %s (asked again in %" PRIu64 " s)", name,
-                 message.data, seconds);
-        line_end(&line);
+    for (size_t i = 0; i < upstreams.count && i < LIMIT; i++) {
+        status_tell_upstream(store, upstreams.names[i], json);
     }
     return 0;
 }
@@ -225,6 +347,10 @@ static int status_tell_cache(const struct configuration *configuration, bool jso
     if (result == 0) {
         status_tell_disk(&cache, "proxy", json);
         result = status_tell_usage(&cache, proxy->maximum_size, json, error);
+    }
+    /* Here belong the hits, and the bytes that they have saved, when they are counted. */
+    if (result == 0) {
+        result = status_tell_chore(&cache, "proxy", CHORE_CHECK, json, error);
     }
     if (result == 0) {
         status_tell_fetches(&cache, json);

@@ -28,7 +28,7 @@ int digest_key_compare(const void *left, const void *right)
     return memcmp(left, right, sizeof(struct digest_key));
 }
 
-/* Sorts all, and drops the twins. */
+/* Sorts all, and makes one of twins. */
 static void digest_keys_settle(struct digest_keys *keys)
 {
     size_t kept = 0;
@@ -40,6 +40,8 @@ static void digest_keys_settle(struct digest_keys *keys)
     for (size_t i = 0; i < keys->count; i++) {
         if (kept == 0 || digest_key_compare(&keys->keys[kept - 1], &keys->keys[i]) != 0) {
             keys->keys[kept++] = keys->keys[i];
+        } else if (keys->keys[kept - 1].times < UINT32_MAX - keys->keys[i].times) {
+            keys->keys[kept - 1].times += keys->keys[i].times;
         }
     }
     keys->count = kept;
@@ -64,14 +66,23 @@ static void digest_keys_make_room(struct digest_keys *keys)
 void digest_keys_add(struct digest_keys *keys, const struct digest_key *key)
 {
     digest_keys_make_room(keys);
-    keys->keys[keys->count++] = *key;
+    keys->keys[keys->count++] = (struct digest_count){*key, 1};
+}
+
+uint32_t digest_keys_count(struct digest_keys *keys, const struct digest_key *key)
+{
+    const struct digest_count *found = NULL;
+
+    digest_keys_settle(keys);
+    if (keys->count > 0) {
+        found = bsearch(key, keys->keys, keys->count, sizeof(*keys->keys), digest_key_compare);
+    }
+    return found ? found->times : 0;
 }
 
 bool digest_keys_have(struct digest_keys *keys, const struct digest_key *key)
 {
-    digest_keys_settle(keys);
-    return keys->count > 0 &&
-           bsearch(key, keys->keys, keys->count, sizeof(*keys->keys), digest_key_compare) != NULL;
+    return digest_keys_count(keys, key) > 0;
 }
 
 void digest_keys_release(struct digest_keys *keys)

@@ -3,11 +3,12 @@
 #define OCI_DIGEST_KEYS_H
 
 /*
- * Very many digests, of which only one thing is asked: whether one is among them. 32 bytes each, of
- * either algorithm: of a sha512 the first half, so that it may be taken for another one that nobody
- * will ever find.
+ * Very many digests, of which is asked whether one is among them, and how often it was added. 36
+ * bytes each, of either algorithm: of a sha512 the first half, so that it may be taken for another
+ * one that nobody will ever find.
  *
- * Add all of them, then ask: asking sorts what has been added since, and drops what is there twice.
+ * Add all of them, then ask: asking sorts what has been added since, and adds up what is there
+ * twice.
  */
 
 #include <stdint.h>
@@ -21,8 +22,13 @@ struct digest_key {
 struct digest_key digest_key_of(const struct digest *digest);
 int digest_key_compare(const void *left, const void *right);
 
+struct digest_count {
+    struct digest_key key;
+    uint32_t times;
+};
+
 struct digest_keys {
-    struct digest_key *keys;
+    struct digest_count *keys;
     size_t count;
     size_t capacity;
     size_t sorted; /* so many are, from the first on */
@@ -36,6 +42,8 @@ struct digest_keys {
 
 void digest_keys_add(struct digest_keys *keys, const struct digest_key *key);
 bool digest_keys_have(struct digest_keys *keys, const struct digest_key *key);
+/* How often it was added. */
+uint32_t digest_keys_count(struct digest_keys *keys, const struct digest_key *key);
 void digest_keys_release(struct digest_keys *keys);
 
 #endif

@@ -2,17 +2,37 @@
 #include "lib/store/census.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "lib/base/directory.h"
 #include "lib/store/memo.h"
 
+/* In the order of the lines of the memo. */
+enum { CENSUS_NUMBERS = 6 + 2 * TRASH_COUNT };
+
+static void census_numbers(struct census *census, uint64_t *out_numbers[CENSUS_NUMBERS])
+{
+    uint64_t *const numbers[] = {&census->repositories, &census->tags,  &census->manifests,
+                                 &census->blobs,        &census->bytes, &census->linked_bytes};
+    size_t count = sizeof(numbers) / sizeof(*numbers);
+
+    memcpy(out_numbers, numbers, sizeof(numbers));
+    for (int i = 0; i < TRASH_COUNT; i++) {
+        out_numbers[count++] = &census->trash[i].files;
+        out_numbers[count++] = &census->trash[i].bytes;
+    }
+}
+
 int census_write(struct store *store, const struct census *census, struct error *error)
 {
     AUTO_BUFFER struct buffer memo = BUFFER_INIT;
+    struct census copy = *census;
+    uint64_t *numbers[CENSUS_NUMBERS];
 
-    buffer_format(&memo, "%" PRIu64 "\n%" PRIu64 "\n%" PRIu64 "\n%" PRIu64 "\n%" PRIu64 "\n",
-                  census->repositories, census->tags, census->manifests, census->blobs,
-                  census->bytes);
+    census_numbers(&copy, numbers);
+    for (unsigned i = 0; i < CENSUS_NUMBERS; i++) {
+        buffer_format(&memo, "%" PRIu64 "\n", *numbers[i]);
+    }
     return memo_write(store, (struct file_place){store->root, LAYOUT_CENSUS}, &memo, error);
 }
 
@@ -21,17 +41,17 @@ int census_read(const struct store *store, struct census *out_census, uint64_t *
 {
     AUTO_BUFFER struct buffer memo = BUFFER_INIT;
     struct census census = {.repositories = 0};
-    uint64_t *const numbers[] = {&census.repositories, &census.tags, &census.manifests,
-                                 &census.blobs, &census.bytes};
+    uint64_t *numbers[CENSUS_NUMBERS];
     uint64_t age;
     int found = memo_read((struct file_place){store->root, LAYOUT_CENSUS}, &memo, &age, error);
 
     if (found <= 0) {
         return found;
     }
-    for (unsigned i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
+    census_numbers(&census, numbers);
+    for (unsigned i = 0; i < CENSUS_NUMBERS; i++) {
         if (!memo_number(&memo, i, numbers[i])) {
-            return 0; /* a power cut has emptied it */
+            return 0; /* a power cut has emptied it, or it is an older version's */
         }
     }
     *out_census = census;

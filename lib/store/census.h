@@ -14,7 +14,12 @@ struct census {
     uint64_t tags;
     uint64_t manifests;
     uint64_t blobs;
-    uint64_t bytes; /* of the blobs */
+    uint64_t bytes;        /* of the blobs */
+    uint64_t linked_bytes; /* if each repository had its own copies */
+    struct census_trash {
+        uint64_t files;
+        uint64_t bytes;
+    } trash[TRASH_COUNT];
 };
 
 int census_write(struct store *store, const struct census *census, struct error *error);

@@ -134,7 +134,8 @@ static int collect_blob(struct collection *collection, const struct digest *dige
 {
     struct collect_report *report = collection->report;
     struct digest_key key = digest_key_of(digest);
-    bool is_marked = digest_keys_have(&collection->marked, &key);
+    uint32_t links = digest_keys_count(&collection->marked, &key);
+    bool is_marked = links > 0;
     const struct blob blob = {.target = *digest};
     uint64_t size = 0;
     int goes = 0;
@@ -160,6 +161,7 @@ static int collect_blob(struct collection *collection, const struct digest *dige
     }
     report->blobs += found > 0;
     report->bytes += found > 0 ? size : 0;
+    report->linked_bytes += found > 0 ? size * links : 0;
     return found < 0 ? -1 : 0;
 }
 
@@ -227,6 +229,7 @@ static int collect_trash(struct collection *collection, struct error *error)
         }
         report->emptied_files += emptying.files;
         report->emptied_bytes += emptying.bytes;
+        report->trash[which] = (struct collect_trash){emptying.left_files, emptying.left_bytes};
         report->step(report->context);
     }
     return 0;

@@ -40,6 +40,7 @@ struct collect_report {
     uint64_t tags;
     uint64_t blobs;
     uint64_t bytes;
+    uint64_t linked_bytes; /* if each repository had its own copy */
     uint64_t problems;
     /* What went to the trash. */
     uint64_t collected_manifests;
@@ -53,6 +54,11 @@ struct collect_report {
     /* What was removed from it. */
     uint64_t emptied_files;
     uint64_t emptied_bytes;
+    /* What is left in each trash. */
+    struct collect_trash {
+        uint64_t files;
+        uint64_t bytes;
+    } trash[TRASH_COUNT];
 };
 
 /*

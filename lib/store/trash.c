@@ -145,14 +145,16 @@ static int trash_unlink(const struct store *store, const char *path, const struc
 static int trash_empty_file(const struct store *store, const char *path, const char *original,
                             struct trash_emptying *emptying, struct error *error)
 {
+    bool may_go = !emptying->may_go || emptying->may_go(emptying->context, original);
     struct stat status;
     int removed = 1;
 
-    if (emptying->may_go && !emptying->may_go(emptying->context, original)) {
-        return 0;
+    if (fstatat(store->root, path, &status, AT_SYMLINK_NOFOLLOW) < 0) {
+        return 0; /* taken back */
     }
-    if (fstatat(store->root, path, &status, AT_SYMLINK_NOFOLLOW) < 0 ||
-        !trash_is_before(&status, &emptying->before)) {
+    if (!may_go || !trash_is_before(&status, &emptying->before)) {
+        emptying->left_files++;
+        emptying->left_bytes += (uint64_t)status.st_size;
         return 0;
     }
     if (!emptying->dry_run) {

@@ -59,6 +59,8 @@ struct trash_emptying {
     bool dry_run; /* counts only */
     uint64_t files;
     uint64_t bytes;
+    uint64_t left_files; /* what stays */
+    uint64_t left_bytes;
 };
 
 /*

@@ -150,8 +150,8 @@ int upload_start(struct upload *upload, const struct repository *repository,
         return -1;
     }
     hash_begin(&started.hash, algorithm);
-    if (lock_take_or_make(&started.lock, (struct file_place){store->temporary, lock.text}, LOCK_TRY,
-                          error) != LOCK_TAKEN ||
+    if (lock_take_or_make(&started.lock, (struct file_place){store->temporary, lock.text},
+                          LOCK_WAIT, error) != LOCK_TAKEN ||
         upload_state_write(&started, error) < 0) {
         struct error ignored;
 
@@ -184,11 +184,26 @@ static int upload_open_data(struct upload *upload, int flags, struct error *erro
     return 0;
 }
 
+/* Who only looks whether somebody writes has the lock for an instant: then it is worth another try,
+ * and nobody's request fails because of him. */
+static enum lock_result upload_take_lock(struct upload *upload, struct error *error)
+{
+    enum { TRIES = 4, PAUSE = 5 /* milliseconds */ };
+    struct path lock = layout_upload_lock(upload->id);
+    struct file_place place = {upload->repository->store->temporary, lock.text};
+    enum lock_result taken = lock_take(&upload->lock, place, LOCK_TRY, error);
+
+    for (int i = 1; taken == LOCK_BUSY && i < TRIES; i++) {
+        clock_pause(PAUSE);
+        taken = lock_take(&upload->lock, place, LOCK_TRY, error);
+    }
+    return taken;
+}
+
 int upload_open(struct upload *upload, const struct repository *repository, const char *id,
                 struct error *error)
 {
     AUTO_UPLOAD struct upload opened = UPLOAD_INIT;
-    struct path lock;
     int found;
 
     if (!upload_id_is_valid(id)) {
@@ -196,9 +211,7 @@ int upload_open(struct upload *upload, const struct repository *repository, cons
     }
     opened.repository = repository;
     (void)snprintf(opened.id, sizeof(opened.id), "%s", id);
-    lock = layout_upload_lock(id);
-    switch (lock_take(&opened.lock, (struct file_place){repository->store->temporary, lock.text},
-                      LOCK_TRY, error)) {
+    switch (upload_take_lock(&opened, error)) {
     case LOCK_FAILED:
         return -1;
     case LOCK_ABSENT:

@@ -7,8 +7,13 @@
 static void what_was_counted_is_read_with_its_age(void **state)
 {
     struct fixture *fixture = *state;
-    struct census written = {
-        .repositories = 1, .tags = 2, .manifests = 3, .blobs = 4, .bytes = (uint64_t)5 << 40};
+    struct census written = {.repositories = 1,
+                             .tags = 2,
+                             .manifests = 3,
+                             .blobs = 4,
+                             .bytes = (uint64_t)5 << 40,
+                             .linked_bytes = (uint64_t)6 << 40,
+                             .trash = {{7, 8}, {9, 10}}};
     struct census read;
     struct error error;
     uint64_t age;

@@ -36,7 +36,7 @@ static void has_what_was_added_and_nothing_else(void **state)
     }
 }
 
-static void keeps_what_comes_again_and_again_once(void **state)
+static void keeps_what_comes_again_and_again_once_and_counts_it(void **state)
 {
     AUTO_DIGEST_KEYS struct digest_keys keys = DIGEST_KEYS_INIT;
 
@@ -47,6 +47,11 @@ static void keeps_what_comes_again_and_again_once(void **state)
         digest_keys_add(&keys, &key);
     }
     assert_true(keys.capacity <= 128);
+    for (unsigned i = 0; i < 11; i++) {
+        struct digest_key key = key_of(i, DIGEST_SHA256);
+
+        assert_int_equal(digest_keys_count(&keys, &key), i < 10 ? 10000 : 0);
+    }
 }
 
 static void a_key_is_the_first_bytes_of_a_digest(void **state)
@@ -71,7 +76,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(has_what_was_added_and_nothing_else),
-        cmocka_unit_test(keeps_what_comes_again_and_again_once),
+        cmocka_unit_test(keeps_what_comes_again_and_again_once_and_counts_it),
         cmocka_unit_test(a_key_is_the_first_bytes_of_a_digest),
     };
 
