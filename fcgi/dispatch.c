@@ -323,15 +323,15 @@ static int check_parameters(struct exchange *exchange, struct error *error)
                : page_find(exchange, error);
 }
 
-/* NULL where nobody logs in. */
-static struct access *open_access(struct service *service)
+static void open_access(struct service *service, struct exchange *exchange)
 {
     const struct access_options *options = &service->configuration.registry.access;
 
-    if (!service->access && options->mode != ACCESS_NONE) {
+    if (!service->access) {
         service->access = access_open(options);
     }
-    return service->access;
+    exchange->access = options->mode != ACCESS_NONE ? service->access : NULL;
+    exchange->signer = service->access;
 }
 
 /* The store may come back (a network filesystem), so a failure to open it is not final. */
@@ -479,6 +479,7 @@ static void exchange_release(struct exchange *exchange)
 {
     response_reset(&exchange->response);
     buffer_release(&exchange->details);
+    buffer_wipe(&exchange->session);
     source_release(&exchange->source);
 }
 
@@ -486,7 +487,7 @@ static void exchange_release(struct exchange *exchange)
     {                                                                                              \
         .registry = (the_registry), .request = (the_request), .response = RESPONSE_INIT,           \
         .permit = PERMIT_INIT, .source = SOURCE_INIT, .details = BUFFER_INIT,                      \
-        .refusal = ERROR_INIT                                                                      \
+        .session = BUFFER_INIT, .refusal = ERROR_INIT                                              \
     }
 
 /* A place for a process that may wait, for another registry or for who vouches for the caller. 1; 0
@@ -517,6 +518,7 @@ enum dispatch_result dispatch(struct service *service, struct request *request,
     int result =
         document_root_check(&service->configuration, request, service->document_root, &error);
 
+    exchange.may_wait = patience == PATIENCE_UNLIMITED;
     exchange.configuration = &service->configuration;
     exchange.caller.options = &service->configuration.registry;
     exchange.caller.token = request_parameter(request, "HTTP_BERTH_SETUP");
@@ -524,7 +526,7 @@ enum dispatch_result dispatch(struct service *service, struct request *request,
         result = check_parameters(&exchange, &error);
     }
     if (result == 0) {
-        exchange.access = open_access(service);
+        open_access(service, &exchange);
         if (exchange.access && patience == PATIENCE_UNLIMITED) {
             access_let_wait(exchange.access);
         }
@@ -532,6 +534,7 @@ enum dispatch_result dispatch(struct service *service, struct request *request,
     }
     if (result == 0) {
         handle_identify(&exchange); /* by keys that are in the store */
+        page_identify(&exchange);
     }
     result = result == 0 ? handle(&exchange, patience == PATIENCE_UNLIMITED, &error)
                          : handle_obstacle(&exchange, &error);

@@ -60,6 +60,9 @@ void response_make_private(struct response *response)
         return;
     }
     found += strlen(name);
+    if (text_begins(found, "private") || text_begins(found, "no-store")) {
+        return;
+    }
     buffer_add(&changed, response->content_headers.data,
                (size_t)(found - response->content_headers.data));
     buffer_format(&changed, "private, %s", found);

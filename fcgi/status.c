@@ -127,6 +127,7 @@ const char *status_reason(int status)
         {202, "Accepted"},
         {204, "No Content"},
         {206, "Partial Content"},
+        {303, "See Other"},
         {304, "Not Modified"},
         {400, "Bad Request"},
         {401, "Unauthorized"},

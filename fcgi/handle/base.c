@@ -2,6 +2,7 @@
 #include "fcgi/handle/exchange.h"
 
 #include "lib/http/conditions.h"
+#include "lib/http/form.h"
 
 int handle_base(struct exchange *exchange, struct error *error)
 {
@@ -51,4 +52,22 @@ bool handle_not_modified(struct exchange *exchange, const struct digest *digest)
     exchange->response.status = 304;
     exchange->response.body = BODY_NONE;
     return true;
+}
+
+int handle_read_form(struct exchange *exchange, struct query *out, struct error *error)
+{
+    AUTO(buffer_wipe) struct buffer body = BUFFER_INIT;
+    int fits;
+
+    if (!form_is_type(request_parameter(exchange->request, "CONTENT_TYPE"))) {
+        return error_set(error, ERROR_REQUEST_INVALID,
+                         "the body is to be application/x-www-form-urlencoded");
+    }
+    fits = request_read_form(exchange->request, FORM_LIMIT, &body, error);
+    if (fits < 0) {
+        return -1;
+    }
+    return fits > 0 && form_parse(out, body.data, body.length)
+               ? 0
+               : error_set(error, ERROR_REQUEST_INVALID, "the form is malformed, or too long");
 }

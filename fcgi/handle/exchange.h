@@ -24,6 +24,7 @@ struct exchange {
     struct route route;
     struct caller caller;
     struct access *access; /* NULL where nobody logs in */
+    struct access *signer; /* of forms, also there */
     struct site site;
     struct error
         refusal; /* of what the caller logs in with; ERROR_NONE if it is good, or nothing */
@@ -34,6 +35,8 @@ struct exchange {
     const char *obstacle;    /* what keeps us from serving, for handle_setup_post(); or NULL */
     struct buffer details;   /* JSON to report with an error, one value a line */
     const char *page_prefix; /* where the page lives, if it is one that is asked for; or NULL */
+    struct buffer session;   /* the cookie by which the page knows the caller; "" */
+    bool may_wait;           /* nobody else waits for this process */
 };
 
 /* base.c */
@@ -101,6 +104,9 @@ int handle_check_match(const struct exchange *exchange, const struct digest *dig
 
 /* If-None-Match names this digest: the answer is 304 and complete. */
 bool handle_not_modified(struct exchange *exchange, const struct digest *digest);
+
+/* The body as the fields of a form, which may be secret: AUTO_FORM. ERROR_REQUEST_INVALID. */
+int handle_read_form(struct exchange *exchange, struct query *out, struct error *error);
 
 /* Docker-Content-Digest and, for downloads, ETag. */
 void handle_digest_headers(struct exchange *exchange, const struct digest *digest);

@@ -168,24 +168,6 @@ int handle_token_get(struct exchange *exchange, struct error *error)
     return token_answer(exchange, &wishes, error);
 }
 
-static int token_read_form(struct exchange *exchange, struct query *out, struct error *error)
-{
-    AUTO(buffer_wipe) struct buffer body = BUFFER_INIT;
-    int fits;
-
-    if (!form_is_type(request_parameter(exchange->request, "CONTENT_TYPE"))) {
-        return error_set(error, ERROR_REQUEST_INVALID,
-                         "the body is to be application/x-www-form-urlencoded");
-    }
-    fits = request_read_form(exchange->request, FORM_LIMIT, &body, error);
-    if (fits < 0) {
-        return -1;
-    }
-    return fits > 0 && form_parse(out, body.data, body.length)
-               ? 0
-               : error_set(error, ERROR_REQUEST_INVALID, "the form is malformed, or too long");
-}
-
 /* Whom the form is about. */
 static int token_grant(struct exchange *exchange, const struct query *form, struct error *error)
 {
@@ -217,7 +199,7 @@ int handle_token_post(struct exchange *exchange, struct error *error)
     struct wishes wishes = {.fields = &form};
     const char *type;
 
-    if (token_begin(exchange, error) < 0 || token_read_form(exchange, &form, error) < 0) {
+    if (token_begin(exchange, error) < 0 || handle_read_form(exchange, &form, error) < 0) {
         return -1;
     }
     exchange->caller.subject = subject_anonymous();

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "fcgi/page/account.h"
 #include "fcgi/page/view.h"
 #include "lib/base/text.h"
 #include "lib/configuration/configuration.h"
@@ -24,6 +25,10 @@ struct row {
 static const struct row rows[] = {
     {"GET", PLACE_FRONT, "", PERMISSION_LIST, page_front},
     {"GET", PLACE_OWN, "file", PERMISSION_NONE, page_asset},
+    {"GET", PLACE_OWN, "login", PERMISSION_NONE, page_login},
+    {"POST", PLACE_OWN, "login", PERMISSION_NONE, page_login_sent},
+    {"GET", PLACE_OWN, "logout", PERMISSION_NONE, page_logout},
+    {"POST", PLACE_OWN, "logout", PERMISSION_NONE, page_logout_sent},
 };
 
 enum { ROW_COUNT = sizeof(rows) / sizeof(*rows) };
@@ -47,6 +52,13 @@ int page_find(struct exchange *exchange, struct error *error)
     exchange->page_prefix = prefix;
     site_find(&exchange->site, exchange->request, exchange->caller.options->access.public_url);
     return 0;
+}
+
+void page_identify(struct exchange *exchange)
+{
+    if (exchange->page_prefix) {
+        account_identify(exchange);
+    }
 }
 
 /* Whether JSON is asked for before HTML. */
@@ -167,7 +179,7 @@ static void add_head(const struct view *view, struct html *html)
     HTML(html, "\"></script></head>");
 }
 
-static void add_frame(const struct view *view, struct html *html)
+static void add_frame(struct view *view, struct html *html)
 {
     HTML(html, "<body><a class=\"skip\" href=\"#main\">Skip to content</a>"
                "<header class=\"top\"><a class=\"brand\" href=\"");
@@ -182,11 +194,22 @@ static void add_frame(const struct view *view, struct html *html)
                "<input id=\"q\" type=\"search\" name=\"q\" maxlength=\"200\" autocomplete=\"off\" "
                "placeholder=\"Search repositories\" value=\"");
     html_attribute(html, view_query(view, "q"));
-    HTML(html, "\"><button>Search</button></form></header><main id=\"main\" tabindex=\"-1\">");
+    HTML(html, "\"><button>Search</button></form><nav aria-label=\"Account\">");
+    account_add(view, html);
+    HTML(html, "</nav></header><main id=\"main\" tabindex=\"-1\">");
     html_join(html, &view->body);
     HTML(html, "</main><footer>Berth ");
     html_text(html, BERTH_VERSION);
     HTML(html, "</footer></body></html>\n");
+}
+
+static const char *page_caching(const struct view *view)
+{
+    return view->is_for_ever ? "public, max-age=31536000, immutable"
+           : view->is_secret ? "no-store"
+           : view->exchange->caller.subject.kind != SUBJECT_ANONYMOUS
+               ? "private, no-cache" /* his name stands on it */
+               : "no-cache";
 }
 
 static void add_headers(struct response *response, const struct view *view)
@@ -194,8 +217,7 @@ static void add_headers(struct response *response, const struct view *view)
     response->policy = POLICY;
     response_header(response, "Referrer-Policy", "same-origin");
     response_header(response, "Vary", "Accept, Authorization, Cookie");
-    response_content_header(response, "Cache-Control",
-                            view->is_for_ever ? "public, max-age=31536000, immutable" : "no-cache");
+    response_content_header(response, "Cache-Control", "%s", page_caching(view));
 }
 
 /* The whole answer. */

@@ -15,6 +15,9 @@
  */
 int page_find(struct exchange *exchange, struct error *error);
 
+/* Who asks, if it is for a page and handle_identify() does not know. */
+void page_identify(struct exchange *exchange);
+
 /* What a handler does. -1 for page_refuse(). */
 int page_answer(struct exchange *exchange, struct error *error);
 

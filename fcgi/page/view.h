@@ -35,6 +35,7 @@ struct view {
     struct html body;
     struct buffer bytes;
     const char *type; /* of `bytes`; NULL: it is a page, or JSON */
+    bool is_secret;   /* nobody may keep it */
     bool is_for_ever; /* the URL changes when the content does */
     int64_t refresh;  /* seconds after which a browser asks again; 0: it does not */
     uint64_t page;    /* ?page=, from 1 */
@@ -80,6 +81,10 @@ void view_code(struct view *view, const char *text);
 /* The rows' functions. */
 int page_front(struct view *view, struct error *error);
 int page_asset(struct view *view, struct error *error);
+int page_login(struct view *view, struct error *error);
+int page_login_sent(struct view *view, struct error *error);
+int page_logout(struct view *view, struct error *error);
+int page_logout_sent(struct view *view, struct error *error);
 
 /* asset.c: the name of a file that is compiled in, with a hash in it: "style-0123456789ab.css". */
 enum asset { ASSET_STYLE, ASSET_SCRIPT, ASSET_ICON, ASSET_COUNT };

@@ -31,16 +31,17 @@ static int form_token_sign(const struct key *key, const struct form_use *use, ui
 int form_token_write(struct keys *keys, const struct form_use *use, struct buffer *out,
                      struct error *error)
 {
+    uint64_t made = (uint64_t)use->began / FORM_TOKEN_GRAIN * FORM_TOKEN_GRAIN;
     char hex[FORM_TOKEN_SIGNATURE + 1];
     struct secret signature;
     const struct key *key;
 
     if (keys_newest(keys, &key, error) < 0 ||
-        form_token_sign(key, use, (uint64_t)use->began, &signature, error) < 0) {
+        form_token_sign(key, use, made, &signature, error) < 0) {
         return -1;
     }
     text_hex(signature.bytes, SECRET_SIZE, hex);
-    buffer_format(out, "%s-%" PRId64 "-%s", key->id, use->began, hex);
+    buffer_format(out, "%s-%" PRIu64 "-%s", key->id, made, hex);
     return 0;
 }
 

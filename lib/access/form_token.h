@@ -8,7 +8,8 @@
  *
  *     0d1f3c5a-1764000000-<64 digits>      (key, when it was made, HMAC)
  *
- * Nothing is kept: a form can be sent twice. It lives as long as a session.
+ * Nothing is kept: a form can be sent twice. It lives about as long as a session. The time is that
+ * of the hour's beginning, so that a page with forms is the same bytes for an hour.
  */
 
 #include <stdint.h>
@@ -29,7 +30,7 @@ struct form_use {
     int64_t began;       /* when the request began, in seconds since the epoch */
 };
 
-enum { FORM_TOKEN_SECONDS = 12 * 60 * 60 };
+enum { FORM_TOKEN_SECONDS = 12 * 60 * 60, FORM_TOKEN_GRAIN = 60 * 60 };
 
 int form_token_write(struct keys *keys, const struct form_use *use, struct buffer *out,
                      struct error *error);

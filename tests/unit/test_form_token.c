@@ -6,7 +6,7 @@
 
 #include "lib/access/form_token.h"
 
-enum { NOW = 1764000000, HOUR = 3600 };
+enum { NOW = 1764000000 /* the beginning of an hour */, HOUR = 3600 };
 
 static const char *vault_of(struct fixture *fixture)
 {
@@ -71,6 +71,27 @@ static void takes_a_token_for_the_form_that_it_was_made_for_and_no_other(void **
     refuses_with(&keys, &elsewhere, text.data, "not made here, or not for you");
 }
 
+static void is_the_same_for_an_hour(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_KEYS struct keys keys = KEYS_INIT(vault_of(fixture));
+    struct subject nobody = subject_anonymous();
+    const struct form form = {&nobody, "", "log in"};
+    struct form_use use = {&form, "registry.example.org", NOW};
+    AUTO_BUFFER struct buffer text = BUFFER_INIT;
+    AUTO_BUFFER struct buffer same = BUFFER_INIT;
+    AUTO_BUFFER struct buffer other = BUFFER_INIT;
+    struct error error = ERROR_INIT;
+
+    assert_returns(0, form_token_write(&keys, &use, &text, &error));
+    use.began = NOW + HOUR - 1;
+    assert_returns(0, form_token_write(&keys, &use, &same, &error));
+    assert_string_equal(text.data, same.data);
+    use.began++;
+    assert_returns(0, form_token_write(&keys, &use, &other, &error));
+    assert_string_not_equal(text.data, other.data);
+}
+
 static void lets_a_form_become_too_old(void **state)
 {
     struct fixture *fixture = *state;
@@ -132,6 +153,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_DIRECTORY(takes_a_token_for_the_form_that_it_was_made_for_and_no_other),
+        IN_DIRECTORY(is_the_same_for_an_hour),
         IN_DIRECTORY(lets_a_form_become_too_old),
         IN_DIRECTORY(refuses_what_is_changed_or_cut_anywhere),
     };
