@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -98,6 +100,28 @@ int file_open(int directory, const char *path, struct stat *out_status, struct e
         }
     } while (file_is_worth_another_try(++tries));
     return file_is_gone(errno) ? FILE_GONE : error_errno(error, "open '%s'", path);
+}
+
+bool file_is_local(int descriptor)
+{
+    enum { F2FS = 0xf2f52010, ZFS = 0x2fc12fc1, BCACHEFS = 0xca451a4e };
+    static const uint32_t local[] = {EXT4_SUPER_MAGIC,
+                                     XFS_SUPER_MAGIC,
+                                     BTRFS_SUPER_MAGIC,
+                                     TMPFS_MAGIC,
+                                     OVERLAYFS_SUPER_MAGIC,
+                                     F2FS,
+                                     ZFS,
+                                     BCACHEFS};
+    struct statfs status;
+    bool is_local = false;
+
+    if (fstatfs(descriptor, &status) == 0) {
+        for (size_t i = 0; i < sizeof(local) / sizeof(*local); i++) {
+            is_local |= (uint32_t)status.f_type == local[i];
+        }
+    }
+    return is_local;
 }
 
 /* One try of file_read_head(); sets errno for a failure. What comes back short ends there. */

@@ -55,6 +55,11 @@ ssize_t file_read_head(int directory, const char *path, void *bytes, size_t size
  */
 int file_open(int directory, const char *path, struct stat *out_status, struct error *error);
 
+/* Whether the filesystem of an open file is this machine's alone, as far as we know them: what is
+ * written here is what everybody reads, synced or not, and all that is lost is lost with the
+ * machine. */
+bool file_is_local(int descriptor);
+
 /* Reads a file of at most `limit` bytes. 1; 0 if it is not there; -1, also when it is longer. */
 int file_read(int directory, const char *path, size_t limit, struct buffer *out,
               struct error *error);

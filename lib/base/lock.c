@@ -87,6 +87,20 @@ enum lock_result lock_take_or_make(struct lock *lock, struct file_place place, e
                                        "lock '%s': it is removed again and again", place.path);
 }
 
+bool lock_claim(int descriptor)
+{
+    return flock(descriptor, LOCK_EX | LOCK_NB) == 0;
+}
+
+bool lock_is_claimed(int descriptor)
+{
+    if (flock(descriptor, LOCK_SH | LOCK_NB) < 0) {
+        return errno == EWOULDBLOCK;
+    }
+    (void)flock(descriptor, LOCK_UN);
+    return false;
+}
+
 void lock_release(struct lock *lock)
 {
     int saved = errno;

@@ -13,6 +13,8 @@
  * goes on: whoever gets a lock looks again at what it protects.
  */
 
+#include <stdbool.h>
+
 #include "lib/base/cleanup.h"
 #include "lib/base/error.h"
 #include "lib/base/file.h"
@@ -52,5 +54,14 @@ enum lock_result lock_take_or_make(struct lock *lock, struct file_place place, e
                                    struct error *error);
 
 void lock_release(struct lock *lock);
+
+/*
+ * A sign of life on a file that is open: whoever has written it claims it, and as long as he has it
+ * open, and lives, everybody who opens it can see that. Nobody waits for it, and it keeps nobody
+ * from anything; it is about the bytes, whatever names they get. False if another one has it, or if
+ * there are no such locks here. lock_is_claimed() is for who does not claim it himself.
+ */
+bool lock_claim(int descriptor);
+bool lock_is_claimed(int descriptor);
 
 #endif

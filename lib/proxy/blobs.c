@@ -61,13 +61,14 @@ static int blob_confirm(struct proxied *proxied, const struct digest *digest, st
     return 1;
 }
 
-/* Looks into the cache. 1; 0; -1. */
+/* Looks into the cache. 1; 0, also for what is not believed before blob_ask() has read it; -1. */
 static int blob_find_stored(struct proxied *proxied, const struct digest *digest,
                             struct proxy_blob *out_blob, struct error *error)
 {
     int found = blob_find(&proxied->repository, digest, &out_blob->blob, error);
 
-    if (found > 0 && origin_allows(&proxied->upstream, proxied->name, digest)) {
+    if (found > 0 && blob_is_believed(proxied->upstream.store, &out_blob->blob) &&
+        origin_allows(&proxied->upstream, proxied->name, digest)) {
         out_blob->is_stored = true;
         out_blob->size = out_blob->blob.size;
         return 1;
@@ -131,12 +132,45 @@ static bool blob_bear(const struct error *error)
     return error_is_ours(error);
 }
 
+/*
+ * Reads what is in the cache and not believed: a power cut may have left it. All that want it at
+ * the same time wait for one who reads. 1; 0 if it is not, or no more, there; -1.
+ */
+static int blob_prove_stored(const struct proxied *proxied, const struct digest *digest,
+                             struct error *error)
+{
+    struct store *store = proxied->upstream.store;
+    AUTO_LOCK struct lock lock = LOCK_INIT;
+    struct blob blob = {.target = *digest};
+    struct digest key;
+    uint64_t size;
+    int found = blob_is_stored(store, digest, &size, error);
+
+    if (found <= 0 || blob_is_believed(store, &blob)) {
+        return found;
+    }
+    flight_key(proxied, digest->text, &key);
+    if (flight_begin(proxied, &key, &lock, error) < 0) {
+        return -1;
+    }
+    return blob_prove(store, digest, error);
+}
+
 /* The blob is in the cache: for this repository too, if its upstream says so. */
 static int blob_use_stored(struct proxied *proxied, const struct proxy_blob_request *request,
                            struct proxy_blob *out_blob, struct error *error)
 {
     int found = blob_find_stored(proxied, &request->digest, out_blob, error);
 
+    if (found != 0) {
+        return found;
+    }
+    /* Who has just brought it may have died. */
+    found = blob_prove_stored(proxied, &request->digest, error);
+    if (found <= 0) {
+        return found < 0 ? -1 : blob_pass_through(proxied, request, out_blob, error);
+    }
+    found = blob_find_stored(proxied, &request->digest, out_blob, error);
     if (found != 0) {
         return found;
     }
@@ -221,12 +255,11 @@ static int blob_fetch(struct proxied *proxied, const struct proxy_blob_request *
     return -1;
 }
 
-/* The upstream has to be asked. */
+/* The upstream has to be asked, or the disk. */
 static int blob_ask(struct proxied *proxied, const struct proxy_blob_request *request,
                     struct proxy_blob *out_blob, struct error *error)
 {
-    uint64_t size;
-    int found = blob_is_stored(proxied->upstream.store, &request->digest, &size, error);
+    int found = blob_prove_stored(proxied, &request->digest, error);
 
     if (found != 0) {
         return found < 0 ? -1 : blob_use_stored(proxied, request, out_blob, error);

@@ -19,18 +19,21 @@
  *    again, this time waiting. It joins the blob's fetch (fill/fill), a directory in the cache's
  *    temporary storage, partial/UPSTREAM/DIGEST/, unless that is another repository's: then the
  *    upstream is asked first.
- * 3. Whoever gets `lock` there notes `owner` and finds or starts a filler (fill/filler): a process
- *    of its own with the lock and a slot, without a client. One that has done its work waits some
- *    seconds for the next blob of the same upstream (fill/fetcher). It asks the upstream
- * (ask/question), writes `size` when that is known and there is room (fill/space), and `data` as it
- * comes.
+ * 3. Whoever gets `lock` there notes in it whose fetch it is, and finds or starts a filler
+ * (fill/filler): a process of its own with the lock and a slot, without a client. One that has done
+ * its work waits some seconds for the next blob of the same upstream (fill/fetcher). It asks the
+ * upstream (ask/question), writes `size` when that is known and there is room (fill/space), and
+ * `data` as it comes.
  * 4. Everybody who waits reads `data` as it grows (fill/stream), the last block held back. If the
  *    web server wants to send it itself (nginx), the request comes once more when a stream is
  *    ready.
  * 5. The filler has all of it, and the digest is right: it writes the origin and the link, then
  *    renames `data` to the blob, then removes the directory. Readers, whose descriptor is now that
  *    of the blob, get the last block. From then on the web server sends the file by itself.
- * 6. If it fails, `failed` says why, to who waits for the same repository; others start their own.
+ * 6. Nobody has waited for the disk: the filler syncs the blob when it has nothing else to do
+ *    (fill/unsynced), and marks it. Until then it vouches for it; what is neither marked nor
+ *    vouched for is read before it is served (lib/store/settle).
+ * 7. If it fails, `failed` says why, to who waits for the same repository; others start their own.
  *
  * What is left after a crash:
  *   of a worker or child   nothing: locks end with their process; the filler does not notice
@@ -38,9 +41,9 @@
  *                          the blob goes on where it stopped, also one of the readers
  *   between link and blob  a link and an origin without bytes: as if there were none; the next
  *                          fill writes them again
- *   after the rename       an empty shell of a directory
- *   of the machine         the same; `data` may hold less than was written, or zeros: the digest
- *                          is of all bytes, read again
+ *   after the rename       an empty shell of a directory, and a blob without a mark
+ *   of the machine         the same; `data`, or a blob without a mark, may hold less than was
+ *                          written, or zeros: the digest is of all bytes, read again
  * Directories that nobody goes on with for upload_expiry are removed by expire_abandoned(), which
  * sweep_cache() calls; memos, tokens and locks of questions (flight.h) by sweep_cache() itself.
  */

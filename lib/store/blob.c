@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/process.h"
 #include "lib/store/link.h"
 #include "lib/store/settle.h"
 #include "lib/store/touch.h"
@@ -37,7 +38,7 @@ static int blob_locate(const struct store *store, const struct digest *digest, i
     struct path path = layout_blob(digest);
     int found = blob_look(store, path.text, out_descriptor, out_status, error);
 
-    if (found != 0) {
+    if (found != 0 || store->options->may_be_lost) { /* a cache's can be had again */
         return found;
     }
     if (store->only_looks) {
@@ -217,6 +218,81 @@ enum blob_soundness blob_check(const struct blob_file *file, const struct digest
     return digest_equal(&actual, digest) ? BLOB_SOUND : BLOB_DAMAGED;
 }
 
+/* In a cache nobody misses what was put in its place at this moment. */
+static void blob_forget(struct store *store, const struct digest *digest, int descriptor)
+{
+    struct path path = layout_blob(digest);
+    struct error ignored;
+
+    if (file_is_same(descriptor, (struct file_place){store->root, path.text}, &ignored) > 0) {
+        (void)file_remove(store->root, path.text, &ignored);
+    }
+}
+
+int blob_settle(struct store *store, const struct digest *digest, int descriptor,
+                struct error *error)
+{
+    struct stat status;
+
+    if (fstat(descriptor, &status) == 0 && settle_is_done(&status)) {
+        return 0;
+    }
+    if (file_sync(descriptor, digest->text, error) < 0) {
+        blob_forget(store, digest, descriptor);
+        return -1;
+    }
+    settle_own(store, descriptor);
+    return 0;
+}
+
+bool blob_is_believed(const struct store *store, const struct blob *blob)
+{
+    AUTO_BLOB_FILE struct blob_file file = BLOB_FILE_INIT;
+    struct error ignored;
+
+    return blob->is_settled || !store->options->may_be_lost || store->keeps_no_marks ||
+           (blob_open_stored(store, &blob->target, &file, &ignored) > 0 &&
+            settle_is_believed(store, file.descriptor));
+}
+
+static bool blob_is_wanted(void *context, uint64_t bytes)
+{
+    (void)context;
+    (void)bytes;
+    return !process_is_deserted();
+}
+
+/* What the disk has is read, not what the kernel shows: whoever wrote it may have died over a sync
+ * that failed. */
+int blob_prove(struct store *store, const struct digest *digest, struct error *error)
+{
+    static const struct blob_reader reader = {.read = blob_is_wanted};
+    AUTO_BLOB_FILE struct blob_file file = BLOB_FILE_INIT;
+    int good = blob_open_stored(store, digest, &file, error);
+
+    if (good <= 0 || settle_is_believed(store, file.descriptor)) {
+        return good;
+    }
+    if (file_sync(file.descriptor, digest->text, error) < 0) {
+        blob_forget(store, digest, file.descriptor);
+        return 0;
+    }
+    (void)posix_fadvise(file.descriptor, 0, 0, POSIX_FADV_DONTNEED);
+    switch (blob_check(&file, digest, &reader, error)) {
+    case BLOB_SOUND:
+        settle_own(store, file.descriptor);
+        return 1;
+    case BLOB_DAMAGED:
+        blob_forget(store, digest, file.descriptor);
+        return 0;
+    case BLOB_UNREAD:
+        return error_set(error, ERROR_CLIENT_GONE, "the client has gone");
+    case BLOB_CHECK_FAILED:
+        break;
+    }
+    return -1;
+}
+
 /*
  * There is no way to move a file only if it is still the one that was read. So it goes first to
  * where everybody who misses it takes it back, whatever becomes of this process, and on from there
@@ -342,9 +418,10 @@ int blob_publish(const struct repository *repository, const struct digest *diges
 {
     struct store *store = repository->store;
     struct path data = layout_blob(digest);
+    bool is_put_off = settle_put_off(store, descriptor);
     AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(store);
 
-    if (file_sync(descriptor, file.path, error) < 0 ||
+    if ((!is_put_off && file_sync(descriptor, file.path, error) < 0) ||
         file_publish(file, (struct file_place){store->root, data.text}, error) < 0) {
         return -1;
     }
@@ -355,7 +432,9 @@ int blob_publish(const struct repository *repository, const struct digest *diges
     if (blob_flush_link(repository, digest, &syncs, error) < 0) {
         return -1;
     }
-    settle_own(store, descriptor);
+    if (!is_put_off) {
+        settle_own(store, descriptor);
+    }
     return 0;
 }
 

@@ -46,6 +46,9 @@ struct path blob_path(const struct blob *blob);
  * directories are synced: a name in the store never stands for bytes that may be lost. A blob of
  * that name that is there is replaced, so that pushing again mends a damaged one. Durable on
  * return.
+ *
+ * In a cache the sync may be put off: then it is the caller's to call blob_settle() soon, and to
+ * keep the descriptor until then. Who does not leaves a blob that is read before it is believed.
  */
 int blob_publish(const struct repository *repository, const struct digest *digest,
                  struct file_place file, int descriptor, struct error *error);
@@ -125,6 +128,19 @@ struct blob_reader {
 };
 enum blob_soundness blob_check(const struct blob_file *file, const struct digest *digest,
                                const struct blob_reader *reader, struct error *error);
+
+/* For a cache: syncs what blob_publish() has put off, if it has. -1: the disk did not keep the
+ * bytes, and the blob is gone. */
+int blob_settle(struct store *store, const struct digest *digest, int descriptor,
+                struct error *error);
+
+/*
+ * Whether a blob that blob_find() has found in a cache may be believed as it is (lib/store/settle).
+ * If not, it is to be proven, which takes the time to read it: it is either settled then (1), or
+ * damaged and gone (0). ERROR_CLIENT_GONE: nobody waits for it any more.
+ */
+bool blob_is_believed(const struct store *store, const struct blob *blob);
+int blob_prove(struct store *store, const struct digest *digest, struct error *error);
 
 /* Moves these very bytes out of the way, to where damaged ones are kept. 1; 0 if others have taken
  * their place meanwhile; -1. */

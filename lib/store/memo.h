@@ -20,6 +20,17 @@ int memo_read(struct file_place place, struct buffer *out, uint64_t *out_age, st
 int memo_write(struct store *store, struct file_place place, const struct buffer *content,
                struct error *error);
 
+/* Makes one whose name says it all, unless there is one: it may be empty after a crash. */
+int memo_note(struct file_place place, const struct buffer *content, struct error *error);
+
+/*
+ * A memo in a file that stays where it is, as one that is locked: only whoever has the lock writes
+ * it. What is torn, because it is read meanwhile or a crash came in between, is as if it were not
+ * there. memo_read_sealed(): 1, 0, -1.
+ */
+int memo_write_sealed(struct file_place place, const struct buffer *content, struct error *error);
+int memo_read_sealed(struct file_place place, struct buffer *out, struct error *error);
+
 void memo_forget(struct file_place place);
 
 /* Copies the n-th line; "" if there are fewer. */

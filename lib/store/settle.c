@@ -25,9 +25,25 @@ void settle_end(const struct store *store, int descriptor)
 
 void settle_own(const struct store *store, int descriptor)
 {
-    if (!store->options->may_be_lost) {
-        (void)fchmod(descriptor, store->file_mode | S_ISVTX);
-    }
+    (void)fchmod(descriptor, store->file_mode | S_ISVTX);
+}
+
+bool settle_put_off(const struct store *store, int descriptor)
+{
+    struct stat status;
+
+    return store->puts_off_syncs && fstat(descriptor, &status) == 0 &&
+           (!settle_is_done(&status) || fchmod(descriptor, store->file_mode) == 0) &&
+           lock_claim(descriptor);
+}
+
+/* The claim first: who lets go of it has settled the file before, if he lives. */
+bool settle_is_believed(const struct store *store, int descriptor)
+{
+    struct stat status;
+
+    return !store->options->may_be_lost || store->keeps_no_marks || lock_is_claimed(descriptor) ||
+           (fstat(descriptor, &status) == 0 && settle_is_done(&status));
 }
 
 int settle_forget(const struct store *store, const char *path, struct error *error)

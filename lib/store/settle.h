@@ -15,8 +15,15 @@
  * syncs the filesystem before it is served, as the README says.
  *
  * settle_begin() before the sync_set is flushed, settle_end() afterwards, so that it is the file of
- * that name at the time of the sync that is marked, whoever has put it there. Nothing is marked in
- * a store that syncs no names.
+ * that name at the time of the sync that is marked, whoever has put it there.
+ *
+ * A cache (may_be_lost) syncs no names. There only blobs are marked, and the mark says that their
+ * bytes were synced: after a power cut a name without it may stand for anything. But nobody waits
+ * for a disk because of what can be had again, so the sync comes after the name, and until then
+ * whoever has written the bytes vouches for them with his life: he claims the file (lock_claim()),
+ * and as long as he does, no power cut can have come in between. What is neither settled nor
+ * vouched for is proven before it is believed (blob_prove()). Nothing is put off where others may
+ * read what is not synced yet, as on network filesystems, or where the filesystem keeps no marks.
  */
 
 #include <stdbool.h>
@@ -27,8 +34,16 @@
 /* A descriptor for settle_end(); -1 if there is nothing to mark. */
 int settle_begin(const struct store *store, const char *path);
 void settle_end(const struct store *store, int descriptor);
-/* The same for a file of the store's own mode, which we have put there before the flush. */
+/* The same for a file of the store's own mode, which we have put there before the flush; in a
+ * cache, for a blob that was synced. */
 void settle_own(const struct store *store, int descriptor);
+
+/* For a file of a cache that is to become a blob, before it gets its name: whether it may be synced
+ * later. Then it is claimed by this process as long as the descriptor is open. */
+bool settle_put_off(const struct store *store, int descriptor);
+
+/* Of an open blob of a cache that is not ours: whether its bytes may be believed as they are. */
+bool settle_is_believed(const struct store *store, int descriptor);
 
 /* 0, also if there is no such file; -1. */
 int settle_forget(const struct store *store, const char *path, struct error *error);

@@ -53,6 +53,19 @@ static bool store_is_apart(int number)
            number == EOPNOTSUPP;
 }
 
+/* What can be done here with the files of a cache, tried with one of them. */
+static void store_try_marks(struct store *store, int descriptor)
+{
+    struct stat status = {.st_mode = 0};
+
+    if (!store->options->may_be_lost || fchmod(descriptor, store->file_mode | S_ISVTX) < 0 ||
+        fstat(descriptor, &status) < 0) {
+        return;
+    }
+    store->keeps_no_marks = (status.st_mode & S_ISVTX) == 0;
+    store->puts_off_syncs = !store->keeps_no_marks && file_is_local(descriptor);
+}
+
 /* Whether a file can be moved, and linked, from one directory into the other. */
 static int store_try_together(struct store *store, struct error *error)
 {
@@ -69,6 +82,7 @@ static int store_try_together(struct store *store, struct error *error)
     if (descriptor < 0) {
         return -1;
     }
+    store_try_marks(store, descriptor);
     if (linkat(store->temporary, piece.text, store->root, trial.text, 0) < 0 ||
         renameat(store->temporary, piece.text, store->root, trial.text) < 0) {
         result = error_errno(error,

@@ -56,6 +56,8 @@ struct store {
     struct sync_memory synced; /* below the root */
     bool is_whole;             /* was, when last seen: see store_mend() */
     bool only_looks;           /* and may change nothing: see store_look() */
+    bool keeps_no_marks;       /* nor does its filesystem keep those of lib/store/settle */
+    bool puts_off_syncs;       /* of blobs: see settle_put_off() */
 };
 
 #define STORE_INIT                                                                                 \

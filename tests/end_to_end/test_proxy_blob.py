@@ -3,6 +3,7 @@ import os
 import random
 import re
 import signal
+import stat
 import threading
 
 import pytest
@@ -53,6 +54,28 @@ def assert_right(got, data):
     assert got.status == 200 and got.is_whole, got
     assert got.digest == content.digest(data)
     assert got.answer["Docker-Content-Digest"] == content.digest(data)
+
+
+@pytest.mark.parametrize("left", [b"", b"half", bytes(20_000), None], ids=["nothing", "less", "zeros", "all"])
+def test_what_a_power_cut_may_have_damaged_is_read_before_it_is_served(site, upstream, left):
+    """It is what bears no mark, and nobody has open who has written it."""
+    data, digest = offered(upstream, 20_000)
+    upstream.add_image("app", "v1", [data])
+    repository = site.at(upstream)
+    assert site.client.get(repository.manifest("v1")).status == 200
+    assert_right(download(site.client, repository.blob(digest)), data)
+    cached = site.cache / f"docker/registry/v2/blobs/sha256/{digest[7:9]}/{digest[7:]}/data"
+    wait_until(lambda: cached.stat().st_mode & stat.S_ISVTX, "a blob that is synced")
+    cached.chmod(0o644)
+    if left is not None:    # as another file, since lighttpd has this one open still
+        cached.unlink()
+        cached.write_bytes(left)
+    for method in ("HEAD", "GET"):
+        assert site.client.request(method, repository.blob(digest))["Content-Length"] == str(len(data))
+    assert_right(download(site.client, repository.blob(digest)), data)
+    wait_until(lambda: cached.stat().st_mode & stat.S_ISVTX and cached.read_bytes() == data, "a blob that is right")
+    asked = [each.method for each in upstream.asked("/blobs/")]
+    assert asked == (["GET"] if left is None else ["GET", "HEAD", "GET"])
 
 
 def test_a_damaged_blob_of_the_cache_is_found_and_fetched_again(nginx_site, upstream):

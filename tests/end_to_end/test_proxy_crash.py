@@ -66,7 +66,7 @@ def cut_power_amid_pulls(site, upstream, disk, number):
         disk.unmount()
         disk.mount()
         site.server.start()
-    assert_blobs_have_their_names(site.cache)
+    assert_blobs_have_their_names(site.cache, but_unsettled=True)
     for target, data in wanted:
         answer = site.client.get(target)
         assert (answer.status, answer.body == data) == (200, True), f"{target} after a power cut: {answer.status}"

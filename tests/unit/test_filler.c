@@ -18,6 +18,7 @@
 #include "lib/proxy/fill/fill.h"
 #include "lib/proxy/fill/filler.h"
 #include "lib/proxy/fill/origin.h"
+#include "lib/proxy/fill/unsynced.h"
 #include "lib/store/blob.h"
 #include "tests/unit/server.h"
 #include "tests/unit/trace.h"
@@ -106,20 +107,27 @@ static void fetch_from(struct fixture *fixture, const enum manner *manner)
                          .digest = sha256(WORDS)};
 }
 
+/* A whole one: what it has published is synced as well. */
+static int fill_run(void)
+{
+    int result = filler_run(&fill, &error);
+
+    unsynced_settle();
+    return result;
+}
+
 static int run(void)
 {
-    if (partial_prepare(&fill, &error) < 0) {
-        return -1;
-    }
-    return filler_run(&fill, &error);
+    return partial_prepare(&fill, &error) < 0 ? -1 : fill_run();
 }
 
 /* As another filler, which has died, leaves it. */
-static void leave(struct fixture *fixture, const char *data, const char *size)
+static void leave(struct fixture *fixture, const char *data, uint64_t size)
 {
+    assert_returns(0, partial_prepare(&fill, &error));
     put_file(fixture->store.temporary, partial_place(&fill, "data").text, data);
-    if (size) {
-        put_file(fixture->store.temporary, partial_place(&fill, "size").text, size);
+    if (size > 0) {
+        assert_returns(0, partial_write_total(&fill, size, &error));
     }
 }
 
@@ -145,7 +153,7 @@ static void assert_fetched(struct fixture *fixture)
     assert_string_equal(content.data, WORDS);
     assert_true(origin_allows(&upstream, "app", &fill.digest));
     assert_false(has_left(fixture, "data"));
-    assert_false(has_left(fixture, "owner"));
+    assert_false(has_left(fixture, "lock"));
 }
 
 static void forget(struct fixture *fixture)
@@ -190,7 +198,7 @@ static void goes_on_where_another_has_stopped(void **state)
     struct fixture *fixture = *state;
 
     fetch_from(fixture, &manner);
-    leave(fixture, "the quick ", "43\n");
+    leave(fixture, "the quick ", 43);
     assert_returns(0, run());
     assert_fetched(fixture);
     assert_int_equal(asked(), 1);
@@ -218,7 +226,7 @@ static void publishes_what_was_complete_already(void **state)
     struct fixture *fixture = *state;
 
     fetch_from(fixture, &manner);
-    leave(fixture, WORDS, "43\n");
+    leave(fixture, WORDS, 43);
     assert_returns(0, run());
     assert_fetched(fixture);
     assert_int_equal(asked(), 0);
@@ -230,17 +238,14 @@ static void does_not_trust_what_another_has_left(void **state)
 {
     static const struct {
         const char *data;
-        const char *size;
+        uint64_t size;
         enum manner manner;
     } cases[] = {
-        {"The Quick ", "43\n", WELL},       /* other bytes */
-        {"THE QUICK " WORDS, "43\n", WELL}, /* too many */
-        {"the quick ", "20\n", WELL},       /* of another length */
-        {"the quick ", "many\n", WELL},     /* of none */
-        {"the quick ", NULL, WELL},
-        {"the quick ", "43\n", WITHOUT_RANGE},
-        {"The Quick ", "43\n", WITHOUT_RANGE},
-        {"the quick ", "43\n", NOTHING_MORE},
+        {"The Quick ", 43, WELL},       /* other bytes */
+        {"THE QUICK " WORDS, 43, WELL}, /* too many */
+        {"the quick ", 20, WELL},       /* of another length */
+        {"the quick ", 0, WELL},           {"the quick ", 43, WITHOUT_RANGE},
+        {"The Quick ", 43, WITHOUT_RANGE}, {"the quick ", 43, NOTHING_MORE},
     };
     struct fixture *fixture = *state;
 
@@ -267,7 +272,7 @@ static void keeps_nothing_that_is_wrong(void **state)
 
         fetch_from(fixture, &manners[i]);
         if (manners[i] == FROM_ELSEWHERE) {
-            leave(fixture, "the quick ", "43\n");
+            leave(fixture, "the quick ", 43);
         }
         assert_fails(expected, run());
         assert_false(is_stored(fixture));
@@ -316,7 +321,7 @@ static void after_a_failed_sync_all_is_fetched_again(void **state)
         assert_returns(0, partial_prepare(&fill, &error));
         trace_begin_with_fault(n, EIO);
         trace_fault_only("fsync");
-        (void)filler_run(&fill, &error);
+        (void)fill_run();
         reached = trace_end();
         if (!is_stored(fixture)) {
             assert_true(reached);
@@ -341,11 +346,11 @@ static void what_was_left_and_cannot_be_synced_is_not_gone_on_with(void **state)
 
     for (size_t i = 0; i < COUNT(left); i++) {
         fetch_from(fixture, &manner);
-        leave(fixture, left[i], "43\n");
+        leave(fixture, left[i], 43);
         assert_returns(0, partial_prepare(&fill, &error));
         trace_begin_with_fault(0, EIO);
         trace_fault_only("fsync");
-        assert_returns(0, filler_run(&fill, &error));
+        assert_returns(0, fill_run());
         assert_true(trace_end());
         assert_fetched(fixture);
         assert_int_equal(asked(), 1);
@@ -390,7 +395,7 @@ static void what_is_right_and_cannot_be_kept_is_for_those_who_wait(void **state)
         assert_returns(0, partial_prepare(&fill, &error));
         trace_begin_with_fault(n, EIO);
         trace_hook(open_when_full, fixture);
-        result = filler_run(&fill, &error);
+        result = fill_run();
         reached = trace_end();
         if (reader.descriptor >= 0 && error.code == ERROR_DATA_LOST && result < 0) {
             assert_int_equal(fill_read(&reader, 0, bytes, SIZE, &error), -1);
@@ -464,6 +469,7 @@ static int give_way(struct fixture *fixture)
 {
     AUTO_BUFFER struct buffer content = BUFFER_INIT;
     static const enum manner manner = WELL;
+    uint64_t total;
 
     store_close(&fixture->store);
     EXPECT(mount_small(fixture->path, "64m"));
@@ -476,7 +482,7 @@ static int give_way(struct fixture *fixture)
     memset(buffer_reserve(&content, (size_t)LARGE * MIB), 0, (size_t)LARGE * MIB);
     digest_of(DIGEST_SHA256, content.data, (size_t)LARGE * MIB, &fill.digest);
     EXPECT(run() == -1 && error.code == ERROR_NO_SPACE);
-    EXPECT(!is_stored(fixture) && !has_left(fixture, "size"));
+    EXPECT(!is_stored(fixture) && !partial_total(&fill, &total));
     server_end(&server);
     EXPECT(store_check_space(&fixture->store, (uint64_t)(DISK - RESERVE - PUSHED) * MIB, &error) ==
            0);

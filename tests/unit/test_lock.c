@@ -402,6 +402,29 @@ static void a_wait_is_told_while_it_lasts(void **state)
     assert_non_null(strstr(text, " ms for the lock 'lock'\n"));
 }
 
+/* Whoever has a file open sees whether its writer lives. */
+static void a_claim_lasts_as_long_as_who_made_it(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_CLOSE int reader = -1;
+    AUTO_CLOSE int other = -1;
+    int writer;
+
+    put_file(fixture->directory, "file", "x");
+    reader = openat(fixture->directory, "file", O_RDONLY | O_CLOEXEC);
+    other = openat(fixture->directory, "file", O_RDONLY | O_CLOEXEC);
+    writer = openat(fixture->directory, "file", O_RDWR | O_CLOEXEC);
+    assert_false(lock_is_claimed(reader));
+    assert_true(lock_claim(writer));
+    assert_int_equal(renameat(fixture->directory, "file", fixture->directory, "name"), 0);
+    assert_true(lock_is_claimed(reader));
+    assert_true(lock_is_claimed(other));
+    assert_false(lock_claim(other));
+    (void)close(writer);
+    assert_false(lock_is_claimed(reader));
+    assert_false(lock_is_claimed(other));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -422,6 +445,7 @@ int main(void)
         IN_DIRECTORY(is_taken_although_another_removes_the_directory),
         IN_DIRECTORY(excludes_the_other),
         IN_DIRECTORY(a_wait_is_told_while_it_lasts),
+        IN_DIRECTORY(a_claim_lasts_as_long_as_who_made_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

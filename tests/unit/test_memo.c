@@ -95,11 +95,72 @@ static void has_lines(void **state)
     }
 }
 
+static void read_sealed(struct fixture *fixture, struct file_place place, const char *expected)
+{
+    AUTO_BUFFER struct buffer out = BUFFER_INIT;
+    struct error error;
+
+    (void)fixture;
+    assert_returns(expected != NULL, memo_read_sealed(place, &out, &error));
+    assert_string_equal(out.data, expected ? expected : "");
+}
+
+/* It stays the same file, and what is shorter than what was there ends where it ends. */
+static void what_is_sealed_is_written_in_place(void **state)
+{
+    static const char *const texts[] = {"a\nlonger\none\n", "b\n", "", "c\nd\n"};
+    struct fixture *fixture = *state;
+    struct file_place place = {fixture->store.root, "_berth/some/where/lock"};
+    struct stat first;
+    struct stat last;
+    struct error error;
+
+    read_sealed(fixture, place, NULL);
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        AUTO_BUFFER struct buffer content = BUFFER_INIT;
+
+        buffer_add_text(&content, texts[i]);
+        assert_returns(0, memo_write_sealed(place, &content, &error));
+        read_sealed(fixture, place, texts[i]);
+        assert_int_equal(fstatat(place.directory, place.path, i == 0 ? &first : &last, 0), 0);
+    }
+    assert_int_equal(first.st_ino, last.st_ino);
+}
+
+static void what_is_torn_is_as_if_it_were_not_there(void **state)
+{
+    struct fixture *fixture = *state;
+    struct file_place place = {fixture->store.root, "_berth/lock"};
+    AUTO_BUFFER struct buffer content = BUFFER_INIT;
+    AUTO_BUFFER struct buffer whole = BUFFER_INIT;
+    struct error error;
+
+    buffer_add_text(&content, "name\naccount\n0\n");
+    assert_returns(0, memo_write_sealed(place, &content, &error));
+    assert_returns(1, file_read(place.directory, place.path, MEMO_LIMIT, &whole, &error));
+    for (size_t i = 0; i < whole.length; i++) {
+        char was = whole.data[i];
+
+        put_bytes(place.directory, place.path, whole.data, i);
+        read_sealed(fixture, place, NULL);
+        whole.data[i] = was == '7' ? '8' : '7';
+        put_bytes(place.directory, place.path, whole.data, whole.length);
+        read_sealed(fixture, place, NULL);
+        whole.data[i] = was;
+    }
+    put_bytes(place.directory, place.path, whole.data, whole.length);
+    read_sealed(fixture, place, "name\naccount\n0\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_STORE(is_read_as_it_was_written), IN_STORE(tells_its_age),
-        IN_STORE(is_for_its_owner_only),     IN_STORE(is_forgotten),
+        IN_STORE(is_read_as_it_was_written),
+        IN_STORE(tells_its_age),
+        IN_STORE(is_for_its_owner_only),
+        IN_STORE(what_is_sealed_is_written_in_place),
+        IN_STORE(what_is_torn_is_as_if_it_were_not_there),
+        IN_STORE(is_forgotten),
         cmocka_unit_test(has_lines),
     };
 

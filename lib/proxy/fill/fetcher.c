@@ -13,10 +13,12 @@
 #include "lib/base/local.h"
 #include "lib/base/log.h"
 #include "lib/proxy/fill/filler.h"
+#include "lib/proxy/fill/unsynced.h"
 #include "lib/store/memo.h"
 
 enum {
     IDLE_MILLISECONDS = 5000,
+    QUIET_MILLISECONDS = 250,       /* without a fetch, before what is not synced is */
     LIFE_MILLISECONDS = 600 * 1000, /* then another process looks anew at names and certificates */
     READY_MILLISECONDS = 100,       /* until one that waits says so */
     JOB_MILLISECONDS = 1000,        /* from then until it has been told what to fetch */
@@ -202,11 +204,10 @@ static int fetcher_listen(const struct fetcher *fetcher, bool is_for_all, unsign
 }
 
 /* Waits for something to fetch. False if nothing came, or enough others wait. */
-static bool fetcher_wait(struct fetcher *fetcher)
+static bool fetcher_wait_until(struct fetcher *fetcher, int64_t end)
 {
     AUTO_CLOSE int among_all = fetcher_listen(fetcher, true, FETCHERS_OF_ALL);
     AUTO_CLOSE int listener = among_all < 0 ? -1 : fetcher_listen(fetcher, false, FETCHERS_OF_ONE);
-    int64_t end = clock_milliseconds() + IDLE_MILLISECONDS;
     bool taken = false;
 
     end = end < fetcher->end ? end : fetcher->end;
@@ -220,6 +221,20 @@ static bool fetcher_wait(struct fetcher *fetcher)
         taken = fetcher_take_from(fetcher, caller);
     }
     return taken;
+}
+
+/* The same for as long as a fetcher stays. Nobody finds it while it syncs: that may take long. */
+static bool fetcher_wait(struct fetcher *fetcher)
+{
+    int64_t begin = clock_milliseconds();
+    bool is_allowed = fetcher_is_allowed;
+
+    if (is_allowed && unsynced_has_any() &&
+        fetcher_wait_until(fetcher, begin + QUIET_MILLISECONDS)) {
+        return true;
+    }
+    unsynced_settle();
+    return is_allowed && fetcher_wait_until(fetcher, begin + IDLE_MILLISECONDS);
 }
 
 static void fetcher_set_name(const char *name)
@@ -248,7 +263,10 @@ _Noreturn void fetcher_run(const struct fill *fill, struct lock *lock, struct sl
         result = filler_run(&fetcher.fill, &error);
         fetcher_release(&fetcher);
         fetcher_set_name(FETCHER_NAME);
-        if (result < 0 || !fetcher_is_allowed || !fetcher_wait(&fetcher)) {
+        if (result < 0) {
+            unsynced_settle();
+        }
+        if (result < 0 || !fetcher_wait(&fetcher)) {
             _exit(result < 0 ? 1 : 0);
         }
         fetcher_set_name(own_name);

@@ -9,11 +9,10 @@
  * others, in other processes and on other hosts, read from that file.
  *
  * A fetch is a directory in the cache's temporary storage, for an upstream and a digest:
- *   lock    held by the filler as long as it lives
+ *   lock    held by the filler as long as it lives; in it is written for which repository, with
+ *           whose account, the last filler has asked, how many bytes it has found, and how many it
+ *           will be, once the upstream has said so
  *   data    the bytes so far
- *   size    how many it will be, once the upstream has said so
- *   owner   for which repository, with whose account, the last filler has asked, and how many
- *           bytes it has found
  *   failed  why it gave up; told to that repository only
  * Whoever needs the blob and gets the lock starts the next filler, which goes on where the last one
  * stopped. What is on disk then is hashed again from its beginning, and the digest of the whole

@@ -17,6 +17,7 @@
 #include "lib/proxy/evict/usage.h"
 #include "lib/proxy/fill/origin.h"
 #include "lib/proxy/fill/space.h"
+#include "lib/proxy/fill/unsynced.h"
 #include "lib/store/blob.h"
 #include "lib/store/link.h"
 #include "lib/store/memo.h"
@@ -51,10 +52,10 @@ static int filler_start_over(struct filler *filler, struct error *error)
 {
     struct store *store = filler->fill->upstream->store;
     struct path path = partial_place(filler->fill, "data");
-    struct path size = partial_place(filler->fill, "size");
+    struct error ignored;
 
     cleanup_close(&filler->data);
-    memo_forget((struct file_place){store->temporary, size.text});
+    (void)partial_forget_total(filler->fill, &ignored);
     (void)unlinkat(store->temporary, path.text, 0);
     filler->has_total = false;
     filler->has_room = false;
@@ -370,6 +371,9 @@ int filler_run(const struct fill *fill, struct error *error)
     } else {
         usage_add(fill->upstream->options, fill->upstream->store, filler.size);
         partial_discard(fill);
+        if (fill->upstream->store->puts_off_syncs) {
+            unsynced_add(fill->upstream->store, &fill->digest, steal_descriptor(&filler.data));
+        }
     }
     log_debug("has %s %s", result < 0 ? "given up" : "filled", fill->digest.text);
     cleanup_close(&filler.data);

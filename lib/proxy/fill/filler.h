@@ -10,7 +10,7 @@
 /*
  * Downloads the blob into the cache. Breaks are resumed where they happened, as long as bytes keep
  * coming. On failure the reason has been written for the readers. Only for who holds the fetch's
- * lock, after partial_prepare().
+ * lock, after partial_prepare(). What it has made a blob is then among lib/proxy/fill/unsynced.
  */
 int filler_run(const struct fill *fill, struct error *error);
 

@@ -56,8 +56,7 @@ int origin_record(const struct upstream *upstream, const char *name, const struc
     }
     path = origin_path(digest, text.data);
     buffer_add_text(&text, "\n");
-    return memo_write(upstream->store, (struct file_place){upstream->store->root, path.text}, &text,
-                      error);
+    return memo_note((struct file_place){upstream->store->root, path.text}, &text, error);
 }
 
 bool origin_allows(const struct upstream *upstream, const char *name, const struct digest *digest)

@@ -23,35 +23,93 @@ struct path partial_directory(const struct fill *fill)
     return layout_above(partial_place(fill, "").text);
 }
 
+/* From the moment that the lock has no name others may make one, and what is there is theirs. */
 void partial_discard(const struct fill *fill)
 {
-    struct store *store = fill->upstream->store;
-    struct path directory = partial_directory(fill);
+    static const char *const files[] = {"data", "failed", "lock"};
+    int temporary = fill->upstream->store->temporary;
+
+    for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+        (void)unlinkat(temporary, partial_place(fill, files[i]).text, 0);
+    }
+    (void)unlinkat(temporary, partial_directory(fill).text, AT_REMOVEDIR);
+}
+
+/* What is written into the lock by who has it: repository, account, bytes that were there, bytes
+ * that it will have. */
+enum partial_line { PARTIAL_NAME, PARTIAL_ACCOUNT_TEXT, PARTIAL_FOUND, PARTIAL_TOTAL };
+
+static bool partial_read(const struct store *store, const char *directory, struct buffer *out)
+{
+    struct path path = layout_below(directory, "lock");
     struct error ignored;
 
-    (void)store_discard(store, (struct file_place){store->temporary, directory.text}, &ignored);
+    return memo_read_sealed((struct file_place){store->temporary, path.text}, out, &ignored) > 0;
+}
+
+static int partial_write(const struct fill *fill, const struct buffer *memo, struct error *error)
+{
+    struct path path = partial_place(fill, "lock");
+
+    return memo_write_sealed((struct file_place){fill->upstream->store->temporary, path.text}, memo,
+                             error);
+}
+
+bool partial_total_in(const struct store *store, const struct path *directory, uint64_t *out_size)
+{
+    AUTO_BUFFER struct buffer memo = BUFFER_INIT;
+
+    return partial_read(store, directory->text, &memo) &&
+           memo_number(&memo, PARTIAL_TOTAL, out_size);
+}
+
+bool partial_name_in(const struct store *store, const struct path *directory, struct buffer *out)
+{
+    AUTO_BUFFER struct buffer memo = BUFFER_INIT;
+
+    if (!partial_read(store, directory->text, &memo)) {
+        return false;
+    }
+    memo_line(&memo, PARTIAL_NAME, out);
+    return true;
 }
 
 bool partial_total(const struct fill *fill, uint64_t *out_size)
 {
-    struct path path = partial_place(fill, "size");
-    AUTO_BUFFER struct buffer memo = BUFFER_INIT;
-    struct error ignored;
-    uint64_t age;
+    struct path directory = partial_directory(fill);
 
-    return memo_read((struct file_place){fill->upstream->store->temporary, path.text}, &memo, &age,
-                     &ignored) > 0 &&
-           memo_number(&memo, 0, out_size);
+    return partial_total_in(fill->upstream->store, &directory, out_size);
+}
+
+/* The first three lines of the memo as they are, and `total`. */
+static int partial_replace_total(const struct fill *fill, const char *total, struct error *error)
+{
+    AUTO_BUFFER struct buffer memo = BUFFER_INIT;
+    AUTO_BUFFER struct buffer changed = BUFFER_INIT;
+    AUTO_BUFFER struct buffer line = BUFFER_INIT;
+
+    (void)partial_read(fill->upstream->store, partial_directory(fill).text, &memo);
+    for (unsigned n = PARTIAL_NAME; n < PARTIAL_TOTAL; n++) {
+        memo_line(&memo, n, &line);
+        buffer_format(&changed, "%s\n", line.data);
+    }
+    buffer_add_text(&changed, total);
+    return partial_write(fill, &changed, error);
 }
 
 int partial_write_total(const struct fill *fill, uint64_t size, struct error *error)
 {
-    struct store *store = fill->upstream->store;
-    struct path path = partial_place(fill, "size");
-    AUTO_BUFFER struct buffer memo = BUFFER_INIT;
+    AUTO_BUFFER struct buffer total = BUFFER_INIT;
 
-    buffer_format(&memo, "%" PRIu64 "\n", size);
-    return memo_write(store, (struct file_place){store->temporary, path.text}, &memo, error);
+    buffer_format(&total, "%" PRIu64 "\n", size);
+    return partial_replace_total(fill, total.data, error);
+}
+
+int partial_forget_total(const struct fill *fill, struct error *error)
+{
+    uint64_t size;
+
+    return partial_total(fill, &size) ? partial_replace_total(fill, "", error) : 0;
 }
 
 /* The mark is the sticky bit, which means nothing on a file: the descriptor is all that they share.
@@ -83,32 +141,29 @@ static uint64_t partial_bytes(const struct fill *fill)
                : 0;
 }
 
-/* The owner's lines: repository, account, bytes that were there. */
 int partial_prepare(const struct fill *fill, struct error *error)
 {
-    struct store *store = fill->upstream->store;
-    struct path owner = partial_place(fill, "owner");
     struct path failed = partial_place(fill, "failed");
     AUTO_BUFFER struct buffer memo = BUFFER_INIT;
+    uint64_t total;
 
     buffer_format(&memo, "%s\n", fill->name);
     origin_account(fill->upstream, fill->name, &memo);
     buffer_format(&memo, "\n%" PRIu64 "\n", partial_bytes(fill));
-    memo_forget((struct file_place){store->temporary, failed.text});
-    return memo_write(store, (struct file_place){store->temporary, owner.text}, &memo, error);
+    if (partial_total(fill, &total)) {
+        buffer_format(&memo, "%" PRIu64 "\n", total);
+    }
+    memo_forget((struct file_place){fill->upstream->store->temporary, failed.text});
+    return partial_write(fill, &memo, error);
 }
 
 uint64_t partial_found(const struct fill *fill)
 {
-    struct path owner = partial_place(fill, "owner");
     AUTO_BUFFER struct buffer memo = BUFFER_INIT;
-    struct error ignored;
     uint64_t found;
-    uint64_t age;
 
-    return memo_read((struct file_place){fill->upstream->store->temporary, owner.text}, &memo, &age,
-                     &ignored) > 0 &&
-                   memo_number(&memo, 2, &found)
+    return partial_read(fill->upstream->store, partial_directory(fill).text, &memo) &&
+                   memo_number(&memo, PARTIAL_FOUND, &found)
                ? found
                : UINT64_MAX;
 }
@@ -116,22 +171,19 @@ uint64_t partial_found(const struct fill *fill)
 enum partial_owner partial_owner(const struct fill *fill)
 {
     struct store *store = fill->upstream->store;
-    struct path owner = partial_place(fill, "owner");
     struct path data = partial_place(fill, "data");
     AUTO_BUFFER struct buffer memo = BUFFER_INIT;
     AUTO_BUFFER struct buffer name = BUFFER_INIT;
     AUTO_BUFFER struct buffer account = BUFFER_INIT;
     AUTO_BUFFER struct buffer own = BUFFER_INIT;
-    struct error ignored;
-    uint64_t age;
 
-    if (memo_read((struct file_place){store->temporary, owner.text}, &memo, &age, &ignored) <= 0) {
+    if (!partial_read(store, partial_directory(fill).text, &memo)) {
         return faccessat(store->temporary, data.text, F_OK, 0) < 0 && errno == ENOENT
                    ? PARTIAL_NONE
                    : PARTIAL_FOREIGN;
     }
-    memo_line(&memo, 0, &name);
-    memo_line(&memo, 1, &account);
+    memo_line(&memo, PARTIAL_NAME, &name);
+    memo_line(&memo, PARTIAL_ACCOUNT_TEXT, &account);
     origin_account(fill->upstream, fill->name, &own);
     if (strcmp(account.data, own.data) != 0) {
         return PARTIAL_FOREIGN;

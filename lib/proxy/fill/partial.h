@@ -46,7 +46,14 @@ uint64_t partial_found(const struct fill *fill);
 
 /* How many bytes the blob will have. False if it is not known yet. */
 bool partial_total(const struct fill *fill, uint64_t *out_size);
+/* The same for whichever fetch has this directory; and what the repository is called there that it
+ * is for. */
+bool partial_total_in(const struct store *store, const struct path *directory, uint64_t *out_size);
+bool partial_name_in(const struct store *store, const struct path *directory, struct buffer *out);
+
+/* Only for who holds the lock, after partial_prepare(). */
 int partial_write_total(const struct fill *fill, uint64_t size, struct error *error);
+int partial_forget_total(const struct fill *fill, struct error *error);
 
 /* Says of `data`, whose digest is verified and which is synced, that its readers may have all of
  * it, since it is about to be dropped instead of becoming the blob. */

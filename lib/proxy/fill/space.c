@@ -9,7 +9,6 @@
 #include "lib/base/directory.h"
 #include "lib/base/text.h"
 #include "lib/proxy/evict/usage.h"
-#include "lib/store/memo.h"
 
 enum {
     LOW_PERCENT = 90,                /* of maximum_size, to which room is made */
@@ -61,19 +60,6 @@ static uint64_t space_written(const struct store *store, const struct path *dire
     return (uint64_t)status.st_size;
 }
 
-/* How many bytes the fetch in a directory has declared; false if it has not yet. */
-static bool space_declared(const struct store *store, const struct path *directory,
-                           uint64_t *out_total)
-{
-    AUTO_BUFFER struct buffer memo = BUFFER_INIT;
-    struct path path;
-    struct error ignored;
-    uint64_t age;
-
-    return memo_read(space_place(store, directory, "size", &path), &memo, &age, &ignored) > 0 &&
-           memo_number(&memo, 0, out_total);
-}
-
 /* What the fetch in a directory has declared and not yet written. */
 static void space_add_need(struct store *store, const struct path *directory, void *context)
 {
@@ -81,7 +67,7 @@ static void space_add_need(struct store *store, const struct path *directory, vo
     uint64_t total;
     time_t when;
     uint64_t written = space_written(store, directory, &when);
-    bool is_declared = space_declared(store, directory, &total);
+    bool is_declared = partial_total_in(store, directory, &total);
 
     if (!is_declared || !space_is_claimed(store, directory)) {
         total = 0;
@@ -351,24 +337,19 @@ static void space_add_fetch(struct store *store, const struct path *directory, v
 {
     struct space_list *list = context;
     struct space_fetch fetch = {.total = 0};
-    AUTO_BUFFER struct buffer memo = BUFFER_INIT;
     AUTO_BUFFER struct buffer name = BUFFER_INIT;
-    struct path path;
-    struct error ignored;
-    uint64_t age;
     time_t when;
 
     if (list->count == list->limit || !space_is_claimed(store, directory) ||
-        memo_read(space_place(store, directory, "owner", &path), &memo, &age, &ignored) <= 0) {
+        !partial_name_in(store, directory, &name)) {
         return;
     }
-    memo_line(&memo, 0, &name);
     if (!layout_read_partial(directory->text, fetch.upstream, &fetch.digest) ||
         !text_copy(fetch.name, sizeof(fetch.name), name.data, name.length)) {
         return;
     }
     fetch.bytes = space_written(store, directory, &when);
-    (void)space_declared(store, directory, &fetch.total);
+    (void)partial_total_in(store, directory, &fetch.total);
     list->fetches[list->count++] = fetch;
 }
 

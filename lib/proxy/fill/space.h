@@ -5,8 +5,8 @@
 /*
  * Room on the disk, and in the cache, for fetches: [proxy] minimum_free_space has to be left when
  * all of them are complete that run now, on whichever host. How much each still needs is in its
- * directory: what it has declared (`size`) and what it has (`data`). One that nobody is at work on
- * needs nothing.
+ * directory: what it has declared (in its `lock`) and what it has (`data`). One that nobody is at
+ * work on needs nothing.
  *
  * Where [proxy] maximum_size says how much may be cached, the same fetches count with all that they
  * will be, beside what is stored (lib/proxy/evict/usage). Who does not fit makes room first, and
