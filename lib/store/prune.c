@@ -314,6 +314,47 @@ static int prune_companions(struct prune *prune, enum digest_algorithm algorithm
                                digest_algorithm_name(algorithm), error);
 }
 
+/* What is left of a tag that is not there: of one whose deletion was cut short, or that another
+ * program has deleted. */
+static int prune_history(struct prune *prune, const char *tag, struct error *error)
+{
+    const struct repository *repository = prune->reach->repository;
+    AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
+    struct path current = layout_tag_current(repository->name, tag);
+    struct path path = layout_history(repository->name, tag);
+    struct stat status;
+
+    if (fstatat(repository->store->root, current.text, &status, AT_SYMLINK_NOFOLLOW) == 0 ||
+        !prune_is_untouched(prune, path.text) || prune->rules->dry_run) {
+        return 0;
+    }
+    if (repository_lock(repository, &lock, error) < 0) {
+        return -1;
+    }
+    if (fstatat(repository->store->root, current.text, &status, AT_SYMLINK_NOFOLLOW) == 0 ||
+        !file_is_gone(errno) || !prune_is_untouched(prune, path.text)) {
+        return 0;
+    }
+    return trash_collect(repository->store, path.text, &prune->report->no_room, error) < 0 ? -1 : 0;
+}
+
+static int prune_histories(struct prune *prune, struct error *error)
+{
+    const struct repository *repository = prune->reach->repository;
+    AUTO_NAMES struct names names = NAMES_INIT;
+
+    if (directory_list(repository->store->root, layout_histories(repository->name).text, &names,
+                       error) < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < names.count; i++) {
+        if (tag_is_valid(names.names[i]) && prune_history(prune, names.names[i], error) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 /* Removes a directory in which there is nothing but directories. Whether it has gone. */
 static bool prune_hollow(const struct store *store, const char *path)
 {
@@ -378,7 +419,7 @@ int prune_repository(struct reach *reach, const struct prune_rules *rules,
     struct prune prune = {.reach = reach, .rules = rules, .marked = marked, .report = report};
 
     if (prune_revisions(&prune, error) < 0 || prune_layers(&prune, error) < 0 ||
-        prune_tags(&prune, error) < 0) {
+        prune_tags(&prune, error) < 0 || prune_histories(&prune, error) < 0) {
         return -1;
     }
     for (int i = 0; i < DIGEST_ALGORITHM_COUNT; i++) {

@@ -162,6 +162,27 @@ static void check_referrer(const uint8_t *data, size_t size)
     }
 }
 
+/* What is told of a tag is one of the digests, and a name, that stand there. */
+static void check_history(const uint8_t *data, size_t size)
+{
+    AUTO_HISTORY struct history history = HISTORY_INIT;
+    struct digest again;
+    struct error error;
+    time_t time;
+
+    place_write(place.store.root, layout_history(NAME, TAG).text, data, size);
+    CHECK(history_read(&place.repository, TAG, SIZE_MAX, &history, &error) >= 0);
+    for (size_t i = 0; i < history.count; i++) {
+        const struct history_entry *entry = &history.entries[i];
+
+        CHECK(digest_parse(&again, entry->digest.text, &error) == 0);
+        CHECK(memmem(data, size, entry->digest.text, strlen(entry->digest.text)));
+        CHECK(entry->author && strlen(entry->author) < HISTORY_AUTHOR_SIZE);
+        CHECK(*history_event_word(entry->event));
+    }
+    (void)history_find_push(&place.repository, TAG, &place.digest, &time, &error);
+}
+
 static void check_session(const uint8_t *data, size_t size)
 {
     AUTO_UPLOAD struct upload upload = UPLOAD_INIT;
@@ -285,6 +306,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 'r':
         check_referrer(data + 1, size - 1);
+        break;
+    case 'y':
+        check_history(data + 1, size - 1);
         break;
     case 's':
         check_session(data + 1, size - 1);
