@@ -52,6 +52,11 @@ static const struct key top_keys[] = {
     {.name = NULL},
 };
 
+static bool tags_are_valid(const char *item)
+{
+    return pattern_is_valid_for_tags(item + (*item == '!'));
+}
+
 static const struct key hosted_keys[] = {
     {.name = "read_only", REGISTRY(BOOLEAN, read_only), .standard = "no"},
     {.name = "minimum_free_space", REGISTRY(BYTES, hosted.minimum_free_space), .standard = "1G"},
@@ -66,6 +71,11 @@ static const struct key hosted_keys[] = {
      REGISTRY(SECONDS, hosted.upload_expiry),
      .form.minimum = 1,
      .standard = "7d"},
+    {.name = "immutable_tags",
+     REGISTRY(OPTIONAL_ITEMS, hosted.immutable_tags),
+     .form.item_is_valid = tags_are_valid,
+     .form.items = "patterns of tags such as v*, release-*, !*-rc",
+     .standard = ""},
     {.name = NULL},
 };
 

@@ -97,7 +97,7 @@ static bool value_set_items(struct names *target, const struct value_form *form,
             return false;
         }
     }
-    if (items.count == 0) {
+    if (items.count == 0 && (form->kind == VALUE_ITEMS || *text)) {
         return false;
     }
     names_release(target);
@@ -214,6 +214,7 @@ bool value_set(void *target, const struct value_form *form, const char *file, co
     case VALUE_LIST:
         return value_set_list(target, text);
     case VALUE_ITEMS:
+    case VALUE_OPTIONAL_ITEMS:
         return value_set_items(target, form, text);
     case VALUE_FAMILY:
         return value_add_member(target, form, text);
@@ -302,6 +303,7 @@ void value_expect(const struct value_form *form, const char *text, struct buffer
         buffer_add_text(out, "* for any, or a list such as docker.io, ghcr.io (no https://)");
         break;
     case VALUE_ITEMS:
+    case VALUE_OPTIONAL_ITEMS:
     case VALUE_FAMILY:
         buffer_add_text(out, form->items);
         break;
@@ -365,6 +367,7 @@ void value_print(const void *value, const struct value_form *form, struct buffer
         break;
     case VALUE_LIST:
     case VALUE_ITEMS:
+    case VALUE_OPTIONAL_ITEMS:
     case VALUE_FAMILY:
         for (size_t i = 0; i < list->count; i++) {
             buffer_format(out, "%s%s", i == 0 ? "" : ", ", list->names[i]);
@@ -399,7 +402,7 @@ void value_release(void *value, const struct value_form *form)
         free(*(char **)value);
         *(char **)value = NULL;
     } else if (form->kind == VALUE_LIST || form->kind == VALUE_ITEMS ||
-               form->kind == VALUE_FAMILY) {
+               form->kind == VALUE_OPTIONAL_ITEMS || form->kind == VALUE_FAMILY) {
         names_release(value);
     }
 }

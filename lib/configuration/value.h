@@ -20,16 +20,17 @@
 
 enum value_kind {
     VALUE_TEXT,
-    VALUE_PATH,          /* made absolute */
-    VALUE_OPTIONAL_PATH, /* "": none */
-    VALUE_URL,           /* http or https, without a path */
-    VALUE_OPTIONAL_URL,  /* "": none */
-    VALUE_HOST,          /* of a registry, or its alias, with a port or without; "": none */
-    VALUE_HOSTS,         /* some of them with commas between them, or * */
-    VALUE_LIST,          /* items with commas between them */
-    VALUE_ITEMS,         /* the same, at least one, all of a form */
-    VALUE_FAMILY,        /* of a key such as require.NAME, for any names: "NAME=VALUE" each */
-    VALUE_BOOLEAN,       /* yes or no */
+    VALUE_PATH,           /* made absolute */
+    VALUE_OPTIONAL_PATH,  /* "": none */
+    VALUE_URL,            /* http or https, without a path */
+    VALUE_OPTIONAL_URL,   /* "": none */
+    VALUE_HOST,           /* of a registry, or its alias, with a port or without; "": none */
+    VALUE_HOSTS,          /* some of them with commas between them, or * */
+    VALUE_LIST,           /* items with commas between them */
+    VALUE_ITEMS,          /* the same, at least one, all of a form */
+    VALUE_OPTIONAL_ITEMS, /* the same, or none: "" */
+    VALUE_FAMILY,         /* of a key such as require.NAME, for any names: "NAME=VALUE" each */
+    VALUE_BOOLEAN,        /* yes or no */
     VALUE_NUMBER,
     VALUE_BYTES,   /* with a unit: 4M */
     VALUE_SECONDS, /* with a unit: 7d */
@@ -46,6 +47,7 @@ enum value_kind {
 #define VALUE_TYPE_HOSTS char *
 #define VALUE_TYPE_LIST struct names
 #define VALUE_TYPE_ITEMS struct names
+#define VALUE_TYPE_OPTIONAL_ITEMS struct names
 #define VALUE_TYPE_FAMILY struct names
 #define VALUE_TYPE_BOOLEAN bool
 #define VALUE_TYPE_NUMBER uint64_t
@@ -59,7 +61,7 @@ struct value_form {
     const char *const *choices; /* of VALUE_CHOICE, by their numbers; the last one is NULL */
     uint64_t minimum;           /* of numbers, bytes, seconds */
     uint64_t maximum;           /* 0: any */
-    bool (*item_is_valid)(const char *item); /* of VALUE_ITEMS and VALUE_FAMILY */
+    bool (*item_is_valid)(const char *item); /* of items and VALUE_FAMILY */
     const char *items;                       /* what these are: "names such as a, b" */
 };
 

@@ -196,22 +196,34 @@ bool patterns_match_text(const char *patterns, const char *name, const char *use
     return verdict.is_in && !verdict.is_out;
 }
 
-/* Of a component of `length` bytes. */
-static bool component_is_valid(const char *component, size_t length)
+/* Stars, at most two in a row, and what is allowed besides. */
+static bool component_has_only(const char *component, size_t length, const char *allowed)
 {
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789._-*";
     size_t stars = 0;
 
-    if (length == strlen(PLACEHOLDER) && text_begins(component, PLACEHOLDER)) {
-        return true;
-    }
     for (size_t i = 0; i < length; i++) {
         stars = component[i] == '*' ? stars + 1 : 0;
-        if (!strchr(allowed, component[i]) || stars > 2) {
+        if ((stars == 0 && !strchr(allowed, component[i])) || stars > 2) {
             return false;
         }
     }
     return length > 0;
+}
+
+/* Of a component of `length` bytes. */
+static bool component_is_valid(const char *component, size_t length)
+{
+    return (length == strlen(PLACEHOLDER) && text_begins(component, PLACEHOLDER)) ||
+           component_has_only(component, length, "abcdefghijklmnopqrstuvwxyz0123456789._-");
+}
+
+bool pattern_is_valid_for_tags(const char *pattern)
+{
+    size_t length = strnlen(pattern, PATTERN_SIZE);
+
+    return length < PATTERN_SIZE &&
+           component_has_only(pattern, length,
+                              "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
 }
 
 bool pattern_is_valid(const char *pattern)

@@ -26,6 +26,8 @@ enum { PATTERN_SIZE = 256 }; /* bytes, with a NUL */
 /* Whether a name of a repository can be like that. A '!' in front belongs to the list, not to it.
  */
 bool pattern_is_valid(const char *pattern);
+/* The same for a tag. */
+bool pattern_is_valid_for_tags(const char *pattern);
 
 /* `user` is whom {user} stands for; NULL, or one that is no component: for nobody. */
 bool pattern_matches(const char *pattern, const char *name, const char *user);

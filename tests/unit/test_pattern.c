@@ -173,6 +173,29 @@ static void a_pattern_is_what_a_repository_can_be_called(void **state)
     assert_false(pattern_is_valid(text));
 }
 
+static void tags_have_patterns_of_their_own(void **state)
+{
+    static const char *const good[] = {"v*", "*", "**", "V1.0_x-*", "_*", "latest"};
+    static const char *const bad[] = {"",     "a/b", "{user}", "!v1", "a b",
+                                      "v***", "v?",  "v1:",    "@v1"};
+    char text[PATTERN_SIZE + 1];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(good); i++) {
+        assert_true(pattern_is_valid_for_tags(good[i]));
+    }
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        assert_false(pattern_is_valid_for_tags(bad[i]));
+    }
+    memset(text, 'a', sizeof(text));
+    text[PATTERN_SIZE] = '\0';
+    assert_false(pattern_is_valid_for_tags(text));
+    text[PATTERN_SIZE - 1] = '\0';
+    assert_true(pattern_is_valid_for_tags(text));
+    assert_true(pattern_matches("v*", "v1.0-RC_2", NULL));
+    assert_false(pattern_matches("v*", "V1", NULL));
+}
+
 /* With a matcher that tries again, each of these would take longer than there is time. */
 static void no_pattern_takes_for_ever(void **state)
 {
@@ -225,6 +248,7 @@ int main(void)
         cmocka_unit_test(a_user_has_a_component_of_his_own),
         cmocka_unit_test(what_a_list_excludes_is_out_wherever_it_stands),
         cmocka_unit_test(a_pattern_is_what_a_repository_can_be_called),
+        cmocka_unit_test(tags_have_patterns_of_their_own),
         cmocka_unit_test(no_pattern_takes_for_ever),
         cmocka_unit_test(a_pattern_that_is_too_long_is_like_nothing),
     };
