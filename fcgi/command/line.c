@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "lib/base/json.h"
 
@@ -33,6 +34,19 @@ void line_number(struct line *line, const char *key, uint64_t value)
     if (line->json) {
         json_number(&line->text, key, value);
     }
+}
+
+void line_date(struct line *line, const char *key, uint64_t seconds)
+{
+    time_t date = (time_t)seconds;
+    struct tm parts;
+    char text[64] = "";
+
+    if (gmtime_r(&date, &parts)) {
+        (void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts);
+    }
+    line_text(line, key, text);
+    line_say(line, "%s", text);
 }
 
 void line_raw(struct line *line, const char *key, const char *value)

@@ -5,34 +5,9 @@
 #include "fcgi/command/command.h"
 #include "fcgi/command/line.h"
 #include "fcgi/command/open.h"
+#include "fcgi/command/target.h"
 #include "lib/base/text.h"
 #include "lib/store/restore.h"
-
-/* NAME, NAME:TAG or NAME@DIGEST. */
-struct restore_wish {
-    char name[NAME_SIZE];
-    char tag[TAG_SIZE];   /* "": none */
-    struct digest digest; /* the same */
-};
-
-static bool restore_read_wish(const char *text, struct restore_wish *out)
-{
-    const char *at = strchr(text, '@');
-    const char *slash = strrchr(text, '/');
-    const char *colon = at ? NULL : strchr(slash ? slash : text, ':');
-    size_t length = at ? (size_t)(at - text) : colon ? (size_t)(colon - text) : strlen(text);
-    struct error ignored;
-
-    *out = (struct restore_wish){.name = ""};
-    if (!text_copy(out->name, sizeof(out->name), text, length) || !name_is_valid(out->name)) {
-        return false;
-    }
-    if (at) {
-        return digest_parse(&out->digest, at + 1, &ignored) == 0;
-    }
-    return !colon || (tag_is_valid(colon + 1) &&
-                      text_copy(out->tag, sizeof(out->tag), colon + 1, strlen(colon + 1)));
-}
 
 static void restore_tell(void *context, const char *kind, const char *name)
 {
@@ -56,61 +31,129 @@ static void restore_tell_problem(void *context, const char *name, const char *wh
     line_end(&line);
 }
 
-static int restore_wished(struct restoration *restoration, const struct restore_wish *wish,
+static int restore_target(struct restoration *restoration, const struct target *target,
                           struct error *error)
 {
-    if (wish->digest.text[0]) {
-        return restore_manifest(restoration, &wish->digest, error);
+    if (*target->tag && target->digest.text[0]) {
+        int moved = restore_put_back(restoration, target->tag, &target->digest, error);
+
+        return moved < 0 ? -1 : 1;
     }
-    return *wish->tag ? restore_tag(restoration, wish->tag, error)
-                      : restore_repository(restoration, error);
+    if (target->digest.text[0]) {
+        return restore_manifest(restoration, &target->digest, error);
+    }
+    return *target->tag ? restore_tag(restoration, target->tag, error)
+                        : restore_repository(restoration, error);
+}
+
+/* Exit status. */
+static int restore_run_change(struct restoration *restoration, const struct target *target,
+                              const char *what, struct error *error)
+{
+    int result = restore_target(restoration, target, error);
+
+    if (result < 0) {
+        return command_fail(&command_restore, error);
+    }
+    if (result == 0) {
+        line_complain("berth restore: nothing of '%s' is in the trash", what);
+    } else if (restoration->manifests + restoration->tags + restoration->problems == 0) {
+        line_complain("berth restore: nothing of '%s' is missing", what);
+    }
+    return result == 0 || restoration->problems > 0 ? EXIT_FOUND : EXIT_FINE;
+}
+
+static void restore_tell_entry(const struct history_entry *entry, bool json)
+{
+    AUTO_LINE struct line line = line_begin(json);
+    const char *author = entry->author;
+
+    line_date(&line, "time", (uint64_t)entry->time);
+    line_text(&line, "event", history_event_word(entry->event));
+    line_text(&line, "digest", entry->digest.text);
+    if (author) {
+        line_text(&line, "by", author);
+    } else {
+        line_raw(&line, "by", "null");
+    }
+    line_say(&line, "  %-8s  %s  by %s", history_event_word(entry->event), entry->digest.text,
+             !author   ? "another program"
+             : *author ? author
+                       : "anybody");
+    line_end(&line);
+}
+
+/* Exit status. */
+static int restore_run_history(const struct repository *repository, const struct target *target,
+                               bool json, struct error *error)
+{
+    AUTO_HISTORY struct history history = HISTORY_INIT;
+    int found = history_read(repository, target->tag, SIZE_MAX, &history, error);
+
+    if (found < 0) {
+        return command_fail(&command_restore, error);
+    }
+    for (size_t i = 0; i < history.count; i++) {
+        restore_tell_entry(&history.entries[i], json);
+    }
+    if (found == 0) {
+        line_complain("berth restore: nothing is known of '%s:%s'", target->name, target->tag);
+    }
+    return found > 0 ? EXIT_FINE : EXIT_FOUND;
 }
 
 static int restore_run(const struct configuration *configuration, const struct arguments *arguments)
 {
     bool json = arguments->has[OPTION_JSON];
+    bool looks = arguments->has[OPTION_HISTORY];
     const char *what = arguments->operands[0];
     struct store store = STORE_INIT;
     struct repository repository = {.store = &store};
     AUTO_RESTORATION struct restoration restoration = RESTORATION_INIT(&repository);
-    const struct actor actor = {.name = "@berth"};
-    struct restore_wish wish;
+    const struct actor actor = {.name = "@berth", .forces = arguments->has[OPTION_FORCE]};
+    struct target target;
     struct error error;
-    int result;
+    int status;
 
-    if (!restore_read_wish(what, &wish)) {
-        return command_refuse(&command_restore, "'%s' is no NAME, NAME:TAG or NAME@DIGEST", what);
+    if (!target_parse(&target, what)) {
+        return command_refuse(&command_restore,
+                              "'%s' is no NAME, NAME:TAG, NAME@DIGEST or NAME:TAG@DIGEST", what);
     }
-    (void)text_copy(repository.name, sizeof(repository.name), wish.name, strlen(wish.name));
+    if (looks && (!*target.tag || target.digest.text[0])) {
+        return command_refuse(&command_restore, "--history wants a NAME:TAG");
+    }
+    (void)text_copy(repository.name, sizeof(repository.name), target.name, strlen(target.name));
     restoration.restored = restore_tell;
     restoration.problem = restore_tell_problem;
     restoration.context = &json;
     restoration.actor = &actor;
-    result = command_open_hosted(&store, configuration, OPEN_TO_CHANGE, &error);
-    if (result == 0) {
-        result = restore_wished(&restoration, &wish, &error);
-    }
-    store_close(&store);
-    if (result < 0) {
+    if (command_open_hosted(&store, configuration, looks ? OPEN_TO_LOOK : OPEN_TO_CHANGE, &error) <
+        0) {
         return command_fail(&command_restore, &error);
     }
-    if (result == 0) {
-        line_complain("berth restore: nothing of '%s' is in the trash", what);
-    } else if (restoration.manifests + restoration.tags + restoration.problems == 0) {
-        line_complain("berth restore: nothing of '%s' is missing", what);
-    }
-    return result == 0 || restoration.problems > 0 ? EXIT_FOUND : EXIT_FINE;
+    status = looks ? restore_run_history(&repository, &target, json, &error)
+                   : restore_run_change(&restoration, &target, what, &error);
+    store_close(&store);
+    return status;
 }
 
-static const struct option_row restore_options[] = {OPTION_ROW_JSON, OPTIONS_END};
+static const struct option_row restore_options[] = {
+    {.id = OPTION_FORCE, .name = "--force", .help = "move a tag also if immutable_tags keeps it"},
+    {.id = OPTION_HISTORY, .name = "--history", .help = "only list what NAME:TAG has stood for"},
+    OPTION_ROW_JSON,
+    OPTIONS_END,
+};
 
 const struct command command_restore = {
     .name = "restore",
-    .summary = "take back what was deleted: a tag, a manifest with its tags, all of a repository",
+    .summary = "take back what was deleted, or put a tag back to what it was",
     .options = restore_options,
-    .operands = "NAME[:TAG|@DIGEST]",
+    .operands = "NAME[:TAG][@DIGEST]",
     .minimum_operands = 1,
     .maximum_operands = 1,
-    .details = "For as long as it is in the trash: trash_days. See berth gc.",
+    .details =
+        "NAME: all of a repository; NAME:TAG: a tag; NAME@DIGEST: a manifest with its tags;\n"
+        "NAME:TAG@DIGEST: a tag becomes what it was. For as long as it is in the trash\n"
+        "(trash_days). See berth gc.",
     .run = restore_run,
 };

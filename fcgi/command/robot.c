@@ -147,20 +147,14 @@ static void robot_add_rights(const struct robot *robot, struct buffer *out)
     }
 }
 
-/* "never" for 0, else the date, in UTC. */
+/* "never" for 0. */
 static void robot_say_date(struct line *line, const char *key, uint64_t seconds)
 {
-    time_t date = (time_t)seconds;
-    struct tm parts;
-    char text[64] = "never";
-
-    if (seconds != 0 && gmtime_r(&date, &parts)) {
-        (void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts);
-    }
-    line_say(line, "  %s %s", key, text);
+    line_say(line, "  %s ", key);
     if (seconds != 0) {
-        line_text(line, key, text);
+        line_date(line, key, seconds);
     } else {
+        line_say(line, "never");
         line_raw(line, key, "null");
     }
 }

@@ -10,6 +10,7 @@ const struct command *const commands[] = {
     &command_access,
     &command_check,
     &command_configuration,
+    &command_delete,
     &command_gc,
     &command_help,
     &command_keys_rotate,

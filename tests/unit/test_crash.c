@@ -16,6 +16,7 @@
 #include "lib/store/blob.h"
 #include "lib/store/expire.h"
 #include "lib/store/repository.h"
+#include "lib/store/restore.h"
 #include "lib/store/upload.h"
 #include "tests/unit/trace.h"
 
@@ -138,6 +139,49 @@ static int state_of_delete_tag(struct fixture *fixture)
     return first == 2;
 }
 
+/* Both tags stand for NEW, and OLD is in the trash. */
+static void prepare_put_back(struct fixture *fixture)
+{
+    struct digest digest = sha256(OLD);
+
+    prepare_old(fixture);
+    assert_returns(0, put_manifest(fixture, NEW));
+    assert_returns(1, repository_delete_manifest(&fixture->repository, &digest, NULL, &error));
+}
+
+static void say_nothing(void *context, const char *kind, const char *name)
+{
+    (void)context;
+    (void)kind;
+    (void)name;
+}
+
+static int run_put_back(struct fixture *fixture)
+{
+    AUTO_RESTORATION struct restoration restoration = RESTORATION_INIT(&fixture->repository);
+    struct digest digest = sha256(OLD);
+
+    restoration.restored = say_nothing;
+    restoration.problem = say_nothing;
+    return restore_put_back(&restoration, "v1", &digest, &error);
+}
+
+/* Whatever was cut, what is known of the tag begins with its first push. */
+static int state_of_put_back(struct fixture *fixture)
+{
+    AUTO_HISTORY struct history history = HISTORY_INIT;
+    int first = content_of(fixture, "v1");
+    struct digest digest = sha256(OLD);
+
+    if (content_of(fixture, "v2") != 1 || (first != 0 && first != 1) ||
+        history_read(&fixture->repository, "v1", SIZE_MAX, &history, &error) <= 0 ||
+        history.count < 2 || history.count > 3 ||
+        !digest_equal(&history.entries[history.count - 1].digest, &digest)) {
+        return -1;
+    }
+    return first == 0;
+}
+
 static int run_push_blob(struct fixture *fixture)
 {
     AUTO_UPLOAD struct upload upload = UPLOAD_INIT;
@@ -206,6 +250,7 @@ static const struct operation operations[] = {
     {"a push that moves tags", prepare_old, run_put, state_of_put},
     {"deleting a manifest", prepare_old, run_delete_manifest, state_of_delete_manifest},
     {"deleting a tag", prepare_old, run_delete_tag, state_of_delete_tag},
+    {"putting a tag back", prepare_put_back, run_put_back, state_of_put_back},
     {"pushing a blob", NULL, run_push_blob, state_of_blob},
     {"mounting a blob", prepare_blob_elsewhere, run_mount, state_of_blob},
     {"unlinking a blob", prepare_blob, run_unlink, state_of_unlink},

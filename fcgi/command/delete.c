@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "fcgi/command/command.h"
+#include "fcgi/command/line.h"
+#include "fcgi/command/open.h"
+#include "fcgi/command/target.h"
+#include "lib/base/text.h"
+#include "lib/store/repository.h"
+
+static int delete_target(const struct repository *repository, const struct target *target,
+                         const struct actor *actor, struct error *error)
+{
+    if (*target->tag) {
+        return repository_delete_tag(repository, target->tag, NULL, actor, error);
+    }
+    return target->digest.text[0]
+               ? repository_delete_manifest(repository, &target->digest, actor, error)
+               : repository_delete_all(repository, actor, error);
+}
+
+static int delete_run(const struct configuration *configuration, const struct arguments *arguments)
+{
+    const char *what = arguments->operands[0];
+    const struct actor actor = {.name = "@berth", .forces = arguments->has[OPTION_FORCE]};
+    struct store store = STORE_INIT;
+    struct repository repository = {.store = &store};
+    struct target target;
+    struct error error;
+    int result;
+
+    if (!target_parse(&target, what) || (*target.tag && target.digest.text[0])) {
+        return command_refuse(&command_delete, "'%s' is no NAME, NAME:TAG or NAME@DIGEST", what);
+    }
+    (void)text_copy(repository.name, sizeof(repository.name), target.name, strlen(target.name));
+    result = command_open_hosted(&store, configuration, OPEN_TO_CHANGE, &error);
+    if (result == 0) {
+        result = delete_target(&repository, &target, &actor, &error);
+    }
+    store_close(&store);
+    if (result < 0) {
+        return command_fail(&command_delete, &error);
+    }
+    if (result == 0) {
+        line_complain("berth delete: there is no '%s'", what);
+    } else {
+        AUTO_LINE struct line line = line_begin(arguments->has[OPTION_JSON]);
+
+        line_text(&line, "deleted", what);
+        line_say(&line, "%s is in the trash: 'berth restore %s' takes it back", what, what);
+        line_end(&line);
+    }
+    return result == 0 ? EXIT_FOUND : EXIT_FINE;
+}
+
+static const struct option_row delete_options[] = {
+    {.id = OPTION_FORCE, .name = "--force", .help = "also what immutable_tags keeps"},
+    OPTION_ROW_JSON,
+    OPTIONS_END,
+};
+
+const struct command command_delete = {
+    .name = "delete",
+    .summary = "delete a tag, a manifest with its tags, or all of a repository",
+    .options = delete_options,
+    .operands = "NAME[:TAG|@DIGEST]",
+    .minimum_operands = 1,
+    .maximum_operands = 1,
+    .details = "It lies in the trash for trash_days: see berth restore.",
+    .run = delete_run,
+};
