@@ -29,6 +29,14 @@ static const struct row rows[] = {
     {"POST", PLACE_OWN, "login", PERMISSION_NONE, page_login_sent},
     {"GET", PLACE_OWN, "logout", PERMISSION_NONE, page_logout},
     {"POST", PLACE_OWN, "logout", PERMISSION_NONE, page_logout_sent},
+    {"GET", PLACE_OWN, "trash", PERMISSION_LIST, page_trashes},
+    {"GET", PLACE_REPOSITORY, "trash", PERMISSION_DELETE, page_trash},
+    {"POST", PLACE_REPOSITORY, "restore", PERMISSION_DELETE, page_restore_sent},
+    {"POST", PLACE_IMAGE, "restore", PERMISSION_DELETE, page_restore_sent},
+    {"GET", PLACE_REPOSITORY, "delete", PERMISSION_DELETE, page_delete_all},
+    {"POST", PLACE_REPOSITORY, "delete", PERMISSION_DELETE, page_delete_all_sent},
+    {"GET", PLACE_IMAGE, "delete", PERMISSION_DELETE, page_delete},
+    {"POST", PLACE_IMAGE, "delete", PERMISSION_DELETE, page_delete_sent},
 };
 
 enum { ROW_COUNT = sizeof(rows) / sizeof(*rows) };
@@ -121,7 +129,8 @@ static int page_open(struct view *view, const struct row *row, struct error *err
         return -1;
     }
     glance_take(view_repository(view), &glance);
-    return glance.has_manifests ? 0 : page_hide(error);
+    /* Who may do more than look has to do with what was deleted, too. */
+    return glance.has_manifests || row->permission != PERMISSION_PULL ? 0 : page_hide(error);
 }
 
 static int page_permit(struct view *view, const struct row *row, struct error *error)
@@ -197,6 +206,7 @@ static void add_frame(struct view *view, struct html *html)
     HTML(html, "\"><button>Search</button></form><nav aria-label=\"Account\">");
     account_add(view, html);
     HTML(html, "</nav></header><main id=\"main\" tabindex=\"-1\">");
+    notice_add(view, html);
     html_join(html, &view->body);
     HTML(html, "</main><footer>Berth ");
     html_text(html, BERTH_VERSION);

@@ -85,6 +85,16 @@ int page_login(struct view *view, struct error *error);
 int page_login_sent(struct view *view, struct error *error);
 int page_logout(struct view *view, struct error *error);
 int page_logout_sent(struct view *view, struct error *error);
+int page_trashes(struct view *view, struct error *error);
+int page_trash(struct view *view, struct error *error);
+int page_restore_sent(struct view *view, struct error *error);
+int page_delete(struct view *view, struct error *error);
+int page_delete_sent(struct view *view, struct error *error);
+int page_delete_all(struct view *view, struct error *error);
+int page_delete_all_sent(struct view *view, struct error *error);
+
+/* notice.c: what the form did that led here, if one did. */
+void notice_add(const struct view *view, struct html *html);
 
 /* asset.c: the name of a file that is compiled in, with a hash in it: "style-0123456789ab.css". */
 enum asset { ASSET_STYLE, ASSET_SCRIPT, ASSET_ICON, ASSET_COUNT };

@@ -6,6 +6,8 @@
 
 #include "lib/base/log.h"
 #include "lib/store/catalog.h"
+#include "lib/store/deleted.h"
+#include "lib/store/walk.h"
 
 enum { CATALOG_PIECE = 1000 }; /* names from which on a piece of the catalog is long enough */
 
@@ -100,17 +102,18 @@ int registry_find(struct registry *registry, const struct permit *permit, enum r
     return reach == REACH_MIRROR ? registry_find_mirrored(registry, out_source, error) : 0;
 }
 
-/* What is listed can be pulled, too. */
-static bool may_pull(const struct registry *registry, const struct permit *permit, const char *name)
+/* What is listed can be pulled, too, or deleted. */
+static bool registry_may(const struct registry *registry, const struct permit *permit,
+                         const char *name, enum permission permission)
 {
     struct naming naming = {.name = name, .prefix = ""};
-    struct permit pull = PERMIT_INIT;
+    struct permit extended = PERMIT_INIT;
     struct identity identity;
     struct error refusal;
 
     return identity_find(&identity, &registry->options->proxy, &naming, &refusal) == 0 &&
            !identity.is_proxied &&
-           permit_extend(permit, &identity, PERMISSION_PULL, &pull, &refusal) == 0;
+           permit_extend(permit, &identity, permission, &extended, &refusal) == 0;
 }
 
 /* Adds what may be seen of `found`, without the prefix. 1 if the page cannot take it all. */
@@ -122,7 +125,7 @@ static int registry_list_add(const struct registry *registry, const struct permi
     for (size_t i = 0; i < found->count; i++) {
         const char *name = found->names[i];
 
-        if (!may_pull(registry, permit, name)) {
+        if (!registry_may(registry, permit, name, PERMISSION_PULL)) {
             continue;
         }
         if (out->count == limit) {
@@ -171,4 +174,62 @@ int registry_list(struct registry *registry, const struct permit *permit, const 
     *out = listed;
     listed = (struct names)NAMES_INIT;
     return full;
+}
+
+/* Adds a repository of the trash, if there is something for this caller. */
+static int registry_add_deleted(const struct registry *registry, const struct permit *permit,
+                                const struct repository *repository, struct names *out,
+                                struct error *error)
+{
+    AUTO_DELETED struct deleted deleted = DELETED_INIT;
+    size_t prefix = strlen(permit_caller(permit)->prefix);
+
+    if (!registry_may(registry, permit, repository->name, PERMISSION_DELETE)) {
+        return 0;
+    }
+    if (deleted_list(repository, &deleted, error) < 0) {
+        return -1;
+    }
+    if (deleted.count > 0) {
+        names_add(out, prefix > 0 ? repository->name + prefix + 1 : repository->name);
+    }
+    return 0;
+}
+
+static int registry_walk_deleted(const struct registry *registry, const struct permit *permit,
+                                 struct store *trash, struct names *out, struct error *error)
+{
+    AUTO_REPOSITORY_WALK struct repository_walk walk =
+        repository_walk_begin(trash, permit_caller(permit)->prefix, NULL);
+    struct repository repository;
+    enum walk_result result;
+    unsigned looks = 0;
+
+    while ((result = repository_walk_next(&walk, &repository, error)) > 0) {
+        if (out->count == REGISTRY_DELETED_LIMIT || looks++ == REGISTRY_DELETED_LOOKS) {
+            return 1;
+        }
+        if (result == WALK_FOUND &&
+            registry_add_deleted(registry, permit, &repository, out, error) < 0) {
+            return -1;
+        }
+    }
+    return result == WALK_FAILED ? -1 : 0;
+}
+
+int registry_list_deleted(const struct registry *registry, const struct permit *permit,
+                          struct names *out, struct error *error)
+{
+    struct store trash = STORE_INIT;
+    int found;
+
+    if (permit_check(permit, PERMISSION_LIST, error) < 0) {
+        return -1;
+    }
+    found = deleted_open(&registry->hosted, &trash, error);
+    if (found > 0) {
+        found = registry_walk_deleted(registry, permit, &trash, out, error);
+        store_close(&trash);
+    }
+    return found;
 }

@@ -54,4 +54,13 @@ int registry_find(struct registry *registry, const struct permit *permit, enum r
 int registry_list(struct registry *registry, const struct permit *permit, const struct page *page,
                   struct names *out, struct error *error);
 
+/*
+ * The hosted repositories of which something was deleted that this caller may restore, since he may
+ * delete there; as he calls them. The permit is one for PERMISSION_LIST. 1 if not all were looked
+ * at; 0; -1.
+ */
+enum { REGISTRY_DELETED_LIMIT = 500, REGISTRY_DELETED_LOOKS = 5000 };
+int registry_list_deleted(const struct registry *registry, const struct permit *permit,
+                          struct names *out, struct error *error);
+
 #endif

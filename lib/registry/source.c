@@ -2,9 +2,12 @@
 #include "lib/registry/source.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "lib/store/catalog.h"
+#include "lib/store/deleted.h"
 #include "lib/store/referrers.h"
+#include "lib/store/restore.h"
 
 void source_release(struct source *source)
 {
@@ -105,6 +108,62 @@ int source_delete_tag(const struct source *source, const char *tag,
     }
     actor = source_actor(source);
     return repository_delete_tag(&source->repository, tag, expected, &actor, error);
+}
+
+int source_delete_all(const struct source *source, struct error *error)
+{
+    struct actor actor;
+
+    if (permit_check(&source->permit, PERMISSION_DELETE, error) < 0) {
+        return -1;
+    }
+    actor = source_actor(source);
+    return repository_delete_all(&source->repository, &actor, error);
+}
+
+int source_list_deleted(const struct source *source, struct deleted *out, struct error *error)
+{
+    struct store trash = STORE_INIT;
+    struct repository there = source->repository;
+    int found;
+
+    if (permit_check(&source->permit, PERMISSION_DELETE, error) < 0) {
+        return -1;
+    }
+    if (source->is_proxied) {
+        return 0;
+    }
+    found = deleted_open(source->repository.store, &trash, error);
+    if (found > 0) {
+        there.store = &trash;
+        found = deleted_list(&there, out, error);
+        store_close(&trash);
+    }
+    return found;
+}
+
+int source_restore(const struct source *source, struct restoration *restoration,
+                   const char *reference, struct error *error)
+{
+    struct actor actor;
+    struct digest digest;
+    int restored;
+
+    if (permit_check(&source->permit, PERMISSION_DELETE, error) < 0) {
+        return -1;
+    }
+    actor = source_actor(source);
+    restoration->actor = &actor;
+    if (!strchr(reference, ':')) {
+        restored = *reference ? restore_tag(restoration, reference, error)
+                              : restore_repository(restoration, error);
+    } else {
+        restored = digest_parse(&digest, reference, error) < 0
+                       ? -1
+                       : restore_manifest(restoration, &digest, error);
+    }
+    restoration->actor = NULL;
+    return restored;
 }
 
 static bool may_push(const struct source *source)

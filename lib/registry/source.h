@@ -57,6 +57,19 @@ int source_delete_manifest(const struct source *source, const struct digest *dig
 int source_delete_tag(const struct source *source, const char *tag,
                       const struct digest_set *expected, struct error *error);
 
+/* See repository_delete_all(). */
+int source_delete_all(const struct source *source, struct error *error);
+
+/* What was deleted, for who may delete: see deleted_list(). Nothing of what is cached. */
+struct deleted;
+int source_list_deleted(const struct source *source, struct deleted *out, struct error *error);
+
+/* What was deleted by this permission comes back by it: a tag, a digest, or for "" all of the
+ * repository. See lib/store/restore; `restoration->actor` is known here. */
+struct restoration;
+int source_restore(const struct source *source, struct restoration *restoration,
+                   const char *reference, struct error *error);
+
 /* See proxy_get_blob(). */
 int source_get_blob(struct source *source, const struct proxy_blob_request *request,
                     struct proxy_blob *out_blob, struct error *error);

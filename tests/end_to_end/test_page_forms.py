@@ -1,0 +1,253 @@
+"""Deleting and restoring on the page: for whom, what the forms say, and that nothing else does it."""
+import re
+
+import pytest
+
+from harness import content
+from harness.browser import Browser, found
+from harness.server import Server
+from test_access import As, basic, write_users
+from test_page import ask, read, words
+from test_page_login import FOREIGN
+
+USERS = {"root": "r", "alice": "a", "bob": "b", "carl": "c"}
+SETTINGS = """
+[authentication]
+mode = htpasswd
+htpasswd = users
+[access all]
+repositories = **
+push = root
+delete = root
+[access app]
+repositories = team/**
+pull = anonymous
+push = alice, carl
+delete = alice
+"""
+
+
+@pytest.fixture(scope="module", params=["nginx", "lighttpd"])
+def house(request, new_directory):
+    server = Server(new_directory("page-forms"), request.param, settings=SETTINGS)
+    write_users(server.directory / "users", USERS)
+    with server:
+        server.browsers = {}
+        for user, password in USERS.items():
+            server.browsers[user] = Browser(server.client)
+            assert server.browsers[user].login(user, password).status == 303
+        server.browsers["nobody"] = Browser(server.client)
+        yield server
+
+
+@pytest.fixture
+def client(house):
+    return house.client
+
+
+@pytest.fixture
+def alice(house):
+    return house.browsers["alice"]
+
+
+@pytest.fixture
+def repository(house, request):
+    """As alice has it; no other test uses it."""
+    name = re.sub("[^a-z0-9]+", "-", request.node.originalname.removeprefix("test_"))
+    return As(house.client, basic("alice", USERS["alice"])).repository(f"team/{name}")
+
+
+def pulled(repository, reference):
+    """What a client gets, with all blobs; or None."""
+    answer = repository.client.get(repository.manifest(reference))
+    if answer.status == 404:
+        return None
+    assert answer.status == 200, answer
+    document = answer.json()
+    for blob in [document["config"], *document["layers"]]:
+        assert repository.client.get(repository.blob(blob["digest"])).status == 200
+    return answer["Docker-Content-Digest"]
+
+
+def delete_path(repository, reference=None):
+    return f"/{repository.name}" + (f"{'@' if ':' in reference else ':'}{reference}" if reference else "") + "?show=delete"
+
+
+def restore_path(repository, reference=None):
+    return delete_path(repository, reference).replace("=delete", "=restore")
+
+
+def send(browser, path, form_path=None):
+    """A form of a page, which is where it is sent unless it says."""
+    forms = browser.forms(form_path or path)
+    return browser.send(forms[path])
+
+
+def test_a_tag_is_deleted_and_restored(alice, repository):
+    _, digest = repository.push_image("v1")
+    repository.push_image("v2")
+    page = read(alice.get(delete_path(repository, "v1")))
+    assert "Delete the tag v1?" in words(page) and digest in words(page) and "No other tag stands for it" in words(page)
+    answer = send(alice, delete_path(repository, "v1"))
+    assert (answer.status, answer["Location"]) == (303, f"/{repository.name}?done=deleted"), answer
+    assert pulled(repository, "v1") is None and pulled(repository, digest) == digest
+    trash = f"/{repository.name}?show=trash"
+    assert "v1" in words(read(alice.get(trash)))
+    assert [(each["tag"], each["digest"]) for each in ask(As(alice.client, basic("alice", "a")), trash)["deleted"]] == [("v1", digest)]
+    answer = send(alice, restore_path(repository, "v1"), trash)
+    assert (answer.status, answer["Location"]) == (303, f"/{repository.name}:v1?done=restored"), answer
+    assert pulled(repository, "v1") == digest
+    assert ask(As(alice.client, basic("alice", "a")), trash)["deleted"] == []
+    assert "Nothing of this repository" in words(read(alice.get(trash)))
+
+
+def test_a_manifest_goes_with_its_tags_after_they_were_named(alice, repository):
+    data, digest = repository.push_image("one")
+    for tag in ("two", "three"):
+        assert repository.put_manifest(tag, data).status == 201
+    repository.push_image("other", [b"another layer"])
+    signature = {"schemaVersion": 2, "mediaType": content.IMAGE, "artifactType": "application/vnd.example.signature",
+                 "config": content.descriptor(b"{}"), "layers": [], "subject": {"mediaType": content.IMAGE, "digest": digest, "size": len(data)}}
+    repository.push_blob(b"{}")
+    _, referrer = repository.push_manifest(signature)
+    path = delete_path(repository, digest)
+    text = words(read(alice.get(path)))
+    assert "These tags go with it" in text and all(tag in text for tag in ("one", "two", "three")) and "other" not in text
+    assert "application/vnd.example.signature" in text and referrer in text
+    document = ask(As(alice.client, basic("alice", "a")), path)
+    assert sorted(document["tags"]) == ["one", "three", "two"] and [each["digest"] for each in document["referrers"]] == [referrer]
+    assert send(alice, path).status == 303
+    assert [pulled(repository, reference) for reference in ("one", "two", digest)] == [None] * 3 and pulled(repository, "other")
+    answer = send(alice, restore_path(repository, digest), f"/{repository.name}?show=trash")
+    assert answer.status == 303, answer
+    assert [pulled(repository, reference) for reference in ("one", "two", "three", digest)] == [digest] * 4
+
+
+def test_a_repository_is_deleted_and_restored(alice, repository):
+    digests = {tag: repository.push_image(tag, [tag.encode()])[1] for tag in ("v1", "v2", "v3")}
+    path = delete_path(repository)
+    assert "All manifests and 3 tags" in words(read(alice.get(path)))
+    answer = send(alice, path)
+    assert (answer.status, answer["Location"]) == (303, "/?done=deleted"), answer
+    assert all(pulled(repository, digest) is None for digest in digests.values())
+    assert "It can be restored" in words(read(alice.get(answer["Location"])))
+    assert f"/{repository.name}?show=trash" in read(alice.get("/-/trash")).links
+    assert repository.name in ask(As(alice.client, basic("alice", "a")), "/-/trash")["repositories"]
+    answer = send(alice, restore_path(repository), f"/{repository.name}?show=trash")
+    assert (answer.status, answer["Location"]) == (303, f"/{repository.name}?done=restored"), answer
+    assert {tag: pulled(repository, tag) for tag in digests} == digests
+
+
+def test_a_tag_that_has_moved_since_the_question_stays(alice, repository):
+    repository.push_image("v1", [b"old"])
+    form = alice.forms(delete_path(repository, "v1"))[delete_path(repository, "v1")]
+    _, moved = repository.push_image("v1", [b"new"])
+    answer = alice.send(form)
+    assert answer.status == 412 and "another manifest now" in words(read(answer)), answer
+    assert pulled(repository, "v1") == moved
+    # Gone already is as good as deleted.
+    form = alice.forms(delete_path(repository, "v1"))[delete_path(repository, "v1")]
+    assert alice.send(form).status == 303 and alice.send(form).status == 303
+
+
+def test_what_is_not_there_is_not_found(alice, repository):
+    repository.push_image("v1")
+    for path in [delete_path(repository, "v2"), delete_path(repository, content.ABSENT), f"/{repository.name}?show=nothing"]:
+        assert alice.get(path).status == 404, path
+    assert send(alice, delete_path(repository, "v1")).status == 303
+    trash = f"/{repository.name}?show=trash"
+    form = alice.forms(trash)[restore_path(repository, "v1")]
+    assert alice.send(form).status == 303 and pulled(repository, "v1")
+    assert alice.send(form).status == 303  # it is there
+    assert send(alice, delete_path(repository)).status == 303
+    assert send(alice, restore_path(repository), trash).status == 303
+
+
+def forms_of(house, repository, digest):
+    """All forms of a repository in which something is deleted, with something in the trash: where each stands, and where it goes."""
+    trash = f"/{repository.name}?show=trash"
+    return {delete_path(repository, "stays"): delete_path(repository, "stays"), delete_path(repository, digest): delete_path(repository, digest),
+            delete_path(repository): delete_path(repository), restore_path(repository, "gone"): trash, restore_path(repository): trash}
+
+
+def test_every_form_is_for_those_who_may_delete_and_for_others_is_as_if_it_were_not(house, repository):
+    _, digest = repository.push_image("stays")
+    repository.push_image("gone", [b"gone"])
+    assert repository.client.request("DELETE", repository.manifest("gone")).status == 202
+    forms = forms_of(house, repository, digest)
+    for action, shown in forms.items():
+        good = house.browsers["alice"].forms(shown)[action]
+        for user in ("bob", "carl", "nobody"):
+            browser = house.browsers[user]
+            assert browser.get(shown).status == 404, (user, shown)
+            for fields in (good.fields, {}, {"digest": digest}):
+                assert browser.post(action, fields).status == 404, (user, action)
+            absent = action.replace(repository.name, "team/absent")
+            assert browser.get(shown).body.replace(repository.name.encode(), b"team/absent") == \
+                browser.get(shown.replace(repository.name, "team/absent")).body.replace(repository.name.encode(), b"team/absent"), (user, absent)
+        # Who may, but did not get it: of another form, of another user, from elsewhere, without a token.
+        root = house.browsers["root"]
+        assert root.send(good).status == 403
+        for other, place in forms.items():
+            if other != action:
+                token = house.browsers["alice"].forms(place)[other].fields["token"]
+                answer = house.browsers["alice"].send(good, token=token)
+                assert answer.status == 403, (action, other, answer)
+        for headers in FOREIGN:
+            assert house.browsers["alice"].send(good, headers).status == 403, (action, headers)
+        assert house.browsers["alice"].send(good, token="").status == 403
+        assert house.browsers["alice"].request("GET", action.replace("=delete", "=restore")).status in (404, 405)
+    assert pulled(repository, "stays") == digest and pulled(repository, "gone") is None
+    for user in ("bob", "carl", "nobody"):
+        assert repository.name.encode() not in house.browsers[user].get("/-/trash").body
+    # A password is as good as a cookie, and its form is its own.
+    headers = {**basic("alice", "a"), **house.browsers["alice"].sender}
+    form = found(repository.client.get(delete_path(repository, "stays")))[delete_path(repository, "stays")]
+    assert house.browsers["alice"].send(form).status == 403
+    assert house.browsers["nobody"].post(form.action, form.fields, headers).status == 303
+
+
+def test_a_form_that_was_changed_deletes_nothing(alice, repository):
+    _, digest = repository.push_image("v1")
+    form = alice.forms(delete_path(repository, "v1"))[delete_path(repository, "v1")]
+    for value in ["", "x", "sha256:", content.ABSENT, digest + "0", digest.upper()]:
+        assert alice.send(form, digest=value).status in (400, 412), value
+    assert alice.post(delete_path(repository, digest), form.fields).status == 403
+    assert pulled(repository, "v1") == digest
+
+
+def test_a_manifest_is_deleted_by_its_own_digest_whatever_the_form_says(alice, repository):
+    _, one = repository.push_image("one", [b"one"])
+    _, two = repository.push_image("two", [b"two"])
+    form = alice.forms(delete_path(repository, one))[delete_path(repository, one)]
+    answer = alice.send(form, digest=two)
+    assert answer.status in (400, 403, 412), answer
+    assert (pulled(repository, "one"), pulled(repository, "two")) == (one, two)
+
+
+def test_where_nothing_can_be_changed_there_are_no_forms(start):
+    server = start("nginx")
+    repository = server.client.repository("team/app")
+    _, digest = repository.push_image("v1")
+    browser = Browser(server.client)
+    forms = {path: browser.forms(path)[path] for path in (delete_path(repository, "v1"), delete_path(repository, digest), delete_path(repository))}
+    server.stop()
+    again = start("nginx", directory=server.directory, settings="[hosted]\nread_only = yes\n")
+    browser = Browser(again.client)
+    for path, form in forms.items():
+        assert browser.get(path).status == 405, path
+        assert browser.send(form).status == 405, path
+    assert pulled(again.client.repository("team/app"), "v1") == digest
+
+
+def test_without_log_ins_everybody_may_but_no_other_site(start):
+    server = start("nginx")
+    repository = server.client.repository("team/app")
+    _, digest = repository.push_image("v1")
+    browser = Browser(server.client)
+    form = browser.forms(delete_path(repository, "v1"))[delete_path(repository, "v1")]
+    for headers in FOREIGN:
+        assert browser.send(form, headers).status == 403
+    assert browser.post(form.action, {"digest": digest}).status == 403
+    assert pulled(repository, "v1") == digest
+    assert browser.send(form).status == 303 and pulled(repository, "v1") is None
