@@ -24,6 +24,13 @@ struct row {
 
 static const struct row rows[] = {
     {"GET", PLACE_FRONT, "", PERMISSION_LIST, page_front},
+    {"GET", PLACE_REPOSITORY, "", PERMISSION_PULL, page_repository},
+    {"GET", PLACE_IMAGE, "", PERMISSION_PULL, page_image},
+    {"GET", PLACE_IMAGE, "manifest", PERMISSION_PULL, page_manifest},
+    {"GET", PLACE_IMAGE, "difference", PERMISSION_PULL, page_difference},
+    {"GET", PLACE_REPOSITORY, "feed", PERMISSION_PULL, page_feed},
+    {"GET", PLACE_SEARCH, "", PERMISSION_LIST, page_search},
+    {"GET", PLACE_PING, "", PERMISSION_NONE, page_ping},
     {"GET", PLACE_OWN, "file", PERMISSION_NONE, page_asset},
     {"GET", PLACE_OWN, "login", PERMISSION_NONE, page_login},
     {"POST", PLACE_OWN, "login", PERMISSION_NONE, page_login_sent},

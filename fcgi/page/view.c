@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/base/json.h"
 #include "lib/base/text.h"
 
 const struct repository *view_repository(const struct view *view)
@@ -169,4 +170,40 @@ void view_code(struct view *view, const char *text)
     HTML(&view->body, "<span class=\"copy\"><code tabindex=\"0\">");
     html_text(&view->body, text);
     HTML(&view->body, "</code></span>");
+}
+
+void view_badge(struct view *view, enum description_kind kind)
+{
+    if (kind == KIND_SIGNATURE || kind == KIND_ATTESTATION || kind == KIND_SBOM) {
+        HTML(&view->body, "<span class=\"badge good\">");
+    } else {
+        HTML(&view->body, "<span class=\"badge\">");
+    }
+    html_text(&view->body, description_kind_word(kind));
+    HTML(&view->body, "</span>");
+}
+
+void view_short_digest(struct view *view, const struct digest *digest)
+{
+    char text[DIGEST_TEXT_SIZE];
+    char *colon;
+
+    memcpy(text, digest->text, sizeof(text));
+    colon = strchr(text, ':');
+    if (colon && strlen(colon) > 13) {
+        colon[13] = '\0';
+    }
+    html_text(&view->body, text);
+}
+
+void view_json_date(struct buffer *out, const char *key, int64_t seconds)
+{
+    char date[HTML_DATE_SIZE];
+
+    html_date(seconds, date);
+    if (seconds > 0 && *date) {
+        json_text(out, key, date);
+    } else {
+        json_raw(out, key, "null");
+    }
 }

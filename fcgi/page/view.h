@@ -26,6 +26,7 @@
 #include "fcgi/handle/exchange.h"
 #include "fcgi/page/html.h"
 #include "fcgi/page/place.h"
+#include "lib/oci/description.h"
 
 struct view {
     struct exchange *exchange;
@@ -78,8 +79,22 @@ const char *view_host(const struct view *view);
 /* <code> with a button that copies it, where there is script. `text` is escaped here. */
 void view_code(struct view *view, const char *text);
 
+/* "image", "SBOM", … in a little box. */
+void view_badge(struct view *view, enum description_kind kind);
+/* "sha256:0123456789ab" */
+void view_short_digest(struct view *view, const struct digest *digest);
+/* A date in JSON, of seconds since the epoch; null for 0. */
+void view_json_date(struct buffer *out, const char *key, int64_t seconds);
+
 /* The rows' functions. */
 int page_front(struct view *view, struct error *error);
+int page_repository(struct view *view, struct error *error);
+int page_image(struct view *view, struct error *error);
+int page_manifest(struct view *view, struct error *error);
+int page_difference(struct view *view, struct error *error);
+int page_feed(struct view *view, struct error *error);
+int page_search(struct view *view, struct error *error);
+int page_ping(struct view *view, struct error *error);
 int page_asset(struct view *view, struct error *error);
 int page_login(struct view *view, struct error *error);
 int page_login_sent(struct view *view, struct error *error);

@@ -72,7 +72,7 @@ static size_t namespace_length(const struct browse *browse, const char *name)
     size_t begin = strlen(browse->query->within);
     const char *slash;
 
-    if (*browse->query->filter) {
+    if (*browse->query->filter || browse->query->every) {
         return 0;
     }
     begin += begin > 0;

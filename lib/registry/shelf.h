@@ -20,6 +20,7 @@ struct shelf_query {
     const char *within; /* a namespace: "team" for those below it; "" for all */
     const char
         *filter; /* a part of the name; "" for all. With one, namespaces are not put together */
+    bool every;  /* repositories are not put together in namespaces without a filter either */
     enum shelf_order order;
     size_t skip; /* entries */
     size_t limit;

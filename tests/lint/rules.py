@@ -32,7 +32,7 @@ ROOMS = [
     (r"\bFCGX_\w+|<fcgi\w*\.h>", "FastCGI", ["fcgi/worker.", "fcgi/request.", "fcgi/response."]),
     (r"\bcurl_\w+|\bCURL\w*|<curl/", "libcurl", ["lib/http/client.", "lib/http/connections.", "lib/http/failure.", "lib/http/lookup.", "lib/http/url."]),
     (r"\b(EVP|SHA\d+|HMAC|RAND|OPENSSL|CRYPTO|ERR)_\w+|<openssl/", "OpenSSL", ["lib/oci/digest.", "lib/access/", "lib/http/failure."]),
-    (r"\bcJSON\w*|<cjson/", "cJSON", ["lib/oci/document.", "lib/oci/manifest.", "lib/base/json."]),
+    (r"\bcJSON\w*|<cjson/", "cJSON", ["lib/oci/description.", "lib/oci/document.", "lib/oci/manifest.", "lib/base/json."]),
     (r"\bcjose_\w+|<cjose/", "libcjose", ["lib/access/jws."]),
     (r"<ini\.h>|\bini_parse\w*", "inih", ["lib/configuration/"]),
     (r"\bcrypt(_r)?\s*\(|<crypt\.h>", "crypt", ["lib/access/"]),
