@@ -187,9 +187,9 @@ static void difference_write(struct image_view *from, struct image_view *to)
         HTML(body, " for ");
         html_foreign(body, to->config.platform, PLATFORM_SIZE);
     }
-    HTML(body, ": ");
+    HTML(body, ". Layers: ");
     html_number(body, added.count);
-    HTML(body, " layers added, ");
+    HTML(body, " added, ");
     html_number(body, gone.count);
     HTML(body, " gone, ");
     html_number(body, to->shown.description.part_count - added.count);

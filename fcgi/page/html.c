@@ -125,8 +125,8 @@ bool html_url_is_good(const char *url)
                                                           : 0;
 
     for (const char *c = url; *c; c++) {
-        if (*c <= ' ' || *c == 0x7f || *c == '\\') {
-            return false; /* also what is not ASCII: a URL says it in escapes */
+        if (*c <= ' ' || *c == 0x7f || strchr("\\\"<>`", *c)) {
+            return false; /* also what is not ASCII: a URL says that, and these, in escapes */
         }
     }
     return scheme > 0 && url[scheme] != '\0' && url[scheme] != '/';

@@ -159,7 +159,8 @@ static void add_platforms(struct image_view *image)
 
     HTML(body, "<section aria-labelledby=\"platforms\"><h2 id=\"platforms\">Platforms</h2>"
                "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Platforms\">"
-               "<table><thead><tr><th scope=\"col\">Platform</th><th scope=\"col\">Digest</th>"
+               "<table class=\"platforms\"><thead><tr><th scope=\"col\">Platform</th><th "
+               "scope=\"col\">Digest</th>"
                "<th scope=\"col\" class=\"size\">Size</th></tr></thead><tbody>");
     for (size_t i = 0; i < description->part_count; i++) {
         const struct description_part *part = &description->parts[i];

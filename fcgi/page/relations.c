@@ -146,11 +146,13 @@ static void add_compare(struct image_view *image, const struct rows *rows)
     HTML(body, "\" class=\"filter\"><input type=\"hidden\" name=\"show\" value=\"difference\">"
                "<label class=\"hidden\" for=\"with\">With the tag</label><select id=\"with\" "
                "name=\"with\">");
-    for (size_t i = 0; i < rows->count && count < COMPARE_TAGS; i++) {
-        const struct row_of_tags *row = &rows->rows[i];
+    for (size_t i = 0; i < 2 * rows->count && count < COMPARE_TAGS; i++) {
+        const struct row_of_tags *row = &rows->rows[i % rows->count];
         const char *tag = rows->tags.items[row->first].tag;
 
-        if (strcmp(row->digest.text, image->portrait.digest.text) == 0) {
+        /* Those of commits come last. */
+        if (rows_tag_is_commit(tag) != (i >= rows->count) ||
+            strcmp(row->digest.text, image->portrait.digest.text) == 0) {
             continue;
         }
         count++;

@@ -4,6 +4,7 @@
 #include "fcgi/page/rows.h"
 #include "fcgi/page/view.h"
 #include "lib/base/json.h"
+#include "lib/store/history.h"
 #include "lib/store/portrait.h"
 #include "lib/store/pulled.h"
 
@@ -21,11 +22,13 @@ struct look {
     char platform[PLATFORM_SIZE]; /* of an image that is no index */
     unsigned marks;
     struct pulled pulled;
+    struct history history; /* the last that happened to the tag that was moved last */
 };
 
 static void look_release(struct look *look)
 {
     portrait_release(&look->portrait);
+    history_release(&look->history);
 }
 
 static void look_read_pulls(const struct repository *repository, struct look *look)
@@ -43,6 +46,27 @@ static void look_read_pulls(const struct repository *repository, struct look *lo
     }
 }
 
+/* Of the tag that was moved last, since the row says when that was. */
+static void look_read_author(const struct repository *repository, struct look *look)
+{
+    const struct tagged *newest = look->tags;
+    struct error ignored;
+
+    for (size_t i = 1; i < look->row->count; i++) {
+        newest = look->tags[i].moved > newest->moved ? &look->tags[i] : newest;
+    }
+    if (look->row->count > 0) {
+        (void)history_read(repository, newest->tag, 1, &look->history, &ignored);
+    }
+}
+
+static const char *look_author(const struct look *look)
+{
+    return look->history.count > 0 && look->history.entries[0].author
+               ? look->history.entries[0].author
+               : "";
+}
+
 static void look_read(const struct view *view, const struct rows *rows, size_t number,
                       struct look *out)
 {
@@ -50,7 +74,8 @@ static void look_read(const struct view *view, const struct rows *rows, size_t n
     AUTO_IMAGE_CONFIG struct image_config config = IMAGE_CONFIG_INIT;
     struct error ignored;
 
-    *out = (struct look){.row = &rows->rows[number], .portrait = PORTRAIT_INIT};
+    *out = (struct look){
+        .row = &rows->rows[number], .portrait = PORTRAIT_INIT, .history = HISTORY_INIT};
     out->tags = rows->tags.items + out->row->first;
     if (portrait_read(repository, &out->row->digest, &out->portrait, &ignored) > 0 &&
         out->portrait.description.kind == KIND_IMAGE && !view->exchange->source.is_proxied &&
@@ -64,6 +89,7 @@ static void look_read(const struct view *view, const struct rows *rows, size_t n
     }
     if (!view->exchange->source.is_proxied) {
         look_read_pulls(repository, out);
+        look_read_author(repository, out);
     }
 }
 
@@ -203,6 +229,11 @@ static void add_row(struct view *view, const struct look *look)
     html_bytes(body, look->portrait.size);
     HTML(body, "</td><td class=\"date\">");
     html_time(body, look->row->moved);
+    if (*look_author(look)) {
+        HTML(body, "<span class=\"by\">by ");
+        html_foreign(body, look_author(look), 100);
+        HTML(body, "</span>");
+    }
     HTML(body, "</td>");
     if (!view->exchange->source.is_proxied) {
         HTML(body, "<td class=\"count\">");
@@ -342,6 +373,7 @@ static void write_row_json(struct buffer *out, const struct look *look)
     json_close_array(out);
     json_number(out, "size", look->portrait.size);
     view_json_date(out, "pushed", look->row->moved);
+    json_text(out, "pushedBy", look_author(look));
     json_number(out, "pulls", look->pulled.count);
     view_json_date(out, "lastPulled", (int64_t)look->pulled.last);
     json_close_object(out);

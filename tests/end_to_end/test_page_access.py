@@ -1,0 +1,132 @@
+"""What of the page who sees: each row of its table, by those who may and those who may not."""
+import pathlib
+import re
+
+import pytest
+
+from harness import content
+from harness.fastcgi import Worker
+from harness.pages import ask
+from harness.server import ROOT
+from test_access import As, basic, write_users
+
+pytestmark = pytest.mark.quick
+
+SETTINGS = """
+[authentication]
+mode = htpasswd
+htpasswd = users
+[access all]
+repositories = **
+push = root
+delete = root
+[access open]
+repositories = open/**
+pull = anonymous
+[access team]
+repositories = team/**
+pull = alice
+"""
+USERS = {"root": "r", "alice": "a", "bob": "b"}
+# Of each row of the table: its path for a repository and a tag; None for what is of none.
+ROWS = {
+    ("FRONT", ""): None, ("SEARCH", ""): None, ("PING", ""): None, ("OWN", "file"): None,
+    ("REPOSITORY", ""): "/{name}", ("REPOSITORY", "feed"): "/{name}?show=feed",
+    ("IMAGE", ""): "/{name}:{tag}", ("IMAGE", "manifest"): "/{name}:{tag}?show=manifest",
+    ("IMAGE", "difference"): "/{name}:{tag}?show=difference&with=old",
+}
+
+
+@pytest.fixture(scope="module")
+def worker(new_directory):
+    directory = pathlib.Path(new_directory("page"))
+    write_users(directory / "users", USERS)
+    with Worker(directory, SETTINGS, BERTH_PAGE="/") as running:
+        yield running
+
+
+def shown(user):
+    return basic(user, USERS[user]) if user else {}
+
+
+def fill(worker, name):
+    repository = As(worker, shown("root")).repository(name)
+    for tag in ("old", "tag"):
+        repository.push_image(tag, [content.noise()])
+
+
+def whole(answer):
+    """All of it but the number of the request."""
+    return answer.status, [(name, value) for name, value in answer.headers if name != "X-Request-Id"], answer.body
+
+
+def test_every_row_of_the_table_is_here():
+    rows = re.findall(r'^    \{"(\w+)", PLACE_(\w+), "(\w*)", PERMISSION_(\w+),', (ROOT / "fcgi/page/page.c").read_text(), re.MULTILINE)
+    gets = {(kind, key): permission for method, kind, key, permission in rows if method == "GET"}
+    assert set(ROWS) <= set(gets)
+    for row, path in ROWS.items():
+        assert (gets[row] == "PULL") == (path is not None), row
+
+
+@pytest.mark.parametrize("row", [row for row, path in ROWS.items() if path], ids=" ".join)
+def test_a_repository_is_for_those_who_may_and_for_others_is_as_if_it_were_not(worker, row):
+    path = ROWS[row].format(name=f"team/{row[0].lower()}-{row[1] or 'x'}", tag="tag")
+    callers = [None, "bob", "alice", "root"]
+    before = {user: worker.get(path, shown(user)) for user in callers}
+    fill(worker, path[1:].split(":")[0].split("?")[0])
+    after = {user: worker.get(path, shown(user)) for user in callers}
+    for user in callers:
+        assert before[user].status == 404, before[user]
+        if user in ("alice", "root"):
+            assert after[user].status == 200, after[user]
+            assert "private" in after[user]["Cache-Control"], after[user]
+        else:
+            assert whole(after[user]) == whole(before[user]), (user, after[user])
+
+
+def test_lists_and_their_counts_are_of_what_one_may_see(worker):
+    for name in ("open/a", "team/b", "secret/c"):
+        fill(worker, name)
+    for user, spaces in [(None, ["open"]), ("bob", ["open"]), ("alice", ["open", "team"]), ("root", ["open", "secret", "team"])]:
+        front = ask(worker, "/", **shown(user))
+        assert [entry["name"] for entry in front["entries"]] == spaces, user
+        assert front["total"] == len(spaces)
+        assert (worker.get("/secret/", shown(user)).status == 200) == (user == "root")
+        found = ask(worker, "/?q=c", **shown(user))
+        assert ("secret/c" in [entry["name"] for entry in found["entries"]]) == (user == "root")
+        results = worker.get("/v1/search?q=secret", shown(user)).json()
+        assert results["num_results"] == (1 if user == "root" else 0)
+
+
+def test_who_logs_in_with_something_wrong_is_told_so(worker):
+    for path in ("/", "/open/a", "/no/such"):
+        answer = worker.get(path, basic("alice", "wrong"))
+        assert answer.status == 401 and b"alice" not in answer.body, answer
+    fine = [link for link in re.findall(r'"(/-/file/[^"]+)"', worker.get("/").body.decode())]
+    assert fine and all(worker.get(link, basic("alice", "wrong")).status == 200 for link in fine)
+
+
+@pytest.mark.parametrize("value", ["registry", "/registry", "//", "/v2/", "/a b/"])
+def test_a_prefix_that_makes_no_sense_is_the_operators_problem(new_directory, value):
+    with Worker(new_directory("prefix"), expected_faults=True, BERTH_PAGE=value) as running:
+        answer = running.get("/")
+        assert answer.status == 500 and "BERTH_PAGE" in running.log()
+
+
+def test_the_page_is_where_the_web_server_says(new_directory):
+    with Worker(new_directory("prefix"), BERTH_PAGE="/registry/") as running:
+        running.repository("v2/app").push_image("1")
+        page = running.get("/registry/")
+        assert page.status == 200 and b'href="/registry/-/name/v2/"' in page.body
+        assert running.get("/registry/-/name/v2/app:1").status == 200
+        assert running.get("/").status == 404 and running.get("/v2/").status == 200
+        assert running.get("/v1/search?q=app").json()["num_results"] == 1
+    for settings, parameters in [("[page]\nenabled = no\n", {"BERTH_PAGE": "/"}), ("", {})]:
+        with Worker(new_directory("none"), settings, **parameters) as running:
+            answer = running.get("/")
+            assert answer.status == 404 and answer.json()["errors"], answer
+
+
+def test_the_title_is_the_operators(new_directory):
+    with Worker(new_directory("title"), "[page]\ntitle = Ships <& \"more\"\n", BERTH_PAGE="/") as running:
+        assert b"<title>Ships &lt;&amp; &#34;more&#34;</title>" in running.get("/").body
