@@ -6,10 +6,10 @@ import pytest
 from harness import content
 from harness.browser import Browser, found
 from harness.fastcgi import Worker
+from harness.pages import page_of, see
 from harness.process import wait_until
 from harness.server import Server, berth
 from test_access import RULES, USERS, As, basic, bearer, write_users
-from test_page import read, see, words
 
 LOGIN = "/-/login"
 
@@ -40,13 +40,13 @@ def logged_in(client, user="alice"):
 
 
 def name_on(browser):
-    page = words(read(browser.get("/")))
+    page = page_of(browser.get("/")).words
     return "alice" if "alice" in page and "Log out" in page else "bob" if "bob" in page and "Log out" in page else None
 
 
 def test_a_user_logs_in_and_out(client, browser):
-    read(see(client, LOGIN))
-    assert name_on(browser) is None and "Log in" in words(read(browser.get("/")))
+    page_of(see(client, LOGIN))
+    assert name_on(browser) is None and "Log in" in page_of(browser.get("/")).words
     answer = browser.login("alice", USERS["alice"], "/team/?q=a%2Fb")
     assert (answer.status, answer["Location"], answer["Cache-Control"]) == (303, "/team/?q=a%2Fb", "no-store"), answer
     name, *attributes = answer["Set-Cookie"].split("; ")
@@ -70,7 +70,7 @@ def test_a_wrong_password_is_told_on_the_form_and_sets_nothing(browser):
     for user, password in [("alice", "wrong-guess"), ("nobody", "x"), ("robot/ci", "x"), ("", "")]:
         answer = browser.login(user, password)
         assert answer.status == 403 and answer["Set-Cookie"] is None, answer
-        assert "wrong user name or password" in words(read(answer))
+        assert "wrong user name or password" in page_of(answer).words
         assert b'value="wrong-guess"' not in answer.body and b'value="alice"' not in answer.body
         # The form that comes back is good for another try.
         assert LOGIN in found(answer)
@@ -100,7 +100,7 @@ def test_a_form_that_another_site_sends_is_refused(client, browser):
                     {"Sec-Fetch-Site": "cross-site", "Origin": f"http://{client.authority}"}]:
         answer = browser.send(form, headers, user="alice", password=USERS["alice"])
         assert answer.status == 403 and answer["Set-Cookie"] is None, (headers, answer)
-        assert "from another site" in words(read(answer))
+        assert "from another site" in page_of(answer).words
     for headers in [{"Sec-Fetch-Site": "same-origin"}, {"Origin": f"http://{client.authority}"}]:
         browser.cookies.clear()
         assert browser.send(form, headers, user="alice", password=USERS["alice"]).status == 303, headers
@@ -194,10 +194,10 @@ def test_another_password_ends_the_session(house, client):
     write_users(house.directory / "users", {**USERS, "dora": "before", "emil": "e"})
     dora, emil, alice = Browser(client), Browser(client), logged_in(client)
     assert dora.login("dora", "before").status == emil.login("emil", "e").status == 303
-    assert "dora" in words(read(dora.get("/")))
+    assert "dora" in page_of(dora.get("/")).words
     write_users(house.directory / "users", {**USERS, "dora": "after"})
     for browser in (dora, emil, alice):  # every line was written anew
-        wait_until(lambda: "Log out" not in words(read(browser.get("/"))), "the end of the session")
+        wait_until(lambda: "Log out" not in page_of(browser.get("/")).words, "the end of the session")
     assert dora.login("dora", "before").status == 403
     assert dora.login("dora", "after").status == 303
 
@@ -219,7 +219,7 @@ def test_who_guesses_has_to_wait(start):
     answers = [browser.send(form, user="alice", password=f"guess {i}") for i in range(11)]
     assert [answer.status for answer in answers] == [403] * 10 + [429], answers[-1]
     assert 0 < int(answers[-1]["Retry-After"]) <= 60 and answers[-1]["Set-Cookie"] is None
-    assert "too many failed log-ins" in words(read(answers[-1]))
+    assert "too many failed log-ins" in page_of(answers[-1]).words
     # It is the same count as of the registry's log-ins.
     assert server.client.get("/v2/", basic("carl", "wrong")).status == 429
 

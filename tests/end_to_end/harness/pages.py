@@ -54,10 +54,13 @@ def see(client, path, status=200, **headers):
     return answer
 
 
-def read(client, path, status=200, **headers):
-    answer = see(client, path, status, **headers)
-    assert answer["Content-Type"] == "text/html; charset=utf-8"
+def page_of(answer):
+    assert answer["Content-Type"] == "text/html; charset=utf-8", answer
     return Page(answer.body.decode())
+
+
+def read(client, path, status=200, **headers):
+    return page_of(see(client, path, status, **headers))
 
 
 def ask(client, path, status=200, **headers):
