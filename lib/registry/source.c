@@ -56,34 +56,70 @@ void source_note_pull(const struct source *source, const struct pull *pull)
     }
 }
 
-/* The caller, as the store has to know it. */
-static struct actor source_actor(const struct source *source)
+/* Whether this caller may move tags. 0, -1. */
+static int source_may_move(const struct source *source, struct error *error)
 {
-    return (struct actor){.name = permit_caller(&source->permit)->subject.name};
+    struct permit permit = PERMIT_INIT;
+
+    return permit_extend(&source->permit, permit_identity(&source->permit), PERMISSION_OVERWRITE,
+                         &permit, error);
+}
+
+struct actor source_actor(const struct source *source)
+{
+    struct error refusal;
+
+    return (struct actor){.name = permit_caller(&source->permit)->subject.name,
+                          .moves_none = source_may_move(source, &refusal) < 0};
+}
+
+/* What a refused move is told by: the rule. */
+static int source_explain(const struct source *source, int result, struct error *error)
+{
+    struct error refusal;
+
+    if (result < 0 && error->code == ERROR_DENIED && source_may_move(source, &refusal) < 0) {
+        *error = refusal;
+    }
+    return result;
 }
 
 int source_put_manifest(const struct source *source, const struct manifest_put *put,
                         struct buffer *out_details, struct error *error)
 {
-    struct actor actor;
     struct manifest_put judged = *put;
-    struct permit permit = PERMIT_INIT;
-    struct error refusal = ERROR_INIT;
+    struct actor actor;
 
     if (permit_check(&source->permit, PERMISSION_PUSH, error) < 0) {
         return -1;
     }
     actor = source_actor(source);
-    actor.moves_none = permit_extend(&source->permit, permit_identity(&source->permit),
-                                     PERMISSION_OVERWRITE, &permit, &refusal) < 0;
     judged.actor = &actor;
-    if (repository_put_manifest(&source->repository, &judged, out_details, error) == 0) {
-        return 0;
+    return source_explain(
+        source, repository_put_manifest(&source->repository, &judged, out_details, error), error);
+}
+
+static void source_ignore(void *context, const char *what, const char *why)
+{
+    (void)context;
+    (void)what;
+    (void)why;
+}
+
+int source_put_back(const struct source *source, const char *tag, const struct digest *digest,
+                    struct error *error)
+{
+    AUTO_RESTORATION struct restoration restoration = RESTORATION_INIT(&source->repository);
+    struct actor actor;
+
+    if (permit_check(&source->permit, PERMISSION_PUSH, error) < 0) {
+        return -1;
     }
-    if (error->code == ERROR_DENIED && actor.moves_none) {
-        *error = refusal;
-    }
-    return -1;
+    actor = source_actor(source);
+    restoration.actor = &actor;
+    restoration.restored = source_ignore;
+    restoration.problem = source_ignore;
+    return source_explain(source, restore_put_back(&restoration, tag, digest, error), error);
 }
 
 int source_delete_manifest(const struct source *source, const struct digest *digest,

@@ -51,6 +51,14 @@ void source_note_pull(const struct source *source, const struct pull *pull);
 int source_put_manifest(const struct source *source, const struct manifest_put *put,
                         struct buffer *out_details, struct error *error);
 
+/* The same for a tag that becomes what it was before, see restore_put_back(). 1, 0, -1. */
+int source_put_back(const struct source *source, const char *tag, const struct digest *digest,
+                    struct error *error);
+
+/* Who the caller is for histories, and whether that one moves tags: for who restores what was
+ * deleted. Good as long as the caller is. */
+struct actor source_actor(const struct source *source);
+
 /* See repository_delete_manifest() and repository_delete_tag(). */
 int source_delete_manifest(const struct source *source, const struct digest *digest,
                            struct error *error);

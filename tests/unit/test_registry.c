@@ -213,6 +213,36 @@ static void who_may_pull_only_mounts_nothing(void **state)
     source_release(&source);
 }
 
+static void who_may_push_puts_a_tag_back(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_BUFFER struct buffer old = BUFFER_INIT;
+    AUTO_BUFFER struct buffer new = BUFFER_INIT;
+    struct source source = SOURCE_INIT;
+    struct source reader = SOURCE_INIT;
+    struct house house;
+    struct digest digest;
+    struct digest current;
+    struct error error = ERROR_INIT;
+
+    make_image(&fixture->repository, "old", &old);
+    make_image(&fixture->repository, "new", &new);
+    digest = push_manifest(&fixture->repository, old.data, "v1");
+    (void)push_manifest(&fixture->repository, new.data, "v1");
+    open_house(&house, fixture, "");
+    open_source(&house, "team/app", PERMISSION_PULL, &reader);
+    assert_fails(ERROR_INTERNAL, source_put_back(&reader, "v1", &digest, &error));
+    open_source(&house, "team/app", PERMISSION_PUSH, &source);
+    assert_returns(1, source_put_back(&source, "v1", &digest, &error));
+    assert_returns(1, tag_get(&fixture->repository, "v1", &current, &error));
+    assert_true(digest_equal(&current, &digest));
+    assert_returns(0, source_put_back(&source, "v1", &digest, &error));
+    digest = sha256("nothing");
+    assert_fails(ERROR_MANIFEST_UNKNOWN, source_put_back(&source, "v1", &digest, &error));
+    source_release(&source);
+    source_release(&reader);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +250,7 @@ int main(void)
         IN_STORE(a_catalog_of_hidden_names_is_not_read_anew_for_each),
         IN_STORE(a_mount_sees_what_this_caller_may_pull),
         IN_STORE(who_may_pull_only_mounts_nothing),
+        IN_STORE(who_may_push_puts_a_tag_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

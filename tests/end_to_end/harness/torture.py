@@ -142,12 +142,18 @@ class Torturer:
 
 
 class Pusher(Torturer):
+    def __init__(self, torture, number):
+        super().__init__(torture, number)
+        self.past = collections.defaultdict(list)  # what each tag has stood for
+
     def act(self):
         name = self.random.choice(REPOSITORIES)
         repository = self.client.repository(name)
         tag = f"pusher{self.number}-{self.random.randrange(4)}"
-        way = self.random.randrange(10)
-        if way < 5:
+        way = self.random.randrange(11)
+        if way == 10:
+            self.put_back(repository, tag)
+        elif way < 5:
             self.push(repository, tag)
         elif way == 5:
             self.push_index(repository, tag)
@@ -202,7 +208,23 @@ class Pusher(Torturer):
         self.torture.tags.pop((repository.name, tag), None)
 
     def remember(self, repository, tag, document):
+        self.past[repository.name, tag].append(content.digest(document))
         self.torture.tags[repository.name, tag] = content.digest(document), object()
+
+    def put_back(self, repository, tag):
+        """To whatever it was, wherever that is by now."""
+        if not self.past[repository.name, tag]:
+            return
+        digest = self.random.choice(self.past[repository.name, tag])
+        self.forget(repository, tag)
+        done = None
+        while not done or done.returncode == -signal.SIGKILL:  # as if it were a worker
+            done = berth(self.torture.server.configuration, "restore", f"{repository.name}:{tag}@{digest}")
+        if done.returncode == 0:
+            self.torture.tags[repository.name, tag] = digest, object()
+            self.torture.counts["put back"] += 1
+        else:
+            self.torture.fail("putting a tag back", done)
 
     def push(self, repository, tag):
         document = self.make_image(repository)
