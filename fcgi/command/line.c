@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "lib/base/json.h"
+#include "lib/base/text.h"
 
 struct line line_begin(bool json)
 {
@@ -68,43 +69,12 @@ void line_say(struct line *line, const char *format, ...)
     va_end(arguments);
 }
 
-/* How many bytes behind a first one belong to it; -1 if it is no first byte. */
-static int line_following(unsigned char first)
-{
-    return first < 0x80                     ? 0
-           : first >= 0xc2 && first <= 0xdf ? 1
-           : first >= 0xe0 && first <= 0xef ? 2
-           : first >= 0xf0 && first <= 0xf4 ? 3
-                                            : -1;
-}
-
-void line_clean(char *text)
-{
-    unsigned char *byte = (unsigned char *)text;
-
-    while (*byte) {
-        int following = line_following(*byte);
-        int found = 0;
-
-        while (found < following && (byte[found + 1] & 0xc0) == 0x80) {
-            found++;
-        }
-        /* U+0080 to U+009f are controls of eight bits, 0xc2 and another byte. */
-        if (found != following || *byte < 0x20 || *byte == 0x7f ||
-            (*byte == 0xc2 && byte[1] < 0xa0)) {
-            *byte = '?';
-            found = 0;
-        }
-        byte += found + 1;
-    }
-}
-
 void line_end(struct line *line)
 {
     if (line->json) {
         json_close_object(&line->text);
     } else {
-        line_clean(line->text.data);
+        text_clean(line->text.data);
     }
     (void)printf("%s\n", line->text.data);
     (void)fflush(stdout);
@@ -118,6 +88,6 @@ void line_complain(const char *format, ...)
     va_start(arguments, format);
     buffer_format_list(&text, format, arguments);
     va_end(arguments);
-    line_clean(text.data);
+    text_clean(text.data);
     (void)fprintf(stderr, "%s\n", text.data);
 }

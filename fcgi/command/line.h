@@ -44,7 +44,4 @@ void line_end(struct line *line);
 /* A line of text on standard error, whatever the form: why there is nothing to say. */
 void line_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Replaces the controls in UTF-8; a byte that is none counts as one. */
-void line_clean(char *text);
-
 #endif

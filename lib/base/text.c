@@ -258,3 +258,46 @@ size_t text_distance(const char *one, const char *other)
     }
     return rows[0][length];
 }
+
+/* How many bytes behind a first one belong to it; -1 if it is no first byte. */
+static int text_following(unsigned char first)
+{
+    return first < 0x80                     ? 0
+           : first >= 0xc2 && first <= 0xdf ? 1
+           : first >= 0xe0 && first <= 0xef ? 2
+           : first >= 0xf0 && first <= 0xf4 ? 3
+                                            : -1;
+}
+
+/* Behind some first bytes not every second one means anything (RFC 3629, 4). */
+static bool text_goes_on(const unsigned char *first)
+{
+    unsigned char second = first[1];
+
+    return *first == 0xe0   ? second >= 0xa0
+           : *first == 0xed ? second <= 0x9f
+           : *first == 0xf0 ? second >= 0x90
+           : *first == 0xf4 ? second <= 0x8f
+                            : true;
+}
+
+void text_clean(char *text)
+{
+    unsigned char *byte = (unsigned char *)text;
+
+    while (*byte) {
+        int following = text_following(*byte);
+        int found = 0;
+
+        while (found < following && (byte[found + 1] & 0xc0) == 0x80) {
+            found++;
+        }
+        /* U+0080 to U+009f are controls of eight bits, 0xc2 and another byte. */
+        if (found != following || (found > 0 && !text_goes_on(byte)) || *byte < 0x20 ||
+            *byte == 0x7f || (*byte == 0xc2 && byte[1] < 0xa0)) {
+            *byte = '?';
+            found = 0;
+        }
+        byte += found + 1;
+    }
+}

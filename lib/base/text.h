@@ -60,4 +60,7 @@ size_t text_distance(const char *one, const char *other);
 /* 90, 90s, 15m, 12h, 30d (seconds). */
 bool text_seconds(const char *text, uint64_t *out_seconds);
 
+/* Replaces the controls in UTF-8, in place; a byte that is none of it counts as one. */
+void text_clean(char *text);
+
 #endif

@@ -30,50 +30,10 @@ static void each_form_takes_what_is_for_it(void **state)
     assert_string_equal(json.data, "{\"path\":\"a\\\"b\",\"bytes\":7,\"detail\":[1]");
 }
 
-static void nothing_drives_the_terminal(void **state)
-{
-    static const struct {
-        const char *text;
-        const char *cleaned;
-    } texts[] = {
-        {"", ""},
-        {"plain", "plain"},
-        {"a\033[31mb\r\n\tc\x7f", "a?[31mb???c?"},
-        {"\xc3\xa4 \xe2\x80\x94 \xf0\x9f\x90\xb3", "\xc3\xa4 \xe2\x80\x94 \xf0\x9f\x90\xb3"},
-        {"a\x9b"
-         "31m",
-         "a?31m"},
-        {"a\xc2\x9b"
-         "31m",
-         "a??31m"},
-        {"a\xc2\xa0"
-         "b",
-         "a\xc2\xa0"
-         "b"},
-        {"\xc3", "?"},
-        {"\xe2\x80", "??"},
-        {"\xe2\x80"
-         "a",
-         "??a"},
-        {"\xff\xc0\x80", "???"},
-        {"\xc3\x1b", "??"},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < COUNT(texts); i++) {
-        char text[64];
-
-        (void)snprintf(text, sizeof(text), "%s", texts[i].text);
-        line_clean(text);
-        assert_string_equal(text, texts[i].cleaned);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_form_takes_what_is_for_it),
-        cmocka_unit_test(nothing_drives_the_terminal),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
