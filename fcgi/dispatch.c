@@ -9,6 +9,7 @@
 #include "fcgi/document_root.h"
 #include "fcgi/handle/exchange.h"
 #include "fcgi/page/page.h"
+#include "fcgi/tell.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
@@ -452,6 +453,7 @@ static void finish(struct exchange *exchange, int result, struct error *error)
         }
     } else {
         add_warning(exchange);
+        tell_exchange(exchange);
     }
     if (handle_is_private(exchange)) {
         response_make_private(response);
@@ -480,6 +482,7 @@ static void exchange_release(struct exchange *exchange)
     response_reset(&exchange->response);
     buffer_release(&exchange->details);
     buffer_wipe(&exchange->session);
+    names_release(&exchange->deed.tags);
     source_release(&exchange->source);
 }
 

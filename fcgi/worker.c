@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "fcgi/tell.h"
 #include "lib/base/log.h"
 #include "lib/base/process.h"
 #include "lib/proxy/fill/fetcher.h"
@@ -125,6 +126,7 @@ static void serve_in_child(struct service *service, const struct listener *liste
         process_serve(fastcgi->ipcFd, CLIENT_ENDS_WHEN_GONE);
         (void)dispatch(service, request, PATIENCE_UNLIMITED, &slot);
         FCGX_Finish_r(fastcgi);
+        tell_afterwards(&service->registry, &service->configuration.events);
         log_debug("ends with request %s", request->id);
         _exit(0);
     }
@@ -146,6 +148,7 @@ static void serve(struct service *service, const struct listener *listener, FCGX
         slot_release(&slot);
     } else {
         end_request(listener, &request);
+        tell_afterwards(&service->registry, &service->configuration.events);
     }
     request_end(&request);
 }
@@ -245,6 +248,7 @@ int worker_run_cgi(struct service *service)
     (void)dispatch(service, &request, PATIENCE_UNLIMITED, &slot);
     request_read_rest(&request);
     request_end(&request);
+    tell_afterwards(&service->registry, &service->configuration.events);
     return 0;
 }
 

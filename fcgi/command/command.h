@@ -37,6 +37,8 @@ extern const struct command command_access;
 extern const struct command command_check;
 extern const struct command command_configuration;
 extern const struct command command_delete;
+extern const struct command command_events_list;
+extern const struct command command_events_resend;
 extern const struct command command_gc;
 extern const struct command command_help;
 extern const struct command command_keys_rotate;

@@ -9,6 +9,7 @@
 #include "fcgi/command/open.h"
 #include "lib/base/clock.h"
 #include "lib/base/text.h"
+#include "lib/observe/events.h"
 #include "lib/proxy/fill/space.h"
 #include "lib/proxy/sweep.h"
 #include "lib/store/census.h"
@@ -230,6 +231,32 @@ static int gc_change(const struct configuration *configuration, struct gc *gc, s
     return result;
 }
 
+/* Where nobody sends requests, nobody else sees to what receivers have not taken. */
+static int gc_deliver(struct store *store, const struct events_options *options,
+                      const struct gc *gc, struct error *error)
+{
+    struct events_report report = {.delivered = 0};
+    AUTO_LINE struct line line = line_begin(gc->json);
+
+    if (options->webhook_count == 0) {
+        return 0;
+    }
+    if (events_deliver(store, options, &report, error) < 0) {
+        return -1;
+    }
+    if (report.delivered + report.waiting + report.failed > 0) {
+        line_number(&line, "events_delivered", report.delivered);
+        line_number(&line, "events_waiting", report.waiting);
+        line_number(&line, "events_failed", report.failed);
+        line_say(&line,
+                 "%" PRIu64 " events delivered, %" PRIu64 " wait, %" PRIu64 " failed: berth events "
+                 "list",
+                 report.delivered, report.waiting, report.failed);
+        line_end(&line);
+    }
+    return 0;
+}
+
 /* 1; 0 if somebody else is at it; -1. */
 static int gc_collect(const struct configuration *configuration, struct gc *gc, struct error *error)
 {
@@ -242,6 +269,9 @@ static int gc_collect(const struct configuration *configuration, struct gc *gc, 
         gc_clear(gc);
     } else if (result == 0) {
         result = gc_change(configuration, gc, error);
+    }
+    if (result > 0 && !dry_run && gc_deliver(&gc->store, &configuration->events, gc, error) < 0) {
+        result = -1;
     }
     store_close(&gc->store);
     return result;

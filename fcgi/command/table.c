@@ -11,6 +11,8 @@ const struct command *const commands[] = {
     &command_check,
     &command_configuration,
     &command_delete,
+    &command_events_list,
+    &command_events_resend,
     &command_gc,
     &command_help,
     &command_keys_rotate,

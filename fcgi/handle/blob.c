@@ -85,6 +85,8 @@ int handle_blob_delete(struct exchange *exchange, struct error *error)
     if (removed <= 0) {
         return removed < 0 ? -1 : blob_unknown(error);
     }
+    exchange->deed.kind = DEED_DELETE_BLOB;
+    exchange->deed.digest = digest;
     exchange->response.status = 202;
     response_header(&exchange->response, "Docker-Content-Digest", "%s", digest.text);
     return 0;

@@ -16,6 +16,24 @@
 
 struct configuration;
 
+/* What a handler has done that others may be told of, see fcgi/tell. */
+enum deed_kind {
+    DEED_NONE,
+    DEED_PUSH, /* a manifest */
+    DEED_PULL,
+    DEED_DELETE,
+    DEED_PUSH_BLOB,
+    DEED_DELETE_BLOB,
+};
+struct deed {
+    enum deed_kind kind;
+    bool has_filled; /* the cache, to do it */
+    struct digest digest;
+    char media_type[MEDIA_TYPE_SIZE];
+    uint64_t size;     /* bytes */
+    struct names tags; /* by which it was done, or that were moved */
+};
+
 /* A request on its way to its answer. The caller's, permits and source live as long. */
 struct exchange {
     struct registry *registry;
@@ -31,6 +49,7 @@ struct exchange {
     enum permission wanted; /* the endpoint's */
     struct permit permit;   /* that it wants */
     struct source source;   /* of the route's name, if the permission is one for a repository */
+    struct deed deed;
     const struct configuration *configuration;
     const char *obstacle;    /* what keeps us from serving, for handle_setup_post(); or NULL */
     struct buffer details;   /* JSON to report with an error, one value a line */

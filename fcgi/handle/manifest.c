@@ -32,6 +32,24 @@ static void manifest_note_pull(const struct exchange *exchange, const struct dig
     source_note_pull(&exchange->source, &pull);
 }
 
+static void manifest_add_tag(struct exchange *exchange)
+{
+    if (!reference_is_digest(exchange->route.reference)) {
+        names_add(&exchange->deed.tags, exchange->route.reference);
+    }
+}
+
+static void manifest_note(struct exchange *exchange, const struct stored_manifest *manifest)
+{
+    struct deed *deed = &exchange->deed;
+
+    deed->has_filled = exchange->source.is_proxied && exchange->source.proxied.has_filled;
+    deed->digest = manifest->digest;
+    deed->size = manifest->size;
+    memcpy(deed->media_type, manifest->media_type, sizeof(deed->media_type));
+    manifest_add_tag(exchange);
+}
+
 int handle_manifest_get(struct exchange *exchange, struct error *error)
 {
     AUTO_STORED_MANIFEST struct stored_manifest manifest = STORED_MANIFEST_INIT;
@@ -47,6 +65,7 @@ int handle_manifest_get(struct exchange *exchange, struct error *error)
     if (handle_check_match(exchange, &manifest.digest, error) < 0) {
         return -1;
     }
+    manifest_note(exchange, &manifest);
     handle_digest_headers(exchange, &manifest.digest);
     response_content_header(response, "Cache-Control", "%s",
                             reference_is_digest(exchange->route.reference)
@@ -57,6 +76,7 @@ int handle_manifest_get(struct exchange *exchange, struct error *error)
     if (is_unchanged) {
         return 0;
     }
+    exchange->deed.kind = is_head ? DEED_NONE : DEED_PULL;
     response_content_header(response, "Content-Type", "%s", manifest.media_type);
     response->size = manifest.size;
     response->body = manifest.content.length > 0 ? BODY_BYTES : BODY_NONE;
@@ -188,6 +208,13 @@ int handle_manifest_put(struct exchange *exchange, struct error *error)
         manifest_store(exchange, &put, error) < 0) {
         return -1;
     }
+    exchange->deed.kind = DEED_PUSH;
+    exchange->deed.digest = put.digest;
+    exchange->deed.size = body.length;
+    memcpy(exchange->deed.media_type, manifest.media_type, sizeof(exchange->deed.media_type));
+    for (size_t i = 0; i < tags.count; i++) {
+        names_add(&exchange->deed.tags, tags.names[i]);
+    }
     response->status = 201;
     response_header(response, "Location", "/v2/%s/manifests/%s", exchange->route.name,
                     put.digest.text);
@@ -237,6 +264,11 @@ int handle_manifest_delete(struct exchange *exchange, struct error *error)
     if (removed <= 0) {
         return removed < 0 ? -1 : manifest_refuse_unknown(error);
     }
+    exchange->deed.kind = DEED_DELETE;
+    if (reference_is_digest(exchange->route.reference)) {
+        (void)digest_parse(&exchange->deed.digest, exchange->route.reference, error);
+    }
+    manifest_add_tag(exchange);
     exchange->response.status = 202;
     return 0;
 }

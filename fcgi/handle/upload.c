@@ -29,6 +29,8 @@ static void session_headers(struct exchange *exchange, const char *id, uint64_t 
 
 static int created(struct exchange *exchange, const struct digest *digest)
 {
+    exchange->deed.kind = DEED_PUSH_BLOB;
+    exchange->deed.digest = *digest;
     exchange->response.status = 201;
     response_header(&exchange->response, "Location", "/v2/%s/blobs/%s", exchange->route.name,
                     digest->text);

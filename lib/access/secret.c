@@ -31,13 +31,20 @@ int secret_random(struct secret *out, struct error *error)
     return 0;
 }
 
-int secret_sign_bytes(const struct secret *key, const void *bytes, size_t length,
-                      struct secret *out, struct error *error)
+int secret_sign_by(const struct secret_key *key, const void *bytes, size_t length,
+                   struct secret *out, struct error *error)
 {
-    if (!HMAC(EVP_sha256(), key->bytes, sizeof(key->bytes), bytes, length, out->bytes, NULL)) {
+    if (!HMAC(EVP_sha256(), key->bytes, (int)key->length, bytes, length, out->bytes, NULL)) {
         return error_set(error, ERROR_INTERNAL, "HMAC-SHA-256 is not to be had");
     }
     return 0;
+}
+
+int secret_sign_bytes(const struct secret *key, const void *bytes, size_t length,
+                      struct secret *out, struct error *error)
+{
+    return secret_sign_by(&(struct secret_key){key->bytes, sizeof(key->bytes)}, bytes, length, out,
+                          error);
 }
 
 int secret_sign(const struct secret *key, const char *const *texts, size_t count,

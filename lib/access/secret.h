@@ -33,6 +33,14 @@ int secret_sign(const struct secret *key, const char *const *texts, size_t count
 int secret_sign_bytes(const struct secret *key, const void *bytes, size_t length,
                       struct secret *out, struct error *error);
 
+/* The same by a key of any length, as others choose it. */
+struct secret_key {
+    const void *bytes;
+    size_t length;
+};
+int secret_sign_by(const struct secret_key *key, const void *bytes, size_t length,
+                   struct secret *out, struct error *error);
+
 int secret_hash(const char *text, struct secret *out, struct error *error);
 
 /* In a time that does not depend on where they differ. */

@@ -20,6 +20,7 @@ enum {
     UPSTREAM_LIMIT = 256,     /* sections */
     ISSUER_LIMIT = 64,
     ACCESS_LIMIT = 1000, /* sections of either kind */
+    WEBHOOK_LIMIT = 64,
 };
 
 static const char *const log_level_words[] = {
@@ -244,6 +245,33 @@ static const struct key group_keys[] = {
     {.name = NULL},
 };
 
+#define WEBHOOK(kind, member) VALUE(kind, struct webhook_options, member)
+
+static const char *const format_words[] = {
+    [EVENT_DISTRIBUTION] = "distribution",
+    [EVENT_CLOUDEVENTS] = "cloudevents",
+    NULL,
+};
+
+static const struct key webhook_keys[] = {
+    {.name = "url", WEBHOOK(TEXT, url), .example = "https://ci.example.org/hook"},
+    {.name = "secret_file", WEBHOOK(PATH, secret_file)},
+    {.name = "events",
+     WEBHOOK(ITEMS, events),
+     .form.item_is_valid = event_word_is_valid,
+     .form.items = "a list of push, pull, delete, retention, fill",
+     .example = "push, delete"},
+    {.name = "repositories",
+     WEBHOOK(ITEMS, repositories),
+     .form.item_is_valid = repositories_are_valid,
+     .form.items = "a list of repositories such as team/app, team/*, apps/**, !team/secret"},
+    {.name = "format",
+     VALUE_OF_CHOICE(struct webhook_options, format, format_words),
+     .standard = "distribution"},
+    {.name = "allow_private_address", WEBHOOK(BOOLEAN, allow_private_address), .standard = "no"},
+    {.name = NULL},
+};
+
 /* Whether this is the name of an upstream, or of one and a prefix: it becomes a directory. */
 static bool upstream_name_is_valid(const char *name)
 {
@@ -301,6 +329,14 @@ static const struct section_kind kinds[] = {
      SECTION_ARRAY(struct configuration, registry.access.rules.sections,
                    registry.access.rules.section_count)},
     {.name = "page", .keys = page_keys},
+    {.name = "webhook",
+     .keys = webhook_keys,
+     .name_is_valid = rules_name_is_valid,
+     .one = "a receiver",
+     .like = "ci",
+     .many = "receivers",
+     .limit = WEBHOOK_LIMIT,
+     SECTION_ARRAY(struct configuration, events.webhooks, events.webhook_count)},
     {.name = NULL},
 };
 
@@ -310,7 +346,9 @@ static bool configuration_judge(const void *values, struct section_place *out_pl
     const struct configuration *configuration = values;
 
     return judge_registry(&configuration->registry, out_place, out_message) &&
-           judge_access(&configuration->registry, out_place, out_message);
+           judge_access(&configuration->registry, out_place, out_message) &&
+           judge_events(&configuration->events, &configuration->registry.proxy, out_place,
+                        out_message);
 }
 
 static const struct section_table table = {.kinds = kinds, .judge = configuration_judge};
@@ -363,6 +401,8 @@ static void configuration_complete(struct configuration *configuration)
     configuration->registry.proxy.maximum_manifest_size =
         configuration->registry.maximum_manifest_size;
     configuration_complete_access(configuration);
+    configuration->events.http_proxy = configuration->registry.proxy.http_proxy;
+    configuration->events.ca_file = configuration->registry.proxy.ca_file;
 }
 
 /* All that it says follows from the file and, for relative paths, from where that is. */

@@ -13,6 +13,7 @@
  */
 
 #include "lib/base/log.h"
+#include "lib/observe/options.h"
 #include "lib/registry/registry.h"
 
 /* What people look at. */
@@ -26,6 +27,7 @@ struct configuration {
     enum log_level log_level;
     struct registry_options registry;
     struct page_options page;
+    struct events_options events;
 };
 
 #define CONFIGURATION_INIT                                                                         \

@@ -9,6 +9,7 @@
  */
 
 #include "lib/configuration/section.h"
+#include "lib/observe/options.h"
 #include "lib/registry/options.h"
 
 /* As a struct section_table's judge. */
@@ -18,5 +19,9 @@ bool judge_registry(const struct registry_options *options, struct section_place
 /* Who logs in how, and whom rules name. */
 bool judge_access(const struct registry_options *options, struct section_place *out_place,
                   struct buffer *out_message);
+
+/* Who is told of what. */
+bool judge_events(const struct events_options *events, const struct proxy_options *proxy,
+                  struct section_place *out_place, struct buffer *out_message);
 
 #endif

@@ -196,6 +196,7 @@ static int wish_store(struct wish *wish, const struct fetched *fetched, struct e
         wish_link_blobs(wish, &fetched->manifest, error) < 0) {
         return -1;
     }
+    wish->proxied->has_filled = true;
     usage_add(wish->proxied->upstream.options, repository->store, fetched->document.length);
     if (!wish->is_digest) {
         proxied_confirm_tag(wish->proxied, wish->reference);

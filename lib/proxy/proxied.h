@@ -16,6 +16,7 @@ struct proxied {
     struct repository repository; /* of the cache */
     char name[NAME_SIZE];         /* at the upstream */
     bool may_wait;
+    bool has_filled; /* the cache with a manifest that was not in it */
     struct report *report;
 };
 

@@ -233,3 +233,14 @@ int registry_list_deleted(const struct registry *registry, const struct permit *
     }
     return found;
 }
+
+int registry_raise(struct registry *registry, const struct events_options *options,
+                   const struct event *event, struct error *error)
+{
+    return events_raise(&registry->hosted, options, event, error);
+}
+
+void registry_start_delivery(struct registry *registry, const struct events_options *options)
+{
+    events_start(&registry->hosted, options);
+}

@@ -12,6 +12,7 @@
  * besides: the source of a mount, the root of a mirror, each entry of the catalog.
  */
 
+#include "lib/observe/events.h"
 #include "lib/registry/source.h"
 
 struct registry {
@@ -62,5 +63,10 @@ int registry_list(struct registry *registry, const struct permit *permit, const 
 enum { REGISTRY_DELETED_LIMIT = 500, REGISTRY_DELETED_LOOKS = 5000 };
 int registry_list_deleted(const struct registry *registry, const struct permit *permit,
                           struct names *out, struct error *error);
+
+/* Of what has happened here, hosted and proxied: see lib/observe/events. */
+int registry_raise(struct registry *registry, const struct events_options *options,
+                   const struct event *event, struct error *error);
+void registry_start_delivery(struct registry *registry, const struct events_options *options);
 
 #endif

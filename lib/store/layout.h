@@ -123,6 +123,11 @@ struct path layout_setup_probe(const struct digest *token);
 #define LAYOUT_ACCESS "_berth/access"
 struct path layout_access_host(const char *host);
 
+/* Events on their way, see lib/observe/spool: the last one's number, and what each receiver has. */
+#define LAYOUT_EVENTS_NUMBER "_berth/events/number"
+#define LAYOUT_EVENTS_RECEIVERS "_berth/events/receivers"
+struct path layout_events(const char *receiver, const char *what);
+
 /* Below the root of a cache. */
 
 /* Says how a blob was come by: one of several, by the hash of what it says. */

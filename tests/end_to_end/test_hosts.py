@@ -6,6 +6,7 @@ import pytest
 
 from harness.engines import run
 from harness.machine import Machine
+from harness.process import wait_until
 from harness.readme import ROOT, TYPED, Typist, blocks, places, types
 from harness.server import BERTH
 
@@ -280,12 +281,14 @@ def test_a_host_of_debians_apache(typist, layout):
     leaves(typist, "a2dissite registry", "apache2")
 
 
-@types("Behind nginx", "A certificate#1", "How big it is", "Delete an image", f"{TAGS}#0", f"{TAGS}#1", "Housekeeping", "Verify what is stored", "Empty the cache",
+@types("Behind nginx", "A certificate#1", "How big it is", "Delete an image", f"{TAGS}#0", f"{TAGS}#1", "Housekeeping", "Verify what is stored",
+       "Tell others", "Empty the cache",
        "Backup and restore", "Upgrade", "Health", "A store elsewhere", "Uninstall")
 def test_a_host_of_debians_nginx(typist, layout):
     machine = typist.machine
     installs(typist, layout, "Behind nginx", 1, "x-accel-redirect")
     operates(typist, layout)
+    tells_others(typist, layout)
     keeps_it_elsewhere(typist, layout)
     asks_for_a_password(typist, "Behind nginx")
     typist("Uninstall")
@@ -325,6 +328,17 @@ def operates(typist, layout):
     before = machine("pgrep -x berth").split()
     typist("Upgrade")
     assert answer(machine, f"{SITE}/v2/")[0] == 200 and set(machine("pgrep -x berth").split()) != set(before)
+
+
+def tells_others(typist, layout):
+    machine = typist.machine
+    typist("Tell others", 0)
+    typist("Tell others", 1)
+    machine("setsid berth-hook >/root/hook.log 2>&1 </dev/null & echo $! >/root/hook.pid")
+    copy(machine, layout, "app", "registry.example.org/me/told:1")
+    wait_until(lambda: "push me/told 1\n" in machine("cat /root/hook.log"), "the receiver's word")
+    assert typist("Tell others", 2).endswith("0 delivered, 0 wait, 0 failed\n")
+    machine("kill $(cat /root/hook.pid); sed -i '/webhook here/,$d' /etc/berth/configuration.ini; systemctl reload berth")
 
 
 def keeps_it_elsewhere(typist, layout):

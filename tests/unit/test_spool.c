@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/test.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/clock.h"
+#include "lib/observe/events.h"
+
+#define WAITING "_berth/events/receivers/ci/waiting"
+#define FAILED "_berth/events/receivers/ci/failed"
+
+static struct spool spool_of(struct fixture *fixture)
+{
+    return (struct spool){&fixture->store, "ci"};
+}
+
+/* The name of its file. */
+static struct spool_entry add(struct fixture *fixture, const char *repository)
+{
+    struct spool spool = spool_of(fixture);
+    AUTO_SYNC_SET struct sync_set syncs = SYNC_SET_INIT(fixture->store.root);
+    AUTO_NAMES struct names names = NAMES_INIT;
+    struct spool_entry entry = {.number = 0};
+    struct event event;
+    struct error error;
+    uint64_t number;
+
+    event_begin(&event, EVENT_PUSH, clock_date_nanoseconds());
+    EVENT_SET(&event, repository, repository);
+    assert_returns(0, spool_number(&fixture->store, &number, &error));
+    assert_returns(1, spool_add(&spool, &event, number, &syncs, &error));
+    assert_returns(0, sync_set_flush(&syncs, &error));
+    assert_returns(0, spool_list(&spool, SPOOL_WAITING, &names, &error));
+    assert_true(spool_entry_parse(names.names[names.count - 1], &entry));
+    assert_string_equal(entry.id, event.id);
+    assert_true(entry.number == number);
+    return entry;
+}
+
+static void events_are_in_the_order_in_which_they_came(void **state)
+{
+    struct fixture *fixture = *state;
+    struct spool spool = spool_of(fixture);
+    struct spool_entry first = add(fixture, "team/app");
+    struct spool_entry second = add(fixture, "team/app");
+    struct spool_entry other = add(fixture, "team/other");
+    struct event event;
+    struct error error;
+
+    assert_true(first.number < second.number && second.number < other.number);
+    assert_string_equal(first.key, second.key);
+    assert_string_not_equal(first.key, other.key);
+    assert_returns(1, spool_read(&spool, SPOOL_WAITING, other.name, &event, &error));
+    assert_string_equal(event.repository, "team/other");
+    assert_in_range(spool_age(&first), 0, 60);
+}
+
+/* The clock may be set back by a year: what comes then comes behind. */
+static void the_order_outlives_a_clock_that_goes_back(void **state)
+{
+    struct fixture *fixture = *state;
+    struct spool_entry first = add(fixture, "team/app");
+    uint64_t ahead = first.number + (uint64_t)365 * 86400 * 1000000000;
+    uint64_t number = 0;
+    struct error error;
+
+    put_bytes(fixture->store.root, "_berth/events/number", &ahead, sizeof(ahead));
+    assert_returns(0, spool_number(&fixture->store, &number, &error));
+    assert_true(number == ahead + 1);
+    assert_true(add(fixture, "team/app").number == ahead + 2);
+}
+
+static void a_lost_number_is_the_date_again(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t before = add(fixture, "team/app").number;
+    uint64_t number = 0;
+    struct error error;
+
+    put_bytes(fixture->store.root, "_berth/events/number", "", 0);
+    assert_returns(0, spool_number(&fixture->store, &number, &error));
+    assert_true(number > before);
+}
+
+static void what_is_given_up_comes_back_to_its_place(void **state)
+{
+    struct fixture *fixture = *state;
+    struct spool spool = spool_of(fixture);
+    struct spool_entry first = add(fixture, "team/app");
+    struct spool_entry second = add(fixture, "team/app");
+    AUTO_NAMES struct names names = NAMES_INIT;
+    struct error error;
+
+    assert_returns(1, spool_give_up(&spool, first.name, &error));
+    assert_returns(0, spool_give_up(&spool, first.name, &error));
+    assert_int_equal(count_entries(fixture->store.root, FAILED), 1);
+    assert_returns(1, spool_return(&spool, first.name, &error));
+    assert_returns(0, spool_list(&spool, SPOOL_WAITING, &names, &error));
+    assert_int_equal(names.count, 2);
+    assert_string_equal(names.names[0], first.name);
+    assert_returns(1, spool_remove(&spool, SPOOL_WAITING, second.name, &error));
+    assert_returns(0, spool_remove(&spool, SPOOL_WAITING, second.name, &error));
+}
+
+static void a_file_says_when_to_try_again(void **state)
+{
+    struct fixture *fixture = *state;
+    struct spool spool = spool_of(fixture);
+    struct spool_entry entry = add(fixture, "team/app");
+    char path[256];
+
+    (void)snprintf(path, sizeof(path), WAITING "/%s", entry.name);
+    assert_int_equal(spool_delay(&spool, entry.name), 0);
+    spool_postpone(&spool, entry.name, 1000);
+    assert_in_range(spool_delay(&spool, entry.name), 900, 1000);
+    set_age(fixture->store.root, path, -86400 * 30); /* nobody has meant that */
+    assert_int_equal(spool_delay(&spool, entry.name), 0);
+    set_age(fixture->store.root, path, 5);
+    assert_int_equal(spool_delay(&spool, entry.name), 0);
+}
+
+static void a_note_leaves_the_receiver_alone(void **state)
+{
+    struct fixture *fixture = *state;
+    struct spool spool = spool_of(fixture);
+    AUTO_BUFFER struct buffer why = BUFFER_INIT;
+
+    (void)add(fixture, "team/app");
+    assert_false(spool_read_note(&spool, &why));
+    spool_note(&spool, "it is down", 1000);
+    assert_in_range(spool_receiver_delay(&spool), 900, 1000);
+    assert_true(spool_read_note(&spool, &why));
+    assert_string_equal(why.data, "it is down");
+    assert_true(spool_forget_note(&spool));
+    assert_false(spool_forget_note(&spool));
+    assert_int_equal(spool_receiver_delay(&spool), 0);
+}
+
+static void a_receiver_in_trouble_has_no_room_without_end(void **state)
+{
+    struct fixture *fixture = *state;
+    struct spool spool = spool_of(fixture);
+    AUTO_SYNC_SET struct sync_set syncs = SYNC_SET_INIT(fixture->store.root);
+    struct event event;
+    struct error error;
+
+    (void)add(fixture, "team/app");
+    for (int i = 1; i < SPOOL_LIMIT; i++) {
+        char path[256];
+
+        (void)snprintf(path, sizeof(path), WAITING "/%d", i);
+        put_file(fixture->store.root, path, "");
+    }
+    event_begin(&event, EVENT_PUSH, clock_date_nanoseconds());
+    EVENT_SET(&event, repository, "team/app");
+    spool_note(&spool, "it is down", 1000);
+    assert_returns(0, spool_add(&spool, &event, 1, &syncs, &error));
+    (void)spool_forget_note(&spool);
+    assert_returns(1, spool_add(&spool, &event, 2, &syncs, &error));
+}
+
+static void what_is_no_name_is_left_out(void **state)
+{
+    static const char *const names[] = {
+        "",
+        "lock",
+        "00000000000000000001-0123456789abcdef-11111111-2222-4333-8444-55555555555",
+        "00000000000000000001-0123456789abcdef-11111111-2222-4333-8444-5555555555555",
+        "0000000000000000000x-0123456789abcdef-11111111-2222-4333-8444-555555555555",
+        "00000000000000000001_0123456789abcdef-11111111-2222-4333-8444-555555555555",
+        "00000000000000000001-0123456789abcdeg-11111111-2222-4333-8444-555555555555",
+        "00000000000000000001-0123456789abcdef-11111111-2222-4333-8444-55555555555/",
+    };
+    struct fixture *fixture = *state;
+    struct spool spool = spool_of(fixture);
+    AUTO_NAMES struct names found = NAMES_INIT;
+    struct spool_entry entry;
+    struct error error;
+
+    for (size_t i = 0; i < COUNT(names); i++) {
+        assert_false(spool_entry_parse(names[i], &entry));
+    }
+    (void)add(fixture, "team/app");
+    put_file(fixture->store.root, WAITING "/stray", "");
+    assert_returns(0, spool_list(&spool, SPOOL_WAITING, &found, &error));
+    assert_int_equal(found.count, 1);
+}
+
+/* Who wants an event has it, and nobody else. */
+static void receivers_get_what_they_want(void **state)
+{
+    struct fixture *fixture = *state;
+    char *kinds[] = {TEXT("push"), TEXT("delete")};
+    char *patterns[] = {TEXT("team/**"), TEXT("!team/secret")};
+    struct webhook_options webhooks[] = {
+        {.name = TEXT("ci"), .events = {kinds, 2, 2}, .repositories = {patterns, 2, 2}},
+        {.name = TEXT("all"), .events = {kinds, 1, 1}},
+    };
+    struct events_options options = {.webhooks = webhooks, .webhook_count = 2};
+    struct event event;
+    struct error error;
+
+    assert_true(events_are_wanted(&options, EVENT_PUSH, "team/app"));
+    assert_true(events_are_wanted(&options, EVENT_PUSH, "team/secret"));
+    assert_false(events_are_wanted(&options, EVENT_DELETE, "team/secret"));
+    assert_false(events_are_wanted(&options, EVENT_PULL, "team/app"));
+    assert_false(events_are_wanted(&(struct events_options){.webhook_count = 0}, EVENT_PUSH, "a"));
+    event_begin(&event, EVENT_PUSH, clock_date_nanoseconds());
+    EVENT_SET(&event, repository, "team/secret");
+    assert_returns(0, events_raise(&fixture->store, &options, &event, &error));
+    assert_false(is_there(fixture->store.root, WAITING));
+    assert_int_equal(count_entries(fixture->store.root, "_berth/events/receivers/all/waiting"), 1);
+    EVENT_SET(&event, repository, "team/app");
+    assert_returns(0, events_raise(&fixture->store, &options, &event, &error));
+    assert_int_equal(count_entries(fixture->store.root, WAITING), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_STORE(events_are_in_the_order_in_which_they_came),
+        IN_STORE(the_order_outlives_a_clock_that_goes_back),
+        IN_STORE(a_lost_number_is_the_date_again),
+        IN_STORE(what_is_given_up_comes_back_to_its_place),
+        IN_STORE(a_file_says_when_to_try_again),
+        IN_STORE(a_note_leaves_the_receiver_alone),
+        IN_STORE(a_receiver_in_trouble_has_no_room_without_end),
+        IN_STORE(what_is_no_name_is_left_out),
+        IN_STORE(receivers_get_what_they_want),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
