@@ -292,6 +292,12 @@ static int gc_run(const struct configuration *configuration, const struct argume
     struct error error;
     int result;
 
+    if (gc.report.empty_trash && configuration->registry.hosted.grace == 0) {
+        line_complain(
+            "berth gc: --empty-trash would take from pushes under way what they were told "
+            "is there: [collect] grace has to be more than 0s for that");
+        return EXIT_FAILED;
+    }
     gc.report.context = &gc;
     result = gc_collect(configuration, &gc, &error);
     if (result == 0) {
@@ -315,7 +321,9 @@ static const struct option_row gc_options[] = {
      .help = "change nothing: say what would go, and why"},
     {.id = OPTION_EMPTY_TRASH,
      .name = "--empty-trash",
-     .help = "remove at once what is in the trash: deletions cannot be taken back any more"},
+     .help =
+         "remove what is in the trash: at once what was deleted, which cannot be taken back any "
+         "more, and what was collected when it has lain there for [collect] grace"},
     OPTION_ROW_JSON,
     OPTIONS_END,
 };

@@ -66,11 +66,13 @@ bool file_is_gone(int number)
 
 /*
  * Opens a file for reading whose name is sure to have been looked up anew if it was replaced: what
- * a network filesystem has in its cache may turn out to be stale at any call. Sets errno.
+ * a network filesystem has in its cache may turn out to be stale at any call. Sets errno. What
+ * turns out to be a pipe is opened without waiting for its other end.
  */
 static int open_once(int directory, const char *path, struct stat *out_status)
 {
-    AUTO_CLOSE int descriptor = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    AUTO_CLOSE int descriptor =
+        openat(directory, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
     if (descriptor < 0 || fstat(descriptor, out_status) < 0) {
         return -1;
@@ -128,7 +130,8 @@ bool file_is_local(int descriptor)
 static ssize_t read_head_once(int directory, const char *path, void *bytes, size_t size,
                               struct error *error)
 {
-    AUTO_CLOSE int descriptor = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    AUTO_CLOSE int descriptor =
+        openat(directory, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     ssize_t got;
 
     if (descriptor < 0) {

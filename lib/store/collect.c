@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/store/collect.h"
 
+#include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
+#include "lib/base/directory.h"
 #include "lib/store/blob.h"
+#include "lib/store/link.h"
 #include "lib/store/prune.h"
+#include "lib/store/recall.h"
 #include "lib/store/trash.h"
 #include "lib/store/walk.h"
 
@@ -18,6 +23,7 @@ struct collection {
     struct timespec began;     /* by the filesystem's clock */
     struct timespec untouched; /* what was touched later, or then, stays */
     struct digest_keys marked; /* blobs that somebody has a link to */
+    bool is_blind;             /* not all links could be seen: nobody's blob may go */
 };
 
 static void collection_release(struct collection *collection)
@@ -96,7 +102,7 @@ static int collect_in_repository(struct collection *collection, const struct rep
     struct prune_report pruned = {.manifests = 0};
     AUTO_REACH struct reach reach = REACH_INIT;
 
-    if (reach_find(&reach, repository, &reach_rules, error) < 0 ||
+    if (recall_reach(&reach, repository, &reach_rules, error) < 0 ||
         prune_repository(&reach, &prune_rules, &collection->marked, &pruned, error) < 0) {
         return -1;
     }
@@ -112,6 +118,44 @@ static int collect_in_repository(struct collection *collection, const struct rep
     return 0;
 }
 
+/*
+ * What is no repository to us may be one to another program, or to whoever has moved it there: what
+ * its links lead to stays.
+ */
+static void collect_mark_stray(struct collection *collection, struct path path, unsigned depth)
+{
+    enum { DEPTH = 16 };
+    const struct store *store = collection->store;
+    AUTO_NAMES struct names names = NAMES_INIT;
+    struct digest target;
+    struct stat status;
+    struct error ignored;
+
+    if (fstatat(store->root, path.text, &status, AT_SYMLINK_NOFOLLOW) < 0) {
+        return;
+    }
+    if (S_ISREG(status.st_mode) && link_read(store, path.text, &target, &ignored) > 0) {
+        struct digest_key key = digest_key_of(&target);
+
+        digest_keys_add(&collection->marked, &key);
+    }
+    collection->is_blind |= S_ISLNK(status.st_mode);
+    if (!S_ISDIR(status.st_mode)) {
+        return;
+    }
+    if (depth > DEPTH || directory_list(store->root, path.text, &names, &ignored) < 0) {
+        collection->is_blind = true;
+        return;
+    }
+    for (size_t i = 0; i < names.count; i++) {
+        if (strlen(path.text) + strlen(names.names[i]) + 2 > sizeof(path.text)) {
+            collection->is_blind = true;
+        } else {
+            collect_mark_stray(collection, layout_below(path.text, names.names[i]), depth + 1);
+        }
+    }
+}
+
 static int collect_in_repositories(struct collection *collection, struct error *error)
 {
     AUTO_REPOSITORY_WALK struct repository_walk walk =
@@ -120,10 +164,15 @@ static int collect_in_repositories(struct collection *collection, struct error *
     enum walk_result found;
 
     while ((found = repository_walk_next(&walk, &repository, error)) > 0) {
+        struct error reason;
+
         if (found == WALK_STRAY) {
             collect_tell_problem(collection, walk.stray.text, "this can be no repository");
-        } else if (collect_in_repository(collection, &repository, error) < 0) {
-            return -1;
+            collect_mark_stray(collection, walk.stray, 0);
+        } else if (collect_in_repository(collection, &repository, &reason) < 0) {
+            collect_tell_problem(collection, layout_repository(repository.name).text,
+                                 reason.message);
+            collection->is_blind = true;
         }
     }
     return (int)found;
@@ -141,7 +190,7 @@ static int collect_blob(struct collection *collection, const struct digest *dige
     int goes = 0;
     int found = 1;
 
-    if (!is_marked) {
+    if (!is_marked && !collection->is_blind) {
         goes = blob_is_untouched(collection->store, digest, &collection->untouched, &size, error);
     }
     if (goes > 0 && !report->dry_run) {
@@ -196,6 +245,9 @@ static bool collect_may_go(void *context, const char *path)
     struct error ignored;
     uint64_t size;
 
+    if (collection->is_blind) {
+        return false;
+    }
     if (!layout_read_blob(path, &digest)) {
         return true;
     }
@@ -214,11 +266,15 @@ static int collect_trash(struct collection *collection, struct error *error)
 {
     enum { DAY = 86400 };
     struct collect_report *report = collection->report;
-    uint64_t days = report->empty_trash ? 0 : collection->options->trash_days;
+    /* What was collected a moment ago somebody may still rely on, who was told that it is there. */
+    uint64_t least = collection->store->options->grace;
 
     for (int which = 0; which < TRASH_COUNT; which++) {
+        uint64_t seconds = !report->empty_trash       ? collection->options->trash_days * DAY
+                           : which == TRASH_COLLECTED ? least
+                                                      : 0;
         struct trash_emptying emptying = {
-            .before = collect_before(&collection->began, days * DAY),
+            .before = collect_before(&collection->began, seconds),
             .may_go = collect_may_go,
             .context = collection,
             .dry_run = report->dry_run,

@@ -11,6 +11,9 @@
  * 3. What has lain in the trash for `trash_days`, and was put there before this began, and is not
  *    among the blobs noted since, is removed. Nothing else ever is. What is noted comes back.
  *
+ * Where not all links can be seen, because something cannot be read, no blob goes and nothing is
+ * removed; the rest is done. What is no repository by its name has links all the same.
+ *
  * No writer is locked out, and none loses anything: who misses a link or a blob finds it in the
  * trash, durably (lib/store/trash), and who relies on one that is there touches it. It may be ended
  * at any moment, and begun again.
@@ -26,7 +29,7 @@ struct collect_options {
 struct collect_report {
     /* How to go about it. */
     bool dry_run;
-    bool empty_trash; /* do not wait for trash_days */
+    bool empty_trash; /* do not wait for trash_days: of what was collected, for `grace` only */
     /* Called for each thing that goes, with a path below the root, the reason, and its size. */
     void (*found)(void *context, const char *path, const char *why, uint64_t bytes);
     /* Called for what is damaged or foreign, which is left as it is. */

@@ -63,6 +63,7 @@ static int prune_keep(struct prune *prune, const struct digest *digest, struct e
         key = digest_key_of(&target);
         digest_keys_add(prune->marked, &key);
     } else if (found == 0 && fstatat(repository->store->root, path.text, &status, 0) == 0) {
+        digest_keys_add(prune->marked, &key); /* what it was for, as its name says */
         prune->rules->problem(prune->rules->context, path.text,
                               "an empty, garbled or wrong link: see 'berth check --repair'");
     }
@@ -185,6 +186,9 @@ static int prune_tag(const struct prune *prune, const struct reach_tag *tag, str
     if (found ? !digest_equal(&digest, &tag->digest) || !prune_is_untouched(prune, current.text)
               : tag->digest.text[0] != '\0') {
         return 0; /* somebody else's by now */
+    }
+    if (found && reach_tag_is_alive(repository, tag->name)) {
+        return 0; /* its subject was pushed again, or restored, meanwhile */
     }
     if (!prune->rules->dry_run && tag_put_in_trash(&lock, TRASH_COLLECTED, tag->name, error) < 0) {
         prune->report->no_room += error->code == ERROR_NO_SPACE;

@@ -9,7 +9,6 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/memory.h"
 #include "lib/base/text.h"
-#include "lib/store/blob.h"
 #include "lib/store/revision.h"
 #include "lib/store/tag.h"
 #include "lib/store/trash.h"
@@ -166,6 +165,15 @@ static bool reach_read_fallback(const char *tag, struct digest *out_subject)
     }
     buffer_format(&text, "sha256:%.*s", (int)DIGITS, tag + PREFIX);
     return digest_parse(out_subject, text.data, &ignored) == 0;
+}
+
+bool reach_tag_is_alive(const struct repository *repository, const char *tag)
+{
+    const struct reach reach = {.repository = repository};
+    struct digest subject;
+    struct stat status;
+
+    return reach_read_fallback(tag, &subject) && reach_stat(&reach, &subject, &status) == 0;
 }
 
 /* Whether it is a tag for referrers of what is in the trash. 1, 0, -1. */
@@ -398,97 +406,13 @@ static void reach_spread(struct reach *reach, const struct reach_rules *rules)
     }
 }
 
-/* Looks for what one manifest names. 1 if a manifest came back, 0, -1. */
-static int reach_fetch_for(const struct reach *reach, const struct reach_revision *revision,
-                           struct digest_keys *present, struct error *error)
-{
-    AUTO_STORED_MANIFEST struct stored_manifest stored = STORED_MANIFEST_INIT;
-    AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
-    struct error reason;
-    int found = revision_read(reach->repository, &revision->digest, &stored, error);
-    int came_back = 0;
-
-    if (found <= 0 || stored_manifest_parse(&stored, &manifest, &reason) < 0) {
-        return found < 0 ? -1 : 0;
-    }
-    for (size_t i = 0; i < manifest.reference_count; i++) {
-        const struct reference *reference = &manifest.references[i];
-        struct digest_key key = digest_key_of(&reference->digest);
-        struct blob blob;
-
-        if (digest_keys_have(present, &key)) {
-            continue;
-        }
-        found = revision_exists(reach->repository, &reference->digest, error);
-        came_back |= found > 0;
-        if (found == 0) {
-            found = blob_find(reach->repository, &reference->digest, &blob, error);
-        }
-        if (found < 0) {
-            return -1;
-        }
-        if (found > 0) {
-            digest_keys_add(present, &key);
-        }
-    }
-    return came_back;
-}
-
-/* What there is as links, of either kind, by name only. */
-static int reach_find_present(const struct reach *reach, struct digest_keys *out,
-                              struct error *error)
-{
-    AUTO_LINK_WALK struct link_walk walk = link_walk_begin(reach->repository, LINK_LAYER);
-    struct digest digest;
-    enum walk_result found;
-
-    for (size_t i = 0; i < reach->revision_count; i++) {
-        digest_keys_add(out, &reach->revisions[i].key);
-    }
-    while ((found = link_walk_next(&walk, &digest, error)) > 0) {
-        struct digest_key key = digest_key_of(&digest);
-
-        if (found == WALK_FOUND) {
-            digest_keys_add(out, &key);
-        }
-    }
-    return (int)found;
-}
-
-/* Of what the live manifests name, what is not there is looked for in the trash. 1 if a manifest
- * came back, 0, -1. */
-static int reach_fetch(const struct reach *reach, struct error *error)
-{
-    AUTO_DIGEST_KEYS struct digest_keys present = DIGEST_KEYS_INIT;
-    int came_back = 0;
-
-    if (reach_find_present(reach, &present, error) < 0) {
-        return -1;
-    }
-    for (size_t i = 0; i < reach->revision_count; i++) {
-        const struct reach_revision *revision = &reach->revisions[i];
-        bool is_whole = true;
-        int result = 0;
-
-        for (size_t j = 0; j < revision->edge_count && is_whole; j++) {
-            is_whole = digest_keys_have(&present, &reach->edges[revision->first_edge + j]);
-        }
-        if (revision->is_live && !is_whole) {
-            result = reach_fetch_for(reach, revision, &present, error);
-        }
-        if (result < 0) {
-            return -1;
-        }
-        came_back |= result;
-    }
-    return came_back;
-}
-
-/* One look. 1 if something came back meanwhile, so that another one is needed; 0; -1. */
-static int reach_look(struct reach *reach, const struct reach_rules *rules, struct error *error)
+int reach_look(struct reach *reach, const struct repository *repository,
+               const struct reach_rules *rules, struct error *error)
 {
     int came_back;
 
+    reach_release(reach);
+    reach->repository = repository;
     if (reach_add_revisions(reach, rules, error) < 0) {
         return -1;
     }
@@ -497,22 +421,5 @@ static int reach_look(struct reach *reach, const struct reach_rules *rules, stru
         return came_back > 0 ? 1 : -1;
     }
     reach_spread(reach, rules);
-    return reach_fetch(reach, error);
-}
-
-int reach_find(struct reach *reach, const struct repository *repository,
-               const struct reach_rules *rules, struct error *error)
-{
-    enum { LOOKS = 8 };
-    int again = 1;
-
-    for (int i = 0; again > 0 && i < LOOKS; i++) {
-        reach_release(reach);
-        reach->repository = repository;
-        again = reach_look(reach, rules, error);
-    }
-    if (again > 0) { /* so busy that nobody can tell */
-        reach->is_blind = true;
-    }
-    return again < 0 ? -1 : 0;
+    return 0;
 }

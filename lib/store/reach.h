@@ -72,12 +72,16 @@ struct reach {
 #define AUTO_REACH AUTO(reach_release)
 
 /*
- * What tags and live manifests lead to comes back from the collector's trash on the way. `reach`
- * must be empty; `repository` must outlive it. 0, -1.
+ * Looks anew; `repository` must outlive `reach`. 1 if a tag's manifest came back from the trash, so
+ * that another look is needed, 0, -1. Whoever collects wants recall_reach() instead.
  */
-int reach_find(struct reach *reach, const struct repository *repository,
+int reach_look(struct reach *reach, const struct repository *repository,
                const struct reach_rules *rules, struct error *error);
 void reach_release(struct reach *reach);
+
+/* Whether a tag is one for referrers, and their subject is there now: pushed again, perhaps, since
+ * somebody has looked. */
+bool reach_tag_is_alive(const struct repository *repository, const char *tag);
 
 /* NULL: the repository has no such manifest. */
 struct reach_revision *reach_get(const struct reach *reach, const struct digest_key *key);

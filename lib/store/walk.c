@@ -12,16 +12,38 @@
 #include "lib/base/memory.h"
 #include "lib/base/text.h"
 
+/*
+ * A symbolic link in the place of a directory is not followed, and is not nothing either: others
+ * may reach what is behind it, and who takes it for nothing would take that for unreferenced.
+ */
+static bool walk_is_link(const struct store *store, const char *path)
+{
+    struct stat status;
+
+    return fstatat(store->root, path, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(status.st_mode);
+}
+
+static int walk_refuse_link(const struct store *store, const char *path, struct error *error)
+{
+    return walk_is_link(store, path)
+               ? error_set(error, ERROR_INTERNAL, "'%s' is a symbolic link", path)
+               : 0;
+}
+
 /* 1 and the next entry; 0 at the end of the last algorithm's directory; -1. */
-static int digest_walk_next(struct digest_walk *walk, int root, const char **out_entry,
-                            struct error *error)
+static int digest_walk_next(struct digest_walk *walk, const struct store *store,
+                            const char **out_entry, struct error *error)
 {
     while (walk->algorithm < DIGEST_ALGORITHM_COUNT) {
         int found = 1;
 
         if (!walk->directory.stream) {
-            found =
-                directory_open(&walk->directory, root, walk->paths[walk->algorithm].text, error);
+            const char *path = walk->paths[walk->algorithm].text;
+
+            found = directory_open(&walk->directory, store->root, path, error);
+            if (found == 0) {
+                found = walk_refuse_link(store, path, error);
+            }
         }
         if (found > 0) {
             found = directory_next(&walk->directory, out_entry, error);
@@ -64,7 +86,7 @@ static enum walk_result blob_walk_descend(struct blob_walk *walk, struct error *
     const char *entry;
     int found;
 
-    while ((found = digest_walk_next(prefixes, walk->store->root, &entry, error)) > 0) {
+    while ((found = digest_walk_next(prefixes, walk->store, &entry, error)) > 0) {
         if (strlen(entry) != sizeof(walk->prefix) - 1 || !text_is_hex(entry, strlen(entry))) {
             walk->stray = layout_below(prefixes->paths[prefixes->algorithm].text, entry);
             return WALK_STRAY;
@@ -132,7 +154,7 @@ enum walk_result link_walk_next(struct link_walk *walk, struct digest *out_diges
                                 struct error *error)
 {
     const char *entry;
-    int found = digest_walk_next(&walk->links, walk->repository->store->root, &entry, error);
+    int found = digest_walk_next(&walk->links, walk->repository->store, &entry, error);
 
     if (found <= 0) {
         return found < 0 ? WALK_FAILED : WALK_END;
@@ -159,7 +181,8 @@ enum walk_result tag_walk_next(struct tag_walk *walk, const char **out_tag, stru
     struct path path = layout_tags(walk->repository->name);
 
     if (!walk->is_begun &&
-        directory_list(walk->repository->store->root, path.text, &walk->tags, error) < 0) {
+        (directory_list(walk->repository->store->root, path.text, &walk->tags, error) < 0 ||
+         walk_refuse_link(walk->repository->store, path.text, error) < 0)) {
         return WALK_FAILED;
     }
     walk->is_begun = true;
@@ -263,7 +286,7 @@ static int repository_walk_has(const struct repository_walk *walk, struct path p
     struct stat status;
 
     if (fstatat(walk->store->root, path.text, &status, AT_SYMLINK_NOFOLLOW) == 0) {
-        return S_ISDIR(status.st_mode);
+        return S_ISDIR(status.st_mode) || S_ISLNK(status.st_mode);
     }
     return file_is_gone(errno) ? 0 : error_errno(error, "stat '%s'", path.text);
 }
@@ -295,9 +318,14 @@ static enum walk_result repository_walk_step(struct repository_walk *walk, const
     }
     if (step[length - 1] == '/') {
         (void)snprintf(found.name, sizeof(found.name), "%.*s", (int)length - 1, step);
-        result =
-            repository_walk_skips(walk, step) ? 0 : repository_walk_enter(walk, found.name, error);
-        return result < 0 ? WALK_FAILED : WALK_END;
+        walk->stray = layout_repository(found.name);
+        if (repository_walk_skips(walk, step)) {
+            return WALK_END;
+        }
+        if (walk_is_link(walk->store, walk->stray.text)) {
+            return WALK_STRAY;
+        }
+        return repository_walk_enter(walk, found.name, error) < 0 ? WALK_FAILED : WALK_END;
     }
     (void)snprintf(found.name, sizeof(found.name), "%s", step);
     result = repository_walk_look(walk, step, error);

@@ -70,11 +70,35 @@ def test_a_disk_without_a_byte_left_can_be_emptied(start, mounted, new_directory
                     ballast.write(bytes(size))
     assert server.client.delete(last.manifest(digest)).status == 202
     assert server.client.get(last.manifest("last")).status == 404
+    with_a_second_s_grace(server)
+    wait_until(lambda: is_beyond_its_grace(gc(server, "--empty-trash", "--dry-run"), garbage), "the end of the grace")
     done = berth(server.configuration, "gc", "--json", "--empty-trash")
     assert done.returncode == 1, done
     told = [json.loads(line) for line in done.stdout.splitlines()]
     assert told[-1]["emptied_bytes"] > content.MIB and sum(each.get("no_room", 0) for each in told) >= len(garbage), told
     assert gc(server, "--empty-trash")["collected_blobs"] >= len(garbage)
+
+
+def is_beyond_its_grace(report, garbage):
+    return report["emptied_bytes"] > content.MIB and report["collected_links"] >= len(garbage)
+
+
+@pytest.mark.quick
+def test_the_trash_is_not_emptied_from_under_a_push(start):
+    """Who was told that a blob is there finds it at his manifest, whatever runs in between."""
+    server = start(settings=NO_GRACE)
+    repository = server.client.repository("me/app")
+    layer = content.noise(5000)
+    repository.push_blob(layer)
+    assert server.client.exists(repository.blob(content.digest(layer))).status == 200
+    wait_until(lambda: gc(server) and not stored_blobs(server), "the collection")
+    done = berth(server.configuration, "gc", "--empty-trash")
+    assert done.returncode == 2 and "grace has to be more than 0s" in done.stderr, done
+    server.configuration.write_text(server.configuration.read_text().replace(NO_GRACE, "[collect]\ngrace = 1h\n"))
+    for _ in range(3):
+        assert gc(server, "--empty-trash")["emptied_files"] == 0
+    repository.push_image("latest", layers=[layer])
+    assert server.client.get(repository.blob(content.digest(layer))).body == layer
 
 
 @BOTH
@@ -203,12 +227,22 @@ def test_the_grace_spares_what_is_new_and_a_dry_run_everything(start):
     assert report["collected_links"] == report["collected_blobs"] == 1, report
 
 
+def in_trash(server):
+    return [path for path in (server.registry_storage / "_berth/trash").rglob("*") if path.is_file()]
+
+
+def with_a_second_s_grace(server):
+    """Without any the trash is not emptied before its days are over."""
+    server.configuration.write_text(server.configuration.read_text().replace(NO_GRACE, "[collect]\ngrace = 1s\n"))
+
+
 def assert_only_what_is_named_is_left(server):
     """Two runs: the second for what the first one's end has made unreachable."""
-    for arguments in ([], [], ["--empty-trash"]):
-        gc(server, *arguments)
+    for _ in range(2):
+        gc(server)
+    with_a_second_s_grace(server)
+    wait_until(lambda: gc(server, "--empty-trash") and not in_trash(server), "an empty trash")
     assert stored_blobs(server) == named_blobs(server)
-    assert not [path for path in (server.registry_storage / "_berth/trash").rglob("*") if path.is_file()]
 
 
 ONE_ROUND = dict(pushes=150, pulls=150, collections=30, repairs=5, deletions=30, **{"killed workers": 8, "killed collectors": 5})

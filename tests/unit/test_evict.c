@@ -305,6 +305,24 @@ static void a_trial_only_says_what_would_go(void **state)
     assert_int_equal(report.used, BLOCK);
 }
 
+static void once_something_goes_more_goes_at_once(void **state)
+{
+    struct fixture *fixture = *state;
+    struct evict_wish wish = {.room = (uint64_t)5 * BLOCK,
+                              .spare = (uint64_t)3 * BLOCK,
+                              .patience = 0,
+                              .wait = LOCK_TRY,
+                              .is_trial = false};
+    struct digest digests[6];
+
+    store_blobs(fixture, digests, COUNT(digests) - 1);
+    assert_returns(1, evict_run(&options, &fixture->store, &wish, &report, &error));
+    assert_int_equal(report.blobs, 0);
+    store_blobs(fixture, digests, COUNT(digests));
+    assert_returns(1, evict_run(&options, &fixture->store, &wish, &report, &error));
+    assert_left(fixture, digests, "----++");
+}
+
 static void two_at_once_are_one(void **state)
 {
     struct fixture *fixture = *state;
@@ -445,6 +463,7 @@ int main(void)
         IN_STORE(whoever_uses_keeps_or_brings_a_victim_in_time_saves_it),
         IN_STORE(what_a_crash_left_goes),
         IN_STORE(a_trial_only_says_what_would_go),
+        IN_STORE(once_something_goes_more_goes_at_once),
         IN_STORE(two_at_once_are_one),
         IN_STORE(whoever_waited_for_another_run_finds_the_room_made),
         IN_STORE(what_is_used_is_known_after_counting_and_kept_up_to_date),

@@ -23,6 +23,7 @@ enum {
     AGE_LOOKS = 8,         /* so often within maximum_age */
     OFTEN_SECONDS = 60,    /* no look is sooner after the last */
     AGE_SECONDS = 3600,    /* nor later, for what goes by its age */
+    SPARE_PART = 10,       /* of maximum_size is made free, when something has to go */
     COUNT_SECONDS = 86400, /* nor for what does not: only to count */
 };
 
@@ -76,11 +77,15 @@ static void evict_choose(struct evict_run *run)
 {
     struct inventory *inventory = &run->inventory;
     uint64_t left = inventory->room;
+    uint64_t room = run->wish->room;
 
     run->order = memory_allocate(inventory->count + 1, sizeof(*run->order));
     for (size_t i = 0; i < inventory->count; i++) {
         run->order[i].item = &inventory->items[i];
         left -= evict_is_due(run, run->order[i].item) ? run->order[i].item->status.room : 0;
+    }
+    if (left > room) { /* not again for the next few bytes */
+        room -= run->wish->spare < room ? run->wish->spare : room;
     }
     qsort(run->order, inventory->count, sizeof(*run->order), evict_compare);
     for (size_t i = 0; i < inventory->count; i++) {
@@ -90,7 +95,7 @@ static void evict_choose(struct evict_run *run)
         if (kept_has(&run->kept, &item->digest)) {
             run->report.fixed += item->status.room;
             left += is_due ? item->status.room : 0;
-        } else if (is_due || left > run->wish->room) {
+        } else if (is_due || left > room) {
             item->is_chosen = true;
             left -= is_due ? 0 : item->status.room;
         }
@@ -297,6 +302,7 @@ void evict_when_due(const struct proxy_options *options, struct store *store)
     struct file_place place = {store->root, LAYOUT_EVICTED};
     struct evict_wish wish = {.room =
                                   options->maximum_size > 0 ? options->maximum_size : UINT64_MAX,
+                              .spare = options->maximum_size / SPARE_PART,
                               .patience = EVICT_PATIENCE,
                               .wait = LOCK_TRY,
                               .is_trial = false};

@@ -23,6 +23,7 @@
 
 struct evict_wish {
     uint64_t room;       /* bytes that what is left may take; UINT64_MAX: any */
+    uint64_t spare;      /* bytes less than that, once something has to go */
     int64_t patience;    /* milliseconds between condemning and removing */
     enum lock_wait wait; /* for another run */
     bool is_trial;       /* only says what would go */

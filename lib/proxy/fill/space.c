@@ -368,11 +368,13 @@ int space_collect(const struct proxy_options *options, struct store *store, bool
 {
     struct evict_wish wish = {
         .room = UINT64_MAX, .patience = EVICT_PATIENCE, .wait = LOCK_TRY, .is_trial = is_trial};
+    uint64_t high = space_part(options->maximum_size, HIGH_PERCENT);
     struct space_need need = {.total = 0};
 
     if (options->maximum_size > 0) {
         space_visit(store, NULL, space_add_need, &need);
-        wish.room = need.total < options->maximum_size ? options->maximum_size - need.total : 0;
+        wish.room = high > need.total ? high - need.total : 0;
+        wish.spare = high - space_part(options->maximum_size, LOW_PERCENT);
     }
     return evict_run(options, store, &wish, out_report, error);
 }
