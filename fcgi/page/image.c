@@ -332,7 +332,7 @@ int page_image(struct view *view, struct error *error)
         return 0;
     }
     image_write(&image);
-    return image_add_relations(&image, error);
+    return image_add_relations(&image, error) < 0 ? -1 : actions_add(view, error);
 }
 
 int page_manifest(struct view *view, struct error *error)

@@ -36,6 +36,12 @@ static const struct row rows[] = {
     {"POST", PLACE_OWN, "login", PERMISSION_NONE, page_login_sent},
     {"GET", PLACE_OWN, "logout", PERMISSION_NONE, page_logout},
     {"POST", PLACE_OWN, "logout", PERMISSION_NONE, page_logout_sent},
+    {"GET", PLACE_OWN, "cache", PERMISSION_LIST, page_cache},
+    {"POST", PLACE_IMAGE, "keep", PERMISSION_DELETE, page_keep_sent},
+    {"POST", PLACE_IMAGE, "unkeep", PERMISSION_DELETE, page_unkeep_sent},
+    {"POST", PLACE_IMAGE, "refresh", PERMISSION_DELETE, page_refresh_sent},
+    {"GET", PLACE_IMAGE, "history", PERMISSION_PULL, page_history},
+    {"POST", PLACE_IMAGE, "put-back", PERMISSION_PUSH, page_put_back_sent},
     {"GET", PLACE_OWN, "trash", PERMISSION_LIST, page_trashes},
     {"GET", PLACE_REPOSITORY, "trash", PERMISSION_DELETE, page_trash},
     {"POST", PLACE_REPOSITORY, "restore", PERMISSION_DELETE, page_restore_sent},
@@ -195,6 +201,29 @@ static void add_head(const struct view *view, struct html *html)
     HTML(html, "\"></script></head>");
 }
 
+static void link_site(const struct exchange *exchange, const char *word, const char *words,
+                      struct html *html)
+{
+    HTML(html, "<a href=\"");
+    html_path(html, exchange->page_prefix);
+    HTML(html, "-/");
+    html_path(html, word);
+    HTML(html, "\">");
+    html_text(html, words);
+    HTML(html, "</a>");
+}
+
+/* The trash is for who may delete somewhere, which nobody has without having logged in. */
+static void add_site_links(const struct exchange *exchange, struct html *html)
+{
+    if (exchange->caller.options->proxy.enabled && !*exchange->caller.prefix) {
+        link_site(exchange, "cache", "Cache", html);
+    }
+    if (!exchange->access || exchange->caller.subject.kind != SUBJECT_ANONYMOUS) {
+        link_site(exchange, "trash", "Trash", html);
+    }
+}
+
 static void add_frame(struct view *view, struct html *html)
 {
     HTML(html, "<body><a class=\"skip\" href=\"#main\">Skip to content</a>"
@@ -210,7 +239,8 @@ static void add_frame(struct view *view, struct html *html)
                "<input id=\"q\" type=\"search\" name=\"q\" maxlength=\"200\" autocomplete=\"off\" "
                "placeholder=\"Search repositories\" value=\"");
     html_attribute(html, view_query(view, "q"));
-    HTML(html, "\"><button>Search</button></form><nav aria-label=\"Account\">");
+    HTML(html, "\"><button>Search</button></form><nav aria-label=\"Site\">");
+    add_site_links(view->exchange, html);
     account_add(view, html);
     HTML(html, "</nav></header><main id=\"main\" tabindex=\"-1\">");
     notice_add(view, html);

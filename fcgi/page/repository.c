@@ -424,8 +424,8 @@ int page_repository(struct view *view, struct error *error)
     buffer_add_text(&view->title, view->place.name);
     if (view->wants_json) {
         repository_write_json(view, &rows);
-    } else {
-        repository_write(view, &rows);
+        return 0;
     }
-    return 0;
+    repository_write(view, &rows);
+    return actions_add(view, error);
 }

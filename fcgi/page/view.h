@@ -100,6 +100,12 @@ int page_login(struct view *view, struct error *error);
 int page_login_sent(struct view *view, struct error *error);
 int page_logout(struct view *view, struct error *error);
 int page_logout_sent(struct view *view, struct error *error);
+int page_history(struct view *view, struct error *error);
+int page_put_back_sent(struct view *view, struct error *error);
+int page_cache(struct view *view, struct error *error);
+int page_keep_sent(struct view *view, struct error *error);
+int page_unkeep_sent(struct view *view, struct error *error);
+int page_refresh_sent(struct view *view, struct error *error);
 int page_trashes(struct view *view, struct error *error);
 int page_trash(struct view *view, struct error *error);
 int page_restore_sent(struct view *view, struct error *error);
@@ -107,6 +113,9 @@ int page_delete(struct view *view, struct error *error);
 int page_delete_sent(struct view *view, struct error *error);
 int page_delete_all(struct view *view, struct error *error);
 int page_delete_all_sent(struct view *view, struct error *error);
+
+/* actions.c: what this caller may do about what is shown. */
+int actions_add(struct view *view, struct error *error);
 
 /* notice.c: what the form did that led here, if one did. */
 void notice_add(const struct view *view, struct html *html);

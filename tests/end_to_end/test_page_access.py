@@ -33,7 +33,16 @@ ROWS = {
     ("FRONT", ""): None, ("SEARCH", ""): None, ("PING", ""): None, ("OWN", "file"): None,
     ("REPOSITORY", ""): "/{name}", ("REPOSITORY", "feed"): "/{name}?show=feed",
     ("IMAGE", ""): "/{name}:{tag}", ("IMAGE", "manifest"): "/{name}:{tag}?show=manifest",
-    ("IMAGE", "difference"): "/{name}:{tag}?show=difference&with=old",
+    ("IMAGE", "difference"): "/{name}:{tag}?show=difference&with=old", ("IMAGE", "history"): "/{name}:{tag}?show=history",
+    ("OWN", "login"): None, ("OWN", "logout"): None, ("OWN", "cache"): None, ("OWN", "trash"): None,
+}
+# Those for who may do more than look: see test_page_forms.py and test_page_cache.py.
+FORMS = {
+    ("GET", "REPOSITORY", "trash"): "DELETE", ("GET", "REPOSITORY", "delete"): "DELETE", ("GET", "IMAGE", "delete"): "DELETE",
+    ("POST", "OWN", "login"): "NONE", ("POST", "OWN", "logout"): "NONE", ("POST", "REPOSITORY", "delete"): "DELETE",
+    ("POST", "REPOSITORY", "restore"): "DELETE", ("POST", "IMAGE", "delete"): "DELETE", ("POST", "IMAGE", "restore"): "DELETE",
+    ("POST", "IMAGE", "put-back"): "PUSH", ("POST", "IMAGE", "keep"): "DELETE", ("POST", "IMAGE", "unkeep"): "DELETE",
+    ("POST", "IMAGE", "refresh"): "DELETE",
 }
 
 
@@ -61,9 +70,10 @@ def whole(answer):
 
 
 def test_every_row_of_the_table_is_here():
-    rows = re.findall(r'^    \{"(\w+)", PLACE_(\w+), "(\w*)", PERMISSION_(\w+),', (ROOT / "fcgi/page/page.c").read_text(), re.MULTILINE)
-    gets = {(kind, key): permission for method, kind, key, permission in rows if method == "GET"}
-    assert set(ROWS) <= set(gets)
+    rows = re.findall(r'^    \{"(\w+)", PLACE_(\w+), "([\w-]*)", PERMISSION_(\w+),', (ROOT / "fcgi/page/page.c").read_text(), re.MULTILINE)
+    gets = {(kind, key): permission for method, kind, key, permission in rows if method == "GET" and (method, kind, key) not in FORMS}
+    assert set(ROWS) == set(gets)
+    assert FORMS == {row: permission for *row, permission in rows for row in [tuple(row)] if row[1:] not in gets or row[0] != "GET"}
     for row, path in ROWS.items():
         assert (gets[row] == "PULL") == (path is not None), row
 

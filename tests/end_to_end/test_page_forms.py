@@ -4,13 +4,13 @@ import re
 import pytest
 
 from harness import content
-from harness.browser import Browser, found
+from harness.browser import Browser, all_forms, found
+from harness.pages import ask, page_of
 from harness.server import Server
 from test_access import As, basic, write_users
-from test_page import ask, read, words
 from test_page_login import FOREIGN
 
-USERS = {"root": "r", "alice": "a", "bob": "b", "carl": "c"}
+USERS = {"root": "r", "alice": "a", "bob": "b", "carl": "c", "dora": "d"}
 SETTINGS = """
 [authentication]
 mode = htpasswd
@@ -22,7 +22,8 @@ delete = root
 [access app]
 repositories = team/**
 pull = anonymous
-push = alice, carl
+push = alice, carl, dora
+overwrite = alice, carl
 delete = alice
 """
 
@@ -86,19 +87,19 @@ def send(browser, path, form_path=None):
 def test_a_tag_is_deleted_and_restored(alice, repository):
     _, digest = repository.push_image("v1")
     repository.push_image("v2")
-    page = read(alice.get(delete_path(repository, "v1")))
-    assert "Delete the tag v1?" in words(page) and digest in words(page) and "No other tag stands for it" in words(page)
+    page = page_of(alice.get(delete_path(repository, "v1")))
+    assert "Delete the tag v1?" in page.words and digest in page.words and "No other tag stands for it" in page.words
     answer = send(alice, delete_path(repository, "v1"))
     assert (answer.status, answer["Location"]) == (303, f"/{repository.name}?done=deleted"), answer
     assert pulled(repository, "v1") is None and pulled(repository, digest) == digest
     trash = f"/{repository.name}?show=trash"
-    assert "v1" in words(read(alice.get(trash)))
+    assert "v1" in page_of(alice.get(trash)).words
     assert [(each["tag"], each["digest"]) for each in ask(As(alice.client, basic("alice", "a")), trash)["deleted"]] == [("v1", digest)]
     answer = send(alice, restore_path(repository, "v1"), trash)
     assert (answer.status, answer["Location"]) == (303, f"/{repository.name}:v1?done=restored"), answer
     assert pulled(repository, "v1") == digest
     assert ask(As(alice.client, basic("alice", "a")), trash)["deleted"] == []
-    assert "Nothing of this repository" in words(read(alice.get(trash)))
+    assert "Nothing of this repository" in page_of(alice.get(trash)).words
 
 
 def test_a_manifest_goes_with_its_tags_after_they_were_named(alice, repository):
@@ -111,7 +112,7 @@ def test_a_manifest_goes_with_its_tags_after_they_were_named(alice, repository):
     repository.push_blob(b"{}")
     _, referrer = repository.push_manifest(signature)
     path = delete_path(repository, digest)
-    text = words(read(alice.get(path)))
+    text = page_of(alice.get(path)).words
     assert "These tags go with it" in text and all(tag in text for tag in ("one", "two", "three")) and "other" not in text
     assert "application/vnd.example.signature" in text and referrer in text
     document = ask(As(alice.client, basic("alice", "a")), path)
@@ -126,12 +127,12 @@ def test_a_manifest_goes_with_its_tags_after_they_were_named(alice, repository):
 def test_a_repository_is_deleted_and_restored(alice, repository):
     digests = {tag: repository.push_image(tag, [tag.encode()])[1] for tag in ("v1", "v2", "v3")}
     path = delete_path(repository)
-    assert "All manifests and 3 tags" in words(read(alice.get(path)))
+    assert "All manifests and 3 tags" in page_of(alice.get(path)).words
     answer = send(alice, path)
     assert (answer.status, answer["Location"]) == (303, "/?done=deleted"), answer
     assert all(pulled(repository, digest) is None for digest in digests.values())
-    assert "It can be restored" in words(read(alice.get(answer["Location"])))
-    assert f"/{repository.name}?show=trash" in read(alice.get("/-/trash")).links
+    assert "It can be restored" in page_of(alice.get(answer["Location"])).words
+    assert f"/{repository.name}?show=trash" in page_of(alice.get("/-/trash")).links
     assert repository.name in ask(As(alice.client, basic("alice", "a")), "/-/trash")["repositories"]
     answer = send(alice, restore_path(repository), f"/{repository.name}?show=trash")
     assert (answer.status, answer["Location"]) == (303, f"/{repository.name}?done=restored"), answer
@@ -143,7 +144,7 @@ def test_a_tag_that_has_moved_since_the_question_stays(alice, repository):
     form = alice.forms(delete_path(repository, "v1"))[delete_path(repository, "v1")]
     _, moved = repository.push_image("v1", [b"new"])
     answer = alice.send(form)
-    assert answer.status == 412 and "another manifest now" in words(read(answer)), answer
+    assert answer.status == 412 and "another manifest now" in page_of(answer).words, answer
     assert pulled(repository, "v1") == moved
     # Gone already is as good as deleted.
     form = alice.forms(delete_path(repository, "v1"))[delete_path(repository, "v1")]
@@ -251,3 +252,73 @@ def test_without_log_ins_everybody_may_but_no_other_site(start):
     assert browser.post(form.action, {"digest": digest}).status == 403
     assert pulled(repository, "v1") == digest
     assert browser.send(form).status == 303 and pulled(repository, "v1") is None
+
+
+def history(repository, tag="v1"):
+    entries = repository.client.get(f"/{repository.name}:{tag}?show=history", headers={"Accept": "application/json"})
+    assert entries.status == 200, entries
+    return [(each["event"], each["digest"], each.get("by")) for each in entries.json()["history"]]
+
+
+def put_back(browser, repository, digest, tag="v1"):
+    """By the button that stands beside that manifest."""
+    path = f"/{repository.name}:{tag}"
+    forms = [form for form in all_forms(browser.get(path + "?show=history")) if form.fields.get("digest") == digest]
+    return browser.send(forms[0]) if forms else None
+
+
+def test_a_tag_is_put_back_to_what_it_was(alice, repository):
+    _, old = repository.push_image("v1", [b"old"])
+    _, new = repository.push_image("v1", [b"new"])
+    assert history(repository) == [("pushed", new, "alice"), ("pushed", old, "alice")]
+    page = page_of(alice.get(f"/{repository.name}:v1?show=history"))
+    assert old in page.words and new in page.words and "alice" in page.words
+    assert put_back(alice, repository, new) is None  # it is that
+    answer = put_back(alice, repository, old)
+    assert (answer.status, answer["Location"]) == (303, f"/{repository.name}:v1?done=put-back"), answer
+    assert pulled(repository, "v1") == old and history(repository)[0] == ("put-back", old, "alice")
+    # To what was deleted as well, and a tag that was deleted itself.
+    assert send(alice, delete_path(repository, new)).status == 303
+    assert put_back(alice, repository, new).status == 303 and pulled(repository, "v1") == new
+    assert send(alice, delete_path(repository, "v1")).status == 303
+    assert "There is no such tag now" in page_of(alice.get(f"/{repository.name}:v1?show=history")).words
+    assert put_back(alice, repository, old).status == 303 and pulled(repository, "v1") == old
+
+
+def test_only_who_may_move_a_tag_puts_it_back(house, alice, repository):
+    _, old = repository.push_image("v1", [b"old"])
+    _, new = repository.push_image("v1", [b"new"])
+    action = f"/{repository.name}:v1?show=put-back"
+    good = next(form for form in all_forms(alice.get(f"/{repository.name}:v1?show=history")) if form.action == action)
+    for user, status in {"nobody": 404, "bob": 404, "dora": 403}.items():
+        browser = house.browsers[user]
+        assert old in page_of(browser.get(f"/{repository.name}:v1?show=history")).words and not all_forms(browser.get(f"/{repository.name}:v1?show=history"))
+        assert browser.send(good).status == status, user
+    for headers in FOREIGN:
+        assert alice.send(good, headers).status == 403
+    for fields in ({"token": ""}, {"token": alice.forms(delete_path(repository, "v1"))[delete_path(repository, "v1")].fields["token"]}):
+        assert alice.send(good, **fields).status == 403
+    for value in ("", "x", content.ABSENT):
+        assert alice.send(good, digest=value).status in (400, 404), value
+    assert pulled(repository, "v1") == new
+    assert alice.get(f"/{repository.name}@{new}?show=history").status == 404
+    assert alice.get(f"/{repository.name}:v2?show=history").status == 404
+
+
+def test_an_immutable_tag_stays_what_it_is(start):
+    server = start("nginx")
+    repository = server.client.repository("team/app")
+    _, old = repository.push_image("v1", [b"old"])
+    _, new = repository.push_image("v1", [b"new"])
+    browser = Browser(server.client)
+    put = next(form for form in all_forms(browser.get("/team/app:v1?show=history")))
+    server.stop()
+    again = start("nginx", directory=server.directory, settings="[hosted]\nimmutable_tags = v*\n")
+    browser, repository = Browser(again.client), again.client.repository("team/app")
+    page = browser.get("/team/app:v1?show=history")
+    assert "immutable" in page_of(page).words and not all_forms(page)
+    assert browser.send(put).status != 303
+    for path in (delete_path(repository, "v1"), delete_path(repository, new), delete_path(repository)):
+        answer = browser.send(browser.forms(path)[path])
+        assert answer.status != 303 and "immutable" in page_of(answer).words, answer
+    assert pulled(repository, "v1") == new and pulled(repository, old) == old

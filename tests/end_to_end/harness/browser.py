@@ -67,9 +67,14 @@ class Browser:
         return self.send(forms["/-/login"], user=user, password=password)
 
 
-def found(answer):
+def all_forms(answer):
+    """In their order: several may be sent to one place."""
     parser = Forms()
     parser.feed(answer.body.decode())
-    forms = {form.action: form for form in parser.forms}
-    assert len(forms) == len(parser.forms), forms
+    return parser.forms
+
+
+def found(answer):
+    forms = {form.action: form for form in all_forms(answer)}
+    assert len(forms) == len(all_forms(answer)), forms
     return forms
