@@ -53,7 +53,8 @@ int settle_forget(const struct store *store, const char *path, struct error *err
     if (fstatat(store->root, path, &status, AT_SYMLINK_NOFOLLOW) < 0) {
         return file_is_gone(errno) ? 0 : error_errno(error, "stat '%s'", path);
     }
-    if (settle_is_done(&status) && fchmodat(store->root, path, status.st_mode & 0777, 0) < 0) {
+    if (settle_is_done(&status) && fchmodat(store->root, path, status.st_mode & 0777, 0) < 0 &&
+        !file_is_gone(errno)) {
         return error_errno(error, "chmod '%s'", path);
     }
     return 0;

@@ -7,6 +7,7 @@ import pathlib
 import pytest
 
 from harness import content
+from harness.engines import push_layout, skopeo
 from harness.peer import Peer
 from harness.server import berth
 from test_access import As, basic, write_users
@@ -82,6 +83,18 @@ def test_the_operator_may_all_the_same(start):
     assert "there is no 'me/app:v1'" in command(server, "delete", "me/app:v1", status=1).stderr
     restore(server, "me/app")
     assert repository.tag_names() == ["other", "v1"]
+    assert history(server, "me/app:v1")[:2] == [("restored", digest, "@berth"), ("deleted", digest, "@berth")]
+
+
+def test_skopeo_says_why_and_tries_no_other_form_of_the_manifest(start, layout):
+    server = start(settings=IMMUTABLE)
+    reference = f"{server.authority}/me/app:v1"
+    for _ in range(2):
+        push_layout(layout, "multi", reference, "--all")
+    server.log()
+    refused = skopeo("copy", "--dest-tls-verify=false", f"oci:{layout.directory}:app", f"docker://{reference}", check=False)
+    assert refused.returncode != 0 and "denied: the tag 'v1' exists and cannot be overwritten" in refused.stderr, refused
+    assert server.log().count("berth: PUT /v2/me/app/manifests/v1 403") == 1
 
 
 @BOTH

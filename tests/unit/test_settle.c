@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -108,6 +109,31 @@ static void the_mark_leaves_the_permissions(void **state)
     assert_returns(0, settle_forget(&fixture->store, "none", &error));
 }
 
+static void take_away(void *context, const char *line)
+{
+    struct fixture *fixture = context;
+
+    if (strncmp(line, "fchmodat ", strlen("fchmodat ")) == 0) {
+        (void)unlinkat(fixture->store.root, line + strlen("fchmodat "), 0);
+    }
+}
+
+/* Two who miss the same thing take it back from the trash at the same moment. */
+static void what_goes_in_between_is_forgotten(void **state)
+{
+    struct fixture *fixture = *state;
+    struct digest layer = push_blob(&fixture->repository, "content");
+    struct path link = layout_link("team/app", LINK_LAYER, &layer);
+    struct error error = ERROR_INIT;
+
+    trace_begin();
+    trace_looks();
+    trace_hook(take_away, fixture);
+    assert_returns(0, settle_forget(&fixture->store, link.text, &error));
+    (void)trace_end();
+    assert_false(is_there(fixture->store.root, link.text));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -115,6 +141,7 @@ int main(void)
         IN_STORE(nothing_is_settled_whose_sync_failed),
         IN_STORE(no_link_is_settled_in_a_store_that_may_be_lost),
         IN_STORE(the_mark_leaves_the_permissions),
+        IN_STORE(what_goes_in_between_is_forgotten),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -226,3 +226,11 @@ int fstatat(int directory, const char *restrict path, struct stat *restrict stat
     }
     return (int)syscall(SYS_newfstatat, directory, path, status, flags);
 }
+
+int fchmodat(int directory, const char *path, mode_t mode, int flags)
+{
+    if (trace.looks && fails("fchmodat", "%s", path)) {
+        return -1;
+    }
+    return flags ? -1 : (int)syscall(SYS_fchmodat, directory, path, mode);
+}

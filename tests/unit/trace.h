@@ -19,7 +19,7 @@ void trace_begin(void);
 void trace_begin_with_fault(size_t n, int number);
 /* Only calls of this name count for the fault. */
 void trace_fault_only(const char *name);
-/* Records openat and fstatat as well, until the next trace_begin(). */
+/* Records openat, fstatat and fchmodat as well, until the next trace_begin(). */
 void trace_looks(void);
 /* Called before each recorded call, with its line; what it does itself is not recorded. */
 void trace_hook(void (*hook)(void *context, const char *line), void *context);
