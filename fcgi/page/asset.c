@@ -4,11 +4,11 @@
 
 #include "fcgi/page/view.h"
 
-/* The files beside this one, as they are: `name`, and `name_end` behind their last byte. */
+/* The files beside this one, as they are: `name_begin`, and `name_end` behind their last byte. */
 #define INCLUDE(name, file)                                                                        \
-    __asm__(".section .rodata\n" #name ":\n.incbin \"" file "\"\n" #name                           \
+    __asm__(".section .rodata\n" #name "_begin:\n.incbin \"" file "\"\n" #name                     \
             "_end:\n.byte 0\n.previous\n");                                                        \
-    extern const char name[] __attribute__((visibility("hidden")));                                \
+    extern const char name##_begin[] __attribute__((visibility("hidden")));                        \
     extern const char name##_end[] __attribute__((visibility("hidden")))
 
 INCLUDE(asset_style, "fcgi/page/style.css");
@@ -22,10 +22,10 @@ static const struct {
     const char *begin;
     const char *end;
 } assets[ASSET_COUNT] = {
-    [ASSET_STYLE] = {"style", "css", "text/css; charset=utf-8", asset_style, asset_style_end},
-    [ASSET_SCRIPT] = {"script", "js", "text/javascript; charset=utf-8", asset_script,
+    [ASSET_STYLE] = {"style", "css", "text/css; charset=utf-8", asset_style_begin, asset_style_end},
+    [ASSET_SCRIPT] = {"script", "js", "text/javascript; charset=utf-8", asset_script_begin,
                       asset_script_end},
-    [ASSET_ICON] = {"icon", "svg", "image/svg+xml", asset_icon, asset_icon_end},
+    [ASSET_ICON] = {"icon", "svg", "image/svg+xml", asset_icon_begin, asset_icon_end},
 };
 
 void asset_name(enum asset asset, char out[ASSET_NAME_SIZE])

@@ -168,6 +168,25 @@ static void add_bar(struct html *body, uint64_t size, uint64_t largest)
     HTML(body, "\"></rect></svg>");
 }
 
+/* Which other images of the repository have the layer. */
+static void add_shared(struct image_view *image, size_t number)
+{
+    struct html *body = &image->view->body;
+    const struct shared_layer *shared = image->shared ? &image->shared[number] : NULL;
+
+    if (!shared || shared->count == 0) {
+        return;
+    }
+    HTML(body, "<span class=\"shared\">also in ");
+    html_text(body, shared->tag);
+    if (shared->count > 1) {
+        HTML(body, " and ");
+        html_number(body, shared->count - 1);
+        HTML(body, " more");
+    }
+    HTML(body, "</span>");
+}
+
 static void add_layer(struct image_view *image, size_t number, uint64_t largest)
 {
     struct html *body = &image->view->body;
@@ -188,7 +207,9 @@ static void add_layer(struct image_view *image, size_t number, uint64_t largest)
     }
     HTML(body, "<span class=\"digest\">");
     view_short_digest(image->view, &part->digest);
-    HTML(body, "</span></td><td class=\"size\">");
+    HTML(body, "</span>");
+    add_shared(image, number);
+    HTML(body, "</td><td class=\"size\">");
     html_bytes(body, part->size);
     add_bar(body, part->size, largest);
     HTML(body, "</td></tr>");

@@ -28,6 +28,12 @@ static bool front_is_newest(const struct view *view)
     return strcmp(view_query(view, "sort"), "newest") == 0;
 }
 
+/* The very front, rather than a part of it. */
+static bool front_is_all(const struct view *view)
+{
+    return !*view->place.name && !*view_query(view, "q") && view->page == 1;
+}
+
 /* A head that sorts by itself when it is followed. */
 static void add_sort(struct view *view, bool is_newest)
 {
@@ -201,6 +207,9 @@ static void front_write(struct view *view, const struct shelf *shelf)
     add_table(view, shelf, true);
     HTML(body, "</div>");
     view_pager(view, (shelf->total + limit - 1) / limit, kept);
+    if (front_is_all(view)) {
+        view_stock(view);
+    }
 }
 
 static void front_write_json(struct view *view, const struct shelf *shelf)
@@ -226,6 +235,9 @@ static void front_write_json(struct view *view, const struct shelf *shelf)
         json_close_object(out);
     }
     json_close_array(out);
+    if (front_is_all(view)) {
+        view_stock_json(view);
+    }
     json_close_object(out);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fcgi/page/image.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/json.h"
@@ -14,13 +15,12 @@ void image_view_release(struct image_view *image)
     portrait_release(&image->portrait);
     portrait_release(&image->shown);
     image_config_release(&image->config);
+    rows_release(&image->rows);
+    free(image->shared);
 }
 
-/* The child of an index that is shown; its count if there is none. */
-static size_t choose_child(const struct image_view *image)
+size_t image_choose_child(const struct description *description, const char *wanted)
 {
-    const struct description *description = &image->portrait.description;
-    const char *wanted = view_query(image->view, "platform");
     size_t first = description->part_count;
     size_t usual = description->part_count;
 
@@ -57,7 +57,7 @@ static int read_shown(struct image_view *image, struct error *error)
     int found;
 
     if (description->kind == KIND_INDEX) {
-        size_t child = choose_child(image);
+        size_t child = image_choose_child(description, view_query(image->view, "platform"));
 
         if (child == description->part_count) {
             return 0;
@@ -321,6 +321,7 @@ static void image_write_json(struct image_view *image)
 int page_image(struct view *view, struct error *error)
 {
     AUTO_IMAGE_VIEW struct image_view image = IMAGE_VIEW_INIT(view);
+    struct rows_query query = {.filter = "", .order = ROWS_NEWEST, .with_commits = true};
 
     if (image_view_read(&image, view->place.reference, view->place.is_digest, error) < 0) {
         return -1;
@@ -331,6 +332,10 @@ int page_image(struct view *view, struct error *error)
         image_write_json(&image);
         return 0;
     }
+    if (rows_read(view_repository(view), &query, &image.rows, error) < 0) {
+        return -1;
+    }
+    image_find_shared(&image);
     image_write(&image);
     return image_add_relations(&image, error) < 0 ? -1 : actions_add(view, error);
 }

@@ -3,13 +3,16 @@
 
 #include <string.h>
 
-#include "fcgi/page/rows.h"
+#include "lib/base/memory.h"
+#include "lib/base/text.h"
 
 /* What an image has to do with others of its repository. */
 
 enum {
     RELATIONS_LOOKS = 100, /* manifests that are looked at for it */
+    SHARED_LOOKS = 30,
     COMPARE_TAGS = 200,
+    SAME_TAGS = 100,
 };
 
 void image_add_annotations(struct image_view *image)
@@ -60,6 +63,65 @@ static bool description_has(const struct description *description, const struct 
     return false;
 }
 
+/* The manifest whose layers are those of a row: of an index, the child for the same platform. */
+static bool read_layers(const struct image_view *image, const struct digest *digest,
+                        struct portrait *out)
+{
+    const struct repository *repository = view_repository(image->view);
+    AUTO_PORTRAIT struct portrait portrait = PORTRAIT_INIT;
+    struct error ignored;
+    size_t child;
+
+    if (portrait_read(repository, digest, &portrait, &ignored) <= 0) {
+        return false;
+    }
+    if (portrait.description.kind != KIND_INDEX) {
+        *out = portrait;
+        portrait = (struct portrait)PORTRAIT_INIT;
+        return true;
+    }
+    child = image_choose_child(&portrait.description, view_query(image->view, "platform"));
+    return child < portrait.description.part_count &&
+           portrait_read(repository, &portrait.description.parts[child].digest, out, &ignored) > 0;
+}
+
+static void note_shared(struct image_view *image, const struct rows *rows,
+                        const struct row_of_tags *row)
+{
+    AUTO_PORTRAIT struct portrait other = PORTRAIT_INIT;
+    const struct description *own = &image->shown.description;
+
+    if (!read_layers(image, &row->digest, &other) ||
+        strcmp(other.digest.text, image->shown.digest.text) == 0) {
+        return;
+    }
+    for (size_t i = 0; i < own->part_count; i++) {
+        if (!description_has(&other.description, &own->parts[i].digest)) {
+            continue;
+        }
+        if (image->shared[i].count++ == 0) {
+            (void)text_copy(image->shared[i].tag, TAG_SIZE, rows->tags.items[row->first].tag,
+                            strlen(rows->tags.items[row->first].tag));
+        }
+    }
+}
+
+void image_find_shared(struct image_view *image)
+{
+    const struct rows *rows = &image->rows;
+
+    if (!image->has_shown || image->shown.description.part_count == 0 ||
+        image->shown.description.kind == KIND_INDEX) {
+        return;
+    }
+    image->shared = memory_allocate(image->shown.description.part_count, sizeof(*image->shared));
+    for (size_t i = 0; i < rows->count && i < SHARED_LOOKS; i++) {
+        if (strcmp(rows->rows[i].digest.text, image->portrait.digest.text) != 0) {
+            note_shared(image, rows, &rows->rows[i]);
+        }
+    }
+}
+
 static void add_link(struct image_view *image, const struct rows *rows,
                      const struct row_of_tags *row)
 {
@@ -106,8 +168,9 @@ static void add_same(struct image_view *image, const struct rows *rows)
     struct view *view = image->view;
     struct html *body = &view->body;
     bool is_begun = false;
+    size_t shown = 0;
 
-    for (size_t i = 0; i < rows->tags.count; i++) {
+    for (size_t i = 0; i < rows->tags.count && shown < SAME_TAGS; i++) {
         const struct tagged *item = &rows->tags.items[i];
 
         if (strcmp(item->digest.text, image->portrait.digest.text) != 0 ||
@@ -119,6 +182,7 @@ static void add_same(struct image_view *image, const struct rows *rows)
                        "<ul class=\"tags\">");
             is_begun = true;
         }
+        shown++;
         HTML(body, "<li><a class=\"tag\" href=\"");
         view_link_image(view, view->place.name, item->tag);
         HTML(body, "\">");
@@ -168,14 +232,11 @@ static void add_compare(struct image_view *image, const struct rows *rows)
 int image_add_relations(struct image_view *image, struct error *error)
 {
     AUTO_DESCRIPTION struct description referrers = DESCRIPTION_INIT;
-    AUTO_ROWS struct rows rows = ROWS_INIT;
     struct view *view = image->view;
     struct html *body = &view->body;
-    struct rows_query query = {.filter = "", .order = ROWS_NEWEST, .with_commits = true};
 
     if (portrait_read_referrers(view_repository(view), &image->portrait.digest, &referrers, error) <
-            0 ||
-        rows_read(view_repository(view), &query, &rows, error) < 0) {
+        0) {
         return -1;
     }
     if (image->portrait.description.has_subject) {
@@ -189,10 +250,10 @@ int image_add_relations(struct image_view *image, struct error *error)
     if (referrers.part_count > 0) {
         add_referrers(image, &referrers);
     }
-    add_same(image, &rows);
-    add_compare(image, &rows);
+    add_same(image, &image->rows);
+    add_compare(image, &image->rows);
     if (view->place.is_digest) {
-        add_others(image, &rows);
+        add_others(image, &image->rows);
     }
     return 0;
 }

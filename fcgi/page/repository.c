@@ -21,6 +21,7 @@ struct look {
     struct portrait portrait;
     char platform[PLATFORM_SIZE]; /* of an image that is no index */
     unsigned marks;
+    bool is_immutable; /* one of its tags */
     struct pulled pulled;
     struct history history; /* the last that happened to the tag that was moved last */
 };
@@ -88,6 +89,9 @@ static void look_read(const struct view *view, const struct rows *rows, size_t n
             out->portrait.description.parts[i].is_attestation ? 1U << KIND_ATTESTATION : 0;
     }
     if (!view->exchange->source.is_proxied) {
+        for (size_t i = 0; i < out->row->count && !out->is_immutable; i++) {
+            out->is_immutable = tag_is_immutable(repository->store, out->tags[i].tag);
+        }
         look_read_pulls(repository, out);
         look_read_author(repository, out);
     }
@@ -213,6 +217,9 @@ static void add_kind(struct view *view, const struct look *look)
             view_badge(view, kind);
             HTML(body, "</li>");
         }
+    }
+    if (look->is_immutable) {
+        HTML(body, "<li><span class=\"badge\">immutable</span></li>");
     }
     HTML(body, "</ul>");
 }
@@ -371,6 +378,7 @@ static void write_row_json(struct buffer *out, const struct look *look)
         }
     }
     json_close_array(out);
+    json_raw(out, "immutable", look->is_immutable ? "true" : "false");
     json_number(out, "size", look->portrait.size);
     view_json_date(out, "pushed", look->row->moved);
     json_text(out, "pushedBy", look_author(look));

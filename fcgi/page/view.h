@@ -79,6 +79,10 @@ const char *view_host(const struct view *view);
 /* <code> with a button that copies it, where there is script. `text` is escaped here. */
 void view_code(struct view *view, const char *text);
 
+/* stock.c: how full it is, for who may see everything; nothing for others. */
+void view_stock(struct view *view);
+void view_stock_json(struct view *view);
+
 /* "image", "SBOM", … in a little box. */
 void view_badge(struct view *view, enum description_kind kind);
 /* "sha256:0123456789ab" */

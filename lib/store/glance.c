@@ -26,15 +26,15 @@ static bool has_entries(const struct repository *repository, const char *path,
 void glance_take(const struct repository *repository, struct glance *out)
 {
     *out = (struct glance){.has_manifests = false};
-    for (int i = 0; i < DIGEST_ALGORITHM_COUNT; i++) {
+    /* The first that has any will do: the others cost each of thousands a call. */
+    for (int i = 0; i < DIGEST_ALGORITHM_COUNT && !out->has_manifests; i++) {
         struct path path = layout_links(repository->name, LINK_REVISION, (enum digest_algorithm)i);
         struct stat status;
 
         if (fstatat(repository->store->root, path.text, &status, 0) == 0 &&
             has_entries(repository, path.text, &status)) {
             out->has_manifests = true;
-            out->changed =
-                status.st_mtim.tv_sec > out->changed ? status.st_mtim.tv_sec : out->changed;
+            out->changed = status.st_mtim.tv_sec;
         }
     }
 }

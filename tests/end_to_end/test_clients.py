@@ -59,6 +59,15 @@ def assert_pulls_alike(new_directory, layout, reference, digest, *options):
     return blobs
 
 
+def test_docker_and_podman_search(server, client, repository, layout, docker, new_directory):
+    push_layout(layout, "app", f"{server.authority}/{repository.name}:1")
+    name = f"{server.authority}/{repository.name}"
+    assert docker("search", "--format", "{{.Name}}", name).split() == [repository.name]
+    podman = Containers("podman", new_directory("podman"))
+    assert podman("search", "--tls-verify=false", "--format", "{{.Name}}", name).split() == [name]
+    assert podman("search", "--tls-verify=false", "--format", "{{.Name}}", f"{server.authority}/no-such").split() == []
+
+
 def test_skopeo_copies_an_image_there_and_back(server, client, repository, layout, new_directory):
     reference, digest = f"{server.authority}/{repository.name}:1", layout.digest("app")
     push_layout(layout, "app", reference)
