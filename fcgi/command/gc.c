@@ -21,6 +21,7 @@ struct gc {
     struct collect_report report;
     struct store store;
     struct chore chore;
+    const struct configuration *configuration;
     bool json;
     bool draws;    /* standard error is a terminal */
     int64_t drawn; /* milliseconds */
@@ -47,6 +48,41 @@ static void gc_tell_found(void *context, const char *path, const char *why, uint
     line_text(&line, "reason", why);
     line_number(&line, "bytes", bytes);
     line_say(&line, "would go: %s: %s", path, why);
+    line_end(&line);
+}
+
+/* Each tag in a dry run, else those that have gone: which line of the configuration says so. */
+static void gc_tell_judged(void *context, const struct repository *repository,
+                           const struct retention_tag *tag)
+{
+    const struct gc *gc = context;
+    const struct retention_verdict *verdict = &tag->verdict;
+    bool stays = retention_stays(verdict);
+    AUTO_LINE struct line line = line_begin(gc->json);
+    AUTO_BUFFER struct buffer why = BUFFER_INIT;
+    AUTO_BUFFER struct buffer name = BUFFER_INIT;
+
+    if (stays && !gc->report.dry_run) {
+        return;
+    }
+    gc_clear(gc);
+    buffer_format(&name, "%s:%s", repository->name, tag->name);
+    retention_explain(verdict, &why);
+    line_text(&line, "tag", name.data);
+    line_text(&line, "verdict", stays ? "kept" : "deleted");
+    line_text(&line, "reason", why.data);
+    line_say(&line, "%s: %s: %s", name.data,
+             stays                ? "kept"
+             : gc->report.dry_run ? "would be deleted"
+                                  : "deleted",
+             why.data);
+    if (verdict->section) {
+        line_text(&line, "section", verdict->section->name);
+        line_text(&line, "key", verdict->key);
+        line_text(&line, "file", gc->configuration->file);
+        line_number(&line, "line", verdict->line);
+        line_say(&line, " (%s:%u)", gc->configuration->file, verdict->line);
+    }
     line_end(&line);
 }
 
@@ -101,6 +137,22 @@ static void gc_tell_no_room(const struct gc *gc)
         line_number(&line, "no_room", count);
         line_say(&line, "there was no room to move %" PRIu64 " things to the trash: run it again",
                  count);
+        line_end(&line);
+    }
+}
+
+static void gc_summarize_retention(const struct gc *gc)
+{
+    const struct collect_report *report = &gc->report;
+    AUTO_LINE struct line line = line_begin(gc->json);
+
+    if (gc->configuration->registry.collect.retention.section_count > 0) {
+        line_number(&line, "retention_tags", report->retention_tags);
+        line_number(&line, "retention_deleted", report->retired_tags);
+        line_say(&line, "retention: of %" PRIu64 " tags %" PRIu64 " %s", report->retention_tags,
+                 report->retired_tags,
+                 report->dry_run ? "would be deleted, and what only they lead to is counted below"
+                                 : "were deleted, see berth restore");
         line_end(&line);
     }
 }
@@ -283,9 +335,11 @@ static int gc_run(const struct configuration *configuration, const struct argume
         .report = {.dry_run = arguments->has[OPTION_DRY_RUN],
                    .empty_trash = arguments->has[OPTION_EMPTY_TRASH],
                    .found = gc_tell_found,
+                   .judged = gc_tell_judged,
                    .problem = gc_tell_problem,
                    .step = gc_draw},
         .store = STORE_INIT,
+        .configuration = configuration,
         .json = arguments->has[OPTION_JSON],
         .draws = isatty(STDERR_FILENO) == 1,
     };
@@ -311,6 +365,7 @@ static int gc_run(const struct configuration *configuration, const struct argume
         return command_fail(&command_gc, &error);
     }
     gc_tell_no_room(&gc);
+    gc_summarize_retention(&gc);
     gc_summarize(&gc);
     return gc.report.problems + gc.report.no_room > 0 ? EXIT_FOUND : EXIT_FINE;
 }
@@ -330,7 +385,8 @@ static const struct option_row gc_options[] = {
 
 const struct command command_gc = {
     .name = "gc",
-    .summary = "move to the trash what nobody can reach, and remove what has lain there for long",
+    .summary =
+        "apply retention, move to the trash what nobody can reach, remove what lay there long",
     .options = gc_options,
     .details = "It runs beside pulls and pushes. What it moves comes back by itself when somebody "
                "needs it.",

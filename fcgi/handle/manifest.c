@@ -29,7 +29,8 @@ static void manifest_note_pull(const struct exchange *exchange, const struct dig
                         .digest = digest,
                         .is_download = is_sent};
 
-    source_note_pull(&exchange->source, &pull);
+    source_note_pull(&exchange->source, &pull,
+                     request_parameter(exchange->request, "HTTP_USER_AGENT"));
 }
 
 static void manifest_add_tag(struct exchange *exchange)

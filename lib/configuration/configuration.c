@@ -21,6 +21,7 @@ enum {
     ISSUER_LIMIT = 64,
     ACCESS_LIMIT = 1000, /* sections of either kind */
     WEBHOOK_LIMIT = 64,
+    RETENTION_LIMIT = 1000,
 };
 
 static const char *const log_level_words[] = {
@@ -88,6 +89,38 @@ static const struct key collect_keys[] = {
      .form.maximum = 3650,
      .standard = "7"},
     {.name = "untagged", REGISTRY(AGE, collect.untagged), .form.minimum = 3600, .standard = "keep"},
+    {.name = NULL},
+};
+
+#define RETENTION(kind, member) VALUE(kind, struct retention_section, member)
+#define RETENTION_LIST(list, is_valid, what)                                                       \
+    RETENTION(ITEMS, list.names), .line = LINE(struct retention_section, list.line),               \
+                                  .form.item_is_valid = (is_valid), .form.items = (what)
+#define TAG_PATTERNS "a list of tags such as latest, v*, !v0*"
+
+static const struct key retention_keys[] = {
+    {.name = "repositories",
+     RETENTION_LIST(repositories, retention_repository_is_valid,
+                    "a list of repositories such as team/app, team/*, apps/**, !team/base"),
+     .example = "team/**"},
+    {.name = "tags", RETENTION_LIST(tags, retention_tag_is_valid, TAG_PATTERNS)},
+    {.name = "keep_tags", RETENTION_LIST(keep_tags, retention_tag_is_valid, TAG_PATTERNS)},
+    {.name = "keep_newest",
+     RETENTION(NUMBER, keep_newest),
+     .line = LINE(struct retention_section, keep_newest_line),
+     .standard = "0"},
+    {.name = "keep_pushed_within",
+     RETENTION(SECONDS, keep_pushed_within),
+     .line = LINE(struct retention_section, keep_pushed_line),
+     .standard = "0"},
+    {.name = "keep_pulled_within",
+     RETENTION(SECONDS, keep_pulled_within),
+     .line = LINE(struct retention_section, keep_pulled_line),
+     .standard = "0"},
+    {.name = "ignore_agents",
+     RETENTION_LIST(ignore_agents, retention_agent_is_valid,
+                    "a list of what clients call themselves, such as trivy/*, *scanner*, but not "
+                    "all")},
     {.name = NULL},
 };
 
@@ -291,6 +324,15 @@ static const struct section_kind kinds[] = {
     {.name = "", .keys = top_keys},
     {.name = "hosted", .keys = hosted_keys},
     {.name = "collect", .keys = collect_keys},
+    {.name = "retention",
+     .keys = retention_keys,
+     .name_is_valid = retention_name_is_valid,
+     .one = "a rule",
+     .like = "builds",
+     .many = "rules",
+     .limit = RETENTION_LIMIT,
+     SECTION_ARRAY(struct configuration, registry.collect.retention.sections,
+                   registry.collect.retention.section_count)},
     {.name = "proxy", .keys = proxy_keys},
     {.name = "mirror", .keys = mirror_keys},
     {.name = "upstream",
@@ -346,6 +388,7 @@ static bool configuration_judge(const void *values, struct section_place *out_pl
     const struct configuration *configuration = values;
 
     return judge_registry(&configuration->registry, out_place, out_message) &&
+           judge_retention(&configuration->registry.collect.retention, out_place, out_message) &&
            judge_access(&configuration->registry, out_place, out_message) &&
            judge_events(&configuration->events, &configuration->registry.proxy, out_place,
                         out_message);

@@ -16,6 +16,10 @@
 bool judge_registry(const struct registry_options *options, struct section_place *out_place,
                     struct buffer *out_message);
 
+/* What stays, and that something does. */
+bool judge_retention(const struct retention *retention, struct section_place *out_place,
+                     struct buffer *out_message);
+
 /* Who logs in how, and whom rules name. */
 bool judge_access(const struct registry_options *options, struct section_place *out_place,
                   struct buffer *out_message);

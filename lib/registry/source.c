@@ -49,9 +49,11 @@ int source_get_manifest(struct source *source, const char *reference, bool head_
     return repository_get_manifest(&source->repository, reference, out_manifest, error);
 }
 
-void source_note_pull(const struct source *source, const struct pull *pull)
+void source_note_pull(const struct source *source, const struct pull *pull, const char *agent)
 {
-    if (!source->is_proxied) {
+    const struct retention *retention = &permit_caller(&source->permit)->options->collect.retention;
+
+    if (!source->is_proxied && !retention_ignores(retention, source->repository.name, agent)) {
         pulled_note(&source->repository, pull);
     }
 }

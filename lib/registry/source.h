@@ -40,8 +40,9 @@ int source_check_space(const struct source *source, uint64_t bytes, struct error
 int source_get_manifest(struct source *source, const char *reference, bool head_only,
                         struct stored_manifest *out_manifest, struct error *error);
 
-/* That it was pulled, of what is hosted: see lib/store/pulled. */
-void source_note_pull(const struct source *source, const struct pull *pull);
+/* That it was pulled, of what is hosted: see lib/store/pulled. Not by an `agent`, which may be
+ * NULL, of which that is not to be noted: see lib/store/retention. */
+void source_note_pull(const struct source *source, const struct pull *pull, const char *agent);
 
 /*
  * Stores a manifest and points its tags to it, see repository_put_manifest(); who `put->actor` is,

@@ -12,7 +12,9 @@
 #include "lib/store/blob.h"
 #include "lib/store/link.h"
 #include "lib/store/prune.h"
+#include "lib/store/pulled.h"
 #include "lib/store/recall.h"
+#include "lib/store/retire.h"
 #include "lib/store/trash.h"
 #include "lib/store/walk.h"
 
@@ -22,6 +24,7 @@ struct collection {
     struct collect_report *report;
     struct timespec began;     /* by the filesystem's clock */
     struct timespec untouched; /* what was touched later, or then, stays */
+    time_t noted_since;        /* when pulls began to be noted; 0: not yet */
     struct digest_keys marked; /* blobs that somebody has a link to */
     bool is_blind;             /* not all links could be seen: nobody's blob may go */
 };
@@ -81,14 +84,44 @@ static void collect_tell_found(void *context, const char *path, const char *why)
     collection->report->found(collection->report->context, path, why, 0);
 }
 
+/* What retention does not keep; the tags that went, or would go. */
+static int collect_retire(struct collection *collection, const struct repository *repository,
+                          struct names *out_retired, struct error *error)
+{
+    enum { DAY = 86400 };
+    struct collect_report *report = collection->report;
+    const struct retire_rules rules = {
+        .retention = &collection->options->retention,
+        .scene = {.now = collection->began.tv_sec,
+                  .noted_since = collection->noted_since,
+                  .pull_grain = PULLED_GRAIN,
+                  .grace = collection->store->options->grace,
+                  .restored_for = collection->options->trash_days * DAY},
+        .dry_run = report->dry_run,
+        .judged = report->judged,
+        .context = report->context,
+    };
+    struct retire_report retired = {.judged = 0};
+
+    if (retire_tags(repository, &rules, out_retired, &retired, error) < 0) {
+        return -1;
+    }
+    report->retention_tags += retired.judged;
+    report->retired_tags += retired.retired;
+    report->no_room += retired.no_room;
+    return 0;
+}
+
 static int collect_in_repository(struct collection *collection, const struct repository *repository,
                                  struct error *error)
 {
     struct collect_report *report = collection->report;
+    AUTO_NAMES struct names retired = NAMES_INIT;
     const struct reach_rules reach_rules = {
         .touched = collection->untouched,
         .untagged = collect_before(&collection->began, collection->options->untagged),
         .keep_untagged = collection->options->untagged == 0,
+        .without = &retired,
         .problem = collect_tell_problem,
         .context = collection,
     };
@@ -102,7 +135,8 @@ static int collect_in_repository(struct collection *collection, const struct rep
     struct prune_report pruned = {.manifests = 0};
     AUTO_REACH struct reach reach = REACH_INIT;
 
-    if (recall_reach(&reach, repository, &reach_rules, error) < 0 ||
+    if (collect_retire(collection, repository, &retired, error) < 0 ||
+        recall_reach(&reach, repository, &reach_rules, error) < 0 ||
         prune_repository(&reach, &prune_rules, &collection->marked, &pruned, error) < 0) {
         return -1;
     }
@@ -321,5 +355,11 @@ int collect_store(struct store *store, const struct collect_options *options,
     }
     collection.began = collect_now(store);
     collection.untouched = collect_before(&collection.began, store->options->grace);
+    if (!report->dry_run) {
+        pulled_begin(store);
+    }
+    if (pulled_since(store, &collection.noted_since, error) < 0) {
+        return -1;
+    }
     return collect_all(&collection, error);
 }

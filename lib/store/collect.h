@@ -5,8 +5,9 @@
 /*
  * The collector of a hosted store, which runs beside whoever pulls and pushes, on any host:
  *
- * 1. In each repository it finds what cannot be reached (lib/store/reach) and moves it to the trash
- *    (lib/store/prune). Of what stays it notes the blobs.
+ * 1. In each repository it deletes the tags that retention does not keep (lib/store/retire), finds
+ *    what cannot be reached (lib/store/reach) and moves it to the trash (lib/store/prune). Of what
+ *    stays it notes the blobs.
  * 2. Blobs that nobody has a link to, and that nobody has touched for `grace`, go to the trash.
  * 3. What has lain in the trash for `trash_days`, and was put there before this began, and is not
  *    among the blobs noted since, is removed. Nothing else ever is. What is noted comes back.
@@ -19,11 +20,13 @@
  * at any moment, and begun again.
  */
 
+#include "lib/store/retention.h"
 #include "lib/store/store.h"
 
 struct collect_options {
     uint64_t trash_days;
     uint64_t untagged; /* seconds that an untagged manifest stays; 0: for good */
+    struct retention retention;
 };
 
 struct collect_report {
@@ -34,6 +37,10 @@ struct collect_report {
     void (*found)(void *context, const char *path, const char *why, uint64_t bytes);
     /* Called for what is damaged or foreign, which is left as it is. */
     void (*problem)(void *context, const char *path, const char *what);
+    /* Called for each tag that sections of [retention] are about, once it was judged and, if it
+     * goes, has gone; or NULL. */
+    void (*judged)(void *context, const struct repository *repository,
+                   const struct retention_tag *tag);
     /* Called often: the numbers below have grown. */
     void (*step)(void *context);
     void *context;
@@ -45,7 +52,10 @@ struct collect_report {
     uint64_t bytes;
     uint64_t linked_bytes; /* if each repository had its own copy */
     uint64_t problems;
-    /* What went to the trash. */
+    uint64_t retention_tags; /* by retention */
+    /* What went to the trash: by retention, … */
+    uint64_t retired_tags;
+    /* … and since nobody can reach it. */
     uint64_t collected_manifests;
     uint64_t collected_tags;
     uint64_t collected_links;

@@ -183,6 +183,18 @@ struct path layout_history(const char *name, const char *tag)
     return path_format(LAYOUT_REPOSITORIES "/%s/_history/%s", name, tag);
 }
 
+struct path layout_all_retired(const char *name, enum digest_algorithm algorithm)
+{
+    return path_format(LAYOUT_REPOSITORIES "/%s/_manifests/_retired/%s", name,
+                       digest_algorithm_name(algorithm));
+}
+
+struct path layout_retired(const char *name, const struct digest *digest)
+{
+    return path_format(LAYOUT_REPOSITORIES "/%s/_manifests/_retired/%s/%s", name,
+                       digest_algorithm_name(digest->algorithm), digest_hex(digest));
+}
+
 struct path layout_media_types(const char *name, enum digest_algorithm algorithm)
 {
     return path_format(LAYOUT_REPOSITORIES "/%s/_media_types/%s", name,

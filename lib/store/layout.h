@@ -43,8 +43,9 @@ enum { LAYOUT_FIXED_LEVELS = 3 }; /* above these two */
 enum trash {
     TRASH_COLLECTED,
     TRASH_DELETED,
+    TRASH_RETIRED, /* the tree of what was deleted, see trash_put() */
 };
-enum { TRASH_COUNT = 2 };
+enum { TRASH_COUNT = 2 }; /* trees */
 /* Where the file `path` lies then; "" for the tree. */
 struct path layout_trash(enum trash which, const char *path);
 
@@ -88,6 +89,10 @@ struct path layout_pulled_digests(const char *name, enum digest_algorithm algori
  */
 struct path layout_histories(const char *name);
 struct path layout_history(const char *name, const char *tag);
+
+/* A note that a manifest has lost its last tag to retention, and where these are. */
+struct path layout_retired(const char *name, const struct digest *digest);
+struct path layout_all_retired(const char *name, enum digest_algorithm algorithm);
 
 /* Where those are, and what is known of referrers, of each algorithm. */
 struct path layout_media_types(const char *name, enum digest_algorithm algorithm);

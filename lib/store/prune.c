@@ -311,6 +311,8 @@ static int prune_companions(struct prune *prune, enum digest_algorithm algorithm
         }
     }
     if (prune_companions_in(prune, layout_pulled_digests(repository->name, algorithm).text,
+                            digest_algorithm_name(algorithm), error) < 0 ||
+        prune_companions_in(prune, layout_all_retired(repository->name, algorithm).text,
                             digest_algorithm_name(algorithm), error) < 0) {
         return -1;
     }

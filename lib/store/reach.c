@@ -8,7 +8,8 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/base/memory.h"
-#include "lib/base/text.h"
+#include "lib/store/referrers.h"
+#include "lib/store/retire.h"
 #include "lib/store/revision.h"
 #include "lib/store/tag.h"
 #include "lib/store/trash.h"
@@ -108,6 +109,7 @@ static int reach_add_revision(struct reach *reach, const struct reach_rules *rul
         return 0; /* just coming or going */
     }
     revision.touched = status.st_ctim;
+    revision.is_retired = retire_is_noted(reach->repository, digest, &status);
     found = reach_read(reach, rules, &revision, error);
     if (found <= 0) {
         return found;
@@ -152,28 +154,13 @@ static int reach_is_in_trash(const struct reach *reach, const struct digest *dig
     return found ? found : trash_has(reach->repository->store, TRASH_COLLECTED, link.text, error);
 }
 
-/* Whether a tag is one for referrers; whose. The digits of a longer digest are cut: who knows. */
-static bool reach_read_fallback(const char *tag, struct digest *out_subject)
-{
-    enum { PREFIX = sizeof("sha256-") - 1, DIGITS = 64 };
-    AUTO_BUFFER struct buffer text = BUFFER_INIT;
-    struct error ignored;
-
-    if (!text_begins(tag, "sha256-") || strlen(tag) < PREFIX + DIGITS ||
-        (tag[PREFIX + DIGITS] && tag[PREFIX + DIGITS] != '.')) {
-        return false;
-    }
-    buffer_format(&text, "sha256:%.*s", (int)DIGITS, tag + PREFIX);
-    return digest_parse(out_subject, text.data, &ignored) == 0;
-}
-
 bool reach_tag_is_alive(const struct repository *repository, const char *tag)
 {
     const struct reach reach = {.repository = repository};
     struct digest subject;
     struct stat status;
 
-    return reach_read_fallback(tag, &subject) && reach_stat(&reach, &subject, &status) == 0;
+    return referrers_read_fallback_tag(tag, &subject) && reach_stat(&reach, &subject, &status) == 0;
 }
 
 /* Whether it is a tag for referrers of what is in the trash. 1, 0, -1. */
@@ -182,7 +169,7 @@ static int reach_is_dead_tag(const struct reach *reach, const char *tag, struct 
     struct digest subject;
     struct digest_key key;
 
-    if (!reach_read_fallback(tag, &subject)) {
+    if (!referrers_read_fallback_tag(tag, &subject)) {
         return 0;
     }
     key = digest_key_of(&subject);
@@ -197,8 +184,24 @@ static void reach_add_dead_tag(struct reach *reach, const char *tag, const struc
         (struct reach_tag){.name = memory_text(tag), .digest = *digest};
 }
 
+static int reach_compare_name(const void *name, const void *member)
+{
+    return strcmp(name, *(char *const *)member);
+}
+
+/* Whether a tag goes before what is reached by it is looked at. */
+static bool reach_is_without(const struct reach_rules *rules, const char *tag)
+{
+    const struct names *without = rules->without;
+
+    return without && without->count > 0 &&
+           bsearch(tag, without->names, without->count, sizeof(*without->names),
+                   reach_compare_name) != NULL;
+}
+
 /* 1 if its manifest has come back from the trash, 0, -1. */
-static int reach_add_tag(struct reach *reach, const char *tag, struct error *error)
+static int reach_add_tag(struct reach *reach, const struct reach_rules *rules, const char *tag,
+                         struct error *error)
 {
     struct reach_revision *revision;
     struct digest_key key;
@@ -223,6 +226,8 @@ static int reach_add_tag(struct reach *reach, const char *tag, struct error *err
     }
     if (dead) {
         reach_add_dead_tag(reach, tag, &digest);
+    } else if (revision && reach_is_without(rules, tag)) {
+        revision->is_retired = true;
     } else if (revision) {
         revision->is_root = true;
     } else {
@@ -244,7 +249,7 @@ static int reach_add_tags(struct reach *reach, const struct reach_rules *rules, 
         if (found == WALK_STRAY) {
             rules->problem(rules->context, walk.stray.text, "this can be no tag");
         } else {
-            result = reach_add_tag(reach, tag, error);
+            result = reach_add_tag(reach, rules, tag, error);
         }
         if (result < 0) {
             return -1;
@@ -301,7 +306,7 @@ static bool reach_is_root(const struct reach *reach, const struct reach_rules *r
     if (reach_is_since(&revision->touched, &rules->touched)) {
         return true;
     }
-    if (revision->is_orphan) {
+    if (revision->is_orphan || revision->is_retired) {
         return false;
     }
     if (revision->has_subject) {

@@ -9,8 +9,10 @@
  * - the children of an index that can be reached, and the referrers (signatures and the like) of a
  *   manifest that can;
  * - a referrer whose subject was never here, as in a repository of signatures only.
- * A referrer whose subject was here and lies in the trash cannot be reached by itself, nor can what
- * is only tagged as clients tag referrers: "sha256-DIGITS", with ".sig", ".att", ".sbom" or alike.
+ * But a manifest that has lost its last tag to retention (lib/store/retire) cannot be reached as
+ * one that is kept untagged. A referrer whose subject was here and lies in the trash cannot be
+ * reached by itself, nor can what is only tagged as clients tag referrers: "sha256-DIGITS", with
+ * ".sig", ".att", ".sbom" or alike.
  *
  * Looks while others change the repository: what comes of it is to be looked at again, under the
  * lock, before anything is done.
@@ -18,6 +20,7 @@
 
 #include <time.h>
 
+#include "lib/base/names.h"
 #include "lib/oci/digest_keys.h"
 #include "lib/store/store.h"
 
@@ -25,6 +28,8 @@ struct reach_rules {
     struct timespec touched;  /* whatever was touched at this time, or later, can be reached */
     struct timespec untagged; /* the same of manifests that nothing leads to … */
     bool keep_untagged;       /* … or of all of them */
+    /* Tags, sorted, that would go to retention before all this; NULL: none, they have gone. */
+    const struct names *without;
     /* Called for what cannot be read, with a path below the root and a sentence. */
     void (*problem)(void *context, const char *path, const char *what);
     void *context;
@@ -38,7 +43,8 @@ struct reach_revision {
     size_t first_edge; /* of what it names */
     size_t edge_count;
     bool has_subject;
-    bool is_orphan; /* its subject was here, and is in the trash */
+    bool is_orphan;  /* its subject was here, and is in the trash */
+    bool is_retired; /* see lib/store/retire */
     bool is_root;
     bool is_live;
 };

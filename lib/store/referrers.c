@@ -6,6 +6,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/base/directory.h"
+#include "lib/base/text.h"
 #include "lib/store/link.h"
 #include "lib/store/revision.h"
 
@@ -47,6 +48,20 @@ void referrers_fallback_tag(const struct digest *subject, char out_tag[TAG_SIZE]
 {
     (void)snprintf(out_tag, TAG_SIZE, "%s-%.64s", digest_algorithm_name(subject->algorithm),
                    digest_hex(subject));
+}
+
+bool referrers_read_fallback_tag(const char *tag, struct digest *out_subject)
+{
+    enum { PREFIX = sizeof("sha256-") - 1, DIGITS = 64 };
+    AUTO_BUFFER struct buffer text = BUFFER_INIT;
+    struct error ignored;
+
+    if (!text_begins(tag, "sha256-") || strlen(tag) < PREFIX + DIGITS ||
+        (tag[PREFIX + DIGITS] && tag[PREFIX + DIGITS] != '.')) {
+        return false;
+    }
+    buffer_format(&text, "sha256:%.*s", (int)DIGITS, tag + PREFIX);
+    return digest_parse(out_subject, text.data, &ignored) == 0;
 }
 
 /* Adds the digests that clients have listed under the fallback tag. */

@@ -36,6 +36,10 @@ int referrers_remove(const struct repository_lock *held, const struct referrer *
  * most 64 digits ("Referrers Tag Schema"). */
 void referrers_fallback_tag(const struct digest *subject, char out_tag[TAG_SIZE]);
 
+/* Whether a tag is one by which clients keep a referrer, or an index of them, with an ending
+ * (".sig") or without; whose. The digits of a longer digest are cut: who knows. */
+bool referrers_read_fallback_tag(const char *tag, struct digest *out_subject);
+
 struct referrers_query {
     struct digest subject;
     const char *artifact_type; /* NULL: all */

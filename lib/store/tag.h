@@ -63,6 +63,10 @@ void tag_set_back(const struct tag_change *change, struct sync_set *syncs);
  * there was none, -1. */
 int tag_delete(const struct tag_change *change, struct sync_set *syncs, struct error *error);
 
+/* The same for retention, which takes nothing away that cannot be had back: ERROR_NO_SPACE, and it
+ * stays, if there is no room in the trash. Its manifest does not count as touched. */
+int tag_retire(const struct tag_change *change, struct sync_set *syncs, struct error *error);
+
 /* Whether the configuration says that tags of this name stay what they are. */
 bool tag_is_immutable(const struct store *store, const char *tag);
 

@@ -26,8 +26,9 @@
  * Moves a file here, and removes the directory that held nothing else. 1, 0 if there was none, -1.
  * What is deleted does not come back by itself any more either: a collected one of that path goes
  * with it; and where there is no room for the directories that it takes to lie here, it is removed,
- * since that is how room is made. A cache has no trash, and what is put there is removed. Durable
- * once `path` is flushed.
+ * since that is how room is made; not so with TRASH_RETIRED, where ERROR_NO_SPACE says that it
+ * stays: nobody has asked for it to go. A cache has no trash, and what is put there is removed.
+ * Durable once `path` is flushed.
  *
  * Locking: what belongs to a repository needs repository_lock().
  */

@@ -74,6 +74,15 @@ def test_rules_are_printed_as_they_are_read(file, tmp_path):
     assert printed["require.ref"] == "refs/heads/*,refs/tags/v*" and printed["require.job"] == "build" and printed["name_claim"] == "sub"
 
 
+def test_what_is_kept_is_printed_as_it_is_read(file):
+    text = (KEPT + "tags = *-rc*\nkeep_tags = v*,latest,!v0*\nkeep_newest = 20\nkeep_pushed_within = 30d\nignore_agents = trivy/*,*Scanner*\n")
+    first = effective(file, CONFIGURATION + text)
+    assert effective(file, first) == first
+    printed = values(first.partition("[retention x]")[2])
+    assert printed["keep_tags"] == "v*, latest, !v0*" and printed["keep_newest"] == "20" and printed["keep_pulled_within"] in ("0", "0s")
+    assert printed["tags"] == "*-rc*" and printed["ignore_agents"] == "trivy/*, *Scanner*" and printed["keep_pushed_within"] == "2592000s"
+
+
 def test_relative_paths_are_relative_to_the_file(file, tmp_path, monkeypatch):
     monkeypatch.chdir("/")
     printed = values(effective(file, "registry_storage = here/registry\ntemporary_registry_storage = /there/_tmp\n"
@@ -101,6 +110,8 @@ UPSTREAM = "[upstream a.example]\n"
 LOGIN = "[authentication]\nmode = htpasswd\nhtpasswd = users\n"
 CI = "[issuer ci]\nurl = https://ci.example\naudience = here\n"
 SERVER = CI + "kind = registry-token\n"
+KEEPS_NOTHING = "[retention x] keeps nothing, and would delete all tags: add a line such as 'keep_newest = 20' or 'keep_tags = v*, latest'"
+KEPT = "[retention x]\nrepositories = team/**\n"
 TEAM = "[access team]\nrepositories = team/**\n"
 WHOM = "anonymous, authenticated, users, @groups, robot/NAME or ISSUER/PATTERN"
 NAMES = "a list of repositories such as team/app, team/*, apps/**, home/{user}/**, !team/secret"
@@ -247,6 +258,22 @@ MISTAKES = [
      "[access x] has 'proxy/docker.io/*', which no repository is called here: write 'proxy/docker.io/library/*'"),
     (STORED + LOGIN + "[access x]\nrepositories = proxy/registry-1.docker.io/debian\npull = anonymous\n", 8,
      "[access x] has 'proxy/registry-1.docker.io/debian', which no repository is called here: write 'proxy/docker.io/library/debian'"),
+    (STORED + KEPT, 5, KEEPS_NOTHING),
+    (STORED + KEPT + "keep_newest = 0\nkeep_pushed_within = 0\n", 5, KEEPS_NOTHING),
+    (STORED + KEPT + "keep_tags = !v0*\n", 6, "[retention x] excludes something from its 'keep_tags' and has none: write '*' in front, for all others"),
+    (STORED + KEPT + "keep_newest = 1\ntags = !v0*\n", 7, "[retention x] excludes something from its 'tags' and has none: write '*' in front, for all others"),
+    (STORED + "[retention x]\nrepositories = !team/x\nkeep_newest = 1\n", 5,
+     "[retention x] excludes something from its 'repositories' and has none: write '**' in front, for all others"),
+    (STORED + "[retention x]\nrepositories = team/*, proxy/docker.io/**\nkeep_newest = 1\n", 5,
+     "[retention x] has 'proxy/docker.io/**', but what is cached goes by the 'maximum_age' and 'maximum_size' of [proxy]: take it out"),
+    (KEPT + "keep_tags =\n", 3, "a list of tags such as latest, v*, !v0* is expected, not ''"),
+    (KEPT + "keep_tags = ^v.*$\n", 3, "a list of tags such as latest, v*, !v0* is expected, not '^v.*$'"),
+    (KEPT + "keep_newest = -1\n", 3, "a number is expected, not '-1'"),
+    (KEPT + "keep_pushed_within = soon\n", 3, "a time such as 60s, 15m, 12h, 7d is expected, not 'soon'"),
+    (KEPT + "ignore_agents = *\n", 3, "a list of what clients call themselves, such as trivy/*, *scanner*, but not all is expected, not '*'"),
+    (KEPT + "keep_latest = 3\n", 3, "unknown key 'keep_latest'"),
+    ("[retention x]\nrepositories = home/{user}/**\n", 2, "a list of repositories such as team/app, team/*, apps/**, !team/base is expected, not 'home/{user}/**'"),
+    ("[retention]\n", 1, "unknown section 'retention': did you mean [retention NAME]?"),
     ("[access]\n", 1, "unknown section 'access': did you mean [access NAME]?"),
     ("[access a b]\n", 1, "the name of a rule is expected, such as [access team], not 'a b'"),
     ("[group @ci]\n", 1, "the name of a group is expected, such as [group ci], not '@ci'"),
