@@ -136,10 +136,23 @@ static size_t local_take_descriptors(struct msghdr *message, int out[LOCAL_DESCR
     return count;
 }
 
-bool local_receive(int connection, int64_t milliseconds, struct buffer *text, int *out_descriptors,
-                   size_t count)
+static void local_close_all(const int *descriptors, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        (void)close(descriptors[i]);
+    }
+}
+
+bool local_is_ready(int connection, int64_t milliseconds)
 {
     struct pollfd wish = {.fd = connection, .events = POLLIN};
+
+    return poll(&wish, 1, (int)milliseconds) > 0;
+}
+
+bool local_receive_any(int connection, int64_t milliseconds, struct buffer *text,
+                       int out_descriptors[LOCAL_DESCRIPTOR_LIMIT], size_t *out_count)
+{
     union local_control control = {.bytes = {0}};
     char bytes[LOCAL_MESSAGE_LIMIT];
     struct iovec part = {.iov_base = bytes, .iov_len = sizeof(bytes)};
@@ -147,27 +160,48 @@ bool local_receive(int connection, int64_t milliseconds, struct buffer *text, in
                              .msg_iovlen = 1,
                              .msg_control = control.bytes,
                              .msg_controllen = sizeof(control.bytes)};
-    int descriptors[LOCAL_DESCRIPTOR_LIMIT];
-    size_t came;
     ssize_t got;
 
-    if (poll(&wish, 1, (int)milliseconds) <= 0) {
+    if (!local_is_ready(connection, milliseconds)) {
         return false;
     }
     got = recvmsg(connection, &message, MSG_CMSG_CLOEXEC);
     if (got <= 0) {
         return false;
     }
-    came = local_take_descriptors(&message, descriptors);
-    if (came != count || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
-        for (size_t i = 0; i < came; i++) {
-            (void)close(descriptors[i]);
-        }
+    *out_count = local_take_descriptors(&message, out_descriptors);
+    if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
+        local_close_all(out_descriptors, *out_count);
         return false;
-    }
-    for (size_t i = 0; i < count; i++) {
-        out_descriptors[i] = descriptors[i];
     }
     buffer_add(text, bytes, (size_t)got);
     return true;
+}
+
+bool local_receive(int connection, int64_t milliseconds, struct buffer *text, int *out_descriptors,
+                   size_t count)
+{
+    AUTO_BUFFER struct buffer got = BUFFER_INIT;
+    int descriptors[LOCAL_DESCRIPTOR_LIMIT];
+    size_t came;
+
+    if (!local_receive_any(connection, milliseconds, &got, descriptors, &came)) {
+        return false;
+    }
+    if (came != count) {
+        local_close_all(descriptors, came);
+        return false;
+    }
+    buffer_add(text, got.data, got.length);
+    for (size_t i = 0; i < count; i++) {
+        out_descriptors[i] = descriptors[i];
+    }
+    return true;
+}
+
+int local_pair(int out_ends[2], struct error *error)
+{
+    return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, out_ends) < 0
+               ? error_errno(error, "make a connection")
+               : 0;
 }

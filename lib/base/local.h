@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "lib/base/buffer.h"
+#include "lib/base/error.h"
 
 enum {
     LOCAL_NAME_SIZE = 100,      /* with its NUL */
@@ -38,5 +39,14 @@ bool local_send(int connection, const struct buffer *text, const int *descriptor
  * or is another one. */
 bool local_receive(int connection, int64_t milliseconds, struct buffer *text, int *out_descriptors,
                    size_t count);
+/* The same, however many it brings. */
+bool local_receive_any(int connection, int64_t milliseconds, struct buffer *text,
+                       int out_descriptors[LOCAL_DESCRIPTOR_LIMIT], size_t *out_count);
+
+/* Two ends of a connection. */
+int local_pair(int out_ends[2], struct error *error);
+
+/* Whether there is something to receive, or nothing any more, within a time. */
+bool local_is_ready(int connection, int64_t milliseconds);
 
 #endif

@@ -2,6 +2,7 @@
 #include "lib/base/log.h"
 #include "lib/proxy/ask/question.h"
 #include "lib/proxy/evict/evict.h"
+#include "lib/proxy/fill/fetcher.h"
 #include "lib/proxy/fill/origin.h"
 #include "lib/proxy/flight.h"
 #include "lib/proxy/proxy.h"
@@ -30,7 +31,7 @@ static int blob_ask_size(struct proxied *proxied, const struct digest *digest, u
 
     buffer_format(&rest, "blobs/%s", digest->text);
     question.rest = rest.data;
-    found = question_ask(&proxied->upstream, &question, &answer, proxied->report, error);
+    found = fetcher_ask(&proxied->upstream, &question, &answer, proxied->report, error);
     if (found <= 0 || answer_extent(&answer, digest, &extent, error) < 0) {
         return found > 0 ? -1 : found;
     }

@@ -5,6 +5,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/proxy/ask/question.h"
 #include "lib/proxy/entries.h"
+#include "lib/proxy/fill/fetcher.h"
 #include "lib/proxy/flight.h"
 #include "lib/proxy/proxy.h"
 #include "lib/store/memo.h"
@@ -84,14 +85,16 @@ static int listing_fetch_page(const struct listing *listing, struct collection *
     AUTO_ANSWER struct answer answer = ANSWER_INIT;
     AUTO_BUFFER struct buffer rest = BUFFER_INIT;
     struct report *report = listing->proxied->report;
-    struct question question = {
-        .method = "GET", .repository = listing->proxied->name, .accept = listing->accept};
+    struct question question = {.method = "GET",
+                                .repository = listing->proxied->name,
+                                .accept = listing->accept,
+                                .limit = LIST_LIMIT};
     int found;
 
     buffer_add(&rest, collection->next.data, collection->next.length);
     question.rest = rest.data;
     question.deadline = collection->deadline;
-    found = question_ask(&listing->proxied->upstream, &question, &answer, report, error);
+    found = fetcher_ask(&listing->proxied->upstream, &question, &answer, report, error);
     if (found <= 0) {
         return found;
     }

@@ -13,6 +13,7 @@
 #include "lib/proxy/ask/health.h"
 #include "lib/proxy/ask/question.h"
 #include "lib/proxy/evict/usage.h"
+#include "lib/proxy/fill/fetcher.h"
 #include "lib/proxy/flight.h"
 #include "lib/proxy/proxy.h"
 #include "lib/store/link.h"
@@ -111,12 +112,15 @@ static int wish_ask(const struct wish *wish, const char *method, struct answer *
                     struct error *error)
 {
     AUTO_BUFFER struct buffer rest = BUFFER_INIT;
-    struct question question = {
-        .method = method, .repository = wish->proxied->name, .accept = ACCEPTED};
+    struct question question = {.method = method,
+                                .repository = wish->proxied->name,
+                                .accept = ACCEPTED,
+                                .limit =
+                                    (size_t)wish->proxied->upstream.options->maximum_manifest_size};
 
     buffer_format(&rest, "manifests/%s", wish->reference);
     question.rest = rest.data;
-    return question_ask(&wish->proxied->upstream, &question, answer, wish->proxied->report, error);
+    return fetcher_ask(&wish->proxied->upstream, &question, answer, wish->proxied->report, error);
 }
 
 /* A blob that a cached manifest names may be read without asking. */

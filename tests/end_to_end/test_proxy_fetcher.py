@@ -171,3 +171,94 @@ def test_whoever_has_the_name_first_is_not_given_anything(keeping):
         send_signal(child, signal.SIGKILL)
         os.waitpid(child, 0)
     assert is_idle(waiting(keeping)[0])
+
+
+def reload_pool(site):
+    """With a configuration that says something else."""
+    text = site.server.configuration.read_text()
+    site.server.configuration.write_text(text.replace("connect_timeout = 30s", "connect_timeout = 31s", 1))
+    assert site.server.configuration.read_text() != text
+    old = set(site.server.pids)
+    for pid in old:
+        send_signal(pid, signal.SIGTERM)
+    wait_until(lambda: not old & set(site.server.workers()), "the end of the workers")
+
+
+def settle_down(site):
+    """All that is there are new workers, and who waits."""
+    wait_until(lambda: len(site.server.workers()) - len(site.idle()) == site.server.worker_count, "new workers and nobody else")
+    idle = site.idle()
+    site.server.pids = [pid for pid in site.server.workers() if pid not in idle]
+
+
+def test_who_has_another_configuration_is_given_nothing(keeping):
+    upstream = keeping.take()
+    fetch(keeping, upstream)
+    idle = waiting(keeping)
+    reload_pool(keeping)
+    fetch(keeping, upstream)
+    settle_down(keeping)
+    assert upstream.connections == 2
+    assert set(idle) < set(waiting(keeping, 2))
+
+
+def test_a_reload_amid_fetches_costs_no_pull(keeping):
+    upstream = keeping.take()
+    offers = [offered(upstream, 20_000) for _ in range(60)]
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        pulls = [pool.submit(download, keeping.client, keeping.at(upstream).blob(digest)) for _, digest in offers]
+        wait_until(lambda: upstream.asked("/blobs/"), "the first")
+        reload_pool(keeping)
+    for pull, (data, _) in zip(pulls, offers):
+        assert_right(pull.result(), data)
+    settle_down(keeping)
+
+
+@pytest.fixture
+def asking(new_directory):
+    """Each request for a tag asks the upstream, which keeps connections and has an image."""
+    with Site(new_directory("asking"), tag_ttl=0) as site:
+        site.upstreams[0].keeps = True
+        yield site
+
+
+def test_an_image_and_the_checks_of_its_tag_take_one_connection(asking):
+    upstream = asking.take()
+    data = content.noise()
+    manifest, _ = upstream.add_image("app", "v1", [data])
+    repository = asking.at(upstream)
+    for method in ("HEAD", "GET", "HEAD", "GET"):
+        answer = asking.client.request(method, repository.manifest("v1"))
+        assert answer.status == 200 and answer["Content-Length"] == str(len(manifest))
+    assert asking.client.get(repository.manifest("v1")).body == manifest
+    assert_right(download(asking.client, repository.blob(content.digest(data))), data)
+    assert asking.client.get(f"/v2/{repository.name}/tags/list").json() == {"name": repository.name, "tags": ["v1"]}
+    assert upstream.connections == 1
+    assert len(waiting(asking)) == 1
+
+
+def test_what_an_upstream_says_is_told_by_whoever_asks(asking):
+    upstream = asking.take()
+    repository = asking.at(upstream)
+    assert asking.client.get(repository.manifest("nowhere")).status == 404
+    for status, expected in ((429, 429), (403, 502), (500, 502)):
+        upstream.when(lambda reply, _, status=status: setattr(reply, "status", status), "/manifests/", times=1)
+        answer = asking.client.get(repository.manifest(f"v{status}"))
+        assert answer.status == expected, answer
+        asking.forgive(upstream)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
+def test_who_is_asked_and_does_not_answer_is_done_without(asking, number):
+    upstream = asking.take()
+    manifest, _ = upstream.add_image("app", "v1", [content.noise()])
+    assert asking.client.request("HEAD", asking.at(upstream).manifest("v1")).status == 200
+    idle = waiting(asking)
+    upstream.when(lambda reply, _: setattr(reply, "stall", 0), "/manifests/", times=1)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        pull = pool.submit(asking.client.get, asking.at(upstream).manifest("v1"))
+        wait_until(lambda: not asking.idle() and len(upstream.asked("/manifests/")) == 2, "the question")
+        send_signal(idle[0], number)
+        assert pull.result().body == manifest
+    send_signal(idle[0], signal.SIGKILL)
+    upstream.free.set()

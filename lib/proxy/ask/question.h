@@ -18,6 +18,8 @@ struct question {
     const char *accept;     /* or NULL */
     const char *range;      /* or NULL */
     int64_t deadline;       /* the first one's, of questions that have it together; 0: its own */
+    size_t limit;           /* bytes of the body that are wanted, where another process asks:
+                               lib/proxy/fill/fetcher */
     bool again;             /* part of something that has begun: do not look at past failures */
 };
 

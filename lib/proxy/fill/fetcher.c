@@ -9,9 +9,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
 #include "lib/base/local.h"
 #include "lib/base/log.h"
+#include "lib/base/process.h"
+#include "lib/base/text.h"
+#include "lib/proxy/fill/errand.h"
 #include "lib/proxy/fill/filler.h"
 #include "lib/proxy/fill/unsynced.h"
 #include "lib/store/memo.h"
@@ -22,6 +26,7 @@ enum {
     LIFE_MILLISECONDS = 600 * 1000, /* then another process looks anew at names and certificates */
     READY_MILLISECONDS = 100,       /* until one that waits says so */
     JOB_MILLISECONDS = 1000,        /* from then until it has been told what to fetch */
+    PATIENCE_MILLISECONDS = 5000,   /* until an answer is there; then it is asked for again */
     DESCRIPTORS = 3,                /* of the lock and the slot */
 };
 
@@ -91,14 +96,35 @@ static void fetcher_write_job(const struct fill *fill, struct buffer *out)
                   fill->upstream->via);
 }
 
-static bool fetcher_give_to(const struct fetcher_name *name, const struct buffer *job,
-                            const int *descriptors)
+/* A connection to who has taken the job, or -1. */
+static int fetcher_give_to(const struct fetcher_name *name, const struct buffer *job,
+                           const int *descriptors, size_t count)
 {
     AUTO_CLOSE int connection = local_connect(name->text);
     AUTO_BUFFER struct buffer ready = BUFFER_INIT;
 
     return connection >= 0 && local_receive(connection, READY_MILLISECONDS, &ready, NULL, 0) &&
-           local_send(connection, job, descriptors, DESCRIPTORS);
+                   local_send(connection, job, descriptors, count)
+               ? steal_descriptor(&connection)
+               : -1;
+}
+
+/* The same for whichever waits first. */
+static int fetcher_give_to_any(const struct upstream *upstream, const struct buffer *job,
+                               const int *descriptors, size_t count)
+{
+    struct digest key;
+    int connection = -1;
+
+    if (!fetcher_key(upstream, false, &key)) {
+        return -1;
+    }
+    for (unsigned n = 0; n < FETCHERS_OF_ONE && connection < 0; n++) {
+        struct fetcher_name name = fetcher_name_of(&key, n);
+
+        connection = fetcher_give_to(&name, job, descriptors, count);
+    }
+    return connection;
 }
 
 bool fetcher_give(const struct fill *fill, const struct lock *lock, const struct slot *slot)
@@ -106,21 +132,13 @@ bool fetcher_give(const struct fill *fill, const struct lock *lock, const struct
     int descriptors[DESCRIPTORS] = {lock->descriptor, slot->all.descriptor,
                                     slot->upstream.descriptor};
     AUTO_BUFFER struct buffer job = BUFFER_INIT;
-    struct digest key;
-    bool taken = false;
+    AUTO_CLOSE int connection = -1;
 
-    if (!fetcher_key(fill->upstream, false, &key)) {
-        return false;
-    }
     fetcher_write_job(fill, &job);
-    for (unsigned n = 0; n < FETCHERS_OF_ONE && !taken; n++) {
-        struct fetcher_name name = fetcher_name_of(&key, n);
-
-        taken = fetcher_give_to(&name, &job, descriptors);
-    }
-    log_debug("%s a process that waits for %s", taken ? "finds" : "does not find",
+    connection = fetcher_give_to_any(fill->upstream, &job, descriptors, DESCRIPTORS);
+    log_debug("%s a process that waits for %s", connection >= 0 ? "finds" : "does not find",
               fill->digest.text);
-    return taken;
+    return connection >= 0;
 }
 
 /* What a process that stays fetches. */
@@ -131,7 +149,10 @@ struct fetcher {
     struct fill fill;
     struct lock lock;
     struct slot slot;
-    int64_t end; /* in milliseconds */
+    int asker;            /* who waits for an answer, or -1: it is a fetch */
+    struct buffer errand; /* his question */
+    int among_all;        /* a name of those that may stay, or -1: it has none yet */
+    int64_t end;          /* in milliseconds */
 };
 
 static void fetcher_release(struct fetcher *fetcher)
@@ -167,15 +188,28 @@ static bool fetcher_read_job(struct fetcher *fetcher, const struct buffer *job)
 }
 
 /* One caller. False if it has given nothing. */
-static bool fetcher_take_from(struct fetcher *fetcher, int connection)
+static bool fetcher_take_from(struct fetcher *fetcher, int *connection)
 {
     AUTO_BUFFER struct buffer ready = BUFFER_INIT;
     AUTO_BUFFER struct buffer job = BUFFER_INIT;
-    int descriptors[DESCRIPTORS];
+    int descriptors[LOCAL_DESCRIPTOR_LIMIT];
+    size_t count;
 
     buffer_add_text(&ready, "ready");
-    if (!local_send(connection, &ready, NULL, 0) ||
-        !local_receive(connection, JOB_MILLISECONDS, &job, descriptors, DESCRIPTORS)) {
+    if (!local_send(*connection, &ready, NULL, 0) ||
+        !local_receive_any(*connection, JOB_MILLISECONDS, &job, descriptors, &count)) {
+        return false;
+    }
+    if (count == 0 && text_begins(job.data, ERRAND_TITLE "\n")) {
+        buffer_clear(&fetcher->errand);
+        buffer_add(&fetcher->errand, job.data, job.length);
+        fetcher->asker = steal_descriptor(connection);
+        return true;
+    }
+    if (count != DESCRIPTORS) {
+        for (size_t i = 0; i < count; i++) {
+            (void)close(descriptors[i]);
+        }
         return false;
     }
     fetcher->lock.descriptor = descriptors[0];
@@ -206,10 +240,15 @@ static int fetcher_listen(const struct fetcher *fetcher, bool is_for_all, unsign
 /* Waits for something to fetch. False if nothing came, or enough others wait. */
 static bool fetcher_wait_until(struct fetcher *fetcher, int64_t end)
 {
-    AUTO_CLOSE int among_all = fetcher_listen(fetcher, true, FETCHERS_OF_ALL);
-    AUTO_CLOSE int listener = among_all < 0 ? -1 : fetcher_listen(fetcher, false, FETCHERS_OF_ONE);
+    AUTO_CLOSE int listener = -1;
     bool taken = false;
 
+    if (fetcher->among_all < 0) {
+        fetcher->among_all = fetcher_listen(fetcher, true, FETCHERS_OF_ALL);
+    }
+    if (fetcher->among_all >= 0) {
+        listener = fetcher_listen(fetcher, false, FETCHERS_OF_ONE);
+    }
     end = end < fetcher->end ? end : fetcher->end;
     while (listener >= 0 && !taken) {
         AUTO_CLOSE int caller =
@@ -218,7 +257,7 @@ static bool fetcher_wait_until(struct fetcher *fetcher, int64_t end)
         if (caller < 0) {
             return false;
         }
-        taken = fetcher_take_from(fetcher, caller);
+        taken = fetcher_take_from(fetcher, &caller);
     }
     return taken;
 }
@@ -242,33 +281,133 @@ static void fetcher_set_name(const char *name)
     (void)prctl(PR_SET_NAME, name);
 }
 
-_Noreturn void fetcher_run(const struct fill *fill, struct lock *lock, struct slot *slot)
+static void fetcher_begin(struct fetcher *fetcher, const struct upstream *upstream)
 {
-    struct fetcher fetcher = {.upstream = *fill->upstream,
-                              .repository = *fill->repository,
-                              .lock = *lock,
-                              .slot = *slot,
-                              .end = clock_milliseconds() + LIFE_MILLISECONDS};
-    char own_name[32] = "berth";
+    *fetcher = (struct fetcher){.upstream = *upstream,
+                                .repository = {.store = upstream->store},
+                                .lock = LOCK_INIT,
+                                .slot = SLOT_INIT,
+                                .asker = -1,
+                                .errand = BUFFER_INIT,
+                                .among_all = -1,
+                                .end = clock_milliseconds() + LIFE_MILLISECONDS};
+    fetcher->fill = (struct fill){
+        .upstream = &fetcher->upstream, .repository = &fetcher->repository, .name = fetcher->name};
+}
+
+/* What it was given. */
+static int fetcher_do(struct fetcher *fetcher)
+{
     struct error error;
     int result;
 
+    if (fetcher->asker >= 0) {
+        result = errand_serve(&fetcher->upstream, &fetcher->errand, fetcher->asker) ? 0 : -1;
+        cleanup_close(&fetcher->asker);
+        fetcher->asker = -1;
+    } else {
+        result = filler_run(&fetcher->fill, &error);
+        fetcher_release(fetcher);
+    }
+    return result;
+}
+
+/* One job after the other. */
+static _Noreturn void fetcher_live(struct fetcher *fetcher)
+{
+    char own_name[32] = "berth";
+
     (void)prctl(PR_GET_NAME, own_name);
-    fetcher.fill = (struct fill){.upstream = &fetcher.upstream,
-                                 .repository = &fetcher.repository,
-                                 .name = fetcher.name,
-                                 .digest = fill->digest};
-    (void)snprintf(fetcher.name, sizeof(fetcher.name), "%s", fill->name);
     for (;;) {
-        result = filler_run(&fetcher.fill, &error);
-        fetcher_release(&fetcher);
+        int result = fetcher_do(fetcher);
+
         fetcher_set_name(FETCHER_NAME);
         if (result < 0) {
             unsynced_settle();
         }
-        if (result < 0 || !fetcher_wait(&fetcher)) {
+        if (result < 0 || !fetcher_wait(fetcher)) {
             _exit(result < 0 ? 1 : 0);
         }
         fetcher_set_name(own_name);
     }
+}
+
+_Noreturn void fetcher_run(const struct fill *fill, struct lock *lock, struct slot *slot)
+{
+    struct fetcher fetcher;
+
+    fetcher_begin(&fetcher, fill->upstream);
+    fetcher.repository = *fill->repository;
+    fetcher.lock = *lock;
+    fetcher.slot = *slot;
+    fetcher.fill.digest = fill->digest;
+    (void)snprintf(fetcher.name, sizeof(fetcher.name), "%s", fill->name);
+    fetcher_live(&fetcher);
+}
+
+/* A new process with an errand. A connection to it, or -1. */
+static int fetcher_start(const struct upstream *upstream, const struct buffer *job)
+{
+    struct digest key;
+    int ends[2];
+    struct error ignored;
+    int started;
+
+    if (!fetcher_key(upstream, false, &key) || local_pair(ends, &ignored) < 0) {
+        return -1; /* nobody would find it */
+    }
+    started = process_detach(
+        (int[]){ends[1], upstream->store->root, upstream->store->temporary, fetcher_tether()}, 4,
+        &ignored);
+    if (started == 0) {
+        struct fetcher fetcher;
+
+        fetcher_begin(&fetcher, upstream);
+        fetcher.asker = ends[1];
+        buffer_add(&fetcher.errand, job->data, job->length);
+        fetcher_live(&fetcher);
+    }
+    (void)close(ends[1]);
+    if (started < 0) {
+        (void)close(ends[0]);
+    }
+    return started < 0 ? -1 : ends[0];
+}
+
+/* Waits for an answer. False if the client has gone, or it takes so long that we had better ask. */
+static bool fetcher_is_answered(int connection)
+{
+    enum { LOOK_MILLISECONDS = 100 };
+    int64_t end = clock_milliseconds() + PATIENCE_MILLISECONDS;
+
+    while (clock_milliseconds() < end && !process_is_deserted()) {
+        if (local_is_ready(connection, LOOK_MILLISECONDS)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int fetcher_ask(const struct upstream *upstream, const struct question *question,
+                struct answer *out_answer, struct report *report, struct error *error)
+{
+    AUTO_BUFFER struct buffer job = BUFFER_INIT;
+    AUTO_CLOSE int connection = -1;
+    int found = ERRAND_LOST;
+
+    if (fetcher_is_allowed) {
+        errand_write(upstream, question, &job);
+        connection = fetcher_give_to_any(upstream, &job, NULL, 0);
+        if (connection < 0) {
+            connection = fetcher_start(upstream, &job);
+        }
+    }
+    if (connection >= 0 && fetcher_is_answered(connection)) {
+        found = errand_take(connection, out_answer, report, error);
+    }
+    if (found == ERRAND_LOST && process_is_deserted()) {
+        return error_set(error, ERROR_CLIENT_GONE, "the client has gone");
+    }
+    return found == ERRAND_LOST ? question_ask(upstream, question, out_answer, report, error)
+                                : found;
 }

@@ -7,7 +7,9 @@
  * token service and where blobs are sent from, and takes the next blob of the same upstream: one at
  * a time, whichever repository it is for. Whoever starts a fetch looks for one, and hands over what
  * to fetch, and the descriptors of the fetch's lock and of the slot, which it holds from then on. A
- * lock travels only after the other side has said that it is ready.
+ * lock travels only after the other side has said that it is ready. Questions that have short
+ * answers (manifests, HEADs, lists) it asks as well, and sends the answer back (fill/errand); for
+ * these it holds no slot, since who waits for the answer does.
  *
  * Nothing depends on it. Nobody there, or nobody who answers at once, and a new process is started,
  * as if there were no such thing; one that dies with a fetch leaves it to the next who needs the
@@ -18,6 +20,7 @@
  * configuration, program and upstream.
  */
 
+#include "lib/proxy/ask/question.h"
 #include "lib/proxy/fill/partial.h"
 #include "lib/proxy/fill/slot.h"
 
@@ -38,6 +41,15 @@ int fetcher_tether(void);
 /* Gives a fetch to one that waits. False if there is none; then it is still the caller's. Else the
  * lock and the slot are the other's as soon as the caller lets go of them. */
 bool fetcher_give(const struct fill *fill, const struct lock *lock, const struct slot *slot);
+
+/*
+ * As question_ask(), for what is read as a whole and not longer than the question's limit: asked by
+ * one that waits, or by a new process that will, so that its connections serve for what comes next.
+ * The answer is complete when this returns. Where nobody answers it is asked by this process
+ * itself. ERROR_CLIENT_GONE.
+ */
+int fetcher_ask(const struct upstream *upstream, const struct question *question,
+                struct answer *out_answer, struct report *report, struct error *error);
 
 /* In a new process, with the fetch's lock and a slot: downloads, perhaps again and again, and
  * ends. */
