@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fcgi/record.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/file.h"
 #include "lib/base/json.h"
@@ -17,7 +18,10 @@
 #include "lib/base/text.h"
 #include "lib/http/range.h"
 
-enum { COPY_SIZE = 128 * 1024 };
+enum {
+    COPY_SIZE = 128 * 1024,
+    PASS_SIZE = 1024 * 1024, /* bytes until we look again at who sends and who receives */
+};
 
 #define REDIRECT_PREFIX "x-accel-redirect:"
 
@@ -181,6 +185,34 @@ static ssize_t read_body(const struct response *response, uint64_t offset, void 
     return file_read_at(response->descriptor, offset, bytes, size, error);
 }
 
+/*
+ * Sends what there is of a growing file at `offset`, past libfcgi and this process, and says how
+ * much; 0 if it has to be copied; -1.
+ */
+static ssize_t pass_body(const struct response *response, const struct request *request,
+                         const struct range *range, struct error *error)
+{
+    struct record_part part = {.offset = range->first};
+    uint64_t most = range->last + 1 - range->first;
+    ssize_t lent;
+
+    if (response->body != BODY_STREAM || !request->fastcgi) {
+        return 0;
+    }
+    lent = stream_lend(response->stream, part.offset, &part.file, error);
+    if (lent <= 0) {
+        return lent;
+    }
+    part.length = (uint64_t)lent < most ? (uint64_t)lent : most;
+    part.length = part.length < PASS_SIZE ? part.length : PASS_SIZE;
+    if (FCGX_FFlush(request->fastcgi->out) != 0) {
+        return error_set(error, ERROR_CLIENT_GONE, "the client has gone");
+    }
+    return record_send_file(request->fastcgi->ipcFd, request->fastcgi->requestId, part, error) < 0
+               ? -1
+               : (ssize_t)part.length;
+}
+
 static int copy_body(struct response *response, struct request *request, const struct range *range,
                      struct error *error)
 {
@@ -190,15 +222,20 @@ static int copy_body(struct response *response, struct request *request, const s
 
     while (offset < end) {
         size_t size = end - offset < COPY_SIZE ? (size_t)(end - offset) : COPY_SIZE;
-        ssize_t got = read_body(response, offset, piece, size, error);
+        struct range left = {.first = offset, .last = range->last};
+        ssize_t got = pass_body(response, request, &left, error);
+        bool is_copied = got == 0;
 
+        if (is_copied) {
+            got = read_body(response, offset, piece, size, error);
+        }
         if (got < 0 && error->code == ERROR_CLIENT_GONE) {
             return -1;
         }
         if (got <= 0) {
             break;
         }
-        if (write_all(request, piece, (size_t)got, error) < 0) {
+        if (is_copied && write_all(request, piece, (size_t)got, error) < 0) {
             return -1;
         }
         offset += (uint64_t)got;

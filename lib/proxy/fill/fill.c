@@ -166,6 +166,7 @@ static bool fill_open_data(struct fill_view *view)
     }
     view->found = partial_found(&view->fill);
     view->descriptor = openat(store->temporary, path.text, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    view->is_local = view->descriptor >= 0 && file_is_local(view->descriptor);
     return view->descriptor >= 0;
 }
 
@@ -308,44 +309,63 @@ static int fill_check_filler(struct fill_view *view, struct error *error)
     return 0;
 }
 
-ssize_t fill_read(struct fill_view *view, uint64_t offset, void *bytes, size_t size,
-                  struct error *error)
+/* Up to where the reader may have what there is. */
+static uint64_t fill_limit(const struct fill_view *view, uint64_t offset, uint64_t available)
+{
+    uint64_t limit = view->size > FILL_HELD_BACK ? view->size - FILL_HELD_BACK : 0;
+
+    if (view->is_part && offset < view->found) {
+        limit = 0;
+    }
+    return view->complete || limit > available ? available : limit;
+}
+
+ssize_t fill_wait_for(struct fill_view *view, uint64_t offset, struct error *error)
 {
     int64_t pause = SHORT_PAUSE;
-    int empty_reads = 0;
 
     for (;;) {
         uint64_t available = fill_available(view);
-        uint64_t limit = view->size > FILL_HELD_BACK ? view->size - FILL_HELD_BACK : 0;
+        uint64_t limit = fill_limit(view, offset, available);
 
-        if (view->is_part && offset < view->found) {
-            limit = 0;
-        }
-        if (view->complete || limit > available) {
-            limit = available;
-        }
         if (limit > offset) {
-            ssize_t got =
-                file_read_at(view->descriptor, offset, bytes,
-                             limit - offset < size ? (size_t)(limit - offset) : size, error);
-
-            /* On a network filesystem the size may be known before the bytes. */
-            if (got != 0 || ++empty_reads > EMPTY_LIMIT) {
-                return got;
-            }
-        } else if (view->complete) {
+            return (ssize_t)(limit - offset);
+        }
+        if (view->complete) {
             return error_set(error, ERROR_UPSTREAM, "the blob is shorter than announced");
         }
-        if (!view->complete && available >= view->size && fill_check_complete(view, error) < 0) {
+        if (available >= view->size && fill_check_complete(view, error) < 0) {
             return -1;
         }
         if (!view->complete && fill_check_filler(view, error) < 0) {
             return -1;
         }
-        if (!view->complete || empty_reads > 0) {
+        if (!view->complete) {
             fill_wait(view, &pause);
+        }
+        if (view->size > available + 2 * FILL_HELD_BACK) { /* not for the end: that is waited for */
             clock_pause(GATHER_PAUSE);
         }
+    }
+}
+
+ssize_t fill_read(struct fill_view *view, uint64_t offset, void *bytes, size_t size,
+                  struct error *error)
+{
+    for (int empty_reads = 0;; empty_reads++) {
+        ssize_t ready = fill_wait_for(view, offset, error);
+        ssize_t got;
+
+        if (ready < 0) {
+            return -1;
+        }
+        got = file_read_at(view->descriptor, offset, bytes,
+                           (size_t)ready < size ? (size_t)ready : size, error);
+        /* On a network filesystem the size may be known before the bytes. */
+        if (got != 0 || empty_reads == EMPTY_LIMIT) {
+            return got;
+        }
+        clock_pause(SHORT_PAUSE);
     }
 }
 

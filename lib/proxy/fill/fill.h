@@ -44,6 +44,7 @@ struct fill_view {
     uint64_t found;     /* bytes that this fetch has not got from the upstream, but found */
     bool has_waited;    /* from now on, what fails has failed for this reader */
     bool is_reading;    /* it has been let in */
+    bool is_local;      /* bytes are there as soon as the size says so */
     unsigned restarts;  /* fillers that this reader has started */
     int64_t looked;     /* when it last looked whether the filler lives, in milliseconds */
 };
@@ -79,6 +80,10 @@ bool fill_size(const struct fill *fill, uint64_t *out_size);
  */
 ssize_t fill_read(struct fill_view *view, uint64_t offset, void *bytes, size_t size,
                   struct error *error);
+
+/* How many bytes there are to read at `offset`, as fill_read() would: waits until there are some.
+ */
+ssize_t fill_wait_for(struct fill_view *view, uint64_t offset, struct error *error);
 
 /* How many bytes there are already. */
 uint64_t fill_available(const struct fill_view *view);

@@ -178,6 +178,15 @@ static ssize_t stream_read_through(struct stream *stream, void *bytes, size_t si
     return (ssize_t)size;
 }
 
+ssize_t stream_lend(struct stream *stream, uint64_t offset, int *out_file, struct error *error)
+{
+    if (!stream->is_fill || !stream->view.is_local) {
+        return 0;
+    }
+    *out_file = stream->view.descriptor;
+    return fill_wait_for(&stream->view, offset, error);
+}
+
 ssize_t stream_read(struct stream *stream, uint64_t offset, void *bytes, size_t size,
                     struct error *error)
 {

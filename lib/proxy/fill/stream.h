@@ -45,6 +45,13 @@ uint64_t stream_size(const struct stream *stream);
 ssize_t stream_read(struct stream *stream, uint64_t offset, void *bytes, size_t size,
                     struct error *error);
 
+/*
+ * The same for who can do with an open file: waits, and says how many bytes may be taken from it at
+ * `offset`, more than 0. 0: this stream is none, or what it says it has may not be there yet, and
+ * is to be read. The file stays the stream's.
+ */
+ssize_t stream_lend(struct stream *stream, uint64_t offset, int *out_file, struct error *error);
+
 /* NULL is fine. */
 void stream_close(struct stream *stream);
 
