@@ -19,7 +19,8 @@ int process_detach(const int *keep, size_t keep_count, struct error *error);
 /*
  * Whom this process works for, and nobody else: the connection, or pipe, of a client that may hang
  * up. Whoever waits for something that only this client wants looks now and then whether it still
- * does, and else lets go with ERROR_CLIENT_GONE. A process that is detached works for nobody.
+ * does, and else lets go with ERROR_CLIENT_GONE. A process that is detached works for nobody, until
+ * it is told for whom; -1: for nobody again.
  */
 enum process_client {
     CLIENT_ENDS_WHEN_GONE, /* FastCGI: it sends its end together with its leaving */

@@ -302,7 +302,9 @@ static int fetcher_do(struct fetcher *fetcher)
     int result;
 
     if (fetcher->asker >= 0) {
+        process_serve(fetcher->asker, CLIENT_ENDS_WHEN_GONE);
         result = errand_serve(&fetcher->upstream, &fetcher->errand, fetcher->asker) ? 0 : -1;
+        process_serve(-1, CLIENT_ENDS_WHEN_GONE);
         cleanup_close(&fetcher->asker);
         fetcher->asker = -1;
     } else {
