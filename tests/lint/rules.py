@@ -23,14 +23,14 @@ FLOORS = [
     ["lib/proxy/"],
     ["lib/registry/"],
     ["lib/configuration/"],
-    ["fcgi/request", "fcgi/response", "fcgi/route", "fcgi/setup.", "fcgi/site.", "fcgi/status"],
+    ["fcgi/record.", "fcgi/request", "fcgi/response", "fcgi/route", "fcgi/setup.", "fcgi/site.", "fcgi/status"],
     ["fcgi/handle/", "fcgi/command/", "fcgi/page/"],
     ["fcgi/"],
 ]
 
 # What a library's names look like in the source -> the only files in which they may stand.
 ROOMS = [
-    (r"\bFCGX_\w+|<fcgi\w*\.h>", "FastCGI", ["fcgi/worker.", "fcgi/request.", "fcgi/response."]),
+    (r"\bFCGX_\w+|<fcgi\w*\.h>|<fastcgi\.h>", "FastCGI", ["fcgi/worker.", "fcgi/record.", "fcgi/request.", "fcgi/response."]),
     (r"\bcurl_\w+|\bCURL\w*|<curl/", "libcurl", ["lib/http/client.", "lib/http/connections.", "lib/http/failure.", "lib/http/lookup.", "lib/http/url."]),
     (r"\b(EVP|SHA\d+|HMAC|RAND|OPENSSL|CRYPTO|ERR)_\w+|<openssl/", "OpenSSL", ["lib/oci/digest.", "lib/access/", "lib/http/failure."]),
     (r"\bcJSON\w*|<cjson/", "cJSON", ["lib/oci/description.", "lib/oci/document.", "lib/oci/manifest.", "lib/base/json."]),
