@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/base/local.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
+#include "lib/base/file.h"
 
 struct local_address {
     struct sockaddr_un address;
@@ -39,6 +41,27 @@ static bool local_is_ours(int connection)
 
     return getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 &&
            peer.uid == geteuid();
+}
+
+bool local_is_stopped(int connection)
+{
+    struct ucred peer;
+    socklen_t length = sizeof(peer);
+    char path[32];
+    char text[256];
+    const char *state;
+    struct error ignored;
+    ssize_t got;
+
+    if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0 ||
+        peer.pid == getpid()) {
+        return false;
+    }
+    (void)snprintf(path, sizeof(path), "/proc/%ld/stat", (long)peer.pid);
+    got = file_read_head(AT_FDCWD, path, text, sizeof(text) - 1, &ignored);
+    text[got > 0 ? got : 0] = '\0';
+    state = strrchr(text, ')'); /* behind the process' name, in which may be anything */
+    return state && state[1] == ' ' && (state[2] == 'T' || state[2] == 't');
 }
 
 int local_listen(const char *name)

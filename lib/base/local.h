@@ -46,6 +46,9 @@ bool local_receive_any(int connection, int64_t milliseconds, struct buffer *text
 /* Two ends of a connection. */
 int local_pair(int out_ends[2], struct error *error);
 
+/* Whether the process that listened is stopped (SIGSTOP), as far as that can be seen. */
+bool local_is_stopped(int connection);
+
 /* Whether there is something to receive, or nothing any more, within a time. */
 bool local_is_ready(int connection, int64_t milliseconds);
 

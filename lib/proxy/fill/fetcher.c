@@ -26,7 +26,7 @@ enum {
     LIFE_MILLISECONDS = 600 * 1000, /* then another process looks anew at names and certificates */
     READY_MILLISECONDS = 100,       /* until one that waits says so */
     JOB_MILLISECONDS = 1000,        /* from then until it has been told what to fetch */
-    PATIENCE_MILLISECONDS = 5000,   /* until an answer is there; then it is asked for again */
+    PATIENCE_MILLISECONDS = 5000,   /* with an answer, beyond all that the upstream may take */
     DESCRIPTORS = 3,                /* of the lock and the slot */
 };
 
@@ -376,13 +376,14 @@ static int fetcher_start(const struct upstream *upstream, const struct buffer *j
     return started < 0 ? -1 : ends[0];
 }
 
-/* Waits for an answer. False if the client has gone, or it takes so long that we had better ask. */
-static bool fetcher_is_answered(int connection)
+/* Waits for an answer. False if the client has gone, or nobody is at work on it. */
+static bool fetcher_is_answered(const struct upstream *upstream, int connection)
 {
     enum { LOOK_MILLISECONDS = 100 };
-    int64_t end = clock_milliseconds() + PATIENCE_MILLISECONDS;
+    uint64_t seconds = 2 * (upstream->options->connect_timeout + upstream->options->stall_timeout);
+    int64_t end = clock_milliseconds() + (int64_t)seconds * 1000 + PATIENCE_MILLISECONDS;
 
-    while (clock_milliseconds() < end && !process_is_deserted()) {
+    while (clock_milliseconds() < end && !process_is_deserted() && !local_is_stopped(connection)) {
         if (local_is_ready(connection, LOOK_MILLISECONDS)) {
             return true;
         }
@@ -404,7 +405,7 @@ int fetcher_ask(const struct upstream *upstream, const struct question *question
             connection = fetcher_start(upstream, &job);
         }
     }
-    if (connection >= 0 && fetcher_is_answered(connection)) {
+    if (connection >= 0 && fetcher_is_answered(upstream, connection)) {
         found = errand_take(connection, out_answer, report, error);
     }
     if (found == ERRAND_LOST && process_is_deserted()) {
