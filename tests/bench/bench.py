@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Berth behind nginx beside Debian's docker-registry, on one machine and in one run. `make bench` calls it.
 
-    tests/bench/bench.py [SECTION…]     small large push image access proxy cold hostile slow; all of them without arguments
+    tests/bench/bench.py [SECTION…]     small large push image access proxy cold hostile slow housekeeping; all of them without arguments
 
 Whatever is compared is measured in turns, pair by pair, and the median of the pairs' ratios is held against its bar:
 other work on the machine slows both sides of a pair. Exit status: 0 all bars held, 1 one was missed, 2 could not run.
@@ -26,6 +26,7 @@ import time
 import access
 import cold
 import content
+import housekeeping
 import loads
 from figures import Figures
 from server import Berth, Cpu, DockerRegistry, Nginx
@@ -45,7 +46,8 @@ LAYERS = 100
 LAYER_SIZE = 20_000
 WORKERS = 8
 WEBS = ["nginx", "lighttpd"]          # where strangers matter
-ELSEWHERE = ["cold", "hostile", "slow"]    # sections with servers of their own: the pool has done nothing
+ELSEWHERE = ["cold", "hostile", "slow", "housekeeping"]    # sections with servers of their own: the pool has done nothing
+STORE = 0.05 if QUICK else 1          # of 200,000 blobs and 100,000 tags, for housekeeping
 GROWTH = 256 * 1024                   # bytes that a worker may be larger after a large blob than after a small one
 TOOLS = ["ab", "curl", "docker-registry", "htpasswd", "lighttpd", "nginx", "openssl", "skopeo", "spawn-fcgi", "multiwatch", "wrk"]
 
@@ -225,6 +227,10 @@ class Bench:
     def section_slow(self):
         for web in WEBS:
             beside.Beside(self, web).measure_slow(1 if QUICK else 3, SECONDS)
+
+    def section_housekeeping(self):
+        """What gc, status and lists cost in large stores."""
+        housekeeping.Housekeeping(self).measure(STORE)
 
     def memory(self):
         """What the pool holds after all that. Pages that its processes share count once."""

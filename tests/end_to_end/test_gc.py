@@ -3,14 +3,18 @@ import contextlib
 import json
 import os
 import pathlib
+import signal
+import subprocess
+import threading
 
 import pytest
 
 from harness import content
 from harness.mounts import LoopDisk
 from harness.peer import Peer
-from harness.process import wait_until
+from harness.process import PATIENCE, wait_until
 from harness.server import berth
+from harness.storm import Storm
 from harness.torture import Torture, named_blobs, stored_blobs
 from test_crash import NO_RESERVE
 
@@ -245,11 +249,11 @@ def assert_only_what_is_named_is_left(server):
     assert stored_blobs(server) == named_blobs(server)
 
 
-ONE_ROUND = dict(pushes=150, pulls=150, collections=30, repairs=5, deletions=30, **{"killed workers": 8, "killed collectors": 5})
+ONE_ROUND = dict(pushes=150, pulls=150, collections=30, repairs=5, deletions=30, restores=8, **{"killed workers": 8, "killed collectors": 5})
 
 
-def torture(server, new_directory, rounds=1):
-    with Torture(server) as run:
+def torture(server, new_directory, rounds=1, others=()):
+    with Torture(server, *others, pushers=3 + len(others)) as run:
         for number in range(1, rounds + 1):
             run.wait_for(**{name: number * count for name, count in ONE_ROUND.items()})
     run.assert_nothing_failed()
@@ -266,3 +270,110 @@ def torture(server, new_directory, rounds=1):
 def test_collectors_repairs_and_kills_beside_clients_cost_no_push_and_no_pull(start, web, new_directory):
     server = start(web, settings=NO_GRACE)
     torture(server, new_directory)
+
+
+def test_two_hosts_with_a_collector_each_lose_nothing(start, new_directory):
+    """Behind nginx and behind lighttpd, on the same directories."""
+    first = start("nginx", settings=NO_GRACE)
+    torture(first, new_directory, others=[start("lighttpd", settings=NO_GRACE, storage=str(first.storage))])
+
+
+class Undoer(threading.Thread):
+    """Pushes images, deletes them and takes them back, and knows what of that was done when the power went."""
+
+    def __init__(self, server, stop):
+        super().__init__(daemon=True)
+        self.server, self.stop, self.repository = server, stop, server.client.repository("undo/app")
+        self.images = {}  # tag -> what it stands for, layer, and whether it was deleted
+        self.restored, self.fault = 0, None
+
+    def run(self):
+        try:
+            while not self.stop.is_set():
+                self.act()
+        except (OSError, AssertionError, subprocess.TimeoutExpired):
+            pass  # the disk has gone
+
+    def act(self):
+        tag, layer = f"v{len(self.images)}", content.noise(3000)
+        document, digest = self.repository.push_image(tag, layers=[layer])
+        self.images[tag] = [document, layer, False]
+        self.images[tag][2] = None  # nobody knows
+        if self.server.client.delete(self.repository.manifest(digest)).status != 202:
+            self.stop.wait(PATIENCE)
+        self.images[tag][2] = True
+        if int(tag[1:]) % 3:
+            self.images[tag][2] = None
+            if berth(self.server.configuration, "restore", f"undo/app@{digest}").returncode != 0:
+                self.stop.wait(PATIENCE)
+            self.images[tag][2] = False
+            self.restored += 1
+
+    def assert_all_is_there(self):
+        """What was taken back is; what was deleted can be taken back; what was under way is one of the two."""
+        client = self.server.client
+        for tag, (document, layer, deleted) in self.images.items():
+            answer = client.get(self.repository.manifest(tag))
+            assert answer.status == (404 if deleted else 200) or deleted is None, (tag, deleted, answer)
+            done = berth(self.server.configuration, "restore", f"undo/app@{content.digest(document)}")
+            assert done.returncode == 0, (tag, deleted, done)
+            assert client.get(self.repository.manifest(tag)).body == document, tag
+            assert client.get(self.repository.blob(content.digest(layer))).body == layer, tag
+            self.images[tag][2] = False
+
+
+def collect_until(server, stop, counts):
+    while not stop.is_set():
+        counts.append(berth(server.configuration, "gc").returncode)
+
+
+def cut_power_amid_collections(server, disk):
+    """Pushes, deletions, restores and collections, a power cut, a restart: nothing that was promised is missing."""
+    stop, collections = threading.Event(), []
+    undoer, collector = Undoer(server, stop), threading.Thread(target=collect_until, args=(server, stop, collections), daemon=True)
+    with server.expecting_faults():
+        with Storm(server, writers=2) as storm:
+            undoer.start()
+            collector.start()
+            storm.wait_for(5, "some pushes")
+            wait_until(lambda: undoer.restored >= 3 and len(collections) >= 5, "restores and collections")
+            disk.power_cut()
+            stop.set()
+        server.stop(signal.SIGKILL)
+        for thread in (undoer, collector):
+            thread.join(PATIENCE)
+        disk.unmount()
+        disk.mount()
+        server.start()
+    storm.assert_promises_kept()
+    undoer.assert_all_is_there()
+    gc(server)
+    undoer.assert_all_is_there()
+    done = server.check()
+    assert done.returncode == 0, done
+
+
+def power_cuts(start, mounted, new_directory, count):
+    directory = pathlib.Path(new_directory("power"))
+    disk = mounted(LoopDisk(directory / "disk", directory / "storage"))
+    server = start(directory=directory, settings=NO_GRACE + NO_RESERVE)
+    for _ in range(count):
+        cut_power_amid_collections(server, disk)
+
+
+def test_a_power_cut_amid_collections_and_restores_breaks_no_promise(start, mounted, new_directory):
+    power_cuts(start, mounted, new_directory, 2)
+
+
+def test_when_the_trash_was_emptied_it_is_gone_and_the_space_too(start):
+    server = start(settings=NO_GRACE)
+    repository = server.client.repository("me/app")
+    digest, _ = push_signed_index(repository, "latest")
+    assert server.client.delete(repository.manifest(digest)).status == 202
+    for data in list(named_blobs(server)):
+        server.client.delete(repository.manifest(data))
+    assert_only_what_is_named_is_left(server)
+    assert stored_blobs(server) == set()
+    done = berth(server.configuration, "restore", f"me/app@{digest}")
+    assert done.returncode == 1, done
+    assert not [path for path in server.store.rglob("*") if path.is_file()]

@@ -4,6 +4,7 @@ What the registry promised must hold: a push that was told "it is there" or "sto
 tag stands for can be pulled whole as long as the tag is there. Failures are counted, and there must be none.
 """
 import collections
+import functools
 import json
 import os
 import random
@@ -30,15 +31,16 @@ def shared_layer(number):
 class Torture:
     """with Torture(server) as torture: torture.wait_for(...); afterwards torture.assert_nothing_failed()."""
 
-    def __init__(self, server, pushers=3, pullers=2, kills=True, repairs=True):
-        self.server = server
+    def __init__(self, server, *others, pushers=3, pullers=2, kills=True, repairs=True):
+        """`others` are on the same stores, as other hosts are: each with clients and a collector."""
+        self.server, self.hosts = server, [server, *others]
         self.stop = threading.Event()
         self.tags = {}  # (repository, tag) -> digest: what can be pulled now
         self.counts = collections.Counter()
         self.failures = []
         self.kills = kills
         works = [Pusher(self, number).act for number in range(pushers)] + [Puller(self, number).act for number in range(pullers)]
-        works += [self.collect] + [self.repair] * repairs + [self.kill] * kills
+        works += [functools.partial(self.collect, host) for host in self.hosts] + [self.repair] * repairs + [self.kill] * kills
         self.threads = [threading.Thread(target=self.go_on, args=(work,), daemon=True) for work in works]
         self.random = random.Random(4711)
 
@@ -62,8 +64,8 @@ class Torture:
         for thread in self.threads:
             thread.join(PATIENCE)
             assert not thread.is_alive(), "something hangs"
-        if self.kills:
-            self.server.note_workers()
+        for host in self.hosts if self.kills else []:
+            host.note_workers()
 
     def wait_for(self, **counts):
         """Until so many of each have been done."""
@@ -76,11 +78,11 @@ class Torture:
 
     # --- what goes on beside the clients
 
-    def collect(self):
+    def collect(self, host):
         """`berth gc`, one after the other; now and then one is killed, wherever it is."""
         killed_after = ["timeout", "-s", "KILL", f"{self.random.random() / 20:.3f}"]
         done = subprocess.run([*(killed_after if self.kills and self.random.random() < 0.3 else []), BERTH, "-c",
-                               str(self.server.configuration), "gc", "--json"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+                               str(host.configuration), "gc", "--json"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         if done.returncode == 0:
             report = json.loads(done.stdout.splitlines()[-1])
             self.counts["collections"] += 1
@@ -88,6 +90,8 @@ class Torture:
                 self.counts[what] += report[what]
         elif done.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL):
             self.counts["killed collectors"] += 1
+        elif len(self.hosts) > 1 and "another one is at work" in done.stderr:
+            self.counts["busy collectors"] += 1
         else:
             self.fail("berth gc", done)
 
@@ -97,7 +101,8 @@ class Torture:
         wait_until(lambda: self.stop.is_set() or self.counts["pushes"] >= enough, "pushes")
 
     def repair(self):
-        done = berth(self.server.configuration, "check", "--repair", "--no-content")
+        how = ["--older-than", f"{self.random.randrange(20)}s", "--rate", "100M"] if self.random.randrange(3) else ["--no-content"]
+        done = berth(self.random.choice(self.hosts).configuration, "check", "--repair", *how)
         self.counts["repairs"] += 1
         if done.returncode > 0:  # or killed, as if it were a worker
             self.fail("berth check --repair", done.stdout + done.stderr)
@@ -105,8 +110,9 @@ class Torture:
 
     def kill(self):
         self.let_them_push(5 + self.random.randrange(50))
-        with self.server.expecting_faults():
-            workers = self.server.workers()
+        host = self.random.choice(self.hosts)
+        with host.expecting_faults():
+            workers = host.workers()
             if workers:
                 send_signal(self.random.choice(workers), signal.SIGKILL)
                 self.counts["killed workers"] += 1
@@ -116,7 +122,7 @@ class Torturer:
     def __init__(self, torture, number):
         self.torture, self.number = torture, number
         self.random = random.Random(os.urandom(8))
-        self.client = torture.server.client
+        self.client = torture.hosts[number % len(torture.hosts)].client
         self.asked_again = False  # the last question
 
     def ask(self, *arguments, **options):
@@ -255,15 +261,33 @@ class Pusher(Torturer):
     def delete(self, repository, tag):
         """One tag; or a manifest, with all tags that stand for it, which are ours."""
         entry = self.torture.tags.get((repository.name, tag))
+        tags = [tag]
         if entry and self.random.randrange(2):
-            for key, (digest, _) in list(self.torture.tags.items()):
-                if key[0] == repository.name and digest == entry[0]:
-                    self.torture.tags.pop(key, None)
-            self.expect((202, 404), "a deletion", "DELETE", repository.manifest(entry[0]))
+            tags = [key[1] for key, (digest, _) in list(self.torture.tags.items()) if key[0] == repository.name and digest == entry[0]]
+            for each in tags:
+                self.forget(repository, each)
+            reference = entry[0]
         else:
             self.forget(repository, tag)
-            self.expect((202, 404), "a deletion", "DELETE", repository.manifest(tag))
+            reference = tag
+        answer = self.expect((202, 404), "a deletion", "DELETE", repository.manifest(reference))
+        if answer and answer.status == 202 and entry and not self.asked_again and self.random.randrange(2):
+            self.undo(repository, reference, tags, entry[0])
         self.torture.counts["deletions"] += 1
+
+
+    def undo(self, repository, reference, tags, digest):
+        """What was deleted is back as it was, whatever has become of it meanwhile."""
+        what = f"{repository.name}{'@' if ':' in reference else ':'}{reference}"
+        done = None
+        while not done or done.returncode == -signal.SIGKILL:  # as if it were a worker
+            done = berth(self.torture.server.configuration, "restore", what)
+        if done.returncode != 0:
+            self.torture.fail("a restore", done)
+            return
+        for tag in tags:
+            self.torture.tags[repository.name, tag] = digest, object()
+        self.torture.counts["restores"] += 1
 
 
 class Puller(Torturer):
