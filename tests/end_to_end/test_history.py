@@ -9,10 +9,11 @@ import pytest
 from harness import content
 from harness.engines import push_layout, skopeo
 from harness.peer import Peer
+from harness.process import wait_until
 from harness.server import berth
 from test_access import As, basic, write_users
 from test_round_trip import ACCEPT
-from test_gc import BOTH, NO_GRACE, answers_to, gc, push_signed_index, restore
+from test_gc import BOTH, NO_GRACE, answers_to, gc, in_trash, push_signed_index, restore, with_a_second_s_grace
 
 IMMUTABLE = "[hosted]\nimmutable_tags = v*, release-1, !*-rc\n" + NO_GRACE
 
@@ -28,6 +29,10 @@ def history(server, what):
     told = [json.loads(line) for line in command(server, "restore", "--history", "--json", what).stdout.splitlines()]
     assert all(each["time"].endswith("Z") for each in told), told
     return [(each["event"], each["digest"], each["by"]) for each in told]
+
+
+def empty_trash(server):
+    wait_until(lambda: gc(server, "--empty-trash") and not in_trash(server), "an empty trash")
 
 
 def assert_refused(answer):
@@ -178,7 +183,8 @@ def test_a_deleted_tag_is_put_back_to_an_earlier_manifest(start):
 
 
 def test_what_cannot_be_put_back_is_said_and_nothing_moves(start):
-    server = start(settings=NO_GRACE + "untagged = 1h\n")
+    server = start(settings=NO_GRACE)
+    with_a_second_s_grace(server)
     client, repository = server.client, server.client.repository("me/app")
     gone, gone_digest = repository.push_image("latest")
     document, digest = repository.push_image("latest")
@@ -191,11 +197,18 @@ def test_what_cannot_be_put_back_is_said_and_nothing_moves(start):
     for wrong in ("me/app:latest@sha256:12", "me/app:la test", "Me/app", "me/app:@" + digest, "me/app@", ""):
         assert "is no NAME" in command(server, "restore", wrong, status=2).stderr
     assert client.delete(repository.manifest(gone_digest)).status == 202
-    for _ in range(2):
-        gc(server, "--empty-trash")
+    gc(server)
+    empty_trash(server)
     assert "not even in the trash" in command(server, "restore", f"me/app:latest@{gone_digest}", status=2).stderr
     assert client.get(repository.manifest("latest")).body == document
     assert gone_digest in [each for _, each, _ in history(server, "me/app:latest")]
+    new, _ = repository.push_image("latest")
+    layer = json.loads(document)["layers"][0]["digest"]
+    assert client.delete(repository.blob(layer)).status == 202
+    empty_trash(server)
+    assert "names content that is not in the repository" in command(server, "restore", f"me/app:latest@{digest}", status=2).stderr
+    assert client.get(repository.manifest("latest")).body == new
+    assert client.delete(repository.manifest(digest)).status == 202  # what lacks its layer
 
 
 def test_docker_registrys_pushes_are_history_too(start, new_directory):
