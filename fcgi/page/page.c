@@ -386,7 +386,7 @@ void page_refuse(struct exchange *exchange, const struct error *error)
         buffer_release(&response->headers);
         response->headers = headers;
     }
-    buffer_clear(&response->bytes);
+    buffer_release(&response->bytes);
     buffer_add_text(&view.title, status_reason(response->status));
     HTML(&view.body, "<h1>");
     html_text(&view.body, status_reason(response->status));

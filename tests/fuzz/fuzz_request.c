@@ -27,7 +27,8 @@
  *     the body
  *
  * What an input cannot know is written $L (the last Location), $D (the digest of this body), $U (of
- * all bodies since the last POST), $B, $M (a blob and a manifest that are there).
+ * all bodies since the last POST), $B, $M (a blob and a manifest that are there), $T (the token of
+ * the last form that was shown). What is not below /v2/ is for the page.
  */
 
 enum {
@@ -56,6 +57,7 @@ static struct {
 struct script {
     struct buffer uploaded;
     char location[512];
+    char token[128]; /* of the form that was shown last */
     struct digest blob;
     struct digest manifest;
     bool has_deleted;
@@ -104,6 +106,7 @@ static void place_make(void)
     CHECK(file && fputs(CONFIGURATION, file) >= 0 && fclose(file) == 0);
     CHECK(configuration_read(&place.service.configuration, "configuration.ini", &error) == 0);
     log_set_level(LOG_LEVEL_ERROR);
+    CHECK(setenv("BERTH_PAGE", "/", 1) == 0);
     place.answer = memfd_create("answer", MFD_CLOEXEC);
     CHECK(place.answer >= 0 && dup2(place.answer, STDOUT_FILENO) == STDOUT_FILENO);
 }
@@ -178,8 +181,8 @@ static void script_fill_in(const struct script *script, const char *text, size_t
     for (size_t i = 0; i < length; i++) {
         char what = text[i] == '$' && i + 1 < length ? text[i + 1] : '\0';
 
-        if (what == 'L') {
-            buffer_add_text(out, script->location);
+        if (what == 'L' || what == 'T') {
+            buffer_add_text(out, what == 'L' ? script->location : script->token);
         } else if (what == 'B' || what == 'M') {
             buffer_add_text(out, what == 'B' ? script->blob.text : script->manifest.text);
         } else if ((what == 'D' || what == 'U') && body) {
@@ -292,6 +295,24 @@ static void check_error(const struct reply *reply)
     }
 }
 
+static bool reply_is_page(const struct reply *reply)
+{
+    AUTO_BUFFER struct buffer text = BUFFER_INIT;
+
+    return reply_header(reply, "Content-Type", &text) && text_begins(text.data, "text/html");
+}
+
+/* Nothing that others have said opens a tag: those that there are, are closed, one by one. */
+static void check_page(const struct reply *reply)
+{
+    CHECK(text_begins(reply->body, "<!doctype html>") && strstr(reply->body, "</html>"));
+    for (const char *c = strchr(reply->body, '<'); c; c = strchr(c + 1, '<')) {
+        const char *end = c + 1 + strcspn(c + 1, "<>");
+
+        CHECK(*end == '>' && c[1] != ' ');
+    }
+}
+
 /* The body is as long, and has the digest, that the headers say. */
 static void check_body(const struct reply *reply, const char *method)
 {
@@ -308,7 +329,9 @@ static void check_body(const struct reply *reply, const char *method)
     if (reply_header(reply, "Content-Length", &text)) {
         CHECK(text_number(text.data, text.length, &length) && length == reply->length);
     }
-    if (reply->status >= 400) {
+    if (reply_is_page(reply)) {
+        check_page(reply);
+    } else if (reply->status >= 400) {
         check_error(reply);
     } else if (reply->status == 200 && strcmp(method, "GET") == 0 &&
                reply_header(reply, "Docker-Content-Digest", &text)) {
@@ -338,6 +361,17 @@ static void check_stored(const struct reply *reply, const char *method, const st
     }
 }
 
+static void script_note_token(struct script *script, const struct reply *reply)
+{
+    static const char mark[] = "name=\"token\" value=\"";
+    const char *found = reply_is_page(reply) ? strstr(reply->body, mark) : NULL;
+
+    if (found) {
+        found += strlen(mark);
+        (void)text_copy(script->token, sizeof(script->token), found, strcspn(found, "\""));
+    }
+}
+
 static void script_request(struct script *script, const char *method, const struct buffer *body)
 {
     AUTO_BUFFER struct buffer location = BUFFER_INIT;
@@ -352,7 +386,9 @@ static void script_request(struct script *script, const char *method, const stru
     if (reply_header(&reply, "Location", &location)) {
         (void)text_copy(script->location, sizeof(script->location), location.data, location.length);
     }
-    script->has_deleted |= strcmp(method, "DELETE") == 0 && reply.status == 202;
+    script_note_token(script, &reply);
+    script->has_deleted |= (strcmp(method, "DELETE") == 0 && reply.status == 202) ||
+                           (strcmp(method, "POST") == 0 && reply.status == 303);
     parameters_clear();
     buffer_release(&reply.bytes);
 }
