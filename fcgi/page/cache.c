@@ -25,7 +25,7 @@ static void cache_add_size(struct view *view, const struct cached *cached)
     struct html *body = &view->body;
 
     if (options->maximum_size == 0) {
-        HTML(body, "<p class=\"lead\">As much is cached as the disk takes.");
+        HTML(body, "<p class=\"lead\">Its size is not limited but by the disk.");
     } else if (!cached->is_counted) {
         HTML(body, "<p class=\"lead\">At most ");
         html_bytes(body, options->maximum_size);
@@ -154,7 +154,7 @@ static void cache_add_fetches(struct view *view, const struct cached *cached)
             view_link_repository(view, fetch->name);
             HTML(body, "\">");
             html_text(body, fetch->name);
-            HTML(body, "</a></th><td class=\"digest\"><code>");
+            HTML(body, "</a></th><td class=\"hash\"><code>");
             html_text(body, fetch->digest.text);
             HTML(body, "</code></td><td>");
             cache_add_progress(body, fetch);

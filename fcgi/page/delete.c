@@ -315,6 +315,10 @@ int page_delete_sent(struct view *view, struct error *error)
     if (deleted < 0) {
         return -1;
     }
+    if (deleted > 0) {
+        form_tell(view, DEED_DELETE, view->place.is_digest ? &digest : NULL,
+                  view->place.is_digest ? NULL : view->place.reference);
+    }
     delete_done(view); /* also if somebody was faster */
     return 0;
 }
@@ -338,10 +342,17 @@ int page_delete_all_sent(struct view *view, struct error *error)
 {
     struct target target = form_target(view, "delete");
     AUTO_FORM struct query form = QUERY_INIT;
+    int deleted;
 
-    if (form_read(view, &target, &form, error) < 0 ||
-        source_delete_all(&view->exchange->source, error) < 0) {
+    if (form_read(view, &target, &form, error) < 0) {
         return -1;
+    }
+    deleted = source_delete_all(&view->exchange->source, error);
+    if (deleted < 0) {
+        return -1;
+    }
+    if (deleted > 0) {
+        form_tell(view, DEED_DELETE, NULL, NULL);
     }
     delete_done(view);
     return 0;

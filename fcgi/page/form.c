@@ -134,6 +134,29 @@ const char *form_value(const struct query *form, const char *name)
     return value ? value : "";
 }
 
+void form_tell(struct view *view, enum deed_kind kind, const struct digest *digest, const char *tag)
+{
+    struct exchange *exchange = view->exchange;
+    struct deed *deed = &exchange->deed;
+    AUTO_STORED_MANIFEST struct stored_manifest manifest = STORED_MANIFEST_INIT;
+    struct error ignored;
+
+    deed->kind = kind;
+    (void)text_copy(exchange->route.name, sizeof(exchange->route.name), view->place.name,
+                    strlen(view->place.name));
+    if (tag) {
+        names_add(&deed->tags, tag);
+    }
+    if (digest) {
+        deed->digest = *digest;
+    }
+    if (digest && kind == DEED_PUSH &&
+        revision_read(view_repository(view), digest, &manifest, &ignored) > 0) {
+        memcpy(deed->media_type, manifest.media_type, sizeof(deed->media_type));
+        deed->size = manifest.size;
+    }
+}
+
 void form_done(struct view *view, const char *what, const char *name, const char *reference)
 {
     struct response *response = &view->exchange->response;

@@ -59,7 +59,7 @@ static void history_add_entry(struct view *view, const struct history_entry *ent
     html_time(body, entry->time);
     HTML(body, "</th><td>");
     html_text(body, history_event_word(entry->event));
-    HTML(body, "</td><td class=\"digest\"><a href=\"");
+    HTML(body, "</td><td class=\"hash\"><a href=\"");
     view_link_image(view, view->place.name, entry->digest.text);
     HTML(body, "\"><code>");
     html_text(body, entry->digest.text);
@@ -159,14 +159,21 @@ int page_put_back_sent(struct view *view, struct error *error)
     struct target target = form_target(view, "put-back");
     AUTO_FORM struct query form = QUERY_INIT;
     struct digest digest;
+    int moved;
 
     if (view->place.is_digest) {
         return error_set(error, ERROR_NOT_FOUND, "there is no such tag");
     }
     if (form_read(view, &target, &form, error) < 0 ||
-        digest_parse(&digest, form_value(&form, "digest"), error) < 0 ||
-        source_put_back(&view->exchange->source, view->place.reference, &digest, error) < 0) {
+        digest_parse(&digest, form_value(&form, "digest"), error) < 0) {
         return -1;
+    }
+    moved = source_put_back(&view->exchange->source, view->place.reference, &digest, error);
+    if (moved < 0) {
+        return -1;
+    }
+    if (moved > 0) {
+        form_tell(view, DEED_PUSH, &digest, view->place.reference);
     }
     form_done(view, "put-back", view->place.name, view->place.reference);
     return 0;

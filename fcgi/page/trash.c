@@ -85,7 +85,7 @@ static int trash_add_row(struct view *view, const struct deleted_thing *thing, s
     } else {
         HTML(body, "<span class=\"dim\">manifest</span>");
     }
-    HTML(body, "</th><td class=\"digest\"><code>");
+    HTML(body, "</th><td class=\"hash\"><code>");
     html_text(body, thing->digest.text);
     HTML(body, "</code></td><td class=\"date\">");
     html_time(body, thing->when);
@@ -131,7 +131,12 @@ static int trash_write(struct view *view, const struct deleted *deleted, struct 
     if (trash_add_table(view, deleted, error) < 0) {
         return -1;
     }
-    return form_button(view, &all, "Restore all", error);
+    HTML(body, "<div class=\"buttons\">");
+    if (form_button(view, &all, "Restore all", error) < 0) {
+        return -1;
+    }
+    HTML(body, "</div>");
+    return 0;
 }
 
 static void trash_add_json(struct view *view, const struct deleted *deleted)
@@ -172,21 +177,50 @@ int page_trash(struct view *view, struct error *error)
     return trash_write(view, &deleted, error);
 }
 
-static void restore_tell(void *context, const char *kind, const char *name)
+/* What came of it. */
+struct restored {
+    struct names tags;     /* that are back */
+    struct buffer problem; /* the first that there was */
+};
+
+static void restored_release(struct restored *restored)
 {
-    (void)context;
-    (void)kind;
-    (void)name;
+    names_release(&restored->tags);
+    buffer_release(&restored->problem);
 }
 
-/* The first of them is what the caller is told. */
-static void restore_tell_problem(void *context, const char *name, const char *why)
+static void restored_add(void *context, const char *kind, const char *name)
 {
-    struct buffer *problem = context;
+    struct restored *restored = context;
+
+    if (strcmp(kind, "tag") == 0) {
+        names_add(&restored->tags, name);
+    }
+}
+
+static void restored_add_problem(void *context, const char *name, const char *why)
+{
+    struct restored *restored = context;
 
     log_warning("restore %s: %s", name, why);
-    if (problem->length == 0) {
-        buffer_format(problem, "%s: %s", name, why);
+    if (restored->problem.length == 0) {
+        buffer_format(&restored->problem, "%s: %s", name, why);
+    }
+}
+
+/* A tag that is back is to receivers as one that was pushed. Of a whole repository nobody is told:
+ * that may be thousands. */
+static void restored_tell(struct view *view, const struct restored *restored)
+{
+    struct digest digest;
+    struct error ignored;
+
+    if (view->place.kind != PLACE_IMAGE || restored->tags.count == 0 ||
+        tag_get(view_repository(view), restored->tags.names[0], &digest, &ignored) <= 0) {
+        return;
+    }
+    for (size_t i = 0; i < restored->tags.count; i++) {
+        form_tell(view, DEED_PUSH, &digest, restored->tags.names[i]);
     }
 }
 
@@ -195,26 +229,27 @@ int page_restore_sent(struct view *view, struct error *error)
     struct source *source = &view->exchange->source;
     struct target target = form_target(view, "restore");
     AUTO_RESTORATION struct restoration restoration = RESTORATION_INIT(&source->repository);
-    AUTO_BUFFER struct buffer problem = BUFFER_INIT;
+    AUTO(restored_release)
+    struct restored restored = {.tags = NAMES_INIT, .problem = BUFFER_INIT};
     AUTO_FORM struct query form = QUERY_INIT;
-    int restored;
+    int found;
 
-    restoration.restored = restore_tell;
-    restoration.problem = restore_tell_problem;
-    restoration.context = &problem;
+    restoration.restored = restored_add;
+    restoration.problem = restored_add_problem;
+    restoration.context = &restored;
     if (form_read(view, &target, &form, error) < 0) {
         return -1;
     }
-    restored =
-        source_restore(source, &restoration, target.reference ? target.reference : "", error);
-    if (restored < 0) {
+    found = source_restore(source, &restoration, target.reference ? target.reference : "", error);
+    if (found < 0) {
         return -1;
     }
-    if (restored == 0) {
+    restored_tell(view, &restored);
+    if (found == 0) {
         return error_set(error, ERROR_NOT_FOUND, "this is not in the trash any more");
     }
-    if (problem.length > 0) {
-        return error_set(error, ERROR_PRECONDITION, "%s", problem.data);
+    if (restored.problem.length > 0) {
+        return error_set(error, ERROR_PRECONDITION, "%s", restored.problem.data);
     }
     form_done(view, "restored", view->place.name, target.reference);
     return 0;

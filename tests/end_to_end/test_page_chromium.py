@@ -6,7 +6,9 @@ import pytest
 
 from harness import content
 from harness.chromium import Chromium
+from harness.process import wait_until
 from harness.server import ROOT, Server
+from test_access import As, basic, write_users
 from test_page import CONFIG, HOSTILE, push
 
 WIDTHS = {"wide": 1280, "phone": 390}
@@ -45,12 +47,18 @@ def pages(server):
     texts = {f"{number} {text[:60]}": text for number, text in enumerate(HOSTILE) if "\0" not in text}
     push(server.client.repository("hostile/words"), "1", [shared], {**CONFIG, "config": {"Labels": texts, "Env": list(texts.values()), "Cmd": HOSTILE[:6]}},
          annotations=texts)
+    push(app, "1.8", [content.noise()])
+    push(app, "1.8", [content.noise()])
+    assert app.client.delete(app.manifest("1.8")).status == 202
     long = "/".join(["component-of-a-name"] * 12)
     push(server.client.repository(long), "t" * 128, [shared])
     return {"front": "/", "namespace": "/team/", "search": "/?q=app", "nothing": "/?q=absent", "repository": "/team/app",
             "everything": "/team/app?commits=1&untagged=1&sort=version", "image": "/team/app:1.10", "digest": f"/team/app@{digest}",
             "difference": "/team/app:1.10?show=difference&with=1.9", "hostile": "/hostile/words:1", "long": f"/{long}",
-            "long image": f"/{long}:{'t' * 128}", "absent": "/no/such"}
+            "long image": f"/{long}:{'t' * 128}", "absent": "/no/such", "cache": "/-/cache", "trash": "/-/trash",
+            "restore": "/team/app?show=trash", "history": "/team/app:1.8?show=history", "delete tag": "/team/app:1.10?show=delete",
+            "delete manifest": f"/team/app@{digest}?show=delete", "delete repository": "/team/app?show=delete", "done": "/team/app?done=deleted",
+            "delete long": f"/{long}:{'t' * 128}?show=delete"}
 
 
 @pytest.fixture(scope="module")
@@ -121,3 +129,45 @@ def test_with_the_keyboard_one_comes_everywhere_and_sees_where_one_is(chromium, 
         seen.append(chromium.run("[document.activeElement.textContent.trim(), getComputedStyle(document.activeElement).outlineStyle]"))
     assert seen[0][0] == "Skip to content" and len({name for name, _ in seen}) > 6, seen
     assert all(outline != "none" for _, outline in seen), seen
+
+
+def test_one_logs_in_deletes_and_restores_without_script(chromium, start, axe):
+    server = start("nginx", settings="[authentication]\nmode = htpasswd\nhtpasswd = users\n")
+    write_users(server.directory / "users", {"alice": "a"})
+    repository = As(server.client, basic("alice", "a")).repository("team/app")
+    repository.push_image("v1")
+    base = f"http://{server.authority}"
+
+    def press(words):
+        """A button of the page's main part, and the page that it leads to."""
+        before = chromium.run("performance.timeOrigin")
+        chromium.run(f"[...document.querySelectorAll('main button')].find(each => each.textContent === '{words}').click(); true")
+        wait_until(lambda: chromium.run("document.readyState === 'complete' && performance.timeOrigin") not in (False, before), "the next page")
+
+    def text():
+        return chromium.run("document.body.textContent")
+    chromium.look()
+    assert chromium.visit(base + "/-/login?return=/team/app") == 200
+    for width in WIDTHS.values():
+        chromium.look(width=width)
+        assert chromium.run("document.documentElement.scrollWidth") <= width
+        chromium.run(axe + "; true")
+        assert json.loads(chromium.run(AXE)) == []
+    chromium.run("document.querySelector('#user').value = 'alice'; document.querySelector('#password').value = 'wrong'; true")
+    press("Log in")
+    assert "wrong user name or password" in text()
+    chromium.run(axe + "; true")
+    assert json.loads(chromium.run(AXE)) == []
+    chromium.run("document.querySelector('#user').value = 'alice'; document.querySelector('#password').value = 'a'; true")
+    press("Log in")
+    assert chromium.run("location.href") == base + "/team/app" and "alice" in text() and chromium.run("document.cookie") == ""
+    chromium.visit(base + "/team/app:v1?show=delete")
+    press("Delete")
+    assert chromium.run("location.pathname + location.search") == "/team/app?done=deleted" and "Deleted." in text()
+    assert repository.client.get(repository.manifest("v1")).status == 404
+    chromium.visit(base + "/team/app?show=trash")
+    press("Restore")
+    assert "Restored." in text() and repository.client.get(repository.manifest("v1")).status == 200
+    chromium.visit(base + "/-/logout")
+    press("Log out")
+    assert chromium.run("location.pathname") == "/" and "alice" not in text()

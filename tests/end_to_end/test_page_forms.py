@@ -6,8 +6,10 @@ import pytest
 from harness import content
 from harness.browser import Browser, all_forms, found
 from harness.pages import ask, page_of
+from harness.process import wait_until
 from harness.server import Server
 from test_access import As, basic, write_users
+from test_events import receiver, told  # noqa: F401 pylint: disable=unused-import
 from test_page_login import FOREIGN
 
 USERS = {"root": "r", "alice": "a", "bob": "b", "carl": "c", "dora": "d"}
@@ -322,3 +324,20 @@ def test_an_immutable_tag_stays_what_it_is(start):
         answer = browser.send(browser.forms(path)[path])
         assert answer.status != 303 and "immutable" in page_of(answer).words, answer
     assert pulled(repository, "v1") == new and pulled(repository, old) == old
+
+
+def test_receivers_of_events_are_told_what_the_forms_have_done(told, receiver):
+    server = told("nginx", "push, delete")
+    repository, browser = server.client.repository("team/app"), Browser(server.client)
+    _, old = repository.push_image("v1", [b"old"])
+    data, new = repository.push_image("v1", [b"new"])
+    wait_until(lambda: len(receiver.events()) == 2, "the pushes")
+    assert put_back(browser, repository, old).status == 303
+    assert send(browser, delete_path(repository, "v1")).status == 303
+    assert send(browser, restore_path(repository, "v1"), "/team/app?show=trash").status == 303
+    assert send(browser, delete_path(repository, new)).status == 303
+    assert send(browser, delete_path(repository)).status == 303
+    wait_until(lambda: len(receiver.events()) == 7, "seven events")
+    events = [(each["action"], each["target"].get("tag"), each["target"].get("digest")) for each in receiver.events()[2:]]
+    assert events == [("push", "v1", old), ("delete", "v1", None), ("push", "v1", old), ("delete", None, new), ("delete", None, None)]
+    assert receiver.events()[2]["target"]["size"] == len(data) and receiver.events()[2]["target"]["url"].endswith(f"/v2/team/app/manifests/{old}")
