@@ -71,7 +71,7 @@ def test_a_hot_tag_is_noted_once_an_hour_by_all_workers_together(start, web):
 
 @pytest.mark.quick
 def test_what_is_known_of_pulls_leaves_with_the_repository(start):
-    server = start(settings="[collect]\ngrace = 0s\n")
+    server = start(settings="[collect]\ngrace = 1s\n")
     repository = server.client.repository("me/app")
     _, digest = repository.push_image("latest")
     for reference in ("latest", digest):
