@@ -96,17 +96,48 @@ int image_view_read(struct image_view *image, const char *reference, bool is_dig
     return read_shown(image, error);
 }
 
-/* A command with the image behind it: HOST/NAME and the reference with its mark. */
-static void add_command(struct view *view, const char *label, const char *before, const char *mark,
+/* How programs get an image. */
+struct way {
+    const char *label;
+    const char *command;
+    const char *without_tls; /* what has to be said where this is reached by http */
+    const char *scheme;
+    bool is_to_file; /* whose name has to be said */
+};
+
+static const struct way image_ways[] = {
+    {"Docker", "docker pull", "", "", false},
+    {"Podman", "podman pull", " --tls-verify=false", "", false},
+    {"Kubernetes", "image:", "", "", false},
+    {"Skopeo", "skopeo copy", " --src-tls-verify=false", "docker://", true},
+    {"crane", "crane pull", " --insecure", "", true},
+};
+static const struct way chart_ways[] = {{"Helm", "helm pull", " --plain-http", "oci://", false}};
+static const struct way artifact_ways[] = {{"ORAS", "oras pull", " --plain-http", "", false}};
+
+/* What a file is called that is made of it. */
+static void add_file(const struct way *way, const char *name, struct buffer *command)
+{
+    const char *slash = strrchr(name, '/');
+
+    buffer_format(command, " %s%s%s", strcmp(way->label, "Skopeo") == 0 ? "oci-archive:" : "",
+                  slash ? slash + 1 : name, ".tar");
+}
+
+static void add_command(struct view *view, const struct way *way, const char *mark,
                         const char *reference)
 {
     struct html *body = &view->body;
     AUTO_BUFFER struct buffer command = BUFFER_INIT;
+    bool has_tls = strncmp(view->exchange->site.url, "https:", 6) == 0;
 
-    buffer_format(&command, "%s%s/%s%s%s", before, view_host(view), view->place.name, mark,
-                  reference);
+    buffer_format(&command, "%s%s %s%s/%s%s%s", way->command, has_tls ? "" : way->without_tls,
+                  way->scheme, view_host(view), view->place.name, mark, reference);
+    if (way->is_to_file) {
+        add_file(way, view->place.name, &command);
+    }
     HTML(body, "<dt>");
-    html_text(body, label);
+    html_text(body, way->label);
     HTML(body, "</dt><dd>");
     view_code(view, command.data);
     HTML(body, "</dd>");
@@ -116,19 +147,16 @@ static void add_commands(struct image_view *image, const char *mark, const char 
 {
     struct view *view = image->view;
     enum description_kind kind = image->portrait.description.kind;
+    bool is_image = kind == KIND_IMAGE || kind == KIND_INDEX || !image->portrait.is_readable;
+    const struct way *ways = is_image             ? image_ways
+                             : kind == KIND_CHART ? chart_ways
+                                                  : artifact_ways;
+    size_t count = is_image ? sizeof(image_ways) / sizeof(*image_ways) : 1;
 
     HTML(&view->body, "<dl class=\"commands\">");
-    if (kind == KIND_CHART) {
-        add_command(view, "Helm", "helm pull oci://", *mark == ':' ? " --version " : mark,
+    for (size_t i = 0; i < count; i++) {
+        add_command(view, &ways[i], kind == KIND_CHART && *mark == ':' ? " --version " : mark,
                     reference);
-    } else if (kind != KIND_IMAGE && kind != KIND_INDEX) {
-        add_command(view, "ORAS", "oras pull ", mark, reference);
-    } else {
-        add_command(view, "Docker", "docker pull ", mark, reference);
-        add_command(view, "Podman", "podman pull ", mark, reference);
-        add_command(view, "Kubernetes", "image: ", mark, reference);
-        add_command(view, "Skopeo", "skopeo inspect docker://", mark, reference);
-        add_command(view, "crane", "crane manifest ", mark, reference);
     }
     HTML(&view->body, "</dl>");
 }

@@ -2,12 +2,14 @@
 import json
 import os
 import re
+import shlex
 import xml.etree.ElementTree as ElementTree
 
 import pytest
 
 from harness import content
 from harness.client import quote
+from harness.engines import Containers, push_layout, run
 from harness.pages import ask, read, see
 
 CONFIG = {
@@ -145,7 +147,8 @@ def test_an_image_says_how_to_get_it_and_what_it_is_made_of(client, repository):
     push(repository, "2.0", [layers[0], content.noise(70)])
     page = read(client, f"/{repository.name}:1.0")
     place = f"{client.authority}/{repository.name}"
-    for words in [f"docker pull {place}:1.0", f"podman pull {place}:1.0", f"image: {place}:1.0", f"docker pull {place}@{image['digest']}",
+    for words in [f"docker pull {place}:1.0", f"podman pull --tls-verify=false {place}:1.0", f"skopeo copy --src-tls-verify=false docker://{place}:1.0 oci-archive:",
+                  f"crane pull --insecure {place}:1.0 ", f"image: {place}:1.0", f"docker pull {place}@{image['digest']}",
                   "ADD file:1 in /", "make install", "/bin/app", "MODE=one", "8080/tcp", "SIGTERM", "linux/amd64"]:
         assert words in page.words, words
     assert "https://git.example.org/app" in page.links and "https://example.org/" in page.links
@@ -153,6 +156,20 @@ def test_an_image_says_how_to_get_it_and_what_it_is_made_of(client, repository):
     assert told["digest"] == image["digest"] and told["configuration"]["environment"] == ["PATH=/bin", "MODE=one"]
     assert [layer["size"] for layer in told["layers"]] == [2000, 50]
     assert see(client, f"/{repository.name}:1.0?show=manifest").body == client.get(repository.manifest("1.0")).body
+
+
+def test_the_commands_work_as_they_are_copied(server, client, repository, layout, new_directory):
+    push_layout(layout, "app", f"{server.authority}/{repository.name}:1")
+    page, directory = read(client, f"/{repository.name}:1", Host=server.authority), new_directory("pulled")
+    commands = [text for text in page.text if text.startswith(("skopeo copy", "podman pull"))]
+    assert len(commands) == 4, commands
+    podman = Containers("podman", new_directory("podman"))
+    for command in map(shlex.split, commands):
+        if command[0] == "podman":
+            podman(*command[1:])
+        else:
+            run("env", f"--chdir={directory}", *command)
+            os.remove(f"{directory}/{repository.name.rsplit('/', 1)[1]}.tar")
 
 
 def test_an_index_shows_the_platform_that_is_asked_for(client, repository):
