@@ -205,6 +205,7 @@ bool html_is_empty(const struct html *html)
 
 void html_take(struct html *html, struct buffer *out)
 {
+    buffer_release(out);
     *out = html->markup;
     html->markup = (struct buffer)BUFFER_INIT;
 }

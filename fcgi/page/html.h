@@ -74,7 +74,7 @@ void html_date(int64_t seconds, char out[HTML_DATE_SIZE]);
 /* What another one has, and the bytes of it all. */
 void html_join(struct html *html, const struct html *other);
 bool html_is_empty(const struct html *html);
-/* Moves the bytes to `out`, which is empty. */
+/* Moves the bytes to `out`, in the place of what it has. */
 void html_take(struct html *html, struct buffer *out);
 
 #endif

@@ -16,40 +16,46 @@
 /* One page: where it is and what it shows, what one has to be permitted, who makes it. */
 struct row {
     const char *method; /* "GET" is for HEAD, too */
-    enum place_kind kind;
-    const char *key; /* of PLACE_OWN the word; else what ?show= says, or "" */
-    enum permission permission;
+    const char *key;    /* of PLACE_OWN the word; else what ?show= says, or "" */
     int (*make)(struct view *view, struct error *error);
+    enum place_kind kind;
+    enum permission permission;
 };
 
+/* Nothing of a row can be left out. */
+#define ROW(method, kind, key, permission, make)                                                   \
+    {                                                                                              \
+#method, key, page_##make, PLACE_##kind, PERMISSION_##permission                           \
+    }
+
 static const struct row rows[] = {
-    {"GET", PLACE_FRONT, "", PERMISSION_LIST, page_front},
-    {"GET", PLACE_REPOSITORY, "", PERMISSION_PULL, page_repository},
-    {"GET", PLACE_IMAGE, "", PERMISSION_PULL, page_image},
-    {"GET", PLACE_IMAGE, "manifest", PERMISSION_PULL, page_manifest},
-    {"GET", PLACE_IMAGE, "difference", PERMISSION_PULL, page_difference},
-    {"GET", PLACE_REPOSITORY, "feed", PERMISSION_PULL, page_feed},
-    {"GET", PLACE_SEARCH, "", PERMISSION_LIST, page_search},
-    {"GET", PLACE_PING, "", PERMISSION_NONE, page_ping},
-    {"GET", PLACE_OWN, "file", PERMISSION_NONE, page_asset},
-    {"GET", PLACE_OWN, "login", PERMISSION_NONE, page_login},
-    {"POST", PLACE_OWN, "login", PERMISSION_NONE, page_login_sent},
-    {"GET", PLACE_OWN, "logout", PERMISSION_NONE, page_logout},
-    {"POST", PLACE_OWN, "logout", PERMISSION_NONE, page_logout_sent},
-    {"GET", PLACE_OWN, "cache", PERMISSION_LIST, page_cache},
-    {"POST", PLACE_IMAGE, "keep", PERMISSION_DELETE, page_keep_sent},
-    {"POST", PLACE_IMAGE, "unkeep", PERMISSION_DELETE, page_unkeep_sent},
-    {"POST", PLACE_IMAGE, "refresh", PERMISSION_DELETE, page_refresh_sent},
-    {"GET", PLACE_IMAGE, "history", PERMISSION_PULL, page_history},
-    {"POST", PLACE_IMAGE, "put-back", PERMISSION_PUSH, page_put_back_sent},
-    {"GET", PLACE_OWN, "trash", PERMISSION_LIST, page_trashes},
-    {"GET", PLACE_REPOSITORY, "trash", PERMISSION_DELETE, page_trash},
-    {"POST", PLACE_REPOSITORY, "restore", PERMISSION_DELETE, page_restore_sent},
-    {"POST", PLACE_IMAGE, "restore", PERMISSION_DELETE, page_restore_sent},
-    {"GET", PLACE_REPOSITORY, "delete", PERMISSION_DELETE, page_delete_all},
-    {"POST", PLACE_REPOSITORY, "delete", PERMISSION_DELETE, page_delete_all_sent},
-    {"GET", PLACE_IMAGE, "delete", PERMISSION_DELETE, page_delete},
-    {"POST", PLACE_IMAGE, "delete", PERMISSION_DELETE, page_delete_sent},
+    ROW(GET, FRONT, "", LIST, front),
+    ROW(GET, REPOSITORY, "", PULL, repository),
+    ROW(GET, IMAGE, "", PULL, image),
+    ROW(GET, IMAGE, "manifest", PULL, manifest),
+    ROW(GET, IMAGE, "difference", PULL, difference),
+    ROW(GET, REPOSITORY, "feed", PULL, feed),
+    ROW(GET, SEARCH, "", LIST, search),
+    ROW(GET, PING, "", NONE, ping),
+    ROW(GET, OWN, "file", NONE, asset),
+    ROW(GET, OWN, "login", NONE, login),
+    ROW(POST, OWN, "login", NONE, login_sent),
+    ROW(GET, OWN, "logout", NONE, logout),
+    ROW(POST, OWN, "logout", NONE, logout_sent),
+    ROW(GET, OWN, "cache", LIST, cache),
+    ROW(POST, IMAGE, "keep", DELETE, keep_sent),
+    ROW(POST, IMAGE, "unkeep", DELETE, unkeep_sent),
+    ROW(POST, IMAGE, "refresh", DELETE, refresh_sent),
+    ROW(GET, IMAGE, "history", PULL, history),
+    ROW(POST, IMAGE, "put-back", PUSH, put_back_sent),
+    ROW(GET, OWN, "trash", LIST, trashes),
+    ROW(GET, REPOSITORY, "trash", DELETE, trash),
+    ROW(POST, REPOSITORY, "restore", DELETE, restore_sent),
+    ROW(POST, IMAGE, "restore", DELETE, restore_sent),
+    ROW(GET, REPOSITORY, "delete", DELETE, delete_all),
+    ROW(POST, REPOSITORY, "delete", DELETE, delete_all_sent),
+    ROW(GET, IMAGE, "delete", DELETE, delete),
+    ROW(POST, IMAGE, "delete", DELETE, delete_sent),
 };
 
 enum { ROW_COUNT = sizeof(rows) / sizeof(*rows) };

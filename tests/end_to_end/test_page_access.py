@@ -70,7 +70,7 @@ def whole(answer):
 
 
 def test_every_row_of_the_table_is_here():
-    rows = re.findall(r'^    \{"(\w+)", PLACE_(\w+), "([\w-]*)", PERMISSION_(\w+),', (ROOT / "fcgi/page/page.c").read_text(), re.MULTILINE)
+    rows = re.findall(r'^    ROW\((\w+), (\w+), "([\w-]*)", (\w+),', (ROOT / "fcgi/page/page.c").read_text(), re.MULTILINE)
     gets = {(kind, key): permission for method, kind, key, permission in rows if method == "GET" and (method, kind, key) not in FORMS}
     assert set(ROWS) == set(gets)
     assert FORMS == {row: permission for *row, permission in rows for row in [tuple(row)] if row[1:] not in gets or row[0] != "GET"}
