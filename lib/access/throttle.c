@@ -2,7 +2,6 @@
 #include "lib/access/throttle.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -13,8 +12,8 @@
 
 #include "lib/base/buffer.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/directory.h"
 #include "lib/base/log.h"
-#include "lib/base/memory.h"
 
 enum throttle_kind { KIND_ADDRESS, KIND_USER, KIND_COUNT };
 
@@ -43,26 +42,13 @@ static void *throttle_map(int descriptor, int flags)
     return mapped == MAP_FAILED ? NULL : mapped;
 }
 
-/* With the one above it, which a fresh store does not have yet. */
-static void throttle_make_directory(const char *path)
-{
-    AUTO_FREE char *above = memory_text(path);
-    char *slash = strrchr(above, '/');
-
-    if (mkdir(path, 0700) < 0 && errno == ENOENT && slash) {
-        *slash = '\0';
-        (void)mkdir(above, 0777);
-        (void)mkdir(path, 0700);
-    }
-}
-
 static struct throttle_table *throttle_share(const char *path, int *out_descriptor)
 {
     AUTO_CLOSE int directory = -1;
     AUTO_CLOSE int descriptor = -1;
     struct throttle_table *table;
 
-    throttle_make_directory(path);
+    directory_make(path);
     directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     descriptor = directory < 0 ? -1
                                : openat(directory, THROTTLE_FILE,

@@ -6,9 +6,11 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/file.h"
+#include "lib/base/memory.h"
 
 int directory_open(struct directory *directory, int above, const char *path, struct error *error)
 {
@@ -108,6 +110,18 @@ int directory_sample(int above, const char *path, size_t limit, struct names *ou
         }
     }
     return result < 0 ? error_errno(error, "list '%s'", path) : 1;
+}
+
+void directory_make(const char *path)
+{
+    AUTO_FREE char *above = memory_text(path);
+    char *slash = strrchr(above, '/');
+
+    if (mkdir(path, 0700) < 0 && errno == ENOENT && slash) {
+        *slash = '\0';
+        (void)mkdir(above, 0777);
+        (void)mkdir(path, 0700);
+    }
 }
 
 void directory_prune(int above, const char *path)

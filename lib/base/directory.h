@@ -49,6 +49,10 @@ int directory_list(int above, const char *path, struct names *out, struct error 
 int directory_sample(int above, const char *path, size_t limit, struct names *out,
                      struct error *error);
 
+/* Makes a directory that only its owner may look into, and the one above it, which a fresh store
+ * does not have yet; not what is above that. Whether it worked shows when it is used. */
+void directory_make(const char *path);
+
 /* Removes the directories below and at `path` that hold nothing but such; files stay. */
 void directory_prune(int above, const char *path);
 
