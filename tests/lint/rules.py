@@ -14,7 +14,7 @@ import sys
 # From the ground up. A file includes headers of its own floor or of floors below.
 FLOORS = [
     ["lib/base/"],
-    ["lib/oci/", "lib/http/"],
+    ["lib/oci/", "lib/http/", "lib/observe/count/"],
     ["lib/store/", "lib/access/"],
     ["lib/observe/"],
     ["lib/proxy/ask/"],
@@ -51,7 +51,7 @@ ROOMS = [
     # Whether somebody may is judged in one place, and nothing is looked up for a request that was not judged.
     (r"\bgranted_\w+|\bstruct permit \w+ = \{|\(struct permit\)\s*\{", "a permit, which is registry_permit()'s to make,", ["lib/registry/permit."]),
     (r"\bregistry->(hosted|cache)\b|\bstruct repository \w+ = |\(struct repository\)\s*\{|\bcatalog_(list|find_blob)\b", "a repository without a permit",
-     ["lib/", "fcgi/command/"]),
+     ["lib/", "fcgi/command/", "fcgi/handle/gauges.", "fcgi/handle/health."]),
     # Whether a tag may move is judged where the caller is known.
     (r"\brepository_(put_manifest|delete_manifest|delete_tag)\b", "a manifest or tag that changes for nobody known, which is source_…(),",
      ["lib/store/", "lib/registry/source.", "lib/proxy/", "fcgi/command/"]),
