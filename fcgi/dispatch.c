@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fcgi/account.h"
 #include "fcgi/document_root.h"
 #include "fcgi/handle/exchange.h"
 #include "fcgi/page/page.h"
 #include "fcgi/tell.h"
 #include "lib/base/cleanup.h"
-#include "lib/base/log.h"
 #include "lib/base/text.h"
 
 struct endpoint {
@@ -36,6 +36,10 @@ static const struct endpoint endpoints[] = {
     ENDPOINT(CATALOG, HEAD, LIST, catalog_get),
     ENDPOINT(SETUP, GET, TOKEN, setup_get),
     ENDPOINT(SETUP, POST, TOKEN, setup_post),
+    ENDPOINT(METRICS, GET, METRICS, metrics_get),
+    ENDPOINT(METRICS, HEAD, METRICS, metrics_get),
+    ENDPOINT(HEALTH, GET, NONE, health_get),
+    ENDPOINT(HEALTH, HEAD, NONE, health_get),
     ENDPOINT(BLOB, GET, PULL, blob_get),
     ENDPOINT(BLOB, HEAD, PULL, blob_get),
     ENDPOINT(BLOB, DELETE, DELETE, blob_delete),
@@ -89,8 +93,8 @@ static int refuse_method(struct exchange *exchange, struct error *error)
         if (endpoint->kind != exchange->route.kind) {
             continue;
         }
-        if (endpoint->permission == PERMISSION_TOKEN &&
-            registry_permit(&exchange->caller, NULL, PERMISSION_TOKEN, &permit, error) < 0) {
+        if (permission_is_hidden(endpoint->permission) &&
+            registry_permit(&exchange->caller, NULL, endpoint->permission, &permit, error) < 0) {
             return -1;
         }
         buffer_format(&allowed, "%s%s", allowed.length > 0 ? ", " : "", endpoint->method);
@@ -168,7 +172,7 @@ static int open_source(struct exchange *exchange, enum registry_reach reach, boo
 /* Where credentials that are no good are somebody else's matter. */
 static bool needs_login(const struct endpoint *endpoint)
 {
-    return endpoint->permission != PERMISSION_TOKEN && endpoint->permission != PERMISSION_NONE;
+    return !permission_is_hidden(endpoint->permission) && endpoint->permission != PERMISSION_NONE;
 }
 
 static bool is_refused(const struct error *error)
@@ -253,6 +257,7 @@ static int handle(struct exchange *exchange, bool may_wait, struct error *error)
     if (!route_parse(exchange->request->path.data, &exchange->route)) {
         return error_set(error, ERROR_NOT_FOUND, "there is no such endpoint");
     }
+    exchange->has_route = true;
     names_repository = route_names_repository(exchange->route.kind);
     if (names_repository && read_identity(exchange, &identity, error) < 0) {
         return -1;
@@ -278,7 +283,8 @@ static int handle(struct exchange *exchange, bool may_wait, struct error *error)
     return endpoint->handle(exchange, error);
 }
 
-/* What keeps us from serving is told to whoever is setting this up; others get the error. */
+/* What keeps us from serving is told to whoever is setting this up, and that something does to who
+ * asks how we are; others get the error. */
 static int handle_obstacle(struct exchange *exchange, struct error *error)
 {
     const struct endpoint *endpoint = NULL;
@@ -289,9 +295,10 @@ static int handle_obstacle(struct exchange *exchange, struct error *error)
     if (route_parse(exchange->request->path.data, &exchange->route)) {
         endpoint = endpoint_find(exchange->route.kind, exchange->request->method);
     }
-    if (endpoint && endpoint->permission == PERMISSION_TOKEN &&
-        registry_permit(&exchange->caller, NULL, PERMISSION_TOKEN, &exchange->permit, &ignored) ==
-            0) {
+    exchange->has_route = endpoint != NULL;
+    if (endpoint && (endpoint->kind == ROUTE_HEALTH || endpoint->permission == PERMISSION_TOKEN) &&
+        registry_permit(&exchange->caller, NULL, endpoint->permission, &exchange->permit,
+                        &ignored) == 0) {
         result = exchange->request->pass != PASS_WHOLE
                      ? answer_question(exchange, endpoint, &ignored)
                      : endpoint->handle(exchange, &ignored);
@@ -343,39 +350,9 @@ static int open_registry(struct service *service, struct error *error)
             return -1;
         }
         service->is_open = true;
+        account_open(&service->configuration.registry);
     }
     return 0;
-}
-
-/* What became of an answer. */
-static const char *outcome_words(int sent, const struct error *error)
-{
-    if (sent == 0) {
-        return "";
-    }
-    return error->code == ERROR_CLIENT_GONE ? " client-left" : " cut-short";
-}
-
-/*
- * Once the answer was sent. A line is one write, so it has a limit: a long path gives way, not what
- * follows it.
- */
-static void log_access(const struct request *request, const struct response *response,
-                       const char *outcome)
-{
-    enum { TARGET_LIMIT = 3072 };
-    struct timespec now;
-    int64_t milliseconds;
-    const char *target = request_target(request);
-    size_t length = strcspn(target, "?");
-    bool is_long = length > TARGET_LIMIT;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    milliseconds = (now.tv_sec - request->arrived.tv_sec) * 1000 +
-                   (now.tv_nsec - request->arrived.tv_nsec) / 1000000;
-    log_info("%.32s %.*s%s %d %" PRIu64 " %" PRId64 "ms - %s%s", request->method,
-             (int)(is_long ? TARGET_LIMIT : length), target, is_long ? "..." : "", response->status,
-             response->sent, milliseconds, request->id, outcome);
 }
 
 /* What a client is told besides: RFC 9110, 15.5.6 (Allow), 10.2.3 (Retry-After); Warning. */
@@ -410,27 +387,6 @@ static void add_warning(struct exchange *exchange)
     }
 }
 
-static void log_failure(const struct error *error, const struct request *request)
-{
-    switch (error->code) {
-    case ERROR_INTERNAL:
-    case ERROR_NO_SPACE:
-    case ERROR_DATA_LOST:
-        log_error("%s (request %s)", error->message, request->id);
-        break;
-    case ERROR_UPSTREAM:
-    case ERROR_UPSTREAM_REFUSED:
-    case ERROR_UPSTREAM_TIMEOUT:
-    case ERROR_UPSTREAM_UNREACHABLE:
-    case ERROR_TOO_MANY_REQUESTS:
-    case ERROR_DENIED:
-        log_warning("%s (request %s)", error->message, request->id);
-        break;
-    default:
-        break;
-    }
-}
-
 /* Sends the response that was made, or that the error stands for. */
 static void finish(struct exchange *exchange, int result, struct error *error)
 {
@@ -438,7 +394,7 @@ static void finish(struct exchange *exchange, int result, struct error *error)
     int sent;
 
     if (result < 0) {
-        log_failure(error, exchange->request);
+        account_failure(exchange->request, error);
         if (exchange->request->pass != PASS_WHOLE && error->code == ERROR_INTERNAL) {
             (void)error_set(error, ERROR_UNAVAILABLE, "the registry cannot answer now");
         }
@@ -460,10 +416,10 @@ static void finish(struct exchange *exchange, int result, struct error *error)
     }
     sent = response_send(response, exchange->request, error);
     if (sent < 0) {
-        log_failure(error, exchange->request);
+        account_failure(exchange->request, error);
     }
     if (!response->is_continued) {
-        log_access(exchange->request, response, outcome_words(sent, error));
+        account_answer(exchange, sent < 0 ? error : NULL);
     }
 }
 
@@ -524,6 +480,7 @@ enum dispatch_result dispatch(struct service *service, struct request *request,
     exchange.may_wait = patience == PATIENCE_UNLIMITED;
     exchange.configuration = &service->configuration;
     exchange.caller.options = &service->configuration.registry;
+    exchange.caller.address = account_address(request);
     exchange.caller.token = request_parameter(request, "HTTP_BERTH_SETUP");
     if (result == 0) {
         result = check_parameters(&exchange, &error);

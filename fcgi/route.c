@@ -15,6 +15,16 @@ static const struct {
     {"/referrers/", ROUTE_REFERRERS},  {"/tags/", ROUTE_TAGS},
 };
 
+/* Those that are of no repository, behind /v2. */
+static const struct {
+    const char *path;
+    enum route_kind kind;
+} plain[] = {
+    {"/_catalog", ROUTE_CATALOG},     {"/_berth/token", ROUTE_TOKEN},
+    {"/_berth/setup", ROUTE_SETUP},   {"/_berth/metrics", ROUTE_METRICS},
+    {"/_berth/health", ROUTE_HEALTH},
+};
+
 /* Whether the text before `end` ends in `marker`, with something in front of it. */
 static bool ends_with(const char *begin, const char *end, const char *marker)
 {
@@ -60,20 +70,12 @@ bool route_parse(const char *path, struct route *out_route)
         *out_route = route;
         return true;
     }
-    if (strcmp(path, "/_catalog") == 0) {
-        route.kind = ROUTE_CATALOG;
-        *out_route = route;
-        return true;
-    }
-    if (strcmp(path, "/_berth/token") == 0) {
-        route.kind = ROUTE_TOKEN;
-        *out_route = route;
-        return true;
-    }
-    if (strcmp(path, "/_berth/setup") == 0) {
-        route.kind = ROUTE_SETUP;
-        *out_route = route;
-        return true;
+    for (size_t i = 0; i < sizeof(plain) / sizeof(*plain); i++) {
+        if (strcmp(path, plain[i].path) == 0) {
+            route.kind = plain[i].kind;
+            *out_route = route;
+            return true;
+        }
     }
     if (*path != '/') {
         return false;

@@ -13,6 +13,8 @@ enum route_kind {
     ROUTE_CATALOG,   /* /v2/_catalog */
     ROUTE_TOKEN,     /* /v2/_berth/token */
     ROUTE_SETUP,     /* /v2/_berth/setup, for `berth check --setup` */
+    ROUTE_METRICS,   /* /v2/_berth/metrics, for Prometheus */
+    ROUTE_HEALTH,    /* /v2/_berth/health */
     ROUTE_BLOB,      /* /v2/<name>/blobs/<digest> */
     ROUTE_UPLOADS,   /* /v2/<name>/blobs/uploads/ */
     ROUTE_UPLOAD,    /* /v2/<name>/blobs/uploads/<id> */

@@ -13,9 +13,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "fcgi/account.h"
 #include "fcgi/tell.h"
 #include "lib/base/log.h"
 #include "lib/base/process.h"
+#include "lib/observe/count/presence.h"
 #include "lib/proxy/fill/fetcher.h"
 
 static volatile sig_atomic_t stopping;
@@ -124,10 +126,12 @@ static void serve_in_child(struct service *service, const struct listener *liste
         (void)close(FCGI_LISTENSOCK_FILENO);
         (void)open("/dev/null", O_RDWR);
         process_serve(fastcgi->ipcFd, CLIENT_ENDS_WHEN_GONE);
+        presence_enter(PRESENCE_WAITING);
         (void)dispatch(service, request, PATIENCE_UNLIMITED, &slot);
         FCGX_Finish_r(fastcgi);
         tell_afterwards(&service->registry, &service->configuration.events);
         log_debug("ends with request %s", request->id);
+        presence_leave();
         _exit(0);
     }
     log_debug("request %s goes on in process %ld", request->id, (long)child);
@@ -141,6 +145,7 @@ static void serve(struct service *service, const struct listener *listener, FCGX
     struct request request;
     struct slot slot = SLOT_INIT;
 
+    presence_change(PRESENCE_BUSY);
     request_begin(&request, fastcgi);
     log_debug("accepts request %s", request.id);
     if (dispatch(service, &request, PATIENCE_NONE, &slot) == DISPATCH_MUST_WAIT) {
@@ -151,6 +156,7 @@ static void serve(struct service *service, const struct listener *listener, FCGX
         tell_afterwards(&service->registry, &service->configuration.events);
     }
     request_end(&request);
+    presence_change(PRESENCE_IDLE);
 }
 
 /*
@@ -217,6 +223,8 @@ int worker_run(struct service *service)
 
     prepare_signals(&while_waiting);
     fetcher_allow();
+    account_open(&service->configuration.registry);
+    presence_enter(PRESENCE_IDLE);
     if (listener_open(&listener) < 0 || FCGX_Init() != 0 || FCGX_InitRequest(&fastcgi, 0, 0) != 0) {
         log_error("descriptor 0 is no socket that FastCGI could listen on");
         return 2;
@@ -233,6 +241,7 @@ int worker_run(struct service *service)
         served = serve_next(service, &listener, &fastcgi);
     }
     FCGX_Free(&fastcgi, 1);
+    presence_leave();
     return served < 0 ? 2 : 0;
 }
 

@@ -40,6 +40,7 @@ struct exchange {
     struct request *request;
     struct response response;
     struct route route;
+    bool has_route; /* it is that of the request */
     struct caller caller;
     struct access *access; /* NULL where nobody logs in */
     struct access *signer; /* of forms, also there */
@@ -51,7 +52,7 @@ struct exchange {
     struct source source;   /* of the route's name, if the permission is one for a repository */
     struct deed deed;
     const struct configuration *configuration;
-    const char *obstacle;    /* what keeps us from serving, for handle_setup_post(); or NULL */
+    const char *obstacle;    /* what keeps us from serving, for who asks about that; or NULL */
     struct buffer details;   /* JSON to report with an error, one value a line */
     const char *page_prefix; /* where the page lives, if it is one that is asked for; or NULL */
     struct buffer session;   /* the cookie by which the page knows the caller; "" */
@@ -89,6 +90,12 @@ int handle_token_post(struct exchange *exchange, struct error *error);
 /* setup.c */
 int handle_setup_get(struct exchange *exchange, struct error *error);
 int handle_setup_post(struct exchange *exchange, struct error *error);
+
+/* metrics.c */
+int handle_metrics_get(struct exchange *exchange, struct error *error);
+
+/* health.c */
+int handle_health_get(struct exchange *exchange, struct error *error);
 
 /* login.c: who asks, for dispatch. */
 

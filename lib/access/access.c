@@ -16,6 +16,7 @@
 #include "lib/base/memory.h"
 #include "lib/base/text.h"
 #include "lib/http/authorization.h"
+#include "lib/observe/count/count.h"
 
 struct access {
     const struct access_options *options;
@@ -246,13 +247,27 @@ static int access_log_in_somebody(struct access *access, const struct attempt *a
                : access_log_in_user(access, attempt, login, out, error);
 }
 
+static void access_count(int result, const struct error *error)
+{
+    if (result == 0) {
+        count_login(COUNTED_LOGIN_OK);
+    } else if (error->code == ERROR_UNAUTHORIZED) {
+        count_login(COUNTED_LOGIN_REFUSED);
+    } else if (error->code == ERROR_TOO_MANY_REQUESTS) {
+        count_login(COUNTED_LOGIN_THROTTLED);
+    }
+}
+
 int access_log_in(struct access *access, const struct attempt *attempt, const struct login *login,
                   struct subject *out, struct error *error)
 {
     struct subject subject = subject_anonymous();
 
     if (access->options->mode != ACCESS_NONE && (*login->user || *login->password)) {
-        if (access_log_in_somebody(access, attempt, login, &subject, error) < 0) {
+        int result = access_log_in_somebody(access, attempt, login, &subject, error);
+
+        access_count(result, error);
+        if (result < 0) {
             return -1;
         }
         subject.proof = PROOF_SECRET;
@@ -531,6 +546,16 @@ int access_check_form(struct access *access, const struct attempt *attempt, cons
     struct form_use use = {form, attempt->service, attempt->began};
 
     return form_token_check(&access->keys, &use, token, error);
+}
+
+int access_check(struct access *access, struct error *error)
+{
+    const struct key *key;
+
+    if (access->options->mode == ACCESS_HTPASSWD && access_read_passwords(access, error) < 0) {
+        return -1;
+    }
+    return keys_newest(&access->keys, &key, error);
 }
 
 unsigned access_retry_after(const struct access *access)

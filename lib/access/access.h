@@ -105,6 +105,9 @@ int access_sign_form(struct access *access, const struct attempt *attempt, const
 int access_check_form(struct access *access, const struct attempt *attempt, const struct form *form,
                       const char *token, struct error *error);
 
+/* Whether passwords and keys can be read, as for a log-in. */
+int access_check(struct access *access, struct error *error);
+
 /* After ERROR_TOO_MANY_REQUESTS: seconds until another log-in is tried. */
 unsigned access_retry_after(const struct access *access);
 

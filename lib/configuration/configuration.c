@@ -12,6 +12,7 @@
 #include "lib/base/text.h"
 #include "lib/configuration/judge.h"
 #include "lib/configuration/section.h"
+#include "lib/http/network.h"
 #include "lib/oci/pattern.h"
 #include "lib/store/revision.h"
 
@@ -268,6 +269,16 @@ static const struct key access_keys[] = {
     {.name = NULL},
 };
 
+static const struct key metrics_keys[] = {
+    {.name = "enabled", REGISTRY(BOOLEAN, metrics.enabled), .standard = "no"},
+    {.name = "access",
+     REGISTRY(ITEMS, metrics.access),
+     .form.item_is_valid = network_is_valid,
+     .form.items = "addresses and networks such as 127.0.0.1, 10.0.0.0/8, ::1, or *",
+     .standard = "127.0.0.1, ::1"},
+    {.name = NULL},
+};
+
 static const struct key group_keys[] = {
     {.name = "members",
      VALUE(ITEMS, struct rules_group, members.names),
@@ -379,6 +390,7 @@ static const struct section_kind kinds[] = {
      .many = "receivers",
      .limit = WEBHOOK_LIMIT,
      SECTION_ARRAY(struct configuration, events.webhooks, events.webhook_count)},
+    {.name = "metrics", .keys = metrics_keys},
     {.name = NULL},
 };
 
@@ -396,22 +408,28 @@ static bool configuration_judge(const void *values, struct section_place *out_pl
 
 static const struct section_table table = {.kinds = kinds, .judge = configuration_judge};
 
+static char *configuration_place(const struct configuration *configuration, const char *path)
+{
+    AUTO_BUFFER struct buffer place = BUFFER_INIT;
+
+    layout_absolute(configuration->registry.hosted.root, path, &place);
+    return memory_text(place.data);
+}
+
 /* Where tokens' keys and robots are, and what this host counts. */
-static void configuration_complete_access(struct configuration *configuration)
+static void configuration_complete_places(struct configuration *configuration)
 {
     struct access_options *access = &configuration->registry.access;
-    const char *root = configuration->registry.hosted.root;
-    AUTO_BUFFER struct buffer directory = BUFFER_INIT;
-    AUTO_BUFFER struct buffer runtime = BUFFER_INIT;
+    struct metrics_options *metrics = &configuration->registry.metrics;
     char host[65] = "";
 
     if (gethostname(host, sizeof(host) - 1) < 0 || !*host || *host == '.' || strchr(host, '/')) {
         memcpy(host, "host", sizeof("host"));
     }
-    layout_absolute(root, LAYOUT_ACCESS, &directory);
-    layout_absolute(root, layout_access_host(host).text, &runtime);
-    access->directory = memory_text(directory.data);
-    access->runtime_directory = memory_text(runtime.data);
+    access->directory = configuration_place(configuration, LAYOUT_ACCESS);
+    access->runtime_directory = configuration_place(configuration, layout_access_host(host).text);
+    metrics->hosts = configuration_place(configuration, LAYOUT_COUNTERS);
+    metrics->directory = configuration_place(configuration, layout_counters_host(host).text);
     access->http_proxy = configuration->registry.proxy.http_proxy;
     access->ca_file = configuration->registry.proxy.ca_file;
 }
@@ -443,7 +461,7 @@ static void configuration_complete(struct configuration *configuration)
     cache->use_grain = configuration_use_grain(&configuration->registry.proxy);
     configuration->registry.proxy.maximum_manifest_size =
         configuration->registry.maximum_manifest_size;
-    configuration_complete_access(configuration);
+    configuration_complete_places(configuration);
     configuration->events.http_proxy = configuration->registry.proxy.http_proxy;
     configuration->events.ca_file = configuration->registry.proxy.ca_file;
 }
@@ -490,6 +508,8 @@ void configuration_release(struct configuration *configuration)
     free(configuration->registry.proxy.store.temporary);
     free(configuration->registry.access.directory);
     free(configuration->registry.access.runtime_directory);
+    free(configuration->registry.metrics.directory);
+    free(configuration->registry.metrics.hosts);
     free(configuration->file);
     *configuration = (struct configuration)CONFIGURATION_INIT;
 }

@@ -93,6 +93,7 @@ static int blob_pass_part(struct proxied *proxied, const struct proxy_blob_reque
     struct fill fill = blob_fill(proxied, &request->digest);
     int found;
 
+    out_blob->look = LOOK_PASSED;
     if (request->is_asked_again) {
         return 1;
     }
@@ -265,6 +266,7 @@ static int blob_ask(struct proxied *proxied, const struct proxy_blob_request *re
     if (found != 0) {
         return found < 0 ? -1 : blob_use_stored(proxied, request, out_blob, error);
     }
+    out_blob->look = request->head_only ? LOOK_PASSED : LOOK_MISS;
     if (request->head_only) {
         return blob_ask_size(proxied, &request->digest, &out_blob->size, error);
     }
@@ -273,14 +275,13 @@ static int blob_ask(struct proxied *proxied, const struct proxy_blob_request *re
     return blob_fetch(proxied, request, out_blob, error);
 }
 
-int proxy_get_blob(struct proxied *proxied, const struct proxy_blob_request *request,
-                   struct proxy_blob *out_blob, struct error *error)
+static int blob_get(struct proxied *proxied, const struct proxy_blob_request *request,
+                    struct proxy_blob *out_blob, struct error *error)
 {
     struct fill fill = blob_fill(proxied, &request->digest);
     struct digest key;
     int found;
 
-    *out_blob = (struct proxy_blob){.is_stored = false};
     found = blob_find_stored(proxied, &request->digest, out_blob, error);
     if (found != 0) {
         return found;
@@ -298,6 +299,20 @@ int proxy_get_blob(struct proxied *proxied, const struct proxy_blob_request *req
     found = blob_ask(proxied, request, out_blob, error);
     if (found == 0) {
         flight_remember_absence(proxied, &key);
+    }
+    return found;
+}
+
+int proxy_get_blob(struct proxied *proxied, const struct proxy_blob_request *request,
+                   struct proxy_blob *out_blob, struct error *error)
+{
+    int found;
+
+    *out_blob = (struct proxy_blob){.look = LOOK_HIT};
+    found = blob_get(proxied, request, out_blob, error);
+    /* What is asked for once more counts then. */
+    if (found > 0 && (out_blob->is_stored || request->head_only || !request->is_asked_again)) {
+        count_look(proxied->upstream.name, THING_BLOB, out_blob->look);
     }
     return found;
 }

@@ -10,6 +10,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
+#include "lib/observe/count/count.h"
 #include "lib/proxy/ask/health.h"
 #include "lib/proxy/ask/question.h"
 #include "lib/proxy/evict/usage.h"
@@ -33,8 +34,9 @@ struct wish {
     const char *reference;
     bool is_digest;
     bool head_only;
-    bool cached;  /* the cache has something for it, in `out` */
-    uint64_t age; /* seconds since the upstream last confirmed it */
+    bool cached;            /* the cache has something for it, in `out` */
+    enum counted_look look; /* what became of it */
+    uint64_t age;           /* seconds since the upstream last confirmed it */
     struct stored_manifest *out;
 };
 
@@ -106,6 +108,13 @@ static bool wish_is_good_enough(const struct wish *wish)
         return true;
     }
     return wish->age < SAVING_SECONDS && health_is_short(upstream->store, upstream->name);
+}
+
+/* Without asking. */
+static bool wish_can_be_met(struct wish *wish)
+{
+    wish->look = wish_is_fresh(wish) ? LOOK_HIT : LOOK_STALE;
+    return wish->look == LOOK_HIT || wish_is_good_enough(wish);
 }
 
 static int wish_ask(const struct wish *wish, const char *method, struct answer *answer,
@@ -259,8 +268,11 @@ static int wish_fetch(struct wish *wish, struct error *error)
     fetched.document = (struct document){
         body.data, body.length,
         http_header(&answer.transfer, "content-type", 0, &type) ? type.data : NULL};
+    count_fetched(wish->proxied->upstream.name, body.length);
+    wish->look = LOOK_MISS;
     found = wish_read(wish, &fetched, error);
     if (found == 0 && wish_store(wish, &fetched, error) < 0) {
+        wish->look = LOOK_PASSED;
         found = wish_bear(error) ? 0 : -1;
     }
     if (found == 0) {
@@ -338,7 +350,10 @@ static int wish_refresh(struct wish *wish, struct error *error)
         case HEAD_ABSENT:
             return 0;
         case HEAD_SAME:
+            wish->look = LOOK_HIT;
+            return 1;
         case HEAD_ANSWERS:
+            wish->look = LOOK_PASSED;
             return 1;
         case HEAD_CHANGED:
             break;
@@ -364,6 +379,7 @@ static int wish_fall_back(struct wish *wish, int result, struct error *error)
     } else {
         wish_warn(wish, error->message);
     }
+    wish->look = LOOK_STALE;
     return 1;
 }
 
@@ -383,7 +399,7 @@ static int wish_fulfil(struct wish *wish, struct error *error)
         wish_look_into_cache(wish, error) < 0) {
         return -1;
     }
-    if (wish_is_fresh(wish) || wish_is_good_enough(wish)) { /* somebody else has asked meanwhile */
+    if (wish_can_be_met(wish)) { /* somebody else has asked meanwhile */
         return 1;
     }
     if (!wish->cached && flight_is_absent(wish->proxied, &key)) {
@@ -405,6 +421,7 @@ int proxy_get_manifest(struct proxied *proxied, const char *reference, bool head
                         .head_only = head_only,
                         .out = out_manifest};
     struct digest digest;
+    int found;
 
     if (wish.is_digest ? digest_parse(&digest, reference, error) < 0 : !tag_is_valid(reference)) {
         return wish.is_digest ? -1 : 0;
@@ -412,11 +429,15 @@ int proxy_get_manifest(struct proxied *proxied, const char *reference, bool head
     if (wish_look_into_cache(&wish, error) < 0) {
         return -1;
     }
-    if (wish_is_fresh(&wish) || wish_is_good_enough(&wish)) {
-        return 1;
-    }
-    if (!proxied->may_wait) {
+    found = wish_can_be_met(&wish);
+    if (!found && !proxied->may_wait) {
         return error_set(error, ERROR_WOULD_WAIT, "the upstream has to be asked");
     }
-    return wish_fulfil(&wish, error);
+    if (!found) {
+        found = wish_fulfil(&wish, error);
+    }
+    if (found > 0) {
+        count_look(proxied->upstream.name, THING_MANIFEST, wish.look);
+    }
+    return found;
 }

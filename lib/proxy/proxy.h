@@ -48,6 +48,7 @@
  * sweep_cache() calls; memos, tokens and locks of questions (flight.h) by sweep_cache() itself.
  */
 
+#include "lib/observe/count/count.h"
 #include "lib/proxy/fill/stream.h"
 #include "lib/proxy/proxied.h"
 #include "lib/store/blob.h"
@@ -72,6 +73,7 @@ int proxy_doubt_tag(const struct proxied *proxied, const char *tag, struct error
 
 /* A blob in the cache, or on its way. */
 struct proxy_blob {
+    enum counted_look look; /* how it was come by */
     bool is_stored;
     struct blob blob;      /* if it is */
     struct stream *stream; /* else; NULL when only the size was asked for */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/base/file.h"
+#include "lib/http/network.h"
 #include "lib/store/layout.h"
 
 enum { TOKEN_LIMIT = 128 }; /* bytes */
@@ -36,12 +37,26 @@ static int permit_token(const struct caller *caller, struct error *error)
     return 0;
 }
 
+/* An address that we do not know is in "*" alone: then the web server has judged. */
+static int permit_metrics(const struct caller *caller, struct error *error)
+{
+    const struct metrics_options *metrics = &caller->options->metrics;
+
+    for (size_t i = 0; metrics->enabled && i < metrics->access.count; i++) {
+        if (network_has(metrics->access.names[i], caller->address ? caller->address : "")) {
+            return 0;
+        }
+    }
+    return error_set(error, ERROR_NOT_FOUND, "there is no such endpoint");
+}
+
 enum right permission_right(enum permission permission)
 {
     switch (permission) {
     case PERMISSION_NONE:
     case PERMISSION_LOGIN:
     case PERMISSION_TOKEN:
+    case PERMISSION_METRICS:
     case PERMISSION_LIST:
     case PERMISSION_PULL:
         return RIGHT_PULL;
@@ -197,6 +212,8 @@ static int permit_judge(const struct caller *caller, const struct identity *iden
         return permit_login(caller, error);
     case PERMISSION_TOKEN:
         return permit_token(caller, error);
+    case PERMISSION_METRICS:
+        return permit_metrics(caller, error);
     case PERMISSION_PULL:
     case PERMISSION_RESUME:
         return permit_name(caller, identity, permission, error);

@@ -18,6 +18,7 @@ enum permission {
     PERMISSION_NONE,      /* nothing is asked for: everybody may */
     PERMISSION_LOGIN,     /* that one has shown who one is: an anonymous token will do */
     PERMISSION_TOKEN,     /* of who can write into the store: see LAYOUT_SETUP_TOKEN */
+    PERMISSION_METRICS,   /* of who asks from where numbers may be read */
     PERMISSION_LIST,      /* the names of repositories */
     PERMISSION_PULL,      /* what a repository has */
     PERMISSION_RESUME,    /* how far a push has come: of who may push, also while nobody can */
@@ -32,6 +33,12 @@ static inline bool permission_names_repository(enum permission permission)
     return permission >= PERMISSION_PULL;
 }
 
+/* Whether it is for a few, and to everybody else the endpoint is not there. */
+static inline bool permission_is_hidden(enum permission permission)
+{
+    return permission == PERMISSION_TOKEN || permission == PERMISSION_METRICS;
+}
+
 /* Who asks, and through which virtual host. */
 struct caller {
     const struct registry_options *options;
@@ -39,6 +46,7 @@ struct caller {
     bool has_shown;         /* credentials of any kind that are good: an anonymous token is, too */
     bool cannot_log_in;     /* in this virtual host (BERTH_AUTHENTICATION = none) */
     char prefix[NAME_SIZE]; /* as identity_prefix() has made it; "" for none */
+    const char *address;    /* REMOTE_ADDR; NULL if that is of who has passed the request on */
     const char *token;      /* for PERMISSION_TOKEN; NULL if there is none */
 };
 
@@ -60,7 +68,8 @@ struct permit {
  *
  * ERROR_UNAUTHORIZED: one has to log in. ERROR_DENIED: not this subject, or not through this
  * virtual host, or nobody can log in there. ERROR_READ_ONLY. ERROR_UNSUPPORTED: nothing is pushed
- * to another registry from here. ERROR_NOT_FOUND: without the token there is no such thing.
+ * to another registry from here. ERROR_NOT_FOUND: to who may not there is no such thing
+ * (permission_is_hidden()).
  */
 int registry_permit(const struct caller *caller, const struct identity *identity,
                     enum permission permission, struct permit *out_permit, struct error *error);

@@ -320,6 +320,11 @@ struct path layout_events(const char *receiver, const char *what)
     return path_format(LAYOUT_EVENTS_RECEIVERS "/%s/%s", receiver, what);
 }
 
+struct path layout_counters_host(const char *host)
+{
+    return path_format(LAYOUT_COUNTERS "/%s", host);
+}
+
 struct path layout_flight(const struct digest *key)
 {
     return path_format(LAYOUT_FLIGHTS "/%.2s/%s", digest_hex(key), digest_hex(key));

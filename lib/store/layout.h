@@ -133,6 +133,10 @@ struct path layout_access_host(const char *host);
 #define LAYOUT_EVENTS_RECEIVERS "_berth/events/receivers"
 struct path layout_events(const char *receiver, const char *what);
 
+/* What hosts have counted, each in a directory of its own. */
+#define LAYOUT_COUNTERS "_berth/counters"
+struct path layout_counters_host(const char *host);
+
 /* Below the root of a cache. */
 
 /* Says how a blob was come by: one of several, by the hash of what it says. */

@@ -280,6 +280,19 @@ static int store_lack_inodes(const struct store *store, const struct statvfs *st
                      section, minimum.data);
 }
 
+int store_check_writable(const struct store *store, struct error *error)
+{
+    const int directories[] = {store->root, store->temporary};
+
+    for (size_t i = 0; i < sizeof(directories) / sizeof(*directories); i++) {
+        if (faccessat(directories[i], ".", W_OK | X_OK, AT_EACCESS) < 0) {
+            return error_errno(error, "write to '%s'",
+                               i == 0 ? store->options->root : store->options->temporary);
+        }
+    }
+    return 0;
+}
+
 int store_check_space(const struct store *store, uint64_t bytes, struct error *error)
 {
     struct statvfs status;

@@ -101,6 +101,9 @@ struct cache {
 };
 int store_as_cache(struct store *store, struct cache *out_cache, struct error *error);
 
+/* Whether we may make files in it, as far as that shows without trying. */
+int store_check_writable(const struct store *store, struct error *error);
+
 /* ERROR_NO_SPACE, saying what lacks, where and whose reserve it is, if less than minimum_free_space
  * would be left after `bytes` more, or if a smaller part of the filesystem's inodes is left than
  * that is of its bytes. */

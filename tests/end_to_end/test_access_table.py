@@ -56,6 +56,8 @@ PLAIN = {
     ("BASE", "GET"): ("/v2/", 401, 401), ("BASE", "HEAD"): ("/v2/", 401, 401),
     ("TOKEN", "GET"): ("/v2/_berth/token", 200, 401), ("TOKEN", "POST"): ("/v2/_berth/token", 400, 400),
     ("CATALOG", "GET"): ("/v2/_catalog", 200, 401), ("CATALOG", "HEAD"): ("/v2/_catalog", 200, 401),
+    ("METRICS", "GET"): ("/v2/_berth/metrics", 404, 404), ("METRICS", "HEAD"): ("/v2/_berth/metrics", 404, 404),
+    ("HEALTH", "GET"): ("/v2/_berth/health", 200, 200), ("HEALTH", "HEAD"): ("/v2/_berth/health", 200, 200),
     ("SETUP", "GET"): ("/v2/_berth/setup", 404, 404), ("SETUP", "POST"): ("/v2/_berth/setup", 404, 404),
 }
 # Who has which rights where. "bob" has none but everybody's, "narrow" is a robot that is for pulls, "elsewhere" for other names.
@@ -157,7 +159,7 @@ def test_what_is_of_no_repository_is_for_whom_it_is_for(worker, callers, row):
         elif row == ("TOKEN", "GET") and headers["Authorization"].startswith("Bearer"):
             assert answer.status == 401, "a token is good for no other token"
         else:
-            assert answer.status == (nobody if row[0] in ("SETUP", "TOKEN") else 200), (who, answer)
+            assert answer.status == (nobody if row[0] in ("SETUP", "METRICS", "TOKEN") else 200), (who, answer)
 
 
 def test_pages_of_the_catalog_end_with_what_one_may_see(worker):

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "lib/base/names.h"
 #include "lib/proxy/ask/upstream.h"
 
 static struct upstream_options sections[] = {
@@ -195,6 +196,30 @@ static void follows_only_to_its_own_kind(void **state)
     }
 }
 
+/* Those have numbers of their own: each once, however it is written. */
+static void lists_those_that_are_configured(void **state)
+{
+    static const char *const expected[] = {"docker.io", "ghcr.io", "alias",
+                                           "other",     "quay.io", "anonymous.example"};
+    struct proxy_options some = options;
+    AUTO_NAMES struct names names = NAMES_INIT;
+    AUTO_NAMES struct names listed = NAMES_INIT;
+
+    (void)state;
+    some.mirror_root = TEXT("ghcr.io");
+    upstream_list_configured(&some, &names);
+    assert_int_equal(names.count, COUNT(expected));
+    for (size_t i = 0; i < COUNT(expected); i++) {
+        assert_string_equal(names.names[i], expected[i]);
+    }
+    some.mirror_root = TEXT("");
+    some.upstreams = TEXT("registry.example, alias");
+    upstream_list_configured(&some, &listed);
+    assert_int_equal(listed.count, 2);
+    assert_string_equal(listed.names[0], "alias");
+    assert_string_equal(listed.names[1], "registry.example");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,6 +230,7 @@ int main(void)
         cmocka_unit_test(knows_what_a_repository_is_called_there),
         cmocka_unit_test(uses_the_account_of_the_longest_prefix),
         cmocka_unit_test(follows_only_to_its_own_kind),
+        cmocka_unit_test(lists_those_that_are_configured),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

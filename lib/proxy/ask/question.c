@@ -3,8 +3,10 @@
 
 #include <string.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/text.h"
 #include "lib/http/range.h"
+#include "lib/observe/count/count.h"
 #include "lib/oci/document.h"
 #include "lib/proxy/ask/credentials.h"
 #include "lib/proxy/ask/health.h"
@@ -115,6 +117,17 @@ static int question_follow(struct answer *answer, const struct upstream *upstrea
     return 0;
 }
 
+static int question_open(struct answer *answer, const struct upstream *upstream,
+                         struct error *error)
+{
+    int64_t begun = clock_milliseconds();
+    int result = http_open(&answer->transfer, &answer->request, error);
+
+    count_answer(upstream->name, result < 0 ? 0 : answer->transfer.status,
+                 (uint64_t)(clock_milliseconds() - begun) * 1000);
+    return result;
+}
+
 /* One request and the redirects that it leads to. */
 static int question_transfer(struct answer *answer, const struct upstream *upstream,
                              const struct question *question, const char *authorization,
@@ -128,7 +141,7 @@ static int question_transfer(struct answer *answer, const struct upstream *upstr
         question_set_headers(answer, upstream, question, same_host ? authorization : "");
         answer->request.url = answer->url.data;
         http_close(&answer->transfer);
-        if (http_open(&answer->transfer, &answer->request, error) < 0) {
+        if (question_open(answer, upstream, error) < 0) {
             return -1;
         }
         if (!answer_is_redirect(answer->transfer.status)) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/names.h"
 #include "lib/base/text.h"
 #include "lib/http/address.h"
 
@@ -145,6 +146,43 @@ int upstream_find(struct upstream *out_upstream, const struct proxy_options *opt
     found.allow_private_address = found.section && found.section->allow_private_address;
     *out_upstream = found;
     return 0;
+}
+
+static void upstream_list_one(const struct proxy_options *options, const char *text, size_t length,
+                              struct names *out)
+{
+    AUTO_BUFFER struct buffer host = BUFFER_INIT;
+    struct upstream upstream;
+    struct error ignored;
+
+    buffer_add(&host, text, length);
+    if (upstream_find(&upstream, options, host.data, &ignored) < 0) {
+        return;
+    }
+    for (size_t i = 0; i < out->count; i++) {
+        if (strcmp(out->names[i], upstream.name) == 0) {
+            return;
+        }
+    }
+    names_add(out, upstream.name);
+}
+
+void upstream_list_configured(const struct proxy_options *options, struct names *out)
+{
+    const char *list = options->upstreams;
+    const char *item;
+    size_t length;
+
+    upstream_list_one(options, DOCKER_HUB, strlen(DOCKER_HUB), out);
+    upstream_list_one(options, options->mirror_root, strlen(options->mirror_root), out);
+    for (size_t i = 0; i < options->section_count; i++) {
+        const char *name = options->sections[i].name;
+
+        upstream_list_one(options, name, strcspn(name, "/"), out);
+    }
+    while (text_next_item(&list, ',', &item, &length)) {
+        upstream_list_one(options, item, length, out);
+    }
 }
 
 int upstream_repository(const struct upstream *upstream, const char *name, char out[NAME_SIZE],

@@ -35,6 +35,13 @@ int upstream_find(struct upstream *out_upstream, const struct proxy_options *opt
                   const char *host, struct error *error);
 
 /*
+ * Adds the names, each once, of the upstreams that the configuration names: those of sections and
+ * of the list of those that may be asked, the mirror's, and Docker Hub, which everybody means.
+ */
+struct names;
+void upstream_list_configured(const struct proxy_options *options, struct names *out);
+
+/*
  * Whether the names of two sections, [upstream HOST] or [upstream HOST/PREFIX], mean the same:
  * Docker Hub has three names, and "a:1" and "a_1" are one directory.
  */

@@ -15,6 +15,7 @@
 #include "lib/base/log.h"
 #include "lib/base/process.h"
 #include "lib/base/text.h"
+#include "lib/observe/count/presence.h"
 #include "lib/proxy/fill/errand.h"
 #include "lib/proxy/fill/filler.h"
 #include "lib/proxy/fill/unsynced.h"
@@ -308,8 +309,10 @@ static int fetcher_do(struct fetcher *fetcher)
         cleanup_close(&fetcher->asker);
         fetcher->asker = -1;
     } else {
+        presence_change(PRESENCE_FILLING);
         result = filler_run(&fetcher->fill, &error);
         fetcher_release(fetcher);
+        presence_change(PRESENCE_KEPT);
     }
     return result;
 }
@@ -320,6 +323,7 @@ static _Noreturn void fetcher_live(struct fetcher *fetcher)
     char own_name[32] = "berth";
 
     (void)prctl(PR_GET_NAME, own_name);
+    presence_enter(PRESENCE_KEPT);
     for (;;) {
         int result = fetcher_do(fetcher);
 
@@ -328,6 +332,7 @@ static _Noreturn void fetcher_live(struct fetcher *fetcher)
             unsynced_settle();
         }
         if (result < 0 || !fetcher_wait(fetcher)) {
+            presence_leave();
             _exit(result < 0 ? 1 : 0);
         }
         fetcher_set_name(own_name);

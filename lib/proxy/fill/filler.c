@@ -13,6 +13,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/memory.h"
+#include "lib/observe/count/count.h"
 #include "lib/proxy/ask/question.h"
 #include "lib/proxy/evict/usage.h"
 #include "lib/proxy/fill/origin.h"
@@ -144,6 +145,7 @@ static int filler_keep(struct filler *filler, const void *bytes, size_t length, 
         return -1;
     }
     hash_update(&filler->hash, bytes, length);
+    count_fetched(filler->fill->upstream->name, length);
     filler->size += length;
     if (filler->size - filler->written >= WRITEBACK_SIZE) {
         /* So that the sync at the end has little left to do. Advice: what it returns is nothing. */
@@ -281,6 +283,9 @@ static int filler_fetch_verified(struct filler *filler, struct error *error)
     if (filler_take_over(filler, error) < 0) {
         return -1;
     }
+    if (filler->resumed) {
+        count_fill(filler->fill->upstream->name, COUNTED_FILL_RESUMED);
+    }
     if (filler_fetch_right(filler, &suspect, error) == 0) {
         return 0;
     }
@@ -364,7 +369,9 @@ int filler_run(const struct fill *fill, struct error *error)
 
     log_debug("fills %s of %s from %s", fill->digest.text, fill->name, fill->upstream->name);
     filler.piece = piece;
+    count_fill(fill->upstream->name, COUNTED_FILL_BEGUN);
     result = filler_fill(&filler, error);
+    count_fill(fill->upstream->name, result < 0 ? COUNTED_FILL_GIVEN_UP : COUNTED_FILL_DONE);
     if (result < 0) {
         partial_write_failure(fill, &filler.report, error);
         log_warning("fetching %s of %s: %s", fill->digest.text, fill->name, error->message);

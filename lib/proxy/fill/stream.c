@@ -7,6 +7,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/base/memory.h"
+#include "lib/observe/count/count.h"
 #include "lib/proxy/ask/question.h"
 
 struct stream {
@@ -140,6 +141,7 @@ static int stream_read_tail(struct stream *stream, struct error *error)
             return got < 0 ? -1 : stream_ended_early(stream, error);
         }
         hash_update(&stream->hash, target, (size_t)got);
+        count_fetched(stream->fill.upstream->name, (uint64_t)got);
         buffer_added(&stream->tail, (size_t)got);
         stream->position += (uint64_t)got;
     }
@@ -164,6 +166,7 @@ static ssize_t stream_read_through(struct stream *stream, void *bytes, size_t si
         }
         if (got > 0) {
             hash_update(&stream->hash, bytes, (size_t)got);
+            count_fetched(stream->fill.upstream->name, (uint64_t)got);
             stream->position += (uint64_t)got;
         }
         return got;

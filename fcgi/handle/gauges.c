@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <sys/statvfs.h>
+
+#include "fcgi/handle/metrics.h"
+#include "lib/base/clock.h"
+#include "lib/observe/count/counters.h"
+#include "lib/proxy/ask/health.h"
+#include "lib/proxy/evict/kept.h"
+#include "lib/proxy/evict/usage.h"
+#include "lib/store/census.h"
+
+/* A store, and what it is called in labels. */
+struct gauged {
+    const char *name;
+    const struct store *store;
+};
+
+static void gauges_add_disks(struct exposition *exposition, const struct gauged *stores,
+                             size_t count)
+{
+    static const struct {
+        const char *name;
+        const char *help;
+    } rows[] = {
+        {"berth_store_free_bytes", "Bytes that are free on the filesystem of a store."},
+        {"berth_store_size_bytes", "Bytes that the filesystem of a store has."},
+        {"berth_store_reserve_bytes", "Bytes that are left free there (minimum_free_space)."},
+    };
+
+    for (size_t row = 0; row < sizeof(rows) / sizeof(*rows); row++) {
+        exposition_family(exposition, EXPOSED_GAUGE, rows[row].name, rows[row].help);
+        for (size_t i = 0; i < count; i++) {
+            const struct store *store = stores[i].store;
+            struct statvfs status;
+
+            if (fstatvfs(store->root, &status) == 0) {
+                uint64_t values[] = {(uint64_t)status.f_bavail * status.f_frsize,
+                                     (uint64_t)status.f_blocks * status.f_frsize,
+                                     store->options->minimum_free_space};
+
+                exposition_label(exposition, "store", stores[i].name);
+                exposition_number(exposition, values[row]);
+            }
+        }
+    }
+}
+
+/* As `berth gc` has last counted; nothing if it never has. */
+static void gauges_add_census(struct exposition *exposition, const struct store *store)
+{
+    struct census census;
+    struct error ignored;
+    uint64_t age;
+
+    if (census_read(store, &census, &age, &ignored) <= 0) {
+        return;
+    }
+    exposition_gauge(exposition, "berth_registry_repositories",
+                     "Hosted repositories, as gc has counted.", census.repositories);
+    exposition_gauge(exposition, "berth_registry_tags", "Hosted tags, as gc has counted.",
+                     census.tags);
+    exposition_gauge(exposition, "berth_registry_manifests", "Hosted manifests, as gc has counted.",
+                     census.manifests);
+    exposition_gauge(exposition, "berth_registry_blobs", "Hosted blobs, as gc has counted.",
+                     census.blobs);
+    exposition_gauge(exposition, "berth_registry_blob_bytes",
+                     "Bytes of hosted blobs, as gc has counted.", census.bytes);
+    if (age != UINT64_MAX) {
+        exposition_gauge(exposition, "berth_gc_last_success_timestamp_seconds",
+                         "When gc has last counted and collected.", (uint64_t)clock_date() - age);
+    }
+}
+
+void gauges_add_hosted(struct exposition *exposition, struct registry *registry)
+{
+    struct gauged stores[] = {{"registry", &registry->hosted}, {"proxy", &registry->cache}};
+    struct census_uploads uploads;
+    struct error ignored;
+    bool has_cache =
+        registry->options->proxy.enabled && registry_open_cache(registry, &ignored) == 0;
+
+    gauges_add_disks(exposition, stores, has_cache ? 2 : 1);
+    gauges_add_census(exposition, &registry->hosted);
+    if (census_count_uploads(&registry->hosted, &uploads, &ignored) == 0) {
+        exposition_gauge(exposition, "berth_uploads_open", "Uploads that are not complete.",
+                         uploads.sessions);
+        exposition_gauge(exposition, "berth_uploads_active",
+                         "Of those, the ones that are being written to.", uploads.active);
+    }
+}
+
+static void gauges_add_usage(struct exposition *exposition, struct registry *registry)
+{
+    const struct proxy_options *options = &registry->options->proxy;
+    AUTO_KEPT struct kept kept = KEPT_INIT;
+    struct usage usage;
+    struct error ignored;
+
+    if (options->maximum_size > 0) {
+        exposition_gauge(exposition, "berth_cache_maximum_bytes",
+                         "Bytes that the cache may have (maximum_size).", options->maximum_size);
+        if (usage_read(&registry->cache, &usage, &ignored) > 0) {
+            exposition_gauge(exposition, "berth_cache_used_bytes", "Bytes that the cache has.",
+                             usage.used);
+        }
+    }
+    if (kept_refresh(&registry->cache, &kept, &ignored) == 0) {
+        exposition_gauge(exposition, "berth_cache_kept_images",
+                         "Images that are kept (prefetch --keep).", kept.images);
+    }
+}
+
+static void gauges_add_health(struct exposition *exposition, struct registry *registry)
+{
+    const struct names *upstreams = counters_upstreams();
+
+    exposition_family(exposition, EXPOSED_GAUGE, "berth_upstream_up",
+                      "Whether another registry is asked: 0 for some seconds after it has failed.");
+    for (size_t i = 0; i < upstreams->count; i++) {
+        exposition_label(exposition, "upstream", upstreams->names[i]);
+        exposition_number(exposition, !health_is_bad(&registry->cache, upstreams->names[i]));
+    }
+}
+
+static void gauges_add_budget(struct exposition *exposition, struct registry *registry)
+{
+    static const struct {
+        const char *name;
+        const char *help;
+    } rows[] = {
+        {"berth_upstream_ratelimit_remaining",
+         "Requests that another registry allows us still, as it has last said within an hour."},
+        {"berth_upstream_ratelimit_limit", "Requests that it allows us in all."},
+    };
+    const struct names *upstreams = counters_upstreams();
+
+    for (size_t row = 0; row < sizeof(rows) / sizeof(*rows); row++) {
+        exposition_family(exposition, EXPOSED_GAUGE, rows[row].name, rows[row].help);
+        for (size_t i = 0; i < upstreams->count; i++) {
+            struct health_limit limit;
+
+            if (health_find_limit(&registry->cache, upstreams->names[i], &limit)) {
+                exposition_label(exposition, "upstream", upstreams->names[i]);
+                exposition_number(exposition, row == 0 ? limit.remaining : limit.limit);
+            }
+        }
+    }
+}
+
+void gauges_add_cache(struct exposition *exposition, struct registry *registry)
+{
+    gauges_add_usage(exposition, registry);
+    gauges_add_health(exposition, registry);
+    gauges_add_budget(exposition, registry);
+}

@@ -1,0 +1,379 @@
+"""What is counted, who may read it, and that nothing that happens to the numbers harms a request."""
+import contextlib
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import threading
+import urllib.request
+
+import pytest
+
+from harness import content
+from harness.fastcgi import Worker
+from harness.process import TIED_TO_US, send_signal, wait_until
+from harness.readme import blocks
+from harness.server import free_port
+from harness.upstream_site import Site, download
+from test_access import basic, write_users
+
+METRICS, HEALTH = "/v2/_berth/metrics", "/v2/_berth/health"
+OPENMETRICS = {"Accept": "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"}
+ENABLED = "[metrics]\nenabled = yes\n"
+
+
+@pytest.fixture(scope="module", params=["nginx", "lighttpd"])
+def site(request, new_directory):
+    with Site(new_directory(f"metrics-{request.param}"), request.param, 12, settings=ENABLED) as running:
+        yield running
+
+
+@pytest.fixture
+def upstream(site):
+    return site.take()
+
+
+def numbers(text):
+    """Each sample by its name and labels, as it is written: `berth_logins_total{result="ok"}`."""
+    return {name: float(value) for name, value in re.findall(r"^([a-z_]+(?:\{.*\})?) (\S+)$", text, re.MULTILINE)}
+
+
+def scrape(client, headers=None):
+    answer = client.get(METRICS, headers)
+    assert answer.status == 200, answer
+    return numbers(answer.body.decode())
+
+
+@contextlib.contextmanager
+def counting(client):
+    """What is more afterwards than before: a table that is filled then."""
+    more, before = {}, scrape(client)
+    yield more
+    for name, value in scrape(client).items():
+        if value != before.get(name, 0):
+            more[name] = value - before.get(name, 0)
+
+
+def test_requests_are_counted_by_what_they_are(site):
+    repository = site.client.repository("me/app")
+    layer = content.noise(200_000)
+    with counting(site.client) as more:
+        repository.push_image("latest", [layer])
+        assert site.client.get(repository.manifest("latest")).status == 200
+        assert site.client.get(repository.manifest("none")).status == 404
+        assert site.client.get(repository.blob(content.digest(layer))).body == layer
+        assert site.client.request("OPTIONS", repository.manifest("latest")).status == 405
+        assert site.client.get("/v2/me/" + "x" * 300).status == 404
+    assert more['berth_http_requests_total{route="manifest",method="PUT",status="2xx"}'] == 1, more
+    assert more['berth_http_requests_total{route="manifest",method="GET",status="2xx"}'] == 1, more
+    assert more['berth_http_requests_total{route="manifest",method="GET",status="4xx"}'] == 1, more
+    assert more['berth_http_requests_total{route="manifest",method="other",status="4xx"}'] == 1, more
+    assert more['berth_http_requests_total{route="blob",method="GET",status="2xx"}'] == 1, more
+    assert more['berth_http_requests_total{route="other",method="GET",status="4xx"}'] == 1, more
+    assert more['berth_http_request_duration_seconds_count{route="blob"}'] == 1, more
+    assert more['berth_http_sent_bytes_total{by="web_server"}'] == len(layer), more
+    assert more["berth_http_received_bytes_total"] > len(layer), more
+
+
+def test_what_a_cache_does_is_counted_by_upstream(site, upstream):
+    layer = content.noise(300_000)
+    data, _ = upstream.add_image("app", "latest", [layer])
+    repository, name = site.at(upstream), upstream.alias
+
+    def look(kind, result):
+        return more.get(f'berth_proxy_lookups_total{{upstream="{name}",kind="{kind}",result="{result}"}}', 0)
+    with counting(site.client) as more:
+        assert site.client.get(repository.manifest("latest")).body == data
+        assert download(site.client, repository.blob(content.digest(layer))).is_success
+        wait_until(lambda: not site.children(), "the end of the fill")
+    assert (look("manifest", "miss"), look("manifest", "hit"), look("blob", "hit")) == (1, 0, 0), more
+    assert look("blob", "miss") == 1, more
+    assert more[f'berth_proxy_fills_begun_total{{upstream="{name}"}}'] == 1, more
+    assert more[f'berth_proxy_fills_ended_total{{upstream="{name}",result="done"}}'] == 1, more
+    assert more[f'berth_upstream_received_bytes_total{{upstream="{name}"}}'] == len(layer) + len(data), more
+    assert more[f'berth_upstream_requests_total{{upstream="{name}",status="2xx"}}'] >= 2, more
+    assert more[f'berth_upstream_first_byte_seconds_count{{upstream="{name}"}}'] >= 2, more
+    with counting(site.client) as more:
+        assert site.client.get(repository.manifest("latest")).body == data
+        for _ in range(3):
+            assert download(site.client, repository.blob(content.digest(layer))).is_success
+    assert (look("manifest", "miss"), look("manifest", "hit"), look("blob", "miss"), look("blob", "hit")) == (0, 1, 0, 3), more
+    assert more[f'berth_proxy_served_bytes_total{{upstream="{name}"}}'] == 3 * len(layer) + len(data), more
+    assert f'berth_upstream_received_bytes_total{{upstream="{name}"}}' not in more, more
+
+
+def test_an_upstream_in_trouble_is_seen(site, upstream):
+    data, _ = upstream.add_image("app", "latest", [b"x"])
+    repository, name = site.at(upstream), upstream.alias
+    assert site.client.get(repository.manifest("latest")).body == data
+    assert scrape(site.client)[f'berth_upstream_up{{upstream="{name}"}}'] == 1
+    link = site.cache / f"docker/registry/v2/repositories/proxy/{name}/app/_manifests/tags/latest/current/link"
+    if not link.exists():
+        link = next(path for path in site.cache.glob("**/tags/latest/current/link") if f"/{name}/" in str(path))
+    os.utime(link, (1, 1))
+    upstream.when(lambda reply, _: setattr(reply, "status", 503), "/manifests/")
+    with counting(site.client) as more:
+        assert site.client.get(repository.manifest("latest")).body == data
+    assert more[f'berth_proxy_lookups_total{{upstream="{name}",kind="manifest",result="stale"}}'] == 1, more
+    assert more[f'berth_upstream_requests_total{{upstream="{name}",status="5xx"}}'] >= 1, more
+    assert more[f'berth_upstream_up{{upstream="{name}"}}'] == -1, more
+
+
+def test_no_name_that_a_client_makes_up_becomes_a_label(site):
+    with counting(site.client) as more:
+        site.client.get("/v2/proxy/made-up.invalid/app/manifests/1")
+    assert not [name for name in more if "made-up" in name], more
+
+
+def promtool(*arguments, **options):
+    """What it says, of what it finds nothing wrong with."""
+    checked = subprocess.run(["promtool", *arguments], capture_output=True, text=True, **options)
+    assert (checked.returncode, checked.stderr) == (0, ""), checked
+    return checked.stdout
+
+
+def test_promtool_finds_nothing_to_say(site):
+    """In the text format. It does not read the other one."""
+    site.client.repository("me/promtool").push_image("latest")
+    answer = site.client.get(METRICS)
+    assert answer["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8", answer
+    assert promtool("check", "metrics", input=answer.body.decode()) == ""
+
+
+def test_openmetrics_is_for_whoever_asks_for_it(site):
+    answer = site.client.get(METRICS, OPENMETRICS)
+    assert answer["Content-Type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8", answer
+    lines = answer.body.decode().split("\n")
+    assert lines[-2:] == ["# EOF", ""] and "# TYPE berth_http_requests counter" in lines, lines[-5:]
+    assert set(numbers(answer.body.decode())) >= {name for name in scrape(site.client) if "http_requests" not in name}
+    assert answer["Cache-Control"] == "no-store", answer
+    assert site.client.exists(METRICS).status == 200
+
+
+def test_workers_and_fillers_are_seen(site, upstream):
+    layer = content.noise(3_000_000)
+    upstream.add_image("app", "latest", [layer])
+    repository = site.at(upstream)
+    assert site.client.get(repository.manifest("latest")).status == 200
+    upstream.when(lambda reply, _: setattr(reply, "stall", 1_000_000), content.digest(layer))
+    loading = threading.Thread(target=lambda: download(site.client, repository.blob(content.digest(layer))))
+    loading.start()
+    wait_until(lambda: scrape(site.client)["berth_proxy_fills_running"] == 1, "a filler among the numbers")
+    assert scrape(site.client)["berth_proxy_waiting_requests"] >= 1
+    assert scrape(site.client)['berth_workers{state="busy"}'] >= 1
+    upstream.free.set()
+    loading.join()
+    wait_until(lambda: scrape(site.client)["berth_proxy_fills_running"] == 0, "its end")
+    wait_until(lambda: scrape(site.client)["berth_proxy_waiting_requests"] == 0, "nobody who waits")
+
+
+def counted_manifests(client):
+    return scrape(client)['berth_http_requests_total{route="manifest",method="GET",status="2xx"}']
+
+
+def test_kills_and_restarts_lose_nothing(start):
+    server = start(settings=ENABLED)
+    repository = server.client.repository("me/app")
+    repository.push_image("latest")
+    for _ in range(20):
+        assert server.client.get(repository.manifest("latest")).status == 200
+    before = counted_manifests(server.client)
+    for pid in server.workers():
+        send_signal(pid, signal.SIGKILL)
+    wait_until(lambda: len(server.workers()) == server.worker_count, "other workers")
+    server.note_workers()
+    with server.expecting_faults():
+        wait_until(lambda: server.client.get("/v2/").status == 200, "an answer")
+    assert counted_manifests(server.client) == before
+    server.stop()
+    server.start()
+    assert counted_manifests(server.client) == before
+    # They know of each other from their start on, where there are numbers already.
+    wait_until(lambda: scrape(server.client)['berth_workers{state="busy"}'] + scrape(server.client)['berth_workers{state="idle"}'] ==
+               server.worker_count, "all workers among the numbers")
+
+
+def counters_of(directory):
+    return [path for path in pathlib.Path(directory).glob("storage/registry/_berth/counters/*/counters-*") if path.is_file()]
+
+
+def test_a_file_that_is_cut_short_or_taken_away_harms_no_request(start):
+    server = start(settings=ENABLED)
+    repository = server.client.repository("me/app")
+    repository.push_image("latest")
+
+    def pull():
+        for _ in range(20):
+            assert server.client.get(repository.manifest("latest")).status == 200
+    pull()
+    file, = counters_of(server.directory)
+    os.truncate(file, 0)
+    pull()
+    wait_until(lambda: pull() or counted_manifests(server.client) >= 20, "a file anew, in which all workers count")
+    file, = counters_of(server.directory)
+    file.unlink()
+    pull()
+    assert scrape(server.client)["berth_http_received_bytes_total"] >= 0
+    file.unlink(missing_ok=True)
+    file.symlink_to("/etc/passwd")
+    pull()
+    assert scrape(server.client)["berth_http_received_bytes_total"] >= 0
+    assert file.is_symlink()
+
+
+def test_a_plain_cgi_program_counts_too(start):
+    server = start("lighttpd", mode="cgi", settings=ENABLED)
+    repository = server.client.repository("me/app")
+    repository.push_image("latest")
+    with counting(server.client) as more:
+        assert server.client.get(repository.manifest("latest")).status == 200
+    assert more['berth_http_requests_total{route="manifest",method="GET",status="2xx"}'] == 1, more
+
+
+def whole(answer):
+    return answer.status, [(name, value) for name, value in answer.headers if name != "X-Request-Id"], answer.body
+
+
+FROM = {
+    "here": ({"REMOTE_ADDR": "127.0.0.1"}, {}, True),
+    "here by version 6": ({"REMOTE_ADDR": "::1"}, {}, True),
+    "here, as one of version 6": ({"REMOTE_ADDR": "::ffff:127.0.0.1"}, {}, True),
+    "the network": ({"REMOTE_ADDR": "10.20.30.40"}, {}, True),
+    "elsewhere": ({"REMOTE_ADDR": "203.0.113.9"}, {}, False),
+    "nowhere": ({}, {}, False),
+    "elsewhere, says here": ({"REMOTE_ADDR": "203.0.113.9"}, {"X-Forwarded-For": "127.0.0.1"}, False),
+    "elsewhere, says so otherwise": ({"REMOTE_ADDR": "203.0.113.9"}, {"X-Real-Ip": "127.0.0.1", "Forwarded": "for=127.0.0.1"}, False),
+    "a proxy that is here": ({"REMOTE_ADDR": "127.0.0.1"}, {"X-Forwarded-For": "203.0.113.9"}, False),
+    "another proxy that is here": ({"REMOTE_ADDR": "127.0.0.1"}, {"Forwarded": "for=203.0.113.9"}, False),
+}
+ALLOWED = ENABLED + "access = 127.0.0.1, ::1, 10.0.0.0/8\n"
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("settings", [ALLOWED, "", "[metrics]\nenabled = no\naccess = *\n"], ids=["enabled", "unsaid", "disabled"])
+def test_to_others_there_are_no_numbers(new_directory, settings):
+    """As if the path did not exist, whatever the client says of where it comes from, and whoever it is."""
+    directory = pathlib.Path(new_directory("metrics"))
+    write_users(directory / "users", {"alice": "alice's password"})
+    with Worker(directory, "[authentication]\nmode = htpasswd\nhtpasswd = users\n" + settings) as worker:
+        unknown = whole(worker.get("/v2/_berth/unknown"))
+        for who, (parameters, headers, allowed) in FROM.items():
+            for shown in ({}, basic("alice")):
+                for method in ("GET", "DELETE"):
+                    answer = worker.request(method, METRICS, {**headers, **shown}, **parameters)
+                    if settings == ALLOWED and allowed:
+                        assert answer.status == (200 if method == "GET" else 405), (who, answer)
+                    else:
+                        assert whole(answer) == unknown, (who, answer)
+
+
+@pytest.mark.quick
+def test_a_star_leaves_it_to_the_web_server(new_directory):
+    with Worker(new_directory("metrics"), ENABLED + "access = *\n") as worker:
+        for parameters, headers, _ in FROM.values():
+            assert worker.request("GET", METRICS, headers, **parameters).status == 200
+
+
+@pytest.mark.quick
+def test_log_ins_are_counted(new_directory):
+    directory = pathlib.Path(new_directory("metrics"))
+    write_users(directory / "users", {"alice": "alice's password"})
+    with Worker(directory, "[authentication]\nmode = htpasswd\nhtpasswd = users\n" + ENABLED, REMOTE_ADDR="127.0.0.1") as worker:
+        with counting(worker) as more:
+            assert worker.get("/v2/", basic("alice")).status == 200
+            for number in range(12):
+                assert worker.get("/v2/", basic("alice", f"wrong {number}")).status in (401, 429)
+    assert more['berth_logins_total{result="ok"}'] == 1, more
+    assert more['berth_logins_total{result="refused"}'] == 10, more
+    assert more['berth_logins_total{result="throttled"}'] == 2, more
+
+
+def test_a_prometheus_scrapes_it(site, new_directory):
+    directory, port = pathlib.Path(new_directory("prometheus")), free_port()
+    (directory / "prometheus.yml").write_text(json.dumps({"scrape_configs": [{
+        "job_name": "berth", "scrape_interval": "1s", "metrics_path": METRICS, "static_configs": [{"targets": [site.server.authority]}]}]}))
+    site.client.repository("me/prometheus").push_image("latest")
+
+    def ask(query):
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/query?query={query}") as answer:
+            return [result["value"][1] for result in json.load(answer)["data"]["result"]]
+    with open(directory / "log", "w") as log:
+        running = subprocess.Popen([*TIED_TO_US, "prometheus", f"--config.file={directory}/prometheus.yml", f"--storage.tsdb.path={directory}/data",
+                                    f"--web.listen-address=127.0.0.1:{port}"], stdout=log, stderr=log, cwd=directory)
+    try:
+        wait_until(lambda: ask("up") == ["1"], "a scrape that has worked")
+        assert ask("count(berth_build_info)") == ["1"]
+        assert float(ask("sum(berth_http_requests_total)")[0]) > 0
+        assert ask("sum(berth_http_request_duration_seconds_count)") == ask('sum(berth_http_request_duration_seconds_bucket{le="%2BInf"})')
+    finally:
+        running.terminate()
+        running.wait()
+
+
+def test_what_the_readme_says_for_addresses_is_a_configuration(new_directory):
+    with Worker(new_directory("metrics"), blocks()["Metrics", 0]) as worker:
+        assert worker.request("GET", METRICS, REMOTE_ADDR="10.1.1.1").status == 200
+        assert worker.request("GET", METRICS, REMOTE_ADDR="192.0.2.1").status == 404
+
+
+@pytest.mark.parametrize("network, status", [("127.0.0.0/8", 200), ("10.0.0.0/8", 403)])
+def test_what_the_readme_says_for_nginx_lets_nginx_decide(start, network, status):
+    server = start(settings=ENABLED + "access = *\n")
+    assert server.client.get(METRICS, {"X-Forwarded-For": "192.0.2.1"}).status == 200
+    own = server.runtime / "nginx.conf"
+    text, include = own.read_text(), re.search(r"^ *include .*nginx-snippet.conf.*;$", own.read_text(), re.MULTILINE).group(0)
+    socket = re.search(r'fastcgi_pass "?(unix:[^";]+)', (server.runtime / "nginx-snippet.conf").read_text()).group(1)
+    location = blocks()["Metrics", 1].replace("10.0.0.0/8", network).replace("unix:/run/berth/berth.sock", socket)
+    own.write_text(text.replace(include, include + "\n" + location.replace("fastcgi_params", "/etc/nginx/fastcgi_params")))
+    server.reload_nginx()
+    assert server.client.get(METRICS).status == status
+    assert server.client.get(HEALTH).status == 200
+
+
+def health(client):
+    answer = client.get(HEALTH)
+    assert answer["Cache-Control"] == "no-store" and answer["Content-Type"] == "application/json", answer
+    return answer.status, answer.json()
+
+
+WELL = {"status": "ok", "store": "ok", "space": "ok", "secrets": "ok", "cache": "ok"}
+
+
+def test_a_host_that_can_serve_says_so(site):
+    assert health(site.client) == (200, WELL)
+    assert site.client.exists(HEALTH).status == 200
+
+
+@pytest.mark.quick
+def test_health_tells_what_fails_and_nothing_else(new_directory):
+    directory = pathlib.Path(new_directory("health"))
+    write_users(directory / "users", {"alice": "alice's password"})
+    (directory / "secret").write_text("password")
+    settings = ("[authentication]\nmode = htpasswd\nhtpasswd = users\n[upstream docker.io]\nusername = bob\npassword_file = secret\n"
+                "[hosted]\nminimum_free_space = 0\n")
+    with Worker(directory, settings, expected_faults=True) as worker:
+        assert health(worker) == (200, WELL)
+        (directory / "users").rename(directory / "away")
+        assert health(worker) == (503, {**WELL, "status": "failing", "secrets": "failing"})
+        (directory / "away").rename(directory / "users")
+        (directory / "secret").unlink()
+        assert health(worker) == (503, {**WELL, "status": "failing", "secrets": "failing"})
+        assert worker.log().count("health: secrets: ") == 1, worker.log()
+        assert str(directory) not in worker.get(HEALTH).body.decode()
+
+
+@pytest.mark.quick
+def test_a_store_below_its_reserve_or_that_cannot_be_opened_fails(new_directory):
+    with Worker(new_directory("health"), "[hosted]\nminimum_free_space = 100000T\n") as worker:
+        assert health(worker) == (503, {**WELL, "status": "failing", "space": "failing"})
+    with Worker(new_directory("health"), "[hosted]\nread_only = yes\nminimum_free_space = 100000T\n") as worker:
+        assert health(worker) == (200, WELL)
+    directory = pathlib.Path(new_directory("health"))
+    with Worker(directory, expected_faults=True) as worker:
+        (directory / "storage/registry").rmdir()
+        (directory / "storage/registry").write_text("no directory")
+        assert health(worker) == (503, {"status": "failing"})
+        (directory / "storage/registry").unlink()
+        assert health(worker) == (200, WELL)
