@@ -7,7 +7,9 @@
 #include "fcgi/command/line.h"
 #include "fcgi/command/open.h"
 #include "lib/base/directory.h"
+#include "lib/base/memory.h"
 #include "lib/base/text.h"
+#include "lib/observe/count/totals.h"
 #include "lib/proxy/ask/health.h"
 #include "lib/proxy/evict/kept.h"
 #include "lib/proxy/evict/usage.h"
@@ -348,7 +350,6 @@ static int status_tell_cache(const struct configuration *configuration, bool jso
         status_tell_disk(&cache, "proxy", json);
         result = status_tell_usage(&cache, proxy->maximum_size, json, error);
     }
-    /* Here belong the hits, and the bytes that they have saved, when they are counted. */
     if (result == 0) {
         result = status_tell_chore(&cache, "proxy", CHORE_CHECK, json, error);
     }
@@ -360,13 +361,87 @@ static int status_tell_cache(const struct configuration *configuration, bool jso
     return result;
 }
 
+/* What all hosts have served today and in the last days. */
+static void status_tell_days(const struct totals *totals, bool json)
+{
+    AUTO_LINE struct line line = line_begin(json);
+    AUTO_BUFFER struct buffer today = BUFFER_INIT;
+    AUTO_BUFFER struct buffer served = BUFFER_INIT;
+    struct totals_day sum = {.served = 0};
+
+    for (size_t i = 0; i < TOTALS_DAYS; i++) {
+        sum.served += totals->days[i].served;
+        sum.pulls += totals->days[i].pulls;
+        sum.pushes += totals->days[i].pushes;
+    }
+    text_add_bytes(totals->days[0].served, &today);
+    text_add_bytes(sum.served, &served);
+    line_number(&line, "served_bytes_today", totals->days[0].served);
+    line_number(&line, "pulls_today", totals->days[0].pulls);
+    line_number(&line, "pushes_today", totals->days[0].pushes);
+    line_number(&line, "served_bytes_30_days", sum.served);
+    line_number(&line, "pulls_30_days", sum.pulls);
+    line_number(&line, "pushes_30_days", sum.pushes);
+    line_say(&line,
+             "traffic    today     %s served, %" PRIu64 " pulls, %" PRIu64
+             " pushes; in 30 days %s, "
+             "%" PRIu64 ", %" PRIu64,
+             today.data, totals->days[0].pulls, totals->days[0].pushes, served.data, sum.pulls,
+             sum.pushes);
+    line_end(&line);
+}
+
+/* What the cache was good for. */
+static void status_tell_savings(const struct totals_upstream *upstream, bool json)
+{
+    AUTO_LINE struct line line = line_begin(json);
+    AUTO_BUFFER struct buffer bar = BUFFER_INIT;
+    AUTO_BUFFER struct buffer saved = BUFFER_INIT;
+    AUTO_BUFFER struct buffer served = BUFFER_INIT;
+    const char *name = *upstream->name ? upstream->name : "others";
+
+    status_add_bar(upstream->saved, upstream->served, &bar);
+    text_add_bytes(upstream->saved, &saved);
+    text_add_bytes(upstream->served, &served);
+    line_text(&line, "traffic_of", name);
+    for (size_t i = 0; i < LOOK_COUNT; i++) {
+        AUTO_BUFFER struct buffer key = BUFFER_INIT;
+
+        buffer_format(&key, "lookups_%s", counted_look_words[i]);
+        line_number(&line, key.data, upstream->looks[i]);
+    }
+    line_number(&line, "served_bytes", upstream->served);
+    line_number(&line, "fetched_bytes", upstream->fetched);
+    line_number(&line, "saved_bytes", upstream->saved);
+    line_say(&line, "traffic    %-9s %s, %s of %s came from the cache", name, bar.data, saved.data,
+             served.data);
+    line_end(&line);
+}
+
+static int status_tell_traffic(const struct configuration *configuration, bool json,
+                               struct error *error)
+{
+    AUTO_FREE struct totals *totals = memory_allocate(1, sizeof(*totals));
+    int found = totals_read(configuration->registry.metrics.hosts, totals, error);
+
+    if (found <= 0) {
+        return found;
+    }
+    status_tell_days(totals, json);
+    for (size_t i = 0; i < totals->upstream_count; i++) {
+        status_tell_savings(&totals->upstreams[i], json);
+    }
+    return 0;
+}
+
 static int status_run(const struct configuration *configuration, const struct arguments *arguments)
 {
     bool json = arguments->has[OPTION_JSON];
     struct error error;
 
     if (status_tell_registry(configuration, json, &error) < 0 ||
-        status_tell_cache(configuration, json, &error) < 0) {
+        status_tell_cache(configuration, json, &error) < 0 ||
+        status_tell_traffic(configuration, json, &error) < 0) {
         return command_fail(&command_status, &error);
     }
     return EXIT_FINE;
@@ -379,7 +454,7 @@ static const struct option_row status_options[] = {
 
 const struct command command_status = {
     .name = "status",
-    .summary = "tell how full the stores are, and what is on its way",
+    .summary = "tell how full the stores are, what is on its way, and what was served",
     .options = status_options,
     .run = status_run,
 };

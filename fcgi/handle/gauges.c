@@ -8,6 +8,7 @@
 #include "lib/proxy/evict/kept.h"
 #include "lib/proxy/evict/usage.h"
 #include "lib/store/census.h"
+#include "lib/store/chore.h"
 
 /* A store, and what it is called in labels. */
 struct gauged {
@@ -45,6 +46,62 @@ static void gauges_add_disks(struct exposition *exposition, const struct gauged 
     }
 }
 
+static void gauges_add_trash(struct exposition *exposition, const struct census *census)
+{
+    static const char *const words[TRASH_COUNT] = {
+        [TRASH_COLLECTED] = "collected",
+        [TRASH_DELETED] = "deleted",
+    };
+
+    exposition_family(exposition, EXPOSED_GAUGE, "berth_trash_files",
+                      "Files in the trash, as gc has counted.");
+    for (size_t i = 0; i < TRASH_COUNT; i++) {
+        exposition_label(exposition, "kind", words[i]);
+        exposition_number(exposition, census->trash[i].files);
+    }
+    exposition_family(exposition, EXPOSED_GAUGE, "berth_trash_bytes",
+                      "Bytes in the trash, as gc has counted.");
+    for (size_t i = 0; i < TRASH_COUNT; i++) {
+        exposition_label(exposition, "kind", words[i]);
+        exposition_number(exposition, census->trash[i].bytes);
+    }
+}
+
+/* What became of gc and check the last time that they came to an end by themselves. */
+static void gauges_add_chores(struct exposition *exposition, const struct store *store)
+{
+    static const struct {
+        enum chore_kind kind;
+        const char *word;
+    } chores[] = {{CHORE_COLLECT, "gc"}, {CHORE_CHECK, "check"}};
+    static const struct {
+        const char *name;
+        const char *help;
+    } rows[] = {
+        {"berth_chore_last_end_timestamp_seconds", "When gc, or check, last came to an end."},
+        {"berth_chore_last_duration_seconds", "How long that took."},
+        {"berth_chore_last_problems", "Problems that it found."},
+        {"berth_chore_last_success", "1 if it was done; 0 if it was stopped, failed, or died."},
+    };
+
+    for (size_t row = 0; row < sizeof(rows) / sizeof(*rows); row++) {
+        exposition_family(exposition, EXPOSED_GAUGE, rows[row].name, rows[row].help);
+        for (size_t i = 0; i < sizeof(chores) / sizeof(*chores); i++) {
+            struct chore_past past;
+            struct error ignored;
+
+            if (chore_read(store, chores[i].kind, &past, &ignored) > 0 &&
+                past.outcome != CHORE_UNDER_WAY && past.ago != UINT64_MAX) {
+                uint64_t values[] = {(uint64_t)clock_date() - past.ago, past.seconds, past.problems,
+                                     past.outcome == CHORE_DONE};
+
+                exposition_label(exposition, "chore", chores[i].word);
+                exposition_number(exposition, values[row]);
+            }
+        }
+    }
+}
+
 /* As `berth gc` has last counted; nothing if it never has. */
 static void gauges_add_census(struct exposition *exposition, const struct store *store)
 {
@@ -65,9 +122,13 @@ static void gauges_add_census(struct exposition *exposition, const struct store 
                      census.blobs);
     exposition_gauge(exposition, "berth_registry_blob_bytes",
                      "Bytes of hosted blobs, as gc has counted.", census.bytes);
+    exposition_gauge(exposition, "berth_registry_linked_bytes",
+                     "Bytes that they would have if no two repositories shared any.",
+                     census.linked_bytes);
+    gauges_add_trash(exposition, &census);
     if (age != UINT64_MAX) {
-        exposition_gauge(exposition, "berth_gc_last_success_timestamp_seconds",
-                         "When gc has last counted and collected.", (uint64_t)clock_date() - age);
+        exposition_gauge(exposition, "berth_registry_counted_timestamp_seconds",
+                         "When gc has counted all of that.", (uint64_t)clock_date() - age);
     }
 }
 
@@ -81,6 +142,7 @@ void gauges_add_hosted(struct exposition *exposition, struct registry *registry)
 
     gauges_add_disks(exposition, stores, has_cache ? 2 : 1);
     gauges_add_census(exposition, &registry->hosted);
+    gauges_add_chores(exposition, &registry->hosted);
     if (census_count_uploads(&registry->hosted, &uploads, &ignored) == 0) {
         exposition_gauge(exposition, "berth_uploads_open", "Uploads that are not complete.",
                          uploads.sessions);

@@ -28,6 +28,11 @@ time_t clock_date(void)
     return time(NULL);
 }
 
+uint64_t clock_day(void)
+{
+    return (uint64_t)clock_date() / 86400;
+}
+
 int64_t clock_date_nanoseconds(void)
 {
     struct timespec now;

@@ -17,6 +17,9 @@ int64_t clock_milliseconds(void);
 /* The date, in seconds since the epoch. */
 time_t clock_date(void);
 
+/* The day, in days since the epoch, by UTC. */
+uint64_t clock_day(void);
+
 /* The same in nanoseconds, for who compares it with what a filesystem has noted. */
 int64_t clock_date_nanoseconds(void);
 

@@ -15,7 +15,7 @@ from harness import content
 from harness.fastcgi import Worker
 from harness.process import TIED_TO_US, send_signal, wait_until
 from harness.readme import blocks
-from harness.server import free_port
+from harness.server import berth, free_port
 from harness.upstream_site import Site, download
 from test_access import basic, write_users
 
@@ -102,6 +102,23 @@ def test_what_a_cache_does_is_counted_by_upstream(site, upstream):
     assert (look("manifest", "miss"), look("manifest", "hit"), look("blob", "miss"), look("blob", "hit")) == (0, 1, 0, 3), more
     assert more[f'berth_proxy_served_bytes_total{{upstream="{name}"}}'] == 3 * len(layer) + len(data), more
     assert f'berth_upstream_received_bytes_total{{upstream="{name}"}}' not in more, more
+
+
+def test_status_tells_what_was_served_and_what_the_cache_has_saved(site, upstream):
+    layer = content.noise(300_000)
+    upstream.add_image("app", "latest", [layer])
+    repository = site.at(upstream)
+    for _ in range(4):
+        assert download(site.client, repository.blob(content.digest(layer))).is_success
+    wait_until(lambda: not site.children(), "the end of the fill")
+    lines = [json.loads(line) for line in berth(site.server.configuration, "status", "--json").stdout.splitlines()]
+    of, = [line for line in lines if line.get("traffic_of") == upstream.alias]
+    assert (of["fetched_bytes"], of["served_bytes"], of["saved_bytes"]) == (len(layer), 4 * len(layer), 3 * len(layer)), of
+    assert of["lookups_miss"] + of["lookups_hit"] == 4, of
+    day, = [line for line in lines if "served_bytes_today" in line]
+    assert day["served_bytes_30_days"] >= day["served_bytes_today"] >= 4 * len(layer), day
+    said = berth(site.server.configuration, "status").stdout
+    assert re.search(f"^traffic +{upstream.alias} .*, 878.9 KiB of 1.1 MiB came from the cache$", said, re.MULTILINE), said
 
 
 def test_an_upstream_in_trouble_is_seen(site, upstream):

@@ -9,12 +9,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/directory.h"
 #include "lib/base/memory.h"
 #include "lib/base/text.h"
 #include "lib/observe/count/count.h"
 #include "lib/observe/count/counters.h"
 #include "lib/observe/count/presence.h"
+#include "lib/observe/count/totals.h"
 
 static char directory[512];
 
@@ -349,6 +351,81 @@ static void sees_who_is_there_and_not_who_was(void **state)
     counters_close();
 }
 
+/* Of all hosts of a store, by the names of upstreams: each host has places of its own. */
+static void sums_up_what_hosts_have_counted(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_FREE struct totals *totals = memory_allocate(1, sizeof(*totals));
+    struct counted_request pull = got;
+    struct counted_request push = got;
+    char hosts[512];
+    char host[600];
+    struct error error;
+
+    (void)snprintf(hosts, sizeof(hosts), "%s/_berth/counters", fixture->path);
+    assert_returns(0, totals_read(hosts, totals, &error));
+    pull.route = COUNTED_MANIFEST;
+    push.route = COUNTED_MANIFEST;
+    push.method = "PUT";
+    push.status = 201;
+    push.upstream = NULL;
+    for (int i = 0; i < 2; i++) {
+        AUTO_NAMES struct names upstreams = NAMES_INIT;
+
+        (void)snprintf(host, sizeof(host), "%s/_berth", fixture->path);
+        (void)mkdir(host, 0755);
+        (void)snprintf(host, sizeof(host), "%s/%d", hosts, i);
+        names_add(&upstreams, i == 0 ? "quay.io" : "docker.io");
+        names_add(&upstreams, "docker.io");
+        assert_returns(0, counters_open(host, &upstreams, &error));
+        count_request(&pull);
+        count_request(&push);
+        count_fetched("docker.io", 300);
+        count_look("docker.io", THING_BLOB, LOOK_HIT);
+        count_look("made.up.example", THING_BLOB, LOOK_MISS);
+        counters_close();
+    }
+    assert_returns(1, totals_read(hosts, totals, &error));
+    assert_int_equal(totals->days[0].requests, 4);
+    assert_int_equal(totals->days[0].served, 4000);
+    assert_int_equal(totals->days[0].saved, 2 * 1000 - 2 * 300);
+    assert_int_equal(totals->days[0].pulls, 2);
+    assert_int_equal(totals->days[0].pushes, 2);
+    assert_int_equal(totals->days[1].requests, 0);
+    assert_int_equal(totals->upstream_count, 2);
+    assert_string_equal(totals->upstreams[0].name, "docker.io");
+    assert_int_equal(totals->upstreams[0].looks[LOOK_HIT], 2);
+    assert_int_equal(totals->upstreams[0].saved, 1400);
+    assert_string_equal(totals->upstreams[1].name, "");
+    assert_int_equal(totals->upstreams[1].looks[LOOK_MISS], 2);
+}
+
+/* A day's place is that of 32 days ago: nothing of then is in it. */
+static void begins_each_day_anew(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_FREE struct totals *totals = memory_allocate(1, sizeof(*totals));
+    char hosts[512];
+    struct day_tally *days;
+    struct error error;
+
+    open_here(state, "docker.io");
+    days = counters_tally()->days;
+    for (size_t i = 0; i < COUNTED_DAYS; i++) {
+        days[i].number = clock_day() - COUNTED_DAYS - 5;
+        days[i].values[DAILY_REQUESTS] = 1000;
+    }
+    days[(clock_day() - 3) % COUNTED_DAYS].number = clock_day() - 3;
+    days[(clock_day() + 1) % COUNTED_DAYS].number = clock_day() + 1;
+    count_request(&got);
+    counters_close();
+    (void)snprintf(hosts, sizeof(hosts), "%s/_berth/counters", fixture->path);
+    assert_returns(1, totals_read(hosts, totals, &error));
+    for (size_t i = 0; i < TOTALS_DAYS; i++) {
+        assert_int_equal(totals->days[i].requests, i == 0 ? 1 : i == 3 ? 1000 : 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -365,6 +442,8 @@ int main(void)
         IN_DIRECTORY(removes_what_has_not_been_used_for_long),
         IN_DIRECTORY(gives_places_to_more_upstreams_than_there_are),
         IN_DIRECTORY(sees_who_is_there_and_not_who_was),
+        IN_DIRECTORY(sums_up_what_hosts_have_counted),
+        IN_DIRECTORY(begins_each_day_anew),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

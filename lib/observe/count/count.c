@@ -41,7 +41,7 @@ static enum counted_class count_class(int status)
  */
 static struct day_tally *count_today(struct tally *tally)
 {
-    uint64_t number = (uint64_t)clock_date() / 86400;
+    uint64_t number = clock_day();
     struct day_tally *day = &tally->days[number % COUNTED_DAYS];
 
     if (atomic_load_explicit(&day->number, memory_order_acquire) != number) {

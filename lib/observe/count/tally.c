@@ -122,6 +122,14 @@ static bool tally_name_is(const struct tally *tally, size_t place, const char *n
     return memcmp(&there, &wanted, sizeof(there)) == 0;
 }
 
+void tally_read_name(const struct tally *tally, size_t place, char out[COUNTED_NAME])
+{
+    struct tally_name name = tally_name_at(tally, place);
+
+    memcpy(out, name.parts, COUNTED_NAME);
+    out[COUNTED_NAME - 1] = '\0';
+}
+
 size_t tally_find_place(const struct tally *tally, const char *name)
 {
     size_t place = 0;

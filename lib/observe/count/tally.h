@@ -176,6 +176,9 @@ void histogram_add(struct histogram *histogram, uint64_t microseconds);
 /* Where the numbers of an upstream are; COUNTED_OTHERS if it has no place of its own. */
 size_t tally_find_place(const struct tally *tally, const char *name);
 
+/* The name of the upstream that has a place; "" for that of the others. */
+void tally_read_name(const struct tally *tally, size_t place, char out[COUNTED_NAME]);
+
 /*
  * Gives it one, unless it has one: a free one, or that of an upstream which is not among `wanted`,
  * whose numbers are gone then. Nothing is done if there is none, or the name is too long.
