@@ -387,6 +387,16 @@ static void add_warning(struct exchange *exchange)
     }
 }
 
+static void add_timing(struct exchange *exchange)
+{
+    AUTO_BUFFER struct buffer timing = BUFFER_INIT;
+
+    report_add_timing(&exchange->source.report, &timing);
+    if (timing.length > 0) {
+        response_header(&exchange->response, "Server-Timing", "%s", timing.data);
+    }
+}
+
 /* Sends the response that was made, or that the error stands for. */
 static void finish(struct exchange *exchange, int result, struct error *error)
 {
@@ -414,6 +424,7 @@ static void finish(struct exchange *exchange, int result, struct error *error)
     if (handle_is_private(exchange)) {
         response_make_private(response);
     }
+    add_timing(exchange);
     sent = response_send(response, exchange->request, error);
     if (sent < 0) {
         account_failure(exchange->request, error);

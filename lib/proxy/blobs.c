@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/proxy/ask/question.h"
 #include "lib/proxy/evict/evict.h"
@@ -184,6 +185,25 @@ static int blob_use_stored(struct proxied *proxied, const struct proxy_blob_requ
     return found > 0 ? blob_find_stored(proxied, &request->digest, out_blob, error) : found;
 }
 
+static enum fill_result blob_wait_for_fill(const struct proxied *proxied, const struct fill *fill,
+                                           struct fill_view *out_view, struct error *error)
+{
+    int64_t begun = clock_milliseconds();
+    enum fill_result result = fill_join(out_view, fill, proxied->report, error);
+
+    report_waited(proxied->report, WAIT_FILL, begun);
+    return result;
+}
+
+static bool blob_wait_for_end(const struct proxied *proxied, struct fill_view *view)
+{
+    int64_t begun = clock_milliseconds();
+    bool has_ended = fill_wait_for_end(view);
+
+    report_waited(proxied->report, WAIT_FILL, begun);
+    return has_ended;
+}
+
 /* A blob that is on its way. Takes the view over. */
 static int blob_use_growing(struct proxied *proxied, const struct proxy_blob_request *request,
                             struct fill_view *view, struct proxy_blob *out_blob,
@@ -196,7 +216,7 @@ static int blob_use_growing(struct proxied *proxied, const struct proxy_blob_req
         fill_close(view);
         return blob_pass_part(proxied, request, &range, out_blob, error);
     }
-    if (request->prefers_file && fill_wait_for_end(view)) {
+    if (request->prefers_file && blob_wait_for_end(proxied, view)) {
         fill_close(view);
         return blob_use_stored(proxied, request, out_blob, error);
     }
@@ -213,7 +233,7 @@ static int blob_use_growing(struct proxied *proxied, const struct proxy_blob_req
 static enum fill_result blob_join(struct proxied *proxied, const struct fill *fill,
                                   struct fill_view *out_view, struct error *error)
 {
-    enum fill_result result = fill_join(out_view, fill, proxied->report, error);
+    enum fill_result result = blob_wait_for_fill(proxied, fill, out_view, error);
 
     if (result == FILL_FOREIGN) {
         int confirmed = blob_confirm(proxied, &fill->digest, error);
@@ -224,7 +244,7 @@ static enum fill_result blob_join(struct proxied *proxied, const struct fill *fi
                    : error->code == ERROR_UPSTREAM ? FILL_FOREIGN
                                                    : FILL_FAILED;
         }
-        result = fill_join(out_view, fill, proxied->report, error);
+        result = blob_wait_for_fill(proxied, fill, out_view, error);
     }
     return result;
 }

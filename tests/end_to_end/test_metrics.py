@@ -16,6 +16,7 @@ from harness.fastcgi import Worker
 from harness.process import TIED_TO_US, send_signal, wait_until
 from harness.readme import blocks
 from harness.server import berth, free_port
+from harness.upstream import TokenService
 from harness.upstream_site import Site, download
 from test_access import basic, write_users
 
@@ -119,6 +120,33 @@ def test_status_tells_what_was_served_and_what_the_cache_has_saved(site, upstrea
     assert day["served_bytes_30_days"] >= day["served_bytes_today"] >= 4 * len(layer), day
     said = berth(site.server.configuration, "status").stdout
     assert re.search(f"^traffic +{upstream.alias} .*, 878.9 KiB of 1.1 MiB came from the cache$", said, re.MULTILINE), said
+
+
+def waits(answer):
+    """What it says that it has waited for."""
+    timing = answer["Server-Timing"]
+    assert timing is None or re.fullmatch(r"[a-z]+;dur=\d+(, [a-z]+;dur=\d+)*", timing), answer
+    return set(re.findall(r"([a-z]+);", timing or ""))
+
+
+def test_what_has_waited_for_an_upstream_says_so(site, upstream):
+    layer = content.noise(100_000)
+    upstream.add_image("app", "latest", [layer])
+    repository = site.at(upstream)
+    assert waits(site.client.get(repository.manifest("latest"))) == {"upstream"}
+    assert waits(site.client.get(repository.manifest("latest"))) == set(), "it is in the cache"
+    assert waits(site.client.get(repository.manifest("none"))) == {"upstream"}
+    assert waits(site.client.get(repository.blob(content.digest(layer)))) == {"fill"}
+    wait_until(lambda: not site.children(), "the end of the fill")
+    assert waits(site.client.get(repository.blob(content.digest(layer)))) == set()
+    assert waits(site.client.get("/v2/me/none/manifests/1")) == set()
+
+
+def test_a_log_in_elsewhere_is_told_apart(site, upstream):
+    upstream.add_image("app", "latest", [b"x"])
+    with contextlib.closing(TokenService()) as service:
+        upstream.login = service.login
+        assert waits(site.client.get(site.at(upstream).manifest("latest"))) == {"upstream", "login"}
 
 
 def test_an_upstream_in_trouble_is_seen(site, upstream):

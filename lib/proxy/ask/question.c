@@ -156,7 +156,8 @@ static int question_transfer(struct answer *answer, const struct upstream *upstr
 
 /* Sends the request, logging in when it is asked to. */
 static int question_transfer_with_login(struct answer *answer, const struct upstream *upstream,
-                                        const struct question *question, struct error *error)
+                                        const struct question *question, struct report *report,
+                                        struct error *error)
 {
     AUTO_BUFFER struct buffer authorization = BUFFER_INIT;
     int found;
@@ -166,8 +167,11 @@ static int question_transfer_with_login(struct answer *answer, const struct upst
         return -1;
     }
     if (answer->transfer.status == 401) {
+        int64_t begun = clock_milliseconds();
+
         found = credentials_obtain(upstream, question->repository, &answer->transfer,
                                    &authorization, error);
+        report_waited(report, WAIT_LOGIN, begun);
         if (found < 0 || (found > 0 && question_transfer(answer, upstream, question,
                                                          authorization.data, error) < 0)) {
             return -1;
@@ -268,6 +272,8 @@ static int question_refuse(const struct upstream *upstream, const struct questio
 int question_ask(const struct upstream *upstream, const struct question *question,
                  struct answer *out_answer, struct report *report, struct error *error)
 {
+    int64_t begun = clock_milliseconds();
+    int result;
     int status;
 
     if (!question->again &&
@@ -279,7 +285,9 @@ int question_ask(const struct upstream *upstream, const struct question *questio
     if (question->deadline > 0) {
         out_answer->request.deadline = question->deadline;
     }
-    if (question_transfer_with_login(out_answer, upstream, question, error) < 0) {
+    result = question_transfer_with_login(out_answer, upstream, question, report, error);
+    report_waited(report, WAIT_UPSTREAM, begun);
+    if (result < 0) {
         report_failure(report, upstream->name, 0, error->message);
         if (error->code == ERROR_UPSTREAM_UNREACHABLE || error->code == ERROR_UPSTREAM_TIMEOUT) {
             health_record(upstream->store, upstream->name, error, 0);

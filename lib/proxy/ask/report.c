@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/proxy/ask/report.h"
 
+#include <inttypes.h>
+
+#include "lib/base/clock.h"
 #include "lib/base/json.h"
 
 void report_release(struct report *report)
@@ -9,7 +12,30 @@ void report_release(struct report *report)
     buffer_release(&report->detail);
 }
 
-/* What others say may be long, of any encoding, and may try to look like something else. */
+void report_waited(struct report *report, enum report_wait wait, int64_t begun)
+{
+    int64_t now = clock_milliseconds();
+
+    report->waits[wait].any = true;
+    report->waits[wait].milliseconds += now > begun ? (uint64_t)(now - begun) : 0;
+}
+
+void report_add_timing(const struct report *report, struct buffer *out)
+{
+    static const char *const words[WAIT_COUNT] = {
+        [WAIT_UPSTREAM] = "upstream",
+        [WAIT_LOGIN] = "login",
+        [WAIT_FILL] = "fill",
+    };
+
+    for (size_t i = 0; i < WAIT_COUNT; i++) {
+        if (report->waits[i].any) {
+            buffer_format(out, "%s%s;dur=%" PRIu64, out->length > 0 ? ", " : "", words[i],
+                          report->waits[i].milliseconds);
+        }
+    }
+}
+
 enum error_code report_code(uint64_t number)
 {
     static const enum error_code codes[] = {
@@ -28,6 +54,7 @@ enum error_code report_code(uint64_t number)
     return ERROR_UPSTREAM;
 }
 
+/* What others say may be long, of any encoding, and may try to look like something else. */
 static void report_add_plain(struct buffer *out, const char *text)
 {
     enum { LIMIT = sizeof(((struct error *)NULL)->message) };

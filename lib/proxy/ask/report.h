@@ -4,15 +4,28 @@
 
 /* What a client is told about the upstream besides content or error. */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/base/buffer.h"
 #include "lib/base/error.h"
 
+/* What an answer has waited for. */
+enum report_wait {
+    WAIT_UPSTREAM, /* the upstream's answers, log-ins included */
+    WAIT_LOGIN,    /* of those: the token service */
+    WAIT_FILL,     /* a download, until its size was known, or its end near */
+    WAIT_COUNT,
+};
+
 struct report {
     struct buffer warning; /* for a Warning header; empty: none */
     struct buffer detail;  /* JSON for errors[].detail, one value a line; may be empty */
     unsigned retry_after;  /* seconds; 0: unknown */
+    struct {
+        bool any;
+        uint64_t milliseconds;
+    } waits[WAIT_COUNT];
 };
 
 #define REPORT_INIT                                                                                \
@@ -21,6 +34,12 @@ struct report {
     }
 
 void report_release(struct report *report);
+
+/* It has waited since `begun`, of clock_milliseconds(). */
+void report_waited(struct report *report, enum report_wait wait, int64_t begun);
+
+/* Adds what it has waited for, as the header Server-Timing has it; nothing if it has not. */
+void report_add_timing(const struct report *report, struct buffer *out);
 
 /*
  * A code that was noted down as a number, perhaps by another version of this program, which counts
