@@ -3,7 +3,10 @@
 
 #include "fcgi/handle/metrics.h"
 #include "lib/base/clock.h"
+#include "lib/base/memory.h"
 #include "lib/observe/count/counters.h"
+#include "lib/observe/options.h"
+#include "lib/observe/spool.h"
 #include "lib/proxy/ask/health.h"
 #include "lib/proxy/evict/kept.h"
 #include "lib/proxy/evict/usage.h"
@@ -129,6 +132,61 @@ static void gauges_add_census(struct exposition *exposition, const struct store 
     if (age != UINT64_MAX) {
         exposition_gauge(exposition, "berth_registry_counted_timestamp_seconds",
                          "When gc has counted all of that.", (uint64_t)clock_date() - age);
+    }
+}
+
+/* A receiver's events: how many wait or were given up, and since when the oldest waits. */
+struct gauged_events {
+    uint64_t waiting;
+    uint64_t failed;
+    uint64_t age; /* seconds */
+};
+
+static void gauges_look_at_events(const struct spool *spool, struct gauged_events *out)
+{
+    AUTO_NAMES struct names waiting = NAMES_INIT;
+    AUTO_NAMES struct names failed = NAMES_INIT;
+    struct spool_entry oldest;
+    struct error ignored;
+
+    *out = (struct gauged_events){.waiting = 0};
+    if (spool_list(spool, SPOOL_WAITING, &waiting, &ignored) == 0 && waiting.count > 0 &&
+        spool_entry_parse(waiting.names[0], &oldest) && spool_age(&oldest) != UINT64_MAX) {
+        out->age = spool_age(&oldest);
+    }
+    (void)spool_list(spool, SPOOL_FAILED, &failed, &ignored);
+    out->waiting = waiting.count;
+    out->failed = failed.count;
+}
+
+/* Receivers are those of the configuration: the names of sections. */
+void gauges_add_events(struct exposition *exposition, struct registry *registry,
+                       const struct events_options *options)
+{
+    static const struct {
+        const char *name;
+        const char *help;
+    } rows[] = {
+        {"berth_events_waiting", "Events that a receiver has not got yet."},
+        {"berth_events_failed", "Events that were given up."},
+        {"berth_events_oldest_age_seconds", "Since when the oldest waits."},
+    };
+    AUTO_FREE struct gauged_events *events =
+        memory_allocate(options->webhook_count + 1, sizeof(*events));
+
+    for (size_t i = 0; i < options->webhook_count; i++) {
+        struct spool spool = {&registry->hosted, options->webhooks[i].name};
+
+        gauges_look_at_events(&spool, &events[i]);
+    }
+    for (size_t row = 0; row < sizeof(rows) / sizeof(*rows) && options->webhook_count > 0; row++) {
+        exposition_family(exposition, EXPOSED_GAUGE, rows[row].name, rows[row].help);
+        for (size_t i = 0; i < options->webhook_count; i++) {
+            uint64_t values[] = {events[i].waiting, events[i].failed, events[i].age};
+
+            exposition_label(exposition, "receiver", options->webhooks[i].name);
+            exposition_number(exposition, values[row]);
+        }
     }
 }
 

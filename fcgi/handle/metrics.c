@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fcgi/handle/metrics.h"
 
+#include "lib/configuration/configuration.h"
 #include "lib/observe/count/counters.h"
 #include "lib/observe/count/presence.h"
 
@@ -222,6 +223,7 @@ int handle_metrics_get(struct exchange *exchange, struct error *error)
     metrics_add_logins(&exposition, tally);
     metrics_add_processes(&exposition);
     gauges_add_hosted(&exposition, exchange->registry);
+    gauges_add_events(&exposition, exchange->registry, &exchange->configuration->events);
     if (exchange->caller.options->proxy.enabled) {
         metrics_add_proxy(&exposition, tally);
         gauges_add_cache(&exposition, exchange->registry);

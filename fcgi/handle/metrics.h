@@ -10,6 +10,10 @@
 
 /* gauges.c: how full the stores are, what is in them, what is on its way. */
 void gauges_add_hosted(struct exposition *exposition, struct registry *registry);
+/* Of events that wait for receivers. */
+struct events_options;
+void gauges_add_events(struct exposition *exposition, struct registry *registry,
+                       const struct events_options *options);
 /* Of other registries: each that is configured. */
 void gauges_add_cache(struct exposition *exposition, struct registry *registry);
 

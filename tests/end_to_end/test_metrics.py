@@ -15,7 +15,7 @@ from harness import content
 from harness.fastcgi import Worker
 from harness.process import TIED_TO_US, send_signal, wait_until
 from harness.readme import blocks
-from harness.server import berth, free_port
+from harness.server import ROOT, berth, free_port
 from harness.upstream import TokenService
 from harness.upstream_site import Site, download
 from test_access import basic, write_users
@@ -375,6 +375,76 @@ def test_what_the_readme_says_for_nginx_lets_nginx_decide(start, network, status
     server.reload_nginx()
     assert server.client.get(METRICS).status == status
     assert server.client.get(HEALTH).status == 200
+
+
+def exposed():
+    """The names of all samples that there may be, as the source has them."""
+    source = "".join((ROOT / f"fcgi/handle/{name}.c").read_text() for name in ("metrics", "gauges"))
+    counters = re.findall(r'EXPOSED_COUNTER,\s*"(\w+)"', source)
+    histograms = re.findall(r'EXPOSED_HISTOGRAM,\s*"(\w+)"', source)
+    others = set(re.findall(r'"(berth_\w+)"', source)) - set(counters) - set(histograms)
+    return others | {f"{name}_total" for name in counters} | {f"{name}_{end}" for name in histograms for end in ("bucket", "sum", "count")}
+
+
+RULES = ROOT / "deploy/prometheus/berth-rules.yml"
+
+
+def test_alerts_and_dashboard_ask_for_what_there_is():
+    names = exposed()
+    assert {"berth_http_requests_total", "berth_build_info", "berth_upstream_first_byte_seconds_bucket"} <= names
+    board = (ROOT / "deploy/grafana/berth.json").read_text()
+    for text in (RULES.read_text(), board):
+        asked = set(re.findall(r"\bberth_[a-z_]+", text))
+        assert asked and asked <= names, asked - names
+    panels = [panel for panel in json.loads(board)["panels"] if panel["type"] != "row"]
+    assert len({panel["id"] for panel in panels}) == len(panels) > 10
+    assert all(panel["targets"] for panel in panels)
+
+
+def test_promtool_takes_the_rules_and_the_scrape_configuration():
+    assert "SUCCESS" in promtool("check", "rules", RULES)
+    assert "SUCCESS" in promtool("check", "config", RULES.parent / "berth-scrape.yml")
+
+
+SERIES = """
+rule_files: [%s]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - {series: 'up{job="berth", instance="a"}', values: '0x30'}
+      - {series: 'berth_store_free_bytes{store="registry", instance="a"}', values: '5x30'}
+      - {series: 'berth_store_reserve_bytes{store="registry", instance="a"}', values: '10x30'}
+      - {series: 'berth_http_requests_total{status="5xx", route="blob", instance="a"}', values: '0+10x30'}
+      - {series: 'berth_http_requests_total{status="2xx", route="blob", instance="a"}', values: '0+10x30'}
+      - {series: 'berth_http_requests_total{status="2xx", route="blob", instance="b"}', values: '0+10x30'}
+      - {series: 'berth_upstream_ratelimit_remaining{upstream="docker.io", instance="a"}', values: '5x30'}
+      - {series: 'berth_upstream_ratelimit_limit{upstream="docker.io", instance="a"}', values: '100x30'}
+    promql_expr_test:
+      - expr: count by (alertname, instance) (ALERTS{alertstate="firing"})
+        eval_time: 20m
+        exp_samples:
+          - {labels: '{alertname="BerthIsDown", instance="a"}', value: 1}
+          - {labels: '{alertname="BerthFailsRequests", instance="a"}', value: 1}
+          - {labels: '{alertname="BerthPushesAreRefusedForSpace", instance="a"}', value: 1}
+          - {labels: '{alertname="BerthUpstreamBudgetIsNearlyUsedUp", instance="a"}', value: 1}
+"""
+
+
+def test_alerts_fire_for_what_they_are_about(new_directory):
+    tests = pathlib.Path(new_directory("alerts")) / "tests.yml"
+    tests.write_text(SERIES % RULES)
+    promtool("test", "rules", tests)
+
+
+def test_events_that_wait_are_seen(new_directory):
+    hook = "[webhook ci]\nurl = http://127.0.0.1:9\nevents = push\nallow_private_address = yes\n"
+    with Worker(new_directory("metrics"), ENABLED + hook, expected_faults=True, REMOTE_ADDR="127.0.0.1") as worker:
+        assert scrape(worker)['berth_events_waiting{receiver="ci"}'] == 0
+        worker.repository("me/app").push_image("latest")
+        seen = scrape(worker)
+        assert seen['berth_events_waiting{receiver="ci"}'] >= 1 and seen['berth_events_failed{receiver="ci"}'] == 0, seen
+        assert 'berth_events_oldest_age_seconds{receiver="ci"}' in seen
 
 
 def health(client):
