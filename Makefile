@@ -77,7 +77,7 @@ TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 # And those that drive the program from outside.
 DRIVERS := $(patsubst tests/fuzz/fuzz_%.py,%,$(wildcard tests/fuzz/fuzz_*.py))
 FUZZERS := $(TARGETS:%=$(BUILD)/tests/fuzz/fuzz_%)
-SOURCES := $(wildcard fcgi/*.[ch] fcgi/*/*.[ch] lib/*.[ch] lib/*/*.[ch] lib/*/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/end_to_end/harness/*.c)
+SOURCES := $(wildcard fcgi/*.[ch] fcgi/*/*.[ch] lib/*.[ch] lib/*/*.[ch] lib/*/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/bench/*.c tests/end_to_end/harness/*.c)
 # The tests' other files are helpers, linked into each program that needs them.
 UNIT_HELPERS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/unit/test_%.c,$(wildcard tests/unit/*.c)))
 
@@ -104,6 +104,9 @@ $(BUILD)/berth: $(BUILD)/fcgi/main.o $(BUILD)/fcgi.a $(BUILD)/lib.a
 
 $(BUILD)/tests/unit/test_%: $(BUILD)/tests/unit/test_%.o $(UNIT_HELPERS) $(BUILD)/fcgi.a $(BUILD)/lib.a
 	$(link) $(LIBS) -lcmocka $(fast_linker)
+
+$(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/lib.a
+	$(link) $(LIBS)
 
 $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/fcgi.a $(BUILD)/lib.a
 	$(link) $(LIBS) -fsanitize=fuzzer $(fast_linker)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Berth behind nginx beside Debian's docker-registry, on one machine and in one run. `make bench` calls it.
 
-    tests/bench/bench.py [SECTION…]     small large push image access proxy cold hostile slow housekeeping; all of them without arguments
+    tests/bench/bench.py [SECTION…]     small large push image access metrics proxy cold hostile slow housekeeping; all of them without arguments
 
 Whatever is compared is measured in turns, pair by pair, and the median of the pairs' ratios is held against its bar:
 other work on the machine slows both sides of a pair. Exit status: 0 all bars held, 1 one was missed, 2 could not run.
@@ -26,6 +26,7 @@ import time
 import access
 import cold
 import content
+import counting
 import housekeeping
 import loads
 from figures import Figures
@@ -190,6 +191,11 @@ class Bench:
         measured.measure_requests(ROUNDS, SECONDS)
         measured.measure_push(ROUNDS, LAYERS, LAYER_SIZE)
         measured.measure_hidden(200 if QUICK else 1000)
+
+    def section_metrics(self):
+        measured = counting.Counting(self, WORKERS)
+        measured.measure_requests(ROUNDS, SECONDS)
+        measured.measure_scrape(20)
 
     def section_proxy(self):
         """What comes from another registry, against that one alone; what is cached, against what is hosted."""
