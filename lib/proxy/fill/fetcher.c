@@ -401,6 +401,7 @@ int fetcher_ask(const struct upstream *upstream, const struct question *question
 {
     AUTO_BUFFER struct buffer job = BUFFER_INIT;
     AUTO_CLOSE int connection = -1;
+    int64_t begun = clock_milliseconds();
     int found = ERRAND_LOST;
 
     if (fetcher_is_allowed) {
@@ -412,6 +413,7 @@ int fetcher_ask(const struct upstream *upstream, const struct question *question
     }
     if (connection >= 0 && fetcher_is_answered(upstream, connection)) {
         found = errand_take(connection, out_answer, report, error);
+        report_waited(report, WAIT_UPSTREAM, begun);
     }
     if (found == ERRAND_LOST && process_is_deserted()) {
         return error_set(error, ERROR_CLIENT_GONE, "the client has gone");
