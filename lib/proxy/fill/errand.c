@@ -43,6 +43,8 @@ enum errand_number {
     NUMBER_WITH_CREDENTIALS,
     NUMBER_RETRY_AFTER,
     NUMBER_DEADLINE,
+    NUMBER_HAS_LOGGED_IN,
+    NUMBER_LOGIN, /* milliseconds */
     NUMBERS,
 };
 /* And its texts, each with its length in front. */
@@ -147,6 +149,8 @@ static void errand_ask(const struct upstream *upstream, const struct question *q
     out->numbers[NUMBER_WITH_CREDENTIALS] = answer.with_credentials;
     out->numbers[NUMBER_RETRY_AFTER] = report.retry_after;
     out->numbers[NUMBER_DEADLINE] = (uint64_t)answer.request.deadline;
+    out->numbers[NUMBER_HAS_LOGGED_IN] = report.waits[WAIT_LOGIN].any;
+    out->numbers[NUMBER_LOGIN] = report.waits[WAIT_LOGIN].milliseconds;
     buffer_add_text(&out->texts[TEXT_MESSAGE], error.message);
     buffer_add(&out->texts[TEXT_URL], answer.url.data, answer.url.length);
     buffer_add(&out->texts[TEXT_DETAIL], report.detail.data, report.detail.length);
@@ -206,6 +210,10 @@ static int errand_rebuild(const struct errand_answer *packed, struct answer *out
     transfer->head.complete = true;
     out->with_credentials = packed->numbers[NUMBER_WITH_CREDENTIALS] != 0;
     report->retry_after = (unsigned)packed->numbers[NUMBER_RETRY_AFTER];
+    if (packed->numbers[NUMBER_HAS_LOGGED_IN] != 0) {
+        report->waits[WAIT_LOGIN].any = true;
+        report->waits[WAIT_LOGIN].milliseconds += packed->numbers[NUMBER_LOGIN];
+    }
     buffer_add(&report->detail, texts[TEXT_DETAIL].data, texts[TEXT_DETAIL].length);
     buffer_add(&transfer->head.lines, texts[TEXT_HEADERS].data, texts[TEXT_HEADERS].length);
     buffer_add(&transfer->pending, texts[TEXT_BODY].data, texts[TEXT_BODY].length);
