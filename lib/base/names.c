@@ -34,6 +34,13 @@ void names_replace(struct names *names, size_t place, const char *name)
     names->names[place] = memory_text(name);
 }
 
+void names_cut(struct names *names, size_t count)
+{
+    while (names->count > count) {
+        free(names->names[--names->count]);
+    }
+}
+
 void names_sort(struct names *names)
 {
     if (names->count > 1) {

@@ -25,6 +25,8 @@ void names_add(struct names *names, const char *name);
 void names_swap(struct names *names, size_t one, size_t other);
 /* A copy of the name in place of the one that is there. */
 void names_replace(struct names *names, size_t place, const char *name);
+/* Lets go of all but the first of them. */
+void names_cut(struct names *names, size_t count);
 /* By their bytes. */
 void names_sort(struct names *names);
 void names_release(struct names *names);

@@ -12,6 +12,9 @@
 #include "lib/base/memory.h"
 #include "lib/base/text.h"
 
+/* So many tags are in memory, or up to twice as many. */
+enum { TAG_WINDOW = 4096 };
+
 /*
  * A symbolic link in the place of a directory is not followed, and is not nothing either: others
  * may reach what is behind it, and who takes it for nothing would take that for unreferenced.
@@ -173,33 +176,84 @@ void link_walk_release(struct link_walk *walk)
 
 struct tag_walk tag_walk_begin(const struct repository *repository, const char *after)
 {
-    return (struct tag_walk){.repository = repository, .after = after, .tags = NAMES_INIT};
+    struct tag_walk walk = {.repository = repository, .tags = NAMES_INIT};
+
+    (void)snprintf(walk.after, sizeof(walk.after), "%s", after ? after : "");
+    return walk;
+}
+
+/* One entry, unless it is behind us, or so far ahead that others come first. */
+static void tag_walk_take(struct tag_walk *walk, const char *entry)
+{
+    if (strcmp(entry, walk->after) <= 0 ||
+        (walk->is_cut && strcmp(entry, walk->tags.names[TAG_WINDOW - 1]) > 0)) {
+        return;
+    }
+    names_add(&walk->tags, entry);
+    if (walk->tags.count == (size_t)2 * TAG_WINDOW) {
+        names_sort(&walk->tags);
+        names_cut(&walk->tags, TAG_WINDOW);
+        walk->is_cut = true;
+    }
+}
+
+/* Reads the next ones behind `after`. */
+static int tag_walk_read(struct tag_walk *walk, struct error *error)
+{
+    const struct store *store = walk->repository->store;
+    struct path path = layout_tags(walk->repository->name);
+    AUTO_DIRECTORY struct directory directory = DIRECTORY_INIT;
+    const char *entry;
+    int found = directory_open(&directory, store->root, path.text, error);
+
+    names_release(&walk->tags);
+    walk->next = 0;
+    walk->is_cut = false;
+    if (found <= 0) {
+        return found < 0 ? -1 : walk_refuse_link(store, path.text, error);
+    }
+    while ((found = directory_next(&directory, &entry, error)) > 0) {
+        tag_walk_take(walk, entry);
+    }
+    names_sort(&walk->tags);
+    return found;
+}
+
+/* The next entry; NULL at the end. */
+static int tag_walk_entry(struct tag_walk *walk, const char **out_entry, struct error *error)
+{
+    bool is_over = walk->next == walk->tags.count;
+
+    if (is_over && walk->is_cut) {
+        (void)snprintf(walk->after, sizeof(walk->after), "%s",
+                       walk->tags.names[walk->tags.count - 1]);
+    }
+    if (is_over && (walk->is_cut || !walk->is_begun)) {
+        walk->is_begun = true;
+        if (tag_walk_read(walk, error) < 0) {
+            return -1;
+        }
+    }
+    *out_entry = walk->next < walk->tags.count ? walk->tags.names[walk->next++] : NULL;
+    return 0;
 }
 
 enum walk_result tag_walk_next(struct tag_walk *walk, const char **out_tag, struct error *error)
 {
-    struct path path = layout_tags(walk->repository->name);
+    const char *entry;
 
-    if (!walk->is_begun &&
-        (directory_list(walk->repository->store->root, path.text, &walk->tags, error) < 0 ||
-         walk_refuse_link(walk->repository->store, path.text, error) < 0)) {
+    if (tag_walk_entry(walk, &entry, error) < 0) {
         return WALK_FAILED;
     }
-    walk->is_begun = true;
-    while (walk->next < walk->tags.count) {
-        const char *tag = walk->tags.names[walk->next++];
-
-        if (walk->after && strcmp(tag, walk->after) <= 0) {
-            continue;
-        }
-        if (tag_is_valid(tag)) {
-            *out_tag = tag;
-            return WALK_FOUND;
-        }
-        walk->stray = layout_below(path.text, tag);
-        return WALK_STRAY;
+    if (!entry) {
+        return WALK_END;
     }
-    return WALK_END;
+    if (tag_is_valid(entry)) {
+        *out_tag = entry;
+        return WALK_FOUND;
+    }
+    walk->stray = layout_below(layout_tags(walk->repository->name).text, entry);
+    return WALK_STRAY;
 }
 
 void tag_walk_release(struct tag_walk *walk)

@@ -21,6 +21,8 @@
 #include "lib/base/directory.h"
 #include "lib/store/store.h"
 
+enum { TAG_ENTRY_SIZE = 256 }; /* of a directory's entry, with its NUL */
+
 enum walk_result {
     WALK_FAILED = -1,
     WALK_END,
@@ -63,20 +65,21 @@ enum walk_result link_walk_next(struct link_walk *walk, struct digest *out_diges
                                 struct error *error);
 void link_walk_release(struct link_walk *walk);
 
-/* A repository's tags, in the order of their bytes. */
+/* A repository's tags, in the order of their bytes. Of very many some thousands are in memory. */
 struct tag_walk {
     const struct repository *repository;
-    const char *after;
+    char after[TAG_ENTRY_SIZE];
     bool is_begun;
-    struct names tags;
+    struct names tags; /* all of those behind `after`, up to the last of these */
     size_t next;
+    bool is_cut; /* there are more behind them */
     struct path stray;
 };
 
 #define AUTO_TAG_WALK AUTO(tag_walk_release)
 /* `after`: begin behind this one; NULL or "": from the start. */
 struct tag_walk tag_walk_begin(const struct repository *repository, const char *after);
-/* The tag is good until the walk is released. */
+/* The tag is good until the next call. */
 enum walk_result tag_walk_next(struct tag_walk *walk, const char **out_tag, struct error *error);
 void tag_walk_release(struct tag_walk *walk);
 

@@ -138,12 +138,16 @@ def test_the_tags_that_a_damaged_blob_hurts_are_told_and_a_push_heals_them(start
     assert check(server)[-1]["hurt_tags"] == 0
 
 
-def test_a_damaged_manifest_hurts_the_index_that_names_it(start):
+def test_a_damaged_manifest_hurts_its_tag_and_that_of_the_index_that_names_it(start):
     server = start()
     repository = server.client.repository("me/app")
     document, digest = repository.push_image()
     repository.push_manifest(content.index([content.descriptor(document, content.IMAGE)]), "all")
+    _, lonely = server.client.repository("me/solo").push_image("solo")
     damage(server, digest)
+    damage(server, lonely)
+    told = check(server, status=1)
+    assert sorted((line["tag"], line["hurt_by"]) for line in told if "tag" in line) == [("all", digest), ("solo", lonely)], told
     told = check(server, "--repair", status=1)
     assert [(line["tag"], line["hurt_by"]) for line in told if "tag" in line] == [("all", digest)], told
     repository.push_manifest(document)

@@ -269,6 +269,38 @@ static void the_order_of_whole_names_is_not_that_of_directories(void **state)
     assert_string_equal(found.joined.data, "a\na-b\na-b/c\na.b\na/b\na/b/c\na0\n");
 }
 
+/* More than are in memory at once, in whatever order the directory has them. */
+static void very_many_tags_come_in_their_order_and_once(void **state)
+{
+    enum { MANY = 10000 };
+    struct fixture *fixture = *state;
+    struct error error = ERROR_INIT;
+    struct path tags = layout_tags("team/app");
+    char name[16];
+    const char *tag;
+
+    put_file(fixture->store.root, layout_tag_current("team/app", "zzz").text, "");
+    for (int i = 0; i < MANY; i++) {
+        (void)snprintf(name, sizeof(name), "t%05d", i * 7919 % MANY);
+        assert_int_equal(mkdirat(fixture->store.root, layout_below(tags.text, name).text, 0777), 0);
+    }
+    for (int first = 0; first < MANY; first += 3333) {
+        AUTO_TAG_WALK struct tag_walk walk =
+            tag_walk_begin(&fixture->repository, first > 0 ? name : NULL);
+
+        for (int i = first > 0 ? first + 1 : 0; i < MANY; i++) {
+            assert_int_equal(tag_walk_next(&walk, &tag, &error), WALK_FOUND);
+            (void)snprintf(name, sizeof(name), "t%05d", i);
+            assert_string_equal(tag, name);
+        }
+        assert_int_equal(tag_walk_next(&walk, &tag, &error), WALK_FOUND);
+        assert_string_equal(tag, "zzz");
+        assert_int_equal(tag_walk_next(&walk, &tag, &error), WALK_END);
+        (void)snprintf(name, sizeof(name), "t%05d", first + 3333);
+    }
+    fixture->damaged = true;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,6 +309,7 @@ int main(void)
         IN_STORE(each_blob_may_be_removed_when_it_is_found),
         IN_STORE(links_of_a_kind_are_found_and_strays_told),
         IN_STORE(tags_come_in_the_order_of_their_bytes),
+        IN_STORE(very_many_tags_come_in_their_order_and_once),
         IN_STORE(repositories_have_layers_or_manifests),
         IN_STORE(the_order_of_whole_names_is_not_that_of_directories),
     };
