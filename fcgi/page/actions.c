@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "fcgi/page/form.h"
+#include "lib/base/log.h"
 #include "lib/registry/cached.h"
 
 /* What this caller may do about the repository or the image that is shown. */
@@ -35,18 +36,20 @@ static int actions_add_cached(struct view *view, struct error *error)
     return view->place.is_digest ? 0 : form_button(view, &refresh, "Ask the upstream now", error);
 }
 
-int actions_add(struct view *view, struct error *error)
+void actions_add(struct view *view)
 {
     bool is_cached = view->exchange->source.is_proxied;
     bool is_image = view->place.kind == PLACE_IMAGE;
     bool may_delete = form_may(view, view->place.name, PERMISSION_DELETE);
+    struct error error;
 
     HTML(&view->body, "<div class=\"buttons\">");
     if (is_image && !view->place.is_digest && !is_cached) {
         actions_link(view, "history", "History");
     }
-    if (may_delete && is_image && is_cached && actions_add_cached(view, error) < 0) {
-        return -1;
+    if (may_delete && is_image && is_cached && actions_add_cached(view, &error) < 0) {
+        /* Whoever only looks need not be kept from it by a disk that takes no writes. */
+        log_warning("there are no buttons on a page: %s", error.message);
     }
     if (may_delete && !is_image && !is_cached) {
         actions_link(view, "trash", "Trash");
@@ -55,5 +58,4 @@ int actions_add(struct view *view, struct error *error)
         actions_link(view, "delete", is_cached ? "Drop from the cache" : "Delete");
     }
     HTML(&view->body, "</div>");
-    return 0;
 }

@@ -365,7 +365,11 @@ int page_image(struct view *view, struct error *error)
     }
     image_find_shared(&image);
     image_write(&image);
-    return image_add_relations(&image, error) < 0 ? -1 : actions_add(view, error);
+    if (image_add_relations(&image, error) < 0) {
+        return -1;
+    }
+    actions_add(view);
+    return 0;
 }
 
 int page_manifest(struct view *view, struct error *error)

@@ -435,5 +435,6 @@ int page_repository(struct view *view, struct error *error)
         return 0;
     }
     repository_write(view, &rows);
-    return actions_add(view, error);
+    actions_add(view);
+    return 0;
 }

@@ -119,7 +119,7 @@ int page_delete_all(struct view *view, struct error *error);
 int page_delete_all_sent(struct view *view, struct error *error);
 
 /* actions.c: what this caller may do about what is shown. */
-int actions_add(struct view *view, struct error *error);
+void actions_add(struct view *view);
 
 /* notice.c: what the form did that led here, if one did. */
 void notice_add(const struct view *view, struct html *html);

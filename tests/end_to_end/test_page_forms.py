@@ -1,10 +1,12 @@
 """Deleting and restoring on the page: for whom, what the forms say, and that nothing else does it."""
+import pathlib
 import re
 
 import pytest
 
 from harness import content
 from harness.browser import Browser, all_forms, found
+from harness.fastcgi import Worker
 from harness.pages import ask, page_of
 from harness.process import wait_until
 from harness.server import Server
@@ -341,3 +343,30 @@ def test_receivers_of_events_are_told_what_the_forms_have_done(told, receiver):
     events = [(each["action"], each["target"].get("tag"), each["target"].get("digest")) for each in receiver.events()[2:]]
     assert events == [("push", "v1", old), ("delete", "v1", None), ("push", "v1", old), ("delete", None, new), ("delete", None, None)]
     assert receiver.events()[2]["target"]["size"] == len(data) and receiver.events()[2]["target"]["url"].endswith(f"/v2/team/app/manifests/{old}")
+
+
+class Parameters:
+    """A client whose requests come through a virtual host."""
+
+    def __init__(self, worker, **parameters):
+        self.worker, self.parameters, self.authority = worker, parameters, worker.authority
+
+    def request(self, method, path, headers=None, body=None):
+        return self.worker.request(method, path, headers, body, **self.parameters)
+
+
+def test_in_a_virtual_host_names_are_those_of_its_own(new_directory):
+    with Worker(pathlib.Path(new_directory("virtual")), BERTH_PAGE="/") as worker:
+        team, other, whole = (Browser(Parameters(worker, **more)) for more in ({"BERTH_NAMESPACE": "team"}, {"BERTH_NAMESPACE": "other"}, {}))
+        for name in ("team/app", "other/app"):
+            worker.repository(name).push_image("v1", [name.encode()])
+        form = team.forms("/app?show=delete")["/app?show=delete"]
+        # Nor is a form of one virtual host one of another, although they are called alike.
+        assert other.send(form).status == 403 and whole.post("/team/app?show=delete", form.fields).status == 403
+        assert team.send(form).status == 303
+        assert pulled(worker.repository("team/app"), "v1") is None and pulled(worker.repository("other/app"), "v1")
+        trashes = [browser.get("/-/trash", {"Accept": "application/json"}).json()["repositories"] for browser in (team, other, whole)]
+        assert trashes == [["app"], [], ["team/app"]]
+        assert send(team, "/app?show=restore", "/app?show=trash").status == 303
+        assert pulled(worker.repository("team/app"), "v1")
+        assert team.get("/-/cache").status == 404 and whole.get("/-/cache").status == 200
