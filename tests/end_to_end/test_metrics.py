@@ -212,6 +212,8 @@ def test_workers_and_fillers_are_seen(site, upstream):
     loading.join()
     wait_until(lambda: scrape(site.client)["berth_proxy_fills_running"] == 0, "its end")
     wait_until(lambda: scrape(site.client)["berth_proxy_waiting_requests"] == 0, "nobody who waits")
+    # nginx asks twice for what a worker sends itself.
+    assert scrape(site.client)[f'berth_proxy_lookups_total{{upstream="{upstream.alias}",kind="blob",result="miss"}}'] == 1
 
 
 def counted_manifests(client):
