@@ -301,11 +301,13 @@ class Undoer(threading.Thread):
         self.images[tag][2] = None  # nobody knows
         if self.server.client.delete(self.repository.manifest(digest)).status != 202:
             self.stop.wait(PATIENCE)
+            return
         self.images[tag][2] = True
         if int(tag[1:]) % 3:
             self.images[tag][2] = None
             if berth(self.server.configuration, "restore", f"undo/app@{digest}").returncode != 0:
                 self.stop.wait(PATIENCE)
+                return
             self.images[tag][2] = False
             self.restored += 1
 
