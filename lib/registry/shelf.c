@@ -8,7 +8,6 @@
 #include "lib/base/memory.h"
 #include "lib/base/text.h"
 #include "lib/store/glance.h"
-#include "lib/store/walk.h"
 
 void shelf_release(struct shelf *shelf)
 {
@@ -23,7 +22,6 @@ struct browse {
     const struct shelf_query *query;
     struct shelf *shelf;
     bool is_cache;
-    size_t looked;
 };
 
 /* What this caller calls the repository; false if that is not below what is looked for. */
@@ -117,20 +115,16 @@ static void browse_add(struct browse *browse, const char *name, const struct gla
     *(browse->is_cache ? &browse->shelf->proxied_count : &browse->shelf->hosted_count) += 1;
 }
 
-static void browse_look(struct browse *browse, const struct repository *repository)
+static void browse_look(void *context, const char *stored, const struct glance *glance)
 {
+    struct browse *browse = context;
     AUTO_BUFFER struct buffer canonical = BUFFER_INIT;
     char name[NAME_SIZE];
-    struct glance glance;
 
-    buffer_format(&canonical, "%s%s", browse->is_cache ? UPSTREAM_PREFIX : "", repository->name);
-    if (canonical.length >= NAME_SIZE || !browse_name(browse, canonical.data, name) ||
-        !strstr(name, browse->query->filter) || !browse_may_pull(browse, canonical.data)) {
-        return;
-    }
-    glance_take(repository, &glance);
-    if (glance.has_manifests) {
-        browse_add(browse, name, &glance);
+    buffer_format(&canonical, "%s%s", browse->is_cache ? UPSTREAM_PREFIX : "", stored);
+    if (canonical.length < NAME_SIZE && browse_name(browse, canonical.data, name) &&
+        strstr(name, browse->query->filter) && browse_may_pull(browse, canonical.data)) {
+        browse_add(browse, name, glance);
     }
 }
 
@@ -153,31 +147,14 @@ static bool browse_prefix(const struct browse *browse, char out[NAME_SIZE])
     return text_copy(out, NAME_SIZE, name, strlen(name));
 }
 
-static int browse_store(struct browse *browse, struct store *store, struct error *error)
+static void browse_store(struct browse *browse, const struct store *store)
 {
+    struct glance_visitor visitor = {browse_look, browse, SHELF_LIMIT};
     char prefix[NAME_SIZE];
-    struct repository repository;
-    enum walk_result found = WALK_END;
 
-    if (!browse_prefix(browse, prefix)) {
-        return 0;
+    if (browse_prefix(browse, prefix) && !glance_walk(store, prefix, &visitor)) {
+        browse->shelf->is_cut = true;
     }
-    {
-        AUTO_REPOSITORY_WALK struct repository_walk walk = repository_walk_begin(store, prefix, "");
-
-        while (browse->looked < SHELF_LIMIT &&
-               (found = repository_walk_next(&walk, &repository, error)) != WALK_END) {
-            if (found == WALK_FAILED) {
-                return -1;
-            }
-            browse->looked++;
-            if (found == WALK_FOUND) {
-                browse_look(browse, &repository);
-            }
-        }
-    }
-    browse->shelf->is_cut = browse->shelf->is_cut || found != WALK_END;
-    return 0;
 }
 
 static int compare_names(const void *one, const void *other)
@@ -239,16 +216,14 @@ int shelf_find(struct registry *registry, const struct permit *permit,
     struct browse browse = {
         .permit = permit, .options = &registry->options->proxy, .query = query, .shelf = &shelf};
 
-    if (permit_check(permit, PERMISSION_LIST, error) < 0 ||
-        browse_store(&browse, &registry->hosted, error) < 0) {
+    if (permit_check(permit, PERMISSION_LIST, error) < 0) {
         return -1;
     }
+    browse_store(&browse, &registry->hosted);
     browse.is_cache = true;
-    browse.looked = 0;
     /* A cache that is broken is no reason not to show what is hosted. */
-    if (registry->options->proxy.enabled && registry_open_cache(registry, error) == 0 &&
-        browse_store(&browse, &registry->cache, error) < 0) {
-        return -1;
+    if (registry->options->proxy.enabled && registry_open_cache(registry, error) == 0) {
+        browse_store(&browse, &registry->cache);
     }
     if (shelf.count > 1) {
         qsort(shelf.entries, shelf.count, sizeof(*shelf.entries),

@@ -117,6 +117,11 @@ struct path layout_manifests(const char *name)
     return path_format(LAYOUT_REPOSITORIES "/%s/_manifests", name);
 }
 
+struct path layout_links_within(enum link_kind kind, enum digest_algorithm algorithm)
+{
+    return path_format("%s/%s", layout_link_directory(kind), digest_algorithm_name(algorithm));
+}
+
 struct path layout_links(const char *name, enum link_kind kind, enum digest_algorithm algorithm)
 {
     return path_format(LAYOUT_REPOSITORIES "/%s/%s/%s", name, layout_link_directory(kind),

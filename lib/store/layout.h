@@ -67,7 +67,8 @@ struct path layout_repository(const char *name);
 struct path layout_layers(const char *name);
 struct path layout_manifests(const char *name);
 
-/* Where the links of a kind are, and the link of one digest. */
+/* Where the links of a kind are, below a repository, below the root; and the link of one digest. */
+struct path layout_links_within(enum link_kind kind, enum digest_algorithm algorithm);
 struct path layout_links(const char *name, enum link_kind kind, enum digest_algorithm algorithm);
 struct path layout_link(const char *name, enum link_kind kind, const struct digest *digest);
 
