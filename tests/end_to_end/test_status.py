@@ -90,7 +90,7 @@ def test_what_repositories_share_what_lies_in_the_trash_and_what_was_done_last_i
         damaged.write_bytes(shared)
         registry, _, _ = told(site)
         assert 2_000_000 <= registry["shared_bytes"] < registry["linked_bytes"] < 3_100_000, registry
-        assert registry["trash_collected_bytes"] > 200_000 and registry["trash_deleted_files"] == 3, registry
+        assert registry["trash_collected_bytes"] > 200_000 and registry["trash_deleted_files"] >= 3, registry
         assert (registry["gc_outcome"], registry["gc_problems"], registry["check_outcome"], registry["check_problems"]) == ("done", 0, "done", 1), registry
         text = berth(site.server.configuration, "status").stdout
         for said in ("registry   sharing   #", " of all repositories", "registry   gc        0 s ago: done after 0 s, 0 problems",
