@@ -6,18 +6,13 @@
 
 #include "lib/base/log.h"
 #include "lib/observe/count/count.h"
-#include "lib/observe/count/counters.h"
-#include "lib/observe/count/presence.h"
 
 void account_open(const struct registry_options *options)
 {
     static bool is_told;
-    AUTO_NAMES struct names upstreams = NAMES_INIT;
     struct error error;
 
-    upstream_list_configured(&options->proxy, &upstreams);
-    if (counters_open(options->metrics.directory, &upstreams, &error) < 0 &&
-        options->metrics.enabled && !is_told) {
+    if (registry_count(options, &error) < 0 && options->metrics.enabled && !is_told) {
         log_warning("metrics: each process counts for itself: %s", error.message);
         is_told = true;
     }

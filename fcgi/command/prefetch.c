@@ -329,6 +329,8 @@ static int prefetch_run(const struct configuration *configuration,
         fetcher_allow_for_now(&error) < 0) {
         return command_fail(&command_prefetch, &error);
     }
+    (void)registry_count(&configuration->registry,
+                         &error); /* else what it fetches is not counted */
     progress_init(&prefetch.progress, prefetch.json);
     for (size_t i = 0; i < arguments->operand_count; i++) {
         const char *image = arguments->operands[i];

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/base/log.h"
+#include "lib/observe/count/counters.h"
 #include "lib/store/catalog.h"
 #include "lib/store/deleted.h"
 #include "lib/store/walk.h"
@@ -21,6 +22,14 @@ int registry_open(struct registry *registry, const struct registry_options *opti
     }
     *registry = opened;
     return 0;
+}
+
+int registry_count(const struct registry_options *options, struct error *error)
+{
+    AUTO_NAMES struct names upstreams = NAMES_INIT;
+
+    upstream_list_configured(&options->proxy, &upstreams);
+    return counters_open(options->metrics.directory, &upstreams, error);
 }
 
 void registry_close(struct registry *registry)

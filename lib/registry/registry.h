@@ -35,6 +35,10 @@ void registry_close(struct registry *registry);
  */
 int registry_open_cache(struct registry *registry, struct error *error);
 
+/* Shares what is counted with the other processes of this host, see counters_open(). -1 if this one
+ * counts for itself. */
+int registry_count(const struct registry_options *options, struct error *error);
+
 /* Where a name is looked for. */
 enum registry_reach {
     REACH_HOSTED, /* a mirror's names are hosted ones: who pushes has to be told what is here */

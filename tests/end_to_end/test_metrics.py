@@ -122,6 +122,15 @@ def test_status_tells_what_was_served_and_what_the_cache_has_saved(site, upstrea
     assert re.search(f"^traffic +{upstream.alias} .*, 878.9 KiB of 1.1 MiB came from the cache$", said, re.MULTILINE), said
 
 
+def test_what_prefetch_has_fetched_is_counted(site, upstream):
+    layer = content.noise(50_000)
+    upstream.add_image("app", "latest", [layer])
+    with counting(site.client) as more:
+        assert berth(site.server.configuration, "prefetch", f"{upstream.alias}/app:latest").returncode == 0
+    assert more[f'berth_upstream_received_bytes_total{{upstream="{upstream.alias}"}}'] > len(layer), more
+    assert more[f'berth_proxy_fills_ended_total{{upstream="{upstream.alias}",result="done"}}'] >= 1, more
+
+
 def waits(answer):
     """What it says that it has waited for."""
     timing = answer["Server-Timing"]
