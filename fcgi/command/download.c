@@ -5,7 +5,7 @@
 #include "lib/base/memory.h"
 
 enum {
-    AT_ONCE = 3, /* blobs that are under way at a time */
+    AT_ONCE = 6, /* blobs that are under way at a time */
     TRIES = 3,   /* for a blob whose fetch breaks off */
     PIECE_SIZE = 256 * 1024,
 };
@@ -27,7 +27,6 @@ static int download_begin(struct downloads *all, struct download *download, stru
     proxied->may_wait = false;
     found = proxy_get_blob(proxied, &request, &download->blob, error);
     proxied->may_wait = true;
-    download->cached = found > 0 && download->blob.is_stored;
     if (found < 0 && error->code == ERROR_WOULD_WAIT) {
         if (store_check_space(all->cache, reference->size, error) < 0) {
             return error->code == ERROR_NO_SPACE
@@ -115,17 +114,27 @@ static int download_finish(struct downloads *all, struct download *download, str
     return 0;
 }
 
-/* `downloads` has a place for each of them; the ones behind it are begun while one is read. */
+/* Looks whether it is there, and else sees to it that it will be. */
+static void download_start(struct downloads *all, struct download *download)
+{
+    download->cached =
+        proxy_start_blob(all->proxied, &download->reference->digest, download->reference->size);
+}
+
+/* `downloads` has a place for each of them. One is read, and those behind it are on their way
+ * already: each in the hands of a process that has a connection, and nobody waits for its answer.
+ */
 static int downloads_run(struct downloads *all, struct download *downloads, size_t count,
                          struct error *error)
 {
-    size_t begun = 0;
+    size_t started = 0;
     int result = 0;
 
     for (size_t i = 0; i < count && result == 0; i++) {
-        for (; begun < count && begun < i + AT_ONCE && result == 0; begun++) {
-            result = download_begin(all, &downloads[begun], error);
+        for (; started < count && started < i + AT_ONCE; started++) {
+            download_start(all, &downloads[started]);
         }
+        result = download_begin(all, &downloads[i], error);
         if (result == 0) {
             result = download_finish(all, &downloads[i], error);
         }

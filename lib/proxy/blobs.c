@@ -336,3 +336,18 @@ int proxy_get_blob(struct proxied *proxied, const struct proxy_blob_request *req
     }
     return found;
 }
+
+bool proxy_start_blob(struct proxied *proxied, const struct digest *digest, uint64_t size)
+{
+    struct fill fill = blob_fill(proxied, digest);
+    struct proxy_blob ignored_blob;
+    struct error ignored;
+    int found = blob_find_stored(proxied, digest, &ignored_blob, &ignored);
+
+    size = size < SPACE_TO_FETCH ? SPACE_TO_FETCH : size;
+    if (found == 0 && store_check_space(proxied->upstream.store, size, &ignored) == 0 &&
+        !partial_was_not_kept(&fill)) {
+        fill_start(&fill);
+    }
+    return found > 0;
+}

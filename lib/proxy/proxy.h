@@ -92,6 +92,11 @@ struct proxy_blob_request {
 int proxy_get_blob(struct proxied *proxied, const struct proxy_blob_request *request,
                    struct proxy_blob *out_blob, struct error *error);
 
+/* For who will get it soon, and others before: begins to fetch a blob of so many bytes that the
+ * cache does not have, and waits for nothing. What keeps it from that proxy_get_blob() will tell.
+ * True if the cache has it. */
+bool proxy_start_blob(struct proxied *proxied, const struct digest *digest, uint64_t size);
+
 /* 1 if there are more behind the page; 0; -1. ERROR_NAME_UNKNOWN. */
 int proxy_list_tags(struct proxied *proxied, const struct page *page, struct names *out,
                     struct error *error);

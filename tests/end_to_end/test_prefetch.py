@@ -1,4 +1,5 @@
 """berth prefetch: other registries' images come into the cache before anybody asks for them."""
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -14,7 +15,7 @@ from harness.content import MIB
 from harness.engines import push_layout
 from harness.fastcgi import Worker
 from harness.peer import Peer
-from harness.process import PATIENCE
+from harness.process import PATIENCE, wait_until
 from harness.server import BERTH, CONFIGURATION, berth
 from harness.upstream import Upstream, error
 
@@ -67,6 +68,19 @@ def test_layers_come_over_fewer_connections_than_there_are(site, upstream):
     assert len(upstream.asked("/blobs/")) == 13
     assert upstream.connections < 13
     assert result.stderr == ""
+
+
+def test_several_layers_come_at_the_same_time(site, upstream):
+    """Nobody waits for the first byte of one before the next is asked for."""
+    upstream.add_image("app", "1", [content.noise() for _ in range(9)])
+    upstream.when(lambda reply, _: setattr(reply, "stall", 0), "/blobs/")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        running = pool.submit(site.prefetch, "up/app:1")
+        wait_until(lambda: len(upstream.asked("/blobs/")) == 6, "six questions")
+        assert not running.done()
+        upstream.free.set()
+        fine(running.result())
+    assert len(upstream.asked("/blobs/")) == 10
 
 
 def offer_index(upstream, machines, name="app", tag="multi"):

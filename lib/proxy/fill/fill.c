@@ -156,6 +156,17 @@ static int fill_ensure_filler(struct fill_view *view, struct error *error)
     return fill_start_filler(fill, &lock, error);
 }
 
+void fill_start(const struct fill *fill)
+{
+    struct fill_view view = FILL_VIEW_INIT;
+    struct error ignored;
+
+    view.fill = *fill;
+    if (fill_may_join(fill)) {
+        (void)fill_ensure_filler(&view, &ignored);
+    }
+}
+
 static bool fill_open_data(struct fill_view *view)
 {
     struct store *store = view->fill.upstream->store;

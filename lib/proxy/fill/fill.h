@@ -71,6 +71,10 @@ enum fill_result {
 enum fill_result fill_join(struct fill_view *out_view, const struct fill *fill,
                            struct report *report, struct error *error);
 
+/* Sees to it that somebody is at work on a fetch, if that can be, and waits for nothing: for who
+ * will join it later. */
+void fill_start(const struct fill *fill);
+
 /* The size of a fetch that is under way, for who may join it. False if it is not known. */
 bool fill_size(const struct fill *fill, uint64_t *out_size);
 
