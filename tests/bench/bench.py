@@ -24,17 +24,17 @@ import tempfile
 import time
 
 import access
-import cold
 import content
 import counting
 import housekeeping
 import loads
 from figures import Figures
-from server import Berth, Cpu, DockerRegistry, Nginx
+from server import Account, Berth, Cpu, DockerRegistry, Nginx
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tests/end_to_end"))
 import beside  # noqa: E402 pylint: disable=all
+import cold  # noqa: E402 pylint: disable=all
 from harness.upstream import Upstream  # noqa: E402 pylint: disable=all
 MIB = 1 << 20
 QUICK = os.environ.get("BENCH") == "quick"
@@ -56,6 +56,7 @@ TOOLS = ["ab", "curl", "docker-registry", "htpasswd", "lighttpd", "nginx", "open
 class Bench:
     def __init__(self, stack, figures):
         self.stack, self.figures, self.servers = stack, figures, []
+        stack.callback(Account.forget)    # when the servers have ended
         self.berth_path = os.path.abspath(os.environ.get("BERTH") or ROOT / "build/berth")
         self.disk = self.directory(os.environ.get("DISK") or ROOT / "build")
         self.ram = self.directory(os.environ.get("RAM") or "/dev/shm")

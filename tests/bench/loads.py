@@ -6,6 +6,7 @@ import http.client
 import json
 import re
 import shutil
+import ssl
 import subprocess
 import tempfile
 import time
@@ -128,16 +129,58 @@ def pull(server, repository, directory):
     return seconds
 
 
-def crowd(server, path, clients, size):
-    """So many clients that begin together and want the same. Seconds until the last has it."""
+def head(server, path):
+    """Seconds."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    start = time.monotonic()
+    connection.request("HEAD", path, headers={"Accept": MANIFEST})
+    answer(connection, 200)
+    seconds = time.monotonic() - start
+    connection.close()
+    return seconds
+
+
+def round_trips(authority, path, count):
+    """A HEAD each on one connection that stands: what a round trip takes just now, by TLS."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    connection = http.client.HTTPSConnection(authority, timeout=60, context=context)
+    taken = []
+    for _ in range(count + 1):
+        start = time.monotonic()
+        connection.request("HEAD", path, headers={"Accept": MANIFEST})
+        answer(connection, 200)
+        taken.append(time.monotonic() - start)
+    connection.close()
+    return taken[1:]
+
+
+def first_byte(server, path):
+    """Seconds until it is there. The rest is read as well: whoever fetches it has nothing else to do then."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    start = time.monotonic()
+    connection.request("GET", path)
+    response = connection.getresponse()
+    if response.status != 200 or not response.read(1):
+        raise RuntimeError(f"{server.name}: {response.status} for {path}")
+    seconds = time.monotonic() - start
+    while response.read(1 << 20):
+        pass
+    connection.close()
+    return seconds
+
+
+def crowd(server, paths, clients, size):
+    """So many clients that begin together and want the same, one or several of a size. Seconds until the last has all."""
     command = ["curl", "--silent", "--show-error", "--fail", "--parallel", "--parallel-immediate", "--parallel-max", str(clients),
                "--write-out", "%{size_download}\n"]
-    for _ in range(clients):
-        command += ["--output", "/dev/null", f"http://{server.authority}{path}"]
+    for path in paths:
+        for _ in range(clients):
+            command += ["--output", "/dev/null", f"http://{server.authority}{path}"]
     start = time.monotonic()
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     seconds = time.monotonic() - start
-    if output.split() != [str(size)] * clients:
+    if output.split() != [str(size)] * clients * len(paths):
         raise RuntimeError(f"{server.name}: a crowd got {set(output.split())} bytes, not {size}")
     return seconds
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The servers that are measured, each with what it has burnt and what it holds."""
+import contextlib
 import os
 import pathlib
 import signal
@@ -121,6 +122,46 @@ class Cpu:
     def __exit__(self, *_):
         time.sleep(0.05)    # what is done after the answer is part of the price
         self.seconds += self.server.cpu()
+
+
+class Account:
+    """What a server and all that it starts from now on have burnt, those that have ended included: the kernel keeps a book."""
+
+    groups = []
+
+    def __init__(self, server):
+        self.group = next((pathlib.Path(path) / f"berth-bench-{os.getpid()}-{server.port}"
+                           for path in ("/sys/fs/cgroup/cpuacct", "/sys/fs/cgroup/unified", "/sys/fs/cgroup") if self.can_be_in(path)), None)
+        if self.group:
+            self.group.mkdir()
+            Account.groups.append(self.group)
+            for pid in server.pids():
+                self.take(pid)
+
+    @staticmethod
+    def forget():
+        for group in Account.groups:
+            with contextlib.suppress(OSError):
+                group.rmdir()
+
+    @staticmethod
+    def can_be_in(path):
+        names = "cpuacct.usage", "cpu.stat"
+        return os.access(path, os.W_OK) and any(os.path.exists(os.path.join(path, name)) for name in names)
+
+    def take(self, pid):
+        tasks = self.group / "tasks"
+        for task in os.listdir(f"/proc/{pid}/task") if tasks.exists() else [pid]:
+            (tasks if tasks.exists() else self.group / "cgroup.procs").write_text(str(task))
+
+    def seconds(self):
+        """Or None, where nobody keeps a book."""
+        if not self.group:
+            return None
+        usage = self.group / "cpuacct.usage"
+        if usage.exists():
+            return int(usage.read_text()) / 1e9
+        return int(dict(line.split() for line in (self.group / "cpu.stat").read_text().splitlines())["usage_usec"]) / 1e6
 
 
 class Berth(Server):
