@@ -385,8 +385,10 @@ static int fetcher_start(const struct upstream *upstream, const struct buffer *j
 static bool fetcher_is_answered(const struct upstream *upstream, int connection)
 {
     enum { LOOK_MILLISECONDS = 100 };
+    enum { LONGEST_SECONDS = 86400 };
     uint64_t seconds = 2 * (upstream->options->connect_timeout + upstream->options->stall_timeout);
-    int64_t end = clock_milliseconds() + (int64_t)seconds * 1000 + PATIENCE_MILLISECONDS;
+    int64_t most = (int64_t)(seconds < LONGEST_SECONDS ? seconds : LONGEST_SECONDS) * 1000;
+    int64_t end = clock_milliseconds() + most + PATIENCE_MILLISECONDS;
 
     while (clock_milliseconds() < end && !process_is_deserted() && !local_is_stopped(connection)) {
         if (local_is_ready(connection, LOOK_MILLISECONDS)) {
