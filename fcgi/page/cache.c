@@ -68,6 +68,20 @@ static void cache_add_health(struct html *body, const struct cached_upstream *up
     HTML(body, " s)");
 }
 
+/* How many of 100 looks were answered here, and the bytes that this has saved. */
+static void cache_add_traffic(struct html *body, const struct cached_upstream *upstream)
+{
+    if (!upstream->is_measured) {
+        HTML(body, "<span class=\"dim\">not counted by itself</span>");
+        return;
+    }
+    html_number(body, cached_hits(&upstream->traffic));
+    HTML(body, " % of looks, ");
+    html_bytes(body, upstream->traffic.saved);
+    HTML(body, " of ");
+    html_bytes(body, upstream->traffic.served);
+}
+
 static void cache_add_upstreams(struct view *view, const struct cached *cached)
 {
     struct html *body = &view->body;
@@ -79,7 +93,8 @@ static void cache_add_upstreams(struct view *view, const struct cached *cached)
     }
     HTML(body, "<div class=\"scroll\"><table><thead><tr><th scope=\"col\">Registry</th>"
                "<th scope=\"col\" class=\"count\">Repositories</th><th scope=\"col\">Health</th>"
-               "<th scope=\"col\">Requests left</th><th scope=\"col\" class=\"date\">Last "
+               "<th scope=\"col\">From the cache</th><th scope=\"col\">Requests left</th><th "
+               "scope=\"col\" class=\"date\">Last "
                "change</th></tr></thead><tbody>");
     for (size_t i = 0; i < cached->upstream_count; i++) {
         const struct cached_upstream *upstream = &cached->upstreams[i];
@@ -92,6 +107,8 @@ static void cache_add_upstreams(struct view *view, const struct cached *cached)
         html_number(body, upstream->repositories);
         HTML(body, "</td><td>");
         cache_add_health(body, upstream);
+        HTML(body, "</td><td>");
+        cache_add_traffic(body, upstream);
         HTML(body, "</td><td>");
         if (upstream->has_limit) {
             html_number(body, upstream->limit.remaining);
@@ -212,6 +229,11 @@ static void cache_add_json_upstreams(struct buffer *out, const struct cached *ca
         if (upstream->is_bad) {
             json_text(out, "trouble", upstream->trouble.data);
             json_number(out, "asked_again_in_seconds", upstream->asked_again);
+        }
+        if (upstream->is_measured) {
+            json_number(out, "hits_percent", cached_hits(&upstream->traffic));
+            json_number(out, "served_bytes", upstream->traffic.served);
+            json_number(out, "saved_bytes", upstream->traffic.saved);
         }
         if (upstream->has_limit) {
             json_number(out, "requests_left", upstream->limit.remaining);

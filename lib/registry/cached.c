@@ -99,6 +99,40 @@ static int cached_add_images(struct registry *registry, const struct permit *per
     return 0;
 }
 
+unsigned cached_hits(const struct totals_upstream *traffic)
+{
+    uint64_t all = 0;
+
+    for (size_t i = 0; i < LOOK_COUNT; i++) {
+        all += traffic->looks[i];
+    }
+    return all > 0 ? (unsigned)((double)(traffic->looks[LOOK_HIT] + traffic->looks[LOOK_STALE]) /
+                                (double)all * 100)
+                   : 0;
+}
+
+/* What all hosts have counted. That it cannot be read is nothing to those who look. */
+static void cached_add_traffic(const struct registry *registry, struct cached *out)
+{
+    AUTO_FREE struct totals *totals = memory_allocate(1, sizeof(*totals));
+    struct error ignored;
+
+    if (totals_read(registry->options->metrics.hosts, totals, &ignored) <= 0) {
+        return;
+    }
+    for (size_t i = 0; i < out->upstream_count; i++) {
+        struct cached_upstream *upstream = &out->upstreams[i];
+        const char *name = upstream->name + strlen(UPSTREAM_PREFIX);
+
+        for (size_t j = 0; j < totals->upstream_count; j++) {
+            if (strcmp(totals->upstreams[j].name, name) == 0) {
+                upstream->is_measured = true;
+                upstream->traffic = totals->upstreams[j];
+            }
+        }
+    }
+}
+
 static int cached_fill(struct registry *registry, const struct permit *permit, struct cached *out,
                        struct error *error)
 {
@@ -116,6 +150,7 @@ static int cached_fill(struct registry *registry, const struct permit *permit, s
     for (size_t i = 0; i < out->shelf.count; i++) {
         cached_add_upstream(&registry->cache, &out->shelf.entries[i], out);
     }
+    cached_add_traffic(registry, out);
     cached_add_fetches(registry, permit, out);
     return 0;
 }

@@ -7,6 +7,7 @@
  * this caller may pull. No upstream is asked, and nothing is counted that is not known already.
  */
 
+#include "lib/observe/count/totals.h"
 #include "lib/proxy/ask/health.h"
 #include "lib/proxy/evict/usage.h"
 #include "lib/proxy/fill/space.h"
@@ -22,6 +23,8 @@ struct cached_upstream {
     uint64_t asked_again; /* in so many seconds */
     bool has_limit;       /* of requests, as it said last */
     struct health_limit limit;
+    bool is_measured; /* something of it was asked for since it is counted: */
+    struct totals_upstream traffic;
 };
 
 /* A blob on its way. */
@@ -51,6 +54,9 @@ struct cached {
     bool is_counted; /* how much is stored: only where it is limited */
     struct usage usage;
 };
+
+/* Of 100 looks, how many the cache has answered by itself; of something that was measured. */
+unsigned cached_hits(const struct totals_upstream *traffic);
 
 void cached_release(struct cached **cached);
 #define AUTO_CACHED AUTO(cached_release)

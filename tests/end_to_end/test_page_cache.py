@@ -64,6 +64,23 @@ def test_it_tells_what_is_cached_of_whom_and_who_is_in_trouble(site, upstream):
     assert "trouble" in page_of(see(site.client, "/-/cache")).words
 
 
+def test_it_tells_how_much_the_cache_has_saved(site, upstream):
+    data = content.noise(MIB)
+    digest = upstream.add_blob(data)
+    _, image = upstream.add_image("app", "1", [data])
+    repository = site.at(upstream)
+    assert site.client.get(repository.manifest(image)).status == 200
+    for _ in range(10):
+        answer = site.client.get(repository.blob(digest))
+        assert answer.status == 200 and len(answer.body) == MIB
+
+    def row():
+        return row_of(site, upstream)
+    wait_until(lambda: row().get("served_bytes", 0) >= 10 * MIB, "ten downloads in the numbers")
+    assert 8 * MIB < row()["saved_bytes"] < row()["served_bytes"] and 70 <= row()["hits_percent"] < 100
+    assert f"{row()['hits_percent']} % of looks" in page_of(see(site.client, "/-/cache")).words
+
+
 def test_what_comes_in_is_seen_as_it_comes(site, upstream):
     data = content.noise(8 * MIB)
     digest = upstream.add_blob(data)
