@@ -280,7 +280,7 @@ static int check_run(const struct configuration *configuration, const struct arg
     static const enum option_id other_things[] = {OPTION_REPAIR, OPTION_NO_CONTENT,
                                                   OPTION_OLDER_THAN, OPTION_RATE};
     static const char *const names[] = {"--repair", "--no-content", "--older-than", "--rate"};
-    struct check_wish wish;
+    struct check_wish wish = {.json = false};
     struct error error;
 
     if (arguments->has[OPTION_USER] &&

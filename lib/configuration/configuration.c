@@ -94,18 +94,19 @@ static const struct key collect_keys[] = {
 };
 
 #define RETENTION(kind, member) VALUE(kind, struct retention_section, member)
-#define RETENTION_LIST(list, is_valid, what)                                                       \
-    RETENTION(ITEMS, list.names), .line = LINE(struct retention_section, list.line),               \
-                                  .form.item_is_valid = (is_valid), .form.items = (what)
+#define RETENTION_LIST(names, line_member, is_valid, what)                                         \
+    RETENTION(ITEMS, names), .line = LINE(struct retention_section, line_member),                  \
+                             .form.item_is_valid = (is_valid), .form.items = (what)
 #define TAG_PATTERNS "a list of tags such as latest, v*, !v0*"
 
 static const struct key retention_keys[] = {
     {.name = "repositories",
-     RETENTION_LIST(repositories, retention_repository_is_valid,
+     RETENTION_LIST(repositories.names, repositories.line, retention_repository_is_valid,
                     "a list of repositories such as team/app, team/*, apps/**, !team/base"),
      .example = "team/**"},
-    {.name = "tags", RETENTION_LIST(tags, retention_tag_is_valid, TAG_PATTERNS)},
-    {.name = "keep_tags", RETENTION_LIST(keep_tags, retention_tag_is_valid, TAG_PATTERNS)},
+    {.name = "tags", RETENTION_LIST(tags.names, tags.line, retention_tag_is_valid, TAG_PATTERNS)},
+    {.name = "keep_tags",
+     RETENTION_LIST(keep_tags.names, keep_tags.line, retention_tag_is_valid, TAG_PATTERNS)},
     {.name = "keep_newest",
      RETENTION(NUMBER, keep_newest),
      .line = LINE(struct retention_section, keep_newest_line),
@@ -119,7 +120,7 @@ static const struct key retention_keys[] = {
      .line = LINE(struct retention_section, keep_pulled_line),
      .standard = "0"},
     {.name = "ignore_agents",
-     RETENTION_LIST(ignore_agents, retention_agent_is_valid,
+     RETENTION_LIST(ignore_agents.names, ignore_agents.line, retention_agent_is_valid,
                     "a list of what clients call themselves, such as trivy/*, *scanner*, but not "
                     "all")},
     {.name = NULL},

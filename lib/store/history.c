@@ -218,7 +218,7 @@ static int history_read_ours(const struct repository *repository, const char *ta
     if (descriptor < 0) {
         return descriptor == FILE_GONE ? 0 : -1;
     }
-    if (history_read_end(descriptor, &status, 2 * HISTORY_SIZE, &lines, error) < 0) {
+    if (history_read_end(descriptor, &status, (size_t)2 * HISTORY_SIZE, &lines, error) < 0) {
         return -1;
     }
     for (size_t end = lines.length; end > 0;) {

@@ -141,7 +141,7 @@ static void errand_ask(const struct upstream *upstream, const struct question *q
         (found = errand_read_body(&answer, question->limit, &out->texts[TEXT_BODY], &error)) < 0) {
         report_failure(&report, upstream->name, answer.transfer.status, error.message);
     }
-    out->numbers[NUMBER_FOUND] = (uint64_t)(found + 1);
+    out->numbers[NUMBER_FOUND] = (uint64_t)found + 1;
     out->numbers[NUMBER_CODE] = error.code;
     out->numbers[NUMBER_STATUS] = (uint64_t)answer.transfer.status;
     out->numbers[NUMBER_HAS_LENGTH] = answer.transfer.has_length;

@@ -354,7 +354,8 @@ ssize_t fill_wait_for(struct fill_view *view, uint64_t offset, struct error *err
         if (!view->complete) {
             fill_wait(view, &pause);
         }
-        if (view->size > available + 2 * FILL_HELD_BACK) { /* not for the end: that is waited for */
+        if (view->size >
+            available + (uint64_t)2 * FILL_HELD_BACK) { /* not for the end: that is waited for */
             clock_pause(GATHER_PAUSE);
         }
     }

@@ -68,9 +68,11 @@ class Torture:
             host.note_workers()
 
     def wait_for(self, **counts):
-        """Until so many of each have been done."""
-        wait_until(lambda: self.failures or all(self.counts[name] >= count for name, count in counts.items()),
-                   f"{counts}; there were {dict(self.counts)}")
+        """Until so many of each have been done, however long all of it takes as long as one comes after the other."""
+        for name, count in counts.items():
+            while not self.failures and self.counts[name] < count:
+                seen = self.counts[name]
+                wait_until(lambda: self.failures or self.counts[name] > seen, f"one more of {name}; there were {dict(self.counts)}")
 
     def assert_nothing_failed(self):
         print(dict(self.counts), f"failed: {len(self.failures)}")
