@@ -241,6 +241,26 @@ static void front_write_json(struct view *view, const struct shelf *shelf)
     json_close_object(out);
 }
 
+/* What fits on one page is shown as it is, and what does not by its namespaces. */
+static int front_find(const struct view *view, struct shelf_query *query, struct shelf *out,
+                      struct error *error)
+{
+    AUTO_SHELF struct shelf shelf = SHELF_INIT;
+    struct registry *registry = view->exchange->registry;
+    const struct permit *permit = &view->exchange->permit;
+
+    if (shelf_find(registry, permit, query, &shelf, error) < 0) {
+        return -1;
+    }
+    query->every = shelf.hosted_count + shelf.proxied_count <= query->limit;
+    if (query->every && shelf.hosted_count + shelf.proxied_count > shelf.total) {
+        return shelf_find(registry, permit, query, out, error);
+    }
+    *out = shelf;
+    shelf = (struct shelf)SHELF_INIT;
+    return 0;
+}
+
 int page_front(struct view *view, struct error *error)
 {
     AUTO_SHELF struct shelf shelf = SHELF_INIT;
@@ -251,7 +271,7 @@ int page_front(struct view *view, struct error *error)
                                 .skip = (size_t)(view->page - 1) * limit,
                                 .limit = limit};
 
-    if (shelf_find(view->exchange->registry, &view->exchange->permit, &query, &shelf, error) < 0) {
+    if (front_find(view, &query, &shelf, error) < 0) {
         return -1;
     }
     if (*view->place.name && shelf.total == 0) {

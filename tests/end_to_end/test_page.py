@@ -37,8 +37,8 @@ def push(repository, reference, layers, config=None, **more):
 @pytest.mark.httpd_cgi
 def test_the_front_shows_what_is_there(client, repository):
     repository.push_image("1.0")
-    page = read(client, "/")
-    assert "Repositories" in page.words and "/test/" in page.links
+    page = read(client, "/?n=1000")
+    assert "Repositories" in page.words and f"/{repository.name}" in page.links
     page = read(client, "/test/?n=1000")
     assert f"/{repository.name}" in page.links
     entry, = [each for each in ask(client, "/test/?n=1000")["entries"] if each["name"] == repository.name]
@@ -55,7 +55,9 @@ def test_repositories_are_found_by_a_part_of_their_name_and_shown_page_by_page(s
     names = [f"{space}/app-{number}" for space in ("x", "y") for number in range(6)]
     for name in names:
         client.repository(name).push_image("latest")
-    assert [entry["name"] for entry in ask(client, "/")["entries"]] == ["x", "y"]
+    assert [entry["name"] for entry in ask(client, "/")["entries"]] == names
+    assert [entry["name"] for entry in ask(client, "/?n=11")["entries"]] == ["x", "y"]
+    assert "/x/" in read(client, "/?n=11").links and "/x/app-3" in read(client, "/").links
     assert ask(client, "/?q=app-3")["total"] == 2
     seen = []
     for number in range(1, 5):
