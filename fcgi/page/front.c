@@ -253,7 +253,7 @@ static int front_find(const struct view *view, struct shelf_query *query, struct
         return -1;
     }
     query->every = shelf.hosted_count + shelf.proxied_count <= query->limit;
-    if (query->every && shelf.hosted_count + shelf.proxied_count > shelf.total) {
+    if (query->every) {
         return shelf_find(registry, permit, query, out, error);
     }
     *out = shelf;
