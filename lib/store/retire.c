@@ -146,14 +146,14 @@ static int retire_note_batch(const struct repository_lock *held, const struct re
 
 /* It stays if there is no room. */
 static int retire_tag(const struct repository_lock *held, struct retention_tag *tag,
-                      struct sync_set *syncs, struct error *error)
+                      struct error *error)
 {
     static const struct actor actor = {.name = "@retention"};
     struct tag_change change = {.tag = tag->name, .actor = &actor};
     struct digest digest;
     int found;
 
-    if (tag_judge(held, &change, error) == 0 && tag_retire(&change, syncs, error) >= 0) {
+    if (tag_judge(held, &change, error) == 0 && tag_retire(&change, error) >= 0) {
         return 0;
     }
     if (error->code != ERROR_NO_SPACE) {
@@ -169,11 +169,9 @@ static int retire_tag(const struct repository_lock *held, struct retention_tag *
 static int retire_batch(const struct retire *retire, struct retention_tag *const *batch,
                         size_t count, struct error *error)
 {
-    const struct repository *repository = retire->repository;
-    AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(repository->store);
     AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
 
-    if (repository_lock(repository, &lock, error) < 0 ||
+    if (repository_lock(retire->repository, &lock, error) < 0 ||
         retire_note_batch(&lock, retire, batch, count, error) < 0) {
         return -1;
     }
@@ -181,12 +179,12 @@ static int retire_batch(const struct retire *retire, struct retention_tag *const
         if (retention_stays(&batch[i]->verdict)) {
             continue;
         }
-        if (retire_tag(&lock, batch[i], &syncs, error) < 0) {
+        if (retire_tag(&lock, batch[i], error) < 0) {
             return -1;
         }
         retire->report->no_room += batch[i]->verdict.reason == RETENTION_NO_ROOM;
     }
-    return sync_set_flush(&syncs, error);
+    return 0;
 }
 
 static int retire_unkept(const struct retire *retire, struct error *error)

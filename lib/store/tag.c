@@ -177,7 +177,7 @@ int tag_put_in_trash(const struct repository_lock *held, enum trash which, const
     return tag_put(held, which, tag, NULL, error);
 }
 
-/* The tag is in the trash of what was deleted by now. `former` is what it stood for, or NULL. */
+/* The tag is in the trash of what was deleted by now. */
 static void tag_sync_deletion(const struct repository_lock *held, const char *tag,
                               const struct digest *former, struct sync_set *syncs)
 {
@@ -186,9 +186,8 @@ static void tag_sync_deletion(const struct repository_lock *held, const char *ta
 
     sync_set_add(syncs, current.text);
     sync_set_add(syncs, layout_trash(TRASH_DELETED, current.text).text);
-    if (former) { /* untagged since now: see lib/store/reach */
-        touch_always(held->repository->store, layout_link(name, LINK_REVISION, former).text);
-    }
+    /* Untagged since now: see lib/store/reach. */
+    touch_always(held->repository->store, layout_link(name, LINK_REVISION, former).text);
 }
 
 void tag_set_back(const struct tag_change *change, struct sync_set *syncs)
@@ -219,16 +218,11 @@ int tag_delete(const struct tag_change *change, struct sync_set *syncs, struct e
     return is_there;
 }
 
-int tag_retire(const struct tag_change *change, struct sync_set *syncs, struct error *error)
+int tag_retire(const struct tag_change *change, struct error *error)
 {
-    const struct repository_lock *held = change->judged_held;
-
-    if (tag_check_judged(change, error) < 0 ||
-        tag_put(held, TRASH_RETIRED, change->tag, change, error) < 0) {
-        return -1;
-    }
-    tag_sync_deletion(held, change->tag, NULL, syncs);
-    return 1;
+    return tag_check_judged(change, error) < 0
+               ? -1
+               : tag_put(change->judged_held, TRASH_RETIRED, change->tag, change, error);
 }
 
 int tag_list(const struct repository *repository, const struct page *page, struct names *out,

@@ -64,8 +64,9 @@ void tag_set_back(const struct tag_change *change, struct sync_set *syncs);
 int tag_delete(const struct tag_change *change, struct sync_set *syncs, struct error *error);
 
 /* The same for retention, which takes nothing away that cannot be had back: ERROR_NO_SPACE, and it
- * stays, if there is no room in the trash. Its manifest does not count as touched. */
-int tag_retire(const struct tag_change *change, struct sync_set *syncs, struct error *error);
+ * stays, if there is no room in the trash. Its manifest does not count as touched. Not durable:
+ * nobody was told, and a tag that is back is judged again. */
+int tag_retire(const struct tag_change *change, struct error *error);
 
 /* Whether the configuration says that tags of this name stay what they are. */
 bool tag_is_immutable(const struct store *store, const char *tag);
