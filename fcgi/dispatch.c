@@ -157,6 +157,8 @@ static int open_source(struct exchange *exchange, enum registry_reach reach, boo
 {
     struct source *source = &exchange->source;
 
+    source->changed = tell_note_change;
+    source->changed_context = &exchange->deed;
     if (registry_find(exchange->registry, &exchange->permit, reach, source, error) < 0 ||
         (may_wait &&
          source_let_wait(source, request_parameter(exchange->request, "HTTP_VIA"), error) < 0)) {
@@ -419,8 +421,8 @@ static void finish(struct exchange *exchange, int result, struct error *error)
         }
     } else {
         add_warning(exchange);
-        tell_exchange(exchange);
     }
+    tell_exchange(exchange, result < 0 ? error : NULL);
     if (handle_is_private(exchange)) {
         response_make_private(response);
     }
@@ -450,6 +452,7 @@ static void exchange_release(struct exchange *exchange)
     buffer_release(&exchange->details);
     buffer_wipe(&exchange->session);
     names_release(&exchange->deed.tags);
+    names_release(&exchange->deed.changes);
     source_release(&exchange->source);
 }
 

@@ -102,7 +102,9 @@ static int command_start(const struct command *command, const struct arguments *
 {
     AUTO_CONFIGURATION struct configuration configuration = CONFIGURATION_INIT;
     const char *option = arguments_value(arguments, OPTION_CONFIGURATION, 0);
+    unsigned user = getuid(); /* before it becomes the store's owner */
     struct error error;
+    int status;
 
     if (arguments->has[OPTION_HELP]) {
         help_print(command, stdout);
@@ -122,7 +124,9 @@ static int command_start(const struct command *command, const struct arguments *
         }
         log_set_level(configuration.log_level);
     }
-    return command->run(&configuration, arguments);
+    status = command->run(&configuration, arguments);
+    command_audit(command, &configuration, arguments, user, status);
+    return status;
 }
 
 static int service_start(const struct arguments *arguments)

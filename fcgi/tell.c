@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fcgi/tell.h"
 
+#include "fcgi/witness.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/configuration/configuration.h"
@@ -68,7 +69,16 @@ static void tell_events(const struct exchange *exchange, enum event_kind kind)
     }
 }
 
-void tell_exchange(const struct exchange *exchange)
+void tell_note_change(void *deed, const char *tag, const struct digest *former)
+{
+    AUTO_BUFFER struct buffer text = BUFFER_INIT;
+    struct deed *noted = deed;
+
+    buffer_format(&text, "%s %s", tag, former->text);
+    names_add(&noted->changes, text.data);
+}
+
+static void tell_deed(const struct exchange *exchange)
 {
     if (exchange->deed.has_filled) {
         tell_events(exchange, EVENT_FILL);
@@ -81,12 +91,29 @@ void tell_exchange(const struct exchange *exchange)
         tell_events(exchange, EVENT_PULL);
         break;
     case DEED_DELETE:
+    case DEED_DELETE_ALL:
         tell_events(exchange, EVENT_DELETE);
         break;
     case DEED_NONE:
     case DEED_PUSH_BLOB: /* those of manifests are what receivers know */
     case DEED_DELETE_BLOB:
+    case DEED_RESTORE:
+    case DEED_LOG_IN:
+    case DEED_REFUSE:
         break;
+    }
+}
+
+void tell_exchange(const struct exchange *exchange, const struct error *error)
+{
+    if (!exchange->configuration) {
+        return;
+    }
+    if (!error) {
+        tell_deed(exchange);
+    }
+    if (audit_is_wanted(&exchange->configuration->audit)) {
+        witness_exchange(exchange, error);
     }
 }
 

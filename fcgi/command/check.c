@@ -337,5 +337,6 @@ const struct command command_check = {
     .options = check_options,
     .operands = "[URL]",
     .maximum_operands = 1,
+    .is_audited = true,
     .run = check_run,
 };

@@ -29,6 +29,7 @@ struct command {
     size_t maximum_operands;
     const char *details; /* lines for its help; NULL: none */
     bool needs_no_configuration;
+    bool is_audited; /* it changes something, unless an option says that it does not */
     /* Returns an exit status. */
     int (*run)(const struct configuration *configuration, const struct arguments *arguments);
 };
@@ -60,6 +61,10 @@ int command_setup(const struct configuration *configuration, const struct argume
 int command_fail(const struct command *command, const struct error *error);
 int command_refuse(const struct command *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* A line of the audit log, for a command that has run: who runs it, `user` is the number of. */
+void command_audit(const struct command *command, const struct configuration *configuration,
+                   const struct arguments *arguments, unsigned user, int status);
 
 /* Adds "berth check [--repair] …". */
 void command_add_usage(const struct command *command, struct buffer *out);

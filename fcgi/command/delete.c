@@ -67,5 +67,6 @@ const struct command command_delete = {
     .minimum_operands = 1,
     .maximum_operands = 1,
     .details = "It lies in the trash for trash_days: see berth restore.",
+    .is_audited = true,
     .run = delete_run,
 };

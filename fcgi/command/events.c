@@ -182,5 +182,6 @@ const struct command command_events_resend = {
     .operands = "[ID]",
     .maximum_operands = 1,
     .details = "Under the same id, so that a receiver can tell that it has it.",
+    .is_audited = true,
     .run = events_run_resend,
 };

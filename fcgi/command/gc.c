@@ -390,5 +390,6 @@ const struct command command_gc = {
     .options = gc_options,
     .details = "It runs beside pulls and pushes. What it moves comes back by itself when somebody "
                "needs it.",
+    .is_audited = true,
     .run = gc_run,
 };

@@ -34,5 +34,6 @@ const struct command command_keys_rotate = {
     .options = keys_rotate_options,
     .details = "Log-ins outlive one rotation and end with the next, tokens live as long as they "
                "would.",
+    .is_audited = true,
     .run = keys_run_rotate,
 };

@@ -155,5 +155,6 @@ const struct command command_restore = {
         "NAME: all of a repository; NAME:TAG: a tag; NAME@DIGEST: a manifest with its tags;\n"
         "NAME:TAG@DIGEST: a tag becomes what it was. For as long as it is in the trash\n"
         "(trash_days). See berth gc.",
+    .is_audited = true,
     .run = restore_run,
 };

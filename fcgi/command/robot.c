@@ -243,6 +243,7 @@ const struct command command_robot_add = {
     .maximum_operands = 1,
     .details = "It logs in as robot/NAME, and may what the rules give to robot/NAME: options only "
                "narrow that.",
+    .is_audited = true,
     .run = robot_run_add,
 };
 
@@ -261,5 +262,6 @@ const struct command command_robot_remove = {
     .operands = "NAME",
     .minimum_operands = 1,
     .maximum_operands = 1,
+    .is_audited = true,
     .run = robot_run_remove,
 };

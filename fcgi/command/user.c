@@ -130,6 +130,7 @@ const struct command command_user_add = {
     .minimum_operands = 1,
     .maximum_operands = 1,
     .details = "Asks for the password; without a terminal it is the first line of standard input.",
+    .is_audited = true,
     .run = user_run_add,
 };
 
@@ -139,6 +140,7 @@ const struct command command_user_remove = {
     .operands = "USER",
     .minimum_operands = 1,
     .maximum_operands = 1,
+    .is_audited = true,
     .run = user_run_remove,
 };
 

@@ -24,14 +24,21 @@ enum deed_kind {
     DEED_DELETE,
     DEED_PUSH_BLOB,
     DEED_DELETE_BLOB,
+    DEED_DELETE_ALL, /* a repository */
+    DEED_RESTORE,
+    DEED_LOG_IN, /* what was shown was good */
+    DEED_REFUSE, /* a log-in, by an answer that is no error */
 };
 struct deed {
     enum deed_kind kind;
     bool has_filled; /* the cache, to do it */
     struct digest digest;
     char media_type[MEDIA_TYPE_SIZE];
-    uint64_t size;     /* bytes */
-    struct names tags; /* by which it was done, or that were moved */
+    uint64_t size;                /* bytes */
+    char user[SUBJECT_NAME_SIZE]; /* who has filled in a form to log in; or who says so */
+    struct names tags;            /* by which it was done, or that were moved */
+    struct names
+        changes; /* "TAG DIGEST" each, of before; the digest is "" if there was no such tag */
 };
 
 /* A request on its way to its answer. The caller's, permits and source live as long. */

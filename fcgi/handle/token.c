@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fcgi/handle/exchange.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/base/json.h"
@@ -121,6 +122,9 @@ static int token_answer(struct exchange *exchange, const struct wishes *wishes, 
          access_refresh_token(exchange->access, &attempt, subject, &refresh, error) < 0)) {
         return -1;
     }
+    if (subject->kind != SUBJECT_ANONYMOUS) {
+        exchange->deed.kind = DEED_LOG_IN;
+    }
     scopes_add(exchange, wishes->fields, &scope);
     exchange->response.body = BODY_BYTES;
     response_content_header(&exchange->response, "Content-Type", "application/json");
@@ -184,6 +188,7 @@ static int token_grant(struct exchange *exchange, const struct query *form, stru
     if (grant && strcmp(grant, "password") == 0) {
         struct login login = {user ? user : "", password ? password : ""};
 
+        (void)snprintf(exchange->deed.user, sizeof(exchange->deed.user), "%s", login.user);
         return access_log_in(exchange->access, &attempt, &login, subject, error);
     }
     if (grant && strcmp(grant, "refresh_token") == 0 && refresh) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fcgi/page/account.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "fcgi/page/form.h"
@@ -198,9 +199,12 @@ int page_login_sent(struct view *view, struct error *error)
     }
     login = (struct login){form_value(&form, "user"), form_value(&form, "password")};
     back = form_value(&form, "return");
+    (void)snprintf(exchange->deed.user, sizeof(exchange->deed.user), "%s", login.user);
     if (access_begin_session(exchange->access, &attempt, &login, &session, &refusal) < 0) {
+        exchange->deed.kind = DEED_REFUSE;
         return account_tell(view, back, &refusal, error);
     }
+    exchange->deed.kind = DEED_LOG_IN;
     view->is_secret = true;
     account_set_cookie(exchange, session.data);
     exchange->response.status = 303;

@@ -352,7 +352,7 @@ int page_delete_all_sent(struct view *view, struct error *error)
         return -1;
     }
     if (deleted > 0) {
-        form_tell(view, DEED_DELETE, NULL, NULL);
+        form_tell(view, DEED_DELETE_ALL, NULL, NULL);
     }
     delete_done(view);
     return 0;

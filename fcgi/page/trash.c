@@ -245,6 +245,9 @@ int page_restore_sent(struct view *view, struct error *error)
         return -1;
     }
     restored_tell(view, &restored);
+    if (found > 0 && view->exchange->deed.kind == DEED_NONE) {
+        view->exchange->deed.kind = DEED_RESTORE;
+    }
     if (found == 0) {
         return error_set(error, ERROR_NOT_FOUND, "this is not in the trash any more");
     }

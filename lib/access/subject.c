@@ -97,3 +97,37 @@ bool subject_scopes_have(const struct subject *subject, enum right right,
     }
     return !subject->is_scoped;
 }
+
+const char *subject_kind_word(enum subject_kind kind)
+{
+    switch (kind) {
+    case SUBJECT_ANONYMOUS:
+        return "anonymous";
+    case SUBJECT_USER:
+        return "user";
+    case SUBJECT_ROBOT:
+        return "robot";
+    case SUBJECT_ISSUER:
+        return "issuer";
+    }
+    return "";
+}
+
+const char *subject_proof_word(enum subject_proof proof)
+{
+    switch (proof) {
+    case PROOF_NONE:
+        return "none";
+    case PROOF_SERVER:
+        return "web server";
+    case PROOF_SECRET:
+        return "password";
+    case PROOF_REFRESH:
+        return "refresh token";
+    case PROOF_TOKEN:
+        return "token";
+    case PROOF_SESSION:
+        return "session";
+    }
+    return "";
+}

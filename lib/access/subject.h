@@ -44,6 +44,10 @@ struct subject {
     int64_t end; /* when what it was told by ends, in seconds since the epoch; 0: not by itself */
 };
 
+/* For logs: "user"; "password". */
+const char *subject_kind_word(enum subject_kind kind);
+const char *subject_proof_word(enum subject_proof proof);
+
 /* Nobody, to whom rules give what they give to everybody. */
 struct subject subject_anonymous(void);
 

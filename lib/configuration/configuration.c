@@ -290,6 +290,12 @@ static const struct key group_keys[] = {
     {.name = NULL},
 };
 
+static const struct key audit_keys[] = {
+    {.name = "file", VALUE(OPTIONAL_PATH, struct configuration, audit.file), .standard = ""},
+    {.name = "syslog", VALUE(BOOLEAN, struct configuration, audit.syslog), .standard = "no"},
+    {.name = NULL},
+};
+
 #define WEBHOOK(kind, member) VALUE(kind, struct webhook_options, member)
 
 static const char *const format_words[] = {
@@ -383,6 +389,7 @@ static const struct section_kind kinds[] = {
      SECTION_ARRAY(struct configuration, registry.access.rules.sections,
                    registry.access.rules.section_count)},
     {.name = "page", .keys = page_keys},
+    {.name = "audit", .keys = audit_keys},
     {.name = "webhook",
      .keys = webhook_keys,
      .name_is_valid = rules_name_is_valid,

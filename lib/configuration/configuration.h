@@ -13,6 +13,7 @@
  */
 
 #include "lib/base/log.h"
+#include "lib/observe/audit.h"
 #include "lib/observe/options.h"
 #include "lib/registry/registry.h"
 
@@ -28,6 +29,7 @@ struct configuration {
     struct registry_options registry;
     struct page_options page;
     struct events_options events;
+    struct audit_options audit;
 };
 
 #define CONFIGURATION_INIT                                                                         \

@@ -72,7 +72,9 @@ struct actor source_actor(const struct source *source)
     struct error refusal;
 
     return (struct actor){.name = permit_caller(&source->permit)->subject.name,
-                          .moves_none = source_may_move(source, &refusal) < 0};
+                          .moves_none = source_may_move(source, &refusal) < 0,
+                          .changed = source->changed,
+                          .context = source->changed_context};
 }
 
 /* What a refused move is told by: the rule. */

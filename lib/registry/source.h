@@ -19,6 +19,9 @@ struct source {
     bool is_fallback; /* not hosted, so a mirror's upstream is asked */
     struct proxied proxied;
     struct report report; /* what to tell the client besides */
+    /* Is told of each tag that is changed through it: see struct actor. NULL: nobody is. */
+    void (*changed)(void *context, const char *tag, const struct digest *former);
+    void *changed_context;
 };
 
 #define SOURCE_INIT                                                                                \

@@ -113,8 +113,16 @@ static const char *tag_author(const struct tag_change *change)
     return change->actor && change->actor->name ? change->actor->name : "";
 }
 
+static void tag_tell(const struct tag_change *change)
+{
+    if (change->actor && change->actor->changed) {
+        change->actor->changed(change->actor->context, change->tag, &change->judged_former);
+    }
+}
+
 void tag_note(const struct tag_change *change, enum history_event event)
 {
+    tag_tell(change);
     history_add(change->judged_held, change->tag, event, tag_author(change), change->to);
 }
 
@@ -214,6 +222,7 @@ int tag_delete(const struct tag_change *change, struct sync_set *syncs, struct e
     }
     if (is_there) {
         tag_sync_deletion(held, change->tag, former, syncs);
+        tag_tell(change);
     }
     return is_there;
 }

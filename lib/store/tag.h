@@ -27,6 +27,10 @@ struct actor {
     const char *name; /* as lib/store/history has authors */
     bool moves_none;  /* no tag that stands for another manifest */
     bool forces;      /* even what is immutable: the operator may, and no client */
+    /* Is told of each tag that was changed, under the lock, and what it was before: "" if there was
+     * none. NULL: nobody is. */
+    void (*changed)(void *context, const char *tag, const struct digest *former);
+    void *context;
 };
 
 /*

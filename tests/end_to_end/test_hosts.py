@@ -15,6 +15,7 @@ SITE = "https://registry.example.org"
 # No test types these.
 TAGS = "Tags: what they were, and that they stay"
 UNTYPED = {
+    "Logs": "a line of the audit log, which test_audit.py reads",
     f"{TAGS}#1": "a configuration, which test_history.py has",
     "Unchanged names: containerd, nerdctl, Kubernetes#2": "Kubernetes: Debian has neither kubelet nor crictl",
     "Unchanged names: containerd, nerdctl, Kubernetes#3": "Kubernetes: Debian has no kubectl",

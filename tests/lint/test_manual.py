@@ -53,7 +53,7 @@ def test_the_page_of_the_configuration_has_its_keys_and_defaults(told):
     described = {}
     for name, text in sections((MAN / "configuration.ini.5").read_text(), "SH").items():
         if name in ("TOP", "HOSTED", "COLLECT", "RETENTION", "PROXY", "MIRROR", "UPSTREAM", "AUTHENTICATION", "ISSUER", "GROUP", "ACCESS", "PAGE",
-                    "WEBHOOK", "METRICS"):
+                    "WEBHOOK", "METRICS", "AUDIT"):
             described["" if name == "TOP" else name.lower()] = \
                 {key.strip(): value.strip() for key, _, value in (term.partition("=") for term in terms(text))}
     assert described == {section["section"]: {key["name"]: key.get("default", "") for key in section["keys"]}
