@@ -188,8 +188,8 @@ int events_resend(struct store *store, const char *id, uint64_t *out_count, stru
         uint64_t before = *out_count;
 
         if (spool_lock(&spool, LOCK_WAIT, &lock, error) != LOCK_TAKEN ||
-            spool_resend_from(&spool, SPOOL_FAILED, id, out_count, error) < 0 ||
-            (id && spool_resend_from(&spool, SPOOL_WAITING, id, out_count, error) < 0)) {
+            (id && spool_resend_from(&spool, SPOOL_WAITING, id, out_count, error) < 0) ||
+            spool_resend_from(&spool, SPOOL_FAILED, id, out_count, error) < 0) {
             return -1;
         }
         if (*out_count > before) {

@@ -1,13 +1,20 @@
 """[webhook NAME]: receivers are told of pushes, pulls and deletions: each event once, in order, whatever dies meanwhile."""
 import json
+import os
 import pathlib
+import random
+import signal
+import threading
+from contextlib import closing
 
 import pytest
 
 from harness import content
-from harness.process import wait_until
+from harness.process import send_signal, wait_until
 from harness.receiver import SECRET, Receiver
 from harness.server import berth
+from harness.storm import LOST
+from harness.upstream_site import Site
 
 BOTH = pytest.mark.parametrize("web", ["nginx", "lighttpd"])
 
@@ -111,3 +118,207 @@ def listing(server, status=0):
     done = berth(server.configuration, "events", "list", "--json")
     assert done.returncode == status, done
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_one_receiver_that_is_slow_or_dead_holds_nobody_back(start, new_directory, receiver):
+    """Nor does it hold back who pushes."""
+    with closing(Receiver()) as slow, closing(Receiver()) as dead:
+        slow.when(lambda reply, request: setattr(reply, "mute", True))
+        dead.close()
+        secret = f"events = push\nsecret_file = {written(new_directory('secret'))}\n"
+        server = start("nginx", settings="".join(each.section(name, secret) for name, each in (("a", slow), ("b", dead), ("c", receiver))))
+        for number in range(5):
+            server.client.repository("team/app").push_image(f"v{number}")
+        wait_until(lambda: len(receiver.events()) == 5, "the third one's events")
+        assert [each[2] for each in receiver.told()] == [f"v{number}" for number in range(5)]
+        assert not slow.free.is_set() and len(slow.asked()) == 1
+        waiting = [each for each in listing(server) if "id" in each]
+        assert {each["receiver"] for each in waiting} == {"a", "b"} and len(waiting) == 10
+        slow.free.set()
+
+
+def test_what_is_refused_holds_back_its_repository_alone(told, receiver):
+    """A 500 for one of them; and a redirect is no yes and leads nowhere."""
+    with closing(Receiver()) as elsewhere:
+        server = told("lighttpd", "push")
+
+        def spoil(reply, request):
+            if b'"team/a"' in request.body:
+                reply.status, reply.headers = 500, {}
+            elif b'"team/b"' in request.body:
+                reply.status, reply.headers = 307, {"Location": f"{elsewhere.url}/hook"}
+        receiver.when(spoil)
+        for number in range(3):
+            for name in ("team/a", "team/b", "team/c"):
+                server.client.repository(name).push_image(f"v{number}")
+        wait_until(lambda: len(receiver.told()) == 3, "those of the third")
+        assert [each[1] for each in receiver.told()] == ["team/c"] * 3
+        assert not elsewhere.asked()
+        receiver.well_again()
+        wait_until(lambda: server.client.get("/v2/") and len(receiver.told()) == 9, "all of them")
+        for name in ("team/a", "team/b", "team/c"):
+            assert [each[2] for each in receiver.told() if each[1] == name] == ["v0", "v1", "v2"]
+        assert len(receiver.taken) == 9
+
+
+def test_a_private_address_is_no_receiver_unless_it_is_allowed(start, receiver):
+    server = start("nginx", settings=f"[webhook ci]\nurl = {receiver.url}/hook\nevents = push\n")
+    server.client.repository("team/app").push_image("v1")
+    trouble = wait_until(lambda: [each["trouble"] for each in listing(server) if "trouble" in each], "a note")
+    assert "is not in the public internet: allow_private_address = yes in [webhook ci]" in trouble[0]
+    assert not receiver.asked()
+
+
+def entries(server, state, receiver="ci"):
+    directory = server.registry_storage / f"_berth/events/receivers/{receiver}/{state}"
+    return sorted(directory.iterdir()) if directory.exists() else []
+
+
+def grown_old(server, days):
+    """As if what waits had happened so long ago, and were due."""
+    for path in entries(server, "waiting"):
+        number, _, rest = path.name.partition("-")
+        path = path.rename(path.with_name(f"{int(number) - days * 86400 * 10**9:020}-{rest}"))
+        os.utime(path, (0, 0))
+    for note in server.registry_storage.glob("_berth/events/receivers/*/trouble"):
+        os.utime(note, (0, 0))
+
+
+def test_what_nobody_takes_for_three_days_is_kept_and_can_be_sent_again(told, receiver):
+    server = told("nginx", "push")
+    receiver.when(lambda reply, request: setattr(reply, "silent", True))
+    for number in range(3):
+        server.client.repository("team/app").push_image(f"v{number}")
+    wait_until(lambda: server.registry_storage.joinpath("_berth/events/receivers/ci/trouble").exists(), "a note")
+    end_deliverers(server)
+    grown_old(server, 4)
+    assert berth(server.configuration, "gc").returncode == 0
+    assert len(entries(server, "failed")) == 3 and not entries(server, "waiting")
+    failed = listing(server, 1)
+    assert [each["tag"] for each in failed if "id" in each] == ["v0", "v1", "v2"]
+    assert {each["state"] for each in failed if "id" in each} == {"failed"}
+    receiver.well_again()
+    identity = next(each["id"] for each in failed if each.get("tag") == "v1")
+    for arguments, count in ((identity, 1), ("--failed", 2)):
+        done = berth(server.configuration, "events", "resend", "--json", arguments)
+        assert done.returncode == 0 and json.loads(done.stdout) == {"events": count, "delivered": count, "waiting": 0, "failed": 2 if count == 1 else 0}
+    assert [each[2] for each in receiver.told()] == ["v1", "v0", "v2"]
+    assert receiver.taken[0]["webhook-id"] == identity
+    assert berth(server.configuration, "events", "resend", identity).returncode == 1
+    assert berth(server.configuration, "events", "resend").returncode == 2
+
+
+def test_gc_delivers_where_nobody_sends_requests(told, receiver):
+    server = told("nginx", "push")
+    receiver.when(lambda reply, request: setattr(reply, "silent", True))
+    server.client.repository("team/app").push_image("v1")
+    wait_until(lambda: receiver.asked(), "a try")
+    end_deliverers(server)
+    receiver.well_again()
+    grown_old(server, 0)
+    assert not receiver.taken
+    assert "1 events delivered, 0 wait, 0 failed" in berth(server.configuration, "gc").stdout
+    assert receiver.told() == [("push", "team/app", "v1")]
+
+
+def deliverers(server):
+    return [pid for pid in server.programs() if pid not in server.pids]
+
+
+def end_deliverers(server):
+    """Which would go on trying for some minutes."""
+    for pid in deliverers(server):
+        send_signal(pid, signal.SIGKILL)
+    wait_until(lambda: not deliverers(server), "the end of the delivering process")
+
+
+def test_two_pools_share_what_waits(start, new_directory, receiver):
+    secret = written(new_directory("secret"))
+    settings = receiver.section("ci", f"events = push\nsecret_file = {secret}\n")
+    first = start("nginx", settings=settings)
+    second = start("lighttpd", settings=settings, storage=str(first.storage))
+    for number in range(10):
+        (first if number % 2 else second).client.repository("team/app").push_image(f"v{number}")
+    wait_until(lambda: len(receiver.events()) == 10, "all events")
+    assert [each[2] for each in receiver.told()] == [f"v{number}" for number in range(10)]
+    assert len(receiver.taken) == 10
+
+
+def test_a_proxied_image_is_an_event_when_it_comes_in(new_directory, receiver):
+    secret = written(new_directory("secret"))
+    with Site(new_directory("site"), "nginx", 1, settings=receiver.section("ci", f"events = fill, pull\nsecret_file = {secret}\n")) as site:
+        upstream = site.take()
+        data = content.encode(content.image(content.descriptor(b"{}", content.CONFIG), []))
+        _, digest = upstream.add_manifest("app", data, "v1")
+        for _ in range(2):
+            assert site.client.get(site.at(upstream).manifest("v1")).body == data
+        wait_until(lambda: len(receiver.events()) == 3, "three events")
+        name = f"proxy/{upstream.alias}/app"
+        assert sorted(receiver.told()) == [("fill", name, "v1"), ("pull", name, "v1"), ("pull", name, "v1")]
+        assert {each["target"]["digest"] for each in receiver.events()} == {digest}
+
+
+def test_the_secret_is_in_no_log(told, receiver):
+    server = told("nginx", "push, pull")
+    server.configuration.write_text("log_level = debug\n" + server.configuration.read_text())
+    repository = server.client.repository("team/app")
+    receiver.when(lambda reply, request: setattr(reply, "status", 500), times=2)
+    repository.push_image("v1")
+    server.client.get(repository.manifest("v1"))
+    wait_until(lambda: len(receiver.events()) == 2, "two events")
+    spooled = b"".join(path.read_bytes() for path in (server.registry_storage / "_berth").rglob("*") if path.is_file())
+    for secret in (SECRET, SECRET[6:], *(request["webhook-signature"][3:] for request in receiver.asked())):
+        assert secret not in server.whole_log() and secret.encode() not in spooled
+
+
+class Teller(threading.Thread):
+    """Pushes tags one after the other, and remembers which were acknowledged."""
+
+    def __init__(self, server, number, stop):
+        super().__init__(daemon=True)
+        self.repository = server.client.repository(f"storm/teller-{number}")
+        self.data, _ = self.repository.push_image()
+        self.stop, self.acknowledged = stop, []
+
+    def run(self):
+        number = 0
+        while not self.stop.is_set():
+            number += 1
+            try:
+                answer = self.repository.put_manifest(f"v{number}", self.data)
+            except LOST:
+                continue
+            if answer and answer.status == 201:
+                self.acknowledged.append(f"v{number}")
+
+
+@BOTH
+def test_a_storm_of_kills_loses_no_event_that_was_acknowledged(told, receiver, web):
+    """Workers and delivering processes, and a receiver that is not well either. What is told twice has the same id."""
+    server = told(web, "push", "repositories = storm/**\n")
+    chance, stop = random.Random(12), threading.Event()
+    tellers = [Teller(server, number, stop) for number in range(3)]
+    receiver.when(lambda reply, request: setattr(reply, "status", chance.choice([204, 204, 204, 500])))
+    with server.expecting_faults():
+        for teller in tellers:
+            teller.start()
+        for _ in range(25):
+            done = sum(len(teller.acknowledged) for teller in tellers)
+            wait_until(lambda: sum(len(teller.acknowledged) for teller in tellers) > done + 2, "some pushes")
+            send_signal(chance.choice(wait_until(server.programs, "a process")), signal.SIGKILL)
+        stop.set()
+        for teller in tellers:
+            teller.join()
+    receiver.well_again()
+    expected = {teller.repository.name: teller.acknowledged for teller in tellers}
+
+    def missing():
+        server.client.get("/v2/")
+        found = {(name, tag) for _, name, tag in receiver.told()}
+        return {(name, tag) for name, tags in expected.items() for tag in tags} - found
+    wait_until(lambda: not missing(), "all events that were acknowledged")
+    for name, tags in expected.items():
+        told_of = [tag for _, its, tag in receiver.told() if its == name and tag in tags]
+        assert told_of == tags, "in order, each under one id"
+    wait_until(lambda: len(server.programs()) == server.worker_count, "the end of the delivering process")
+    server.note_workers()
