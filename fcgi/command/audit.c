@@ -4,7 +4,27 @@
 #include "fcgi/command/command.h"
 #include "fcgi/command/line.h"
 #include "fcgi/command/open.h"
+#include "lib/base/clock.h"
 #include "lib/base/owner.h"
+
+void command_raise(struct store *store, const struct configuration *configuration,
+                   const struct command_deed *deed)
+{
+    struct event event;
+    struct error error;
+
+    if (!events_are_wanted(&configuration->events, deed->kind, deed->repository)) {
+        return;
+    }
+    event_begin(&event, deed->kind, clock_date_nanoseconds());
+    EVENT_SET(&event, repository, deed->repository);
+    EVENT_SET(&event, tag, deed->tag);
+    EVENT_SET(&event, digest, deed->digest);
+    EVENT_SET(&event, actor, deed->actor);
+    if (events_raise(store, &configuration->events, &event, &error) < 0) {
+        line_complain("an event of %s is lost: %s", deed->repository, error.message);
+    }
+}
 
 /* As the store's owner, who is whom the workers run as: they go on in the same file. */
 void command_audit(const struct command *command, const struct configuration *configuration,

@@ -13,6 +13,7 @@
 
 #include "fcgi/command/options.h"
 #include "lib/configuration/configuration.h"
+#include "lib/observe/events.h"
 
 enum exit_status {
     EXIT_FINE = 0,
@@ -61,6 +62,20 @@ int command_setup(const struct configuration *configuration, const struct argume
 int command_fail(const struct command *command, const struct error *error);
 int command_refuse(const struct command *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/*
+ * Tells receivers of what a command has done in the store, which it has open; that this fails is
+ * for standard error.
+ */
+struct command_deed {
+    enum event_kind kind;
+    const char *actor; /* as histories have it: "@berth" */
+    const char *repository;
+    const char *tag;    /* NULL: none */
+    const char *digest; /* the same */
+};
+void command_raise(struct store *store, const struct configuration *configuration,
+                   const struct command_deed *deed);
 
 /* A line of the audit log, for a command that has run: who runs it, `user` is the number of. */
 void command_audit(const struct command *command, const struct configuration *configuration,

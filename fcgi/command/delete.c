@@ -37,6 +37,13 @@ static int delete_run(const struct configuration *configuration, const struct ar
     if (result == 0) {
         result = delete_target(&repository, &target, &actor, &error);
     }
+    if (result > 0) {
+        const struct command_deed deed = {EVENT_DELETE, actor.name, target.name,
+                                          *target.tag ? target.tag : NULL, target.digest.text};
+
+        command_raise(&store, configuration, &deed);
+        events_start(&store, &configuration->events);
+    }
     store_close(&store);
     if (result < 0) {
         return command_fail(&command_delete, &error);

@@ -51,11 +51,21 @@ static void gc_tell_found(void *context, const char *path, const char *why, uint
     line_end(&line);
 }
 
+/* Of a tag that retention has deleted. */
+static void gc_tell_receivers(struct gc *gc, const struct repository *repository,
+                              const struct retention_tag *tag)
+{
+    const struct command_deed deed = {EVENT_RETENTION, "@retention", repository->name, tag->name,
+                                      NULL};
+
+    command_raise(&gc->store, gc->configuration, &deed);
+}
+
 /* Each tag in a dry run, else those that have gone: which line of the configuration says so. */
 static void gc_tell_judged(void *context, const struct repository *repository,
                            const struct retention_tag *tag)
 {
-    const struct gc *gc = context;
+    struct gc *gc = context;
     const struct retention_verdict *verdict = &tag->verdict;
     bool stays = retention_stays(verdict);
     AUTO_LINE struct line line = line_begin(gc->json);
@@ -64,6 +74,9 @@ static void gc_tell_judged(void *context, const struct repository *repository,
 
     if (stays && !gc->report.dry_run) {
         return;
+    }
+    if (!gc->report.dry_run) {
+        gc_tell_receivers(gc, repository, tag);
     }
     gc_clear(gc);
     buffer_format(&name, "%s:%s", repository->name, tag->name);

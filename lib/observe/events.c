@@ -35,8 +35,11 @@ bool events_are_wanted(const struct events_options *options, enum event_kind kin
 int events_raise(struct store *store, const struct events_options *options,
                  const struct event *event, struct error *error)
 {
-    /* From the top: nobody has synced these directories when the store was opened. */
-    AUTO_SYNC_SET struct sync_set syncs = {.root = store->root, .memory = &store->synced};
+    /* A pull changes nothing: a power cut may lose word of it. Else from the top: nobody has synced
+     * these directories when the store was opened. */
+    bool changes = event->kind != EVENT_PULL && event->kind != EVENT_FILL;
+    AUTO_SYNC_SET struct sync_set syncs = {.root = changes ? store->root : -1,
+                                           .memory = &store->synced};
     uint64_t number;
 
     if (spool_number(store, &number, error) < 0) {

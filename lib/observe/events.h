@@ -20,7 +20,8 @@ bool events_are_wanted(const struct events_options *options, enum event_kind kin
                        const char *repository);
 
 /*
- * Keeps the event for every receiver that wants it: on disk, on return. What a receiver has no room
+ * Keeps the event for every receiver that wants it: on disk, on return, unless it is of a pull or a
+ * fill, which only no kill can lose. What a receiver has no room
  * for any more is logged and not kept.
  */
 int events_raise(struct store *store, const struct events_options *options,

@@ -121,14 +121,19 @@ int spool_add(const struct spool *spool, const struct event *event, uint64_t num
     AUTO_BUFFER struct buffer name = BUFFER_INIT;
     AUTO_BUFFER struct buffer content = BUFFER_INIT;
     int full = spool_is_full(spool, error);
+    struct path path;
 
     if (full) {
         return full < 0 ? -1 : 0;
     }
     entry_add_name(event, number, &name);
     event_write(event, &content);
-    return store_write(spool->store, spool_path(spool, SPOOL_WAITING, name.data).text, &content,
-                       syncs, error) < 0
+    path = spool_path(spool, SPOOL_WAITING, name.data);
+    if (syncs->root >= 0) {
+        return store_write(spool->store, path.text, &content, syncs, error) < 0 ? -1 : 1;
+    }
+    return store_replace(spool->store, spool_file(spool, &path), &content, REPLACE_SHARED, error) <
+                   0
                ? -1
                : 1;
 }

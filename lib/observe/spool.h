@@ -48,7 +48,8 @@ int spool_number(struct store *store, uint64_t *out_number, struct error *error)
 /* More than these wait for nobody: what comes then is not kept. */
 enum { SPOOL_LIMIT = 10000 };
 
-/* Durable once `syncs` is flushed. 1; 0 if too many wait already; -1. */
+/* Durable once `syncs` is flushed, unless that is a set without a root. 1; 0 if too many wait
+ * already; -1. */
 int spool_add(const struct spool *spool, const struct event *event, uint64_t number,
               struct sync_set *syncs, struct error *error);
 

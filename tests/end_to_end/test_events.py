@@ -15,6 +15,7 @@ from harness.receiver import SECRET, Receiver
 from harness.server import berth
 from harness.storm import LOST
 from harness.upstream_site import Site
+from test_retention import pushed_days_ago
 
 BOTH = pytest.mark.parametrize("web", ["nginx", "lighttpd"])
 
@@ -322,3 +323,18 @@ def test_a_storm_of_kills_loses_no_event_that_was_acknowledged(told, receiver, w
         assert told_of == tags, "in order, each under one id"
     wait_until(lambda: len(server.programs()) == server.worker_count, "the end of the delivering process")
     server.note_workers()
+
+
+def test_what_rules_and_the_operator_delete_is_told(told, receiver):
+    """A rule's deletion is one to receivers of distribution's envelope, and who it was is no user."""
+    server = told("nginx", "delete, retention", "[collect]\ngrace = 0s\n[retention builds]\nrepositories = me/**\nkeep_newest = 1\n")
+    repository = server.client.repository("me/app")
+    for tag in ("b1", "b2"):
+        repository.push_image(tag)
+    pushed_days_ago(server, repository, b1=3, b2=2)
+    assert berth(server.configuration, "gc").returncode == 0
+    assert receiver.told() == [("delete", "me/app", "b1")]
+    assert berth(server.configuration, "delete", "me/app:b2").returncode == 0
+    wait_until(lambda: len(receiver.events()) == 2, "both")
+    assert receiver.told()[1] == ("delete", "me/app", "b2")
+    assert [each["actor"]["name"] for each in receiver.events()] == ["@retention", "@berth"]
