@@ -144,15 +144,15 @@ def test_what_is_refused_holds_back_its_repository_alone(told, receiver):
         server = told("lighttpd", "push")
 
         def spoil(reply, request):
-            if b'"team/a"' in request.body:
+            if b'"team/a"' in request.body and b'"tag":"v0"' in request.body:
                 reply.status, reply.headers = 500, {}
-            elif b'"team/b"' in request.body:
+            elif b'"team/b"' in request.body and b'"tag":"v0"' in request.body:
                 reply.status, reply.headers = 307, {"Location": f"{elsewhere.url}/hook"}
         receiver.when(spoil)
         for number in range(3):
             for name in ("team/a", "team/b", "team/c"):
                 server.client.repository(name).push_image(f"v{number}")
-        wait_until(lambda: len(receiver.told()) == 3, "those of the third")
+        wait_until(lambda: len(receiver.told()) >= 3, "those of the third")
         assert [each[1] for each in receiver.told()] == ["team/c"] * 3
         assert not elsewhere.asked()
         receiver.well_again()
