@@ -193,6 +193,27 @@ void html_time(struct html *html, int64_t seconds)
     HTML(html, "</time>");
 }
 
+static void add_length(struct html *html, uint64_t number)
+{
+    html_digits(html, number);
+    HTML(html, "\"");
+}
+
+void html_rectangle(struct html *html, const char *class, const struct html_box *box)
+{
+    HTML(html, "<rect class=\"");
+    html_attribute(html, class);
+    HTML(html, "\" x=\"");
+    add_length(html, box->x);
+    HTML(html, " y=\"");
+    add_length(html, box->y);
+    HTML(html, " width=\"");
+    add_length(html, box->width);
+    HTML(html, " height=\"");
+    add_length(html, box->height);
+    HTML(html, "></rect>");
+}
+
 void html_join(struct html *html, const struct html *other)
 {
     buffer_add(&html->markup, other->markup.data, other->markup.length);

@@ -71,6 +71,15 @@ void html_time(struct html *html, int64_t seconds);
 enum { HTML_DATE_SIZE = 24 };
 void html_date(int64_t seconds, char out[HTML_DATE_SIZE]);
 
+/* A rectangle in an <svg>, in the units of its viewBox. */
+struct html_box {
+    uint64_t x;
+    uint64_t y;
+    uint64_t width;
+    uint64_t height;
+};
+void html_rectangle(struct html *html, const char *class, const struct html_box *box);
+
 /* What another one has, and the bytes of it all. */
 void html_join(struct html *html, const struct html *other);
 bool html_is_empty(const struct html *html);

@@ -6,7 +6,7 @@
 
 /* How full it is, below the repositories, for who may see all of them. */
 
-enum { BAR_WIDTH = 1000 };
+enum { BAR_WIDTH = 1000, PERCENT = 100 };
 
 static uint64_t part_of(uint64_t part, uint64_t whole)
 {
@@ -15,15 +15,9 @@ static uint64_t part_of(uint64_t part, uint64_t whole)
     return width > BAR_WIDTH ? BAR_WIDTH : (uint64_t)width;
 }
 
-static void add_rectangle(struct html *body, const char *class, uint64_t from, uint64_t width)
+static void add_part(struct html *body, const char *class, uint64_t from, uint64_t width)
 {
-    HTML(body, "<rect class=\"");
-    html_attribute(body, class);
-    HTML(body, "\" height=\"16\" x=\"");
-    html_digits(body, from);
-    HTML(body, "\" width=\"");
-    html_digits(body, width);
-    HTML(body, "\"></rect>");
+    html_rectangle(body, class, &(struct html_box){.x = from, .width = width, .height = 16});
 }
 
 /* The disk: images, what else is on it, what is free. */
@@ -39,9 +33,9 @@ static void add_disk(struct html *body, const struct stock *stock)
     }
     HTML(body, "<svg class=\"disk\" viewBox=\"0 0 1000 16\" preserveAspectRatio=\"none\" "
                "aria-hidden=\"true\" focusable=\"false\">");
-    add_rectangle(body, "rail", 0, BAR_WIDTH);
-    add_rectangle(body, "other", end_of_images, end - end_of_images);
-    add_rectangle(body, "fill", 0, end_of_images);
+    add_part(body, "rail", 0, BAR_WIDTH);
+    add_part(body, "other", end_of_images, end - end_of_images);
+    add_part(body, "fill", 0, end_of_images);
     HTML(body, "</svg><p class=\"legend\">");
     if (stock->is_counted) {
         HTML(body, "<span class=\"key images-key\">");
@@ -73,12 +67,32 @@ static void add_size(struct html *body, const char *term, uint64_t bytes)
     HTML(body, "</dd></div>");
 }
 
+/* What each repository alone would need, but for those that have the same. */
+static void add_sharing(struct html *body, const struct census *census)
+{
+    uint64_t saved =
+        census->linked_bytes > census->bytes ? census->linked_bytes - census->bytes : 0;
+
+    HTML(body, "<div><dt>Saved by sharing layers</dt><dd>");
+    html_bytes(body, saved);
+    HTML(body, " <span class=\"dim\">");
+    html_number(body, part_of(saved, census->linked_bytes) * PERCENT / BAR_WIDTH);
+    HTML(body, " % of ");
+    html_bytes(body, census->linked_bytes);
+    HTML(body, "</span></dd></div>");
+}
+
 static void add_chore(struct html *body, const char *term, const struct chore_past *past)
 {
     HTML(body, "<div><dt>");
     html_text(body, term);
     HTML(body, "</dt><dd>");
     html_text(body, chore_outcome_name(past->outcome));
+    if (past->problems > 0) {
+        HTML(body, ", ");
+        html_number(body, past->problems);
+        HTML(body, " problems");
+    }
     HTML(body, " <span class=\"dim\">");
     html_time(body, (int64_t)clock_date() - (int64_t)past->ago);
     HTML(body, "</span></dd></div>");
@@ -102,8 +116,7 @@ void view_stock(struct view *view)
         add_fact(body, "Tags", census->tags);
         add_fact(body, "Manifests", census->manifests);
         add_size(body, "Images", census->bytes);
-        add_size(body, "Saved by sharing layers",
-                 census->linked_bytes > census->bytes ? census->linked_bytes - census->bytes : 0);
+        add_sharing(body, census);
         add_size(body, "In the trash", census->trash[TRASH_COLLECTED].bytes);
     }
     if (stock.has_collected) {
@@ -123,6 +136,19 @@ void view_stock(struct view *view)
              "yet.</p>");
     }
     HTML(body, "</section>");
+    if (stock.is_served) {
+        view_traffic(view, stock.days);
+    }
+}
+
+static void write_chore_json(struct buffer *out, const char *key, const struct chore_past *past)
+{
+    json_open_object(out, key);
+    json_text(out, "outcome", chore_outcome_name(past->outcome));
+    json_number(out, "problems", past->problems);
+    json_number(out, "seconds", past->seconds);
+    view_json_date(out, "date", (int64_t)clock_date() - (int64_t)past->ago);
+    json_close_object(out);
 }
 
 void view_stock_json(struct view *view)
@@ -144,5 +170,14 @@ void view_stock_json(struct view *view)
         json_number(out, "bytesWithoutSharing", stock.census.linked_bytes);
         view_json_date(out, "counted", (int64_t)clock_date() - (int64_t)stock.counted_ago);
     }
+    if (stock.has_collected) {
+        write_chore_json(out, "gc", &stock.collected);
+    }
+    if (stock.has_checked) {
+        write_chore_json(out, "check", &stock.checked);
+    }
     json_close_object(out);
+    if (stock.is_served) {
+        view_traffic_json(view, stock.days);
+    }
 }

@@ -26,6 +26,7 @@
 #include "fcgi/handle/exchange.h"
 #include "fcgi/page/html.h"
 #include "fcgi/page/place.h"
+#include "lib/observe/count/totals.h"
 #include "lib/oci/description.h"
 
 struct view {
@@ -82,6 +83,9 @@ void view_code(struct view *view, const char *text);
 /* stock.c: how full it is, for who may see everything; nothing for others. */
 void view_stock(struct view *view);
 void view_stock_json(struct view *view);
+/* traffic.c: what was served, of so many days as TOTALS_DAYS says. */
+void view_traffic(struct view *view, const struct totals_day *days);
+void view_traffic_json(struct view *view, const struct totals_day *days);
 
 /* "image", "SBOM", … in a little box. */
 void view_badge(struct view *view, enum description_kind kind);

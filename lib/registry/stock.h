@@ -7,6 +7,7 @@
  * may not see. Nothing is walked: what is dear was counted before, and is told with its age.
  */
 
+#include "lib/observe/count/totals.h"
 #include "lib/registry/registry.h"
 #include "lib/store/census.h"
 #include "lib/store/chore.h"
@@ -21,6 +22,8 @@ struct stock {
     struct chore_past collected;
     bool has_checked;
     struct chore_past checked;
+    bool is_served; /* whether anything was ever counted */
+    struct totals_day days[TOTALS_DAYS];
 };
 
 /* 1; 0 if this caller may not see everything. The permit is one for PERMISSION_LIST. */

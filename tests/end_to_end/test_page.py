@@ -11,6 +11,7 @@ from harness import content
 from harness.client import quote
 from harness.engines import Containers, push_layout, run
 from harness.pages import ask, read, see
+from harness.server import berth
 
 CONFIG = {
     "architecture": "amd64", "os": "linux", "created": "2026-01-02T03:04:05Z",
@@ -72,6 +73,35 @@ def test_repositories_are_found_by_a_part_of_their_name_and_shown_page_by_page(s
     assert [entry["name"][-1] for entry in ask(client, "/x/?sort=newest")["entries"]] == ["4", "0", "2", "5", "3", "1"]
     for path in ["/?page=0", "/?page=x", "/?n=0", "/?n=99999999999999999999", "/?page=99999999999999999999"]:
         see(client, path)
+
+
+@pytest.mark.parametrize("web", ["nginx", "lighttpd"])
+def test_the_front_shows_what_was_served_and_what_became_of_gc_and_check(start, web):
+    server = start(web)
+    layer = content.noise(1_000_000)
+    one, two = (server.client.repository(name) for name in ("x/one", "x/two"))
+    for repository in (one, two):
+        repository.push_image("1", layers=[layer])
+    for _ in range(3):
+        assert server.client.get(one.manifest("1")).status == 200 and server.client.get(one.blob(content.digest(layer))).body == layer
+    for chore in ("gc", "check"):
+        assert berth(server.configuration, chore).returncode == 0
+    front = ask(server.client, "/")
+    today, month, days = (front["traffic"][key] for key in ("today", "month", "days"))
+    assert (today["pulls"], today["pushes"], today["saved"]) == (3, 2, 0) and today["served"] >= 3 * len(layer), today
+    assert today == month == {key: value for key, value in days[0].items() if key != "date"}, front["traffic"]
+    assert len({day["date"] for day in days}) == 30 and [day["date"] for day in days] == sorted((day["date"] for day in days), reverse=True)
+    storage = front["storage"]
+    assert storage["bytesWithoutSharing"] - storage["bytes"] >= len(layer), storage
+    for chore in ("gc", "check"):
+        assert (storage[chore]["outcome"], storage[chore]["problems"]) == ("done", 0) and storage[chore]["date"], storage
+    page = read(server.client, "/")
+    assert re.search(r"Last gc done \d{4}-.* Last check done \d{4}-", page.words) and re.search(r"Saved by sharing layers \S+ KiB 4\d % of ", page.words), page.words
+    assert re.search(r"Today, since 0:00 UTC (\S+ \S+) 0 B 3 2 The last 30 \1 0 B 3 2\b", page.words), page.words
+    picture, = [each for each in page.tagged("svg") if each.get("role") == "img"]
+    assert picture["aria-labelledby"] in page.ids and "Bytes served on each of the last 30 days: " in page.words
+    bars = [each for each in page.tagged("rect") if each["class"] == "fill" and each["width"] == "14"]
+    assert len(bars) == 30 and [bar["height"] for bar in bars if bar["height"] != "0"] == ["100"] and bars[-1]["height"] == "100", bars
 
 
 @pytest.mark.httpd
