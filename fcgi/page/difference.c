@@ -183,7 +183,7 @@ static void difference_write(struct image_view *from, struct image_view *to)
     HTML(body, "</h1><p class=\"lead\">");
     html_bytes(body, added.bytes);
     HTML(body, " to pull");
-    if (*to->config.platform) {
+    if (to->has_config && *to->config.platform) {
         HTML(body, " for ");
         html_foreign(body, to->config.platform, PLATFORM_SIZE);
     }

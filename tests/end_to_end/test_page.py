@@ -296,3 +296,32 @@ def test_configurations_and_manifests_of_any_size_harm_nobody(client, repository
     answer = see(client, f"/{repository.name}:many")
     assert len(answer.body) < 400_000
     read(client, f"/{repository.name}")
+
+
+@pytest.mark.parametrize("data", [b"no JSON", b" " * 2 * content.MIB, b"[]"], ids=["no JSON", "too long", "no object"])
+def test_what_says_nothing_of_itself_is_compared_by_its_layers(client, repository, data):
+    push(repository, "good", [content.noise()])
+    repository.push_blob(data)
+    repository.push_manifest(content.image(content.descriptor(data, content.CONFIG), []), "odd")
+    for one, other in [("good", "odd"), ("odd", "good"), ("odd", "odd")]:
+        path = f"/{repository.name}:{one}?show=difference&with={other}"
+        assert "Layers: " in read(client, path).words
+        assert len(ask(client, path)["layersAdded"]) == (one != other and one == "good")
+
+
+def test_a_page_reads_no_more_than_sixteen_megabytes_of_manifests(client, repository):
+    """Few large manifests in many indexes are gigabytes to who adds all of them up."""
+    config, layer = content.encode(CONFIG), content.noise(1000)
+    for blob in (config, layer):
+        repository.push_blob(blob)
+    plain = content.image(content.descriptor(config, content.CONFIG), [content.descriptor(layer)])
+    children = [repository.push_manifest({**plain, "annotations": {"n": str(number), "x": "x" * 1_000_000}})[0] for number in range(20)]
+    indexes = {tag: repository.push_manifest(content.index([content.platform("amd64", child) for child in children], annotations={"tag": tag}), tag)[0]
+               for tag in ("1", "2", "3")}
+    known = sum(map(len, children))
+    added_up = [round((each["size"] - len(indexes[each["tags"][0]]) - known) / (len(config) + len(layer)))
+                for each in ask(client, f"/{repository.name}?sort=version")["images"]]
+    assert added_up == [16, 0, 0]
+    for path in (":1", f"@{content.digest(children[0])}", ":1?show=difference&with=2"):
+        read(client, f"/{repository.name}{path}")
+    assert ask(client, f"/{repository.name}:1")["size"] == len(indexes["1"]) + known + 16 * (len(config) + len(layer))
