@@ -51,7 +51,6 @@ static bool may_read_config(struct image_view *image)
 
 static int read_shown(struct image_view *image, struct error *error)
 {
-    const struct repository *repository = view_repository(image->view);
     const struct description *description = &image->portrait.description;
     const struct digest *digest = &image->portrait.digest;
     int found;
@@ -64,11 +63,11 @@ static int read_shown(struct image_view *image, struct error *error)
         }
         digest = &description->parts[child].digest;
     }
-    found = portrait_read(repository, digest, &image->shown, error);
+    found = portrait_read(&image->gallery, digest, &image->shown, error);
     image->has_shown = found > 0;
     if (found > 0 && image->shown.description.has_config && may_read_config(image)) {
         image->has_config =
-            portrait_read_config(repository, &image->shown.description, &image->config);
+            portrait_read_config(&image->gallery, &image->shown.description, &image->config);
     }
     return found < 0 ? -1 : 0;
 }
@@ -86,7 +85,7 @@ int image_view_read(struct image_view *image, const char *reference, bool is_dig
         found = tag_get(repository, reference, &digest, error);
     }
     if (found > 0) {
-        found = portrait_read(repository, &digest, &image->portrait, error);
+        found = portrait_read(&image->gallery, &digest, &image->portrait, error);
     }
     if (found <= 0) {
         return found < 0

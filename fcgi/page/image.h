@@ -10,6 +10,7 @@
 
 struct image_view {
     struct view *view;
+    struct gallery gallery;   /* of all that is shown with it */
     struct portrait portrait; /* of what was asked for */
     /* Whose configuration and layers are shown: the same, or of an index the child for the platform
      * that is asked for by ?platform=, else for linux/amd64, else the first one. */
@@ -28,8 +29,9 @@ struct image_view {
 
 #define IMAGE_VIEW_INIT(the_view)                                                                  \
     {                                                                                              \
-        .view = (the_view), .portrait = PORTRAIT_INIT, .shown = PORTRAIT_INIT,                     \
-        .config = IMAGE_CONFIG_INIT, .rows = ROWS_INIT                                             \
+        .view = (the_view), .gallery = gallery_make(view_repository(the_view)),                    \
+        .portrait = PORTRAIT_INIT, .shown = PORTRAIT_INIT, .config = IMAGE_CONFIG_INIT,            \
+        .rows = ROWS_INIT                                                                          \
     }
 #define AUTO_IMAGE_VIEW AUTO(image_view_release)
 void image_view_release(struct image_view *image);

@@ -64,15 +64,13 @@ static bool description_has(const struct description *description, const struct 
 }
 
 /* The manifest whose layers are those of a row: of an index, the child for the same platform. */
-static bool read_layers(const struct image_view *image, const struct digest *digest,
-                        struct portrait *out)
+static bool read_layers(struct image_view *image, const struct digest *digest, struct portrait *out)
 {
-    const struct repository *repository = view_repository(image->view);
     AUTO_PORTRAIT struct portrait portrait = PORTRAIT_INIT;
     struct error ignored;
     size_t child;
 
-    if (portrait_read(repository, digest, &portrait, &ignored) <= 0) {
+    if (portrait_read_alone(&image->gallery, digest, &portrait, &ignored) <= 0) {
         return false;
     }
     if (portrait.description.kind != KIND_INDEX) {
@@ -82,7 +80,8 @@ static bool read_layers(const struct image_view *image, const struct digest *dig
     }
     child = image_choose_child(&portrait.description, view_query(image->view, "platform"));
     return child < portrait.description.part_count &&
-           portrait_read(repository, &portrait.description.parts[child].digest, out, &ignored) > 0;
+           portrait_read_alone(&image->gallery, &portrait.description.parts[child].digest, out,
+                               &ignored) > 0;
 }
 
 static void note_shared(struct image_view *image, const struct rows *rows,
@@ -139,14 +138,13 @@ static void add_link(struct image_view *image, const struct rows *rows,
 static void add_others(struct image_view *image, const struct rows *rows)
 {
     struct html *body = &image->view->body;
-    const struct repository *repository = view_repository(image->view);
     bool is_begun = false;
 
     for (size_t i = 0; i < rows->count && i < RELATIONS_LOOKS; i++) {
         AUTO_PORTRAIT struct portrait portrait = PORTRAIT_INIT;
         struct error ignored;
 
-        if (portrait_read(repository, &rows->rows[i].digest, &portrait, &ignored) <= 0 ||
+        if (portrait_read_alone(&image->gallery, &rows->rows[i].digest, &portrait, &ignored) <= 0 ||
             portrait.description.kind != KIND_INDEX ||
             !description_has(&portrait.description, &image->portrait.digest)) {
             continue;
@@ -235,8 +233,7 @@ int image_add_relations(struct image_view *image, struct error *error)
     struct view *view = image->view;
     struct html *body = &view->body;
 
-    if (portrait_read_referrers(view_repository(view), &image->portrait.digest, &referrers, error) <
-        0) {
+    if (portrait_read_referrers(&image->gallery, &image->portrait.digest, &referrers, error) < 0) {
         return -1;
     }
     if (image->portrait.description.has_subject) {

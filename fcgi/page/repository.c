@@ -68,22 +68,22 @@ static const char *look_author(const struct look *look)
                : "";
 }
 
-static void look_read(const struct view *view, const struct rows *rows, size_t number,
-                      struct look *out)
+static void look_read(const struct view *view, struct gallery *gallery, const struct rows *rows,
+                      size_t number, struct look *out)
 {
-    const struct repository *repository = view_repository(view);
+    const struct repository *repository = gallery->repository;
     AUTO_IMAGE_CONFIG struct image_config config = IMAGE_CONFIG_INIT;
     struct error ignored;
 
     *out = (struct look){
         .row = &rows->rows[number], .portrait = PORTRAIT_INIT, .history = HISTORY_INIT};
     out->tags = rows->tags.items + out->row->first;
-    if (portrait_read(repository, &out->row->digest, &out->portrait, &ignored) > 0 &&
+    if (portrait_read(gallery, &out->row->digest, &out->portrait, &ignored) > 0 &&
         out->portrait.description.kind == KIND_IMAGE && !view->exchange->source.is_proxied &&
-        portrait_read_config(repository, &out->portrait.description, &config)) {
+        portrait_read_config(gallery, &out->portrait.description, &config)) {
         memcpy(out->platform, config.platform, strnlen(config.platform, PLATFORM_SIZE - 1));
     }
-    out->marks = portrait_marks(repository, &out->row->digest);
+    out->marks = portrait_marks(gallery, &out->row->digest);
     for (size_t i = 0; i < out->portrait.description.part_count; i++) {
         out->marks |=
             out->portrait.description.parts[i].is_attestation ? 1U << KIND_ATTESTATION : 0;
@@ -312,6 +312,7 @@ static void page_range(const struct view *view, const struct rows *rows, size_t 
 static void repository_write(struct view *view, const struct rows *rows)
 {
     struct html *body = &view->body;
+    struct gallery gallery = gallery_make(view_repository(view));
     size_t first;
     size_t end;
 
@@ -341,7 +342,7 @@ static void repository_write(struct view *view, const struct rows *rows)
     for (size_t i = first; i < end; i++) {
         struct look look;
 
-        look_read(view, rows, i, &look);
+        look_read(view, &gallery, rows, i, &look);
         add_row(view, &look);
         look_release(&look);
     }
@@ -390,6 +391,7 @@ static void write_row_json(struct buffer *out, const struct look *look)
 static void repository_write_json(struct view *view, const struct rows *rows)
 {
     struct buffer *out = &view->bytes;
+    struct gallery gallery = gallery_make(view_repository(view));
     size_t first;
     size_t end;
 
@@ -403,7 +405,7 @@ static void repository_write_json(struct view *view, const struct rows *rows)
     for (size_t i = first; i < end; i++) {
         struct look look;
 
-        look_read(view, rows, i, &look);
+        look_read(view, &gallery, rows, i, &look);
         write_row_json(out, &look);
         look_release(&look);
     }

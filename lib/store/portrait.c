@@ -10,15 +10,31 @@
 #include "lib/store/revision.h"
 #include "lib/store/tag.h"
 
+struct gallery gallery_make(const struct repository *repository)
+{
+    return (struct gallery){.repository = repository, .left = GALLERY_LIMIT};
+}
+
+/* Whether so many bytes may be read; then they count as read. */
+static bool gallery_take(struct gallery *gallery, uint64_t bytes)
+{
+    if (bytes > gallery->left) {
+        return false;
+    }
+    gallery->left -= bytes;
+    return true;
+}
+
 void portrait_release(struct portrait *portrait)
 {
     description_release(&portrait->description);
 }
 
-/* 1; 0 if there is none; -1. `out` is not readable if it is too long to be read here. */
-static int read_one(const struct repository *repository, const struct digest *digest,
-                    struct portrait *out, struct error *error)
+/* `out` is not readable if it is too long to be read here. */
+int portrait_read_alone(struct gallery *gallery, const struct digest *digest, struct portrait *out,
+                        struct error *error)
 {
+    const struct repository *repository = gallery->repository;
     AUTO_STORED_MANIFEST struct stored_manifest stored = STORED_MANIFEST_INIT;
     struct document document;
     struct digest target;
@@ -31,7 +47,7 @@ static int read_one(const struct repository *repository, const struct digest *di
         found = blob_is_stored(repository->store, &target, &size, error);
     }
     out->manifest_size = out->size = size;
-    if (found <= 0 || size > PORTRAIT_MANIFEST_LIMIT) {
+    if (found <= 0 || size > PORTRAIT_MANIFEST_LIMIT || !gallery_take(gallery, size)) {
         return found;
     }
     found = revision_read(repository, digest, &stored, error);
@@ -44,11 +60,11 @@ static int read_one(const struct repository *repository, const struct digest *di
     return 1;
 }
 
-int portrait_read(const struct repository *repository, const struct digest *digest,
-                  struct portrait *out, struct error *error)
+int portrait_read(struct gallery *gallery, const struct digest *digest, struct portrait *out,
+                  struct error *error)
 {
     AUTO_PORTRAIT struct portrait portrait = PORTRAIT_INIT;
-    int found = read_one(repository, digest, &portrait, error);
+    int found = portrait_read_alone(gallery, digest, &portrait, error);
 
     if (found <= 0) {
         return found;
@@ -59,7 +75,8 @@ int portrait_read(const struct repository *repository, const struct digest *dige
         AUTO_PORTRAIT struct portrait child = PORTRAIT_INIT;
         struct error ignored;
 
-        if (read_one(repository, &portrait.description.parts[i].digest, &child, &ignored) > 0) {
+        if (portrait_read_alone(gallery, &portrait.description.parts[i].digest, &child, &ignored) >
+            0) {
             portrait.description.parts[i].size = child.size;
             portrait.size += child.size;
         }
@@ -69,9 +86,10 @@ int portrait_read(const struct repository *repository, const struct digest *dige
     return 1;
 }
 
-int portrait_read_config(const struct repository *repository, const struct description *description,
+int portrait_read_config(struct gallery *gallery, const struct description *description,
                          struct image_config *out)
 {
+    const struct repository *repository = gallery->repository;
     AUTO_BUFFER struct buffer bytes = BUFFER_INIT;
     struct document document;
     struct error ignored;
@@ -79,7 +97,7 @@ int portrait_read_config(const struct repository *repository, const struct descr
 
     if (!description->has_config ||
         blob_find(repository, &description->config.digest, &blob, &ignored) <= 0 ||
-        blob.size > PORTRAIT_CONFIG_LIMIT ||
+        blob.size > PORTRAIT_CONFIG_LIMIT || !gallery_take(gallery, blob.size) ||
         blob_read(repository->store, &blob.target, PORTRAIT_CONFIG_LIMIT, &bytes, &ignored) <= 0) {
         return 0;
     }
@@ -87,7 +105,7 @@ int portrait_read_config(const struct repository *repository, const struct descr
     return image_config_read(out, &document);
 }
 
-int portrait_read_referrers(const struct repository *repository, const struct digest *digest,
+int portrait_read_referrers(struct gallery *gallery, const struct digest *digest,
                             struct description *out, struct error *error)
 {
     AUTO_BUFFER struct buffer list = BUFFER_INIT;
@@ -96,9 +114,15 @@ int portrait_read_referrers(const struct repository *repository, const struct di
     struct document document;
     struct digest last;
 
-    if (referrers_list(repository, &query, &list, &last, error) < 0) {
+    if (gallery->left == 0) {
+        *out = (struct description)DESCRIPTION_INIT;
+        return 0;
+    }
+    if (referrers_list(gallery->repository, &query, &list, &last, error) < 0) {
         return -1;
     }
+    /* How long the list is shows when it has been read: that is the last one, then. */
+    gallery->left -= list.length < gallery->left ? list.length : gallery->left;
     buffer_format(&index, "{\"manifests\":[%s]}", list.data);
     document = (struct document){.bytes = index.data, .length = index.length};
     if (!description_read(out, &document, MEDIA_TYPE_OCI_INDEX)) {
@@ -113,14 +137,14 @@ static const struct {
     enum description_kind kind;
 } marks[] = {{".sig", KIND_SIGNATURE}, {".att", KIND_ATTESTATION}, {".sbom", KIND_SBOM}};
 
-unsigned portrait_marks(const struct repository *repository, const struct digest *digest)
+unsigned portrait_marks(struct gallery *gallery, const struct digest *digest)
 {
     AUTO_DESCRIPTION struct description referrers = DESCRIPTION_INIT;
     char subject[TAG_SIZE];
     unsigned kinds = 0;
     struct error ignored;
 
-    if (portrait_read_referrers(repository, digest, &referrers, &ignored) == 0) {
+    if (portrait_read_referrers(gallery, digest, &referrers, &ignored) == 0) {
         for (size_t i = 0; i < referrers.part_count; i++) {
             const struct description_part *part = &referrers.parts[i];
 
@@ -134,7 +158,7 @@ unsigned portrait_marks(const struct repository *repository, const struct digest
         struct digest found;
 
         buffer_format(&tag, "%s%s", subject, marks[i].ending);
-        if (tag.length < TAG_SIZE && tag_get(repository, tag.data, &found, &ignored) > 0) {
+        if (tag.length < TAG_SIZE && tag_get(gallery->repository, tag.data, &found, &ignored) > 0) {
             kinds |= 1U << marks[i].kind;
         }
     }

@@ -5,7 +5,9 @@
 /*
  * What people want to see of a manifest that a repository has: what it says itself, how large all
  * of it is, and what others say about it. Only what lies here is read, and of that no more than the
- * limits below.
+ * limits below: of each thing, and of all that is read through one gallery, which is one page's.
+ * Otherwise whoever pushes a few indexes of the same large manifests makes everybody who looks at
+ * them read gigabytes.
  */
 
 #include "lib/oci/description.h"
@@ -16,7 +18,16 @@ enum {
     PORTRAIT_CONFIG_LIMIT = 1024 * 1024,   /* and of a configuration */
     PORTRAIT_CHILDREN = 32,                /* of an index that are added up */
     PORTRAIT_REFERRERS = 100,
+    GALLERY_LIMIT = 16 * 1024 * 1024, /* bytes of all that is read for one page */
 };
+
+/* The portraits of a repository that one page shows. What is behind the limit is as what is too
+ * long. */
+struct gallery {
+    const struct repository *repository;
+    uint64_t left; /* bytes that may still be read */
+};
+struct gallery gallery_make(const struct repository *repository);
 
 struct portrait {
     struct digest digest;
@@ -34,21 +45,24 @@ struct portrait {
 void portrait_release(struct portrait *portrait);
 
 /* 1; 0 if the repository has no such manifest; -1. */
-int portrait_read(const struct repository *repository, const struct digest *digest,
-                  struct portrait *out, struct error *error);
+int portrait_read(struct gallery *gallery, const struct digest *digest, struct portrait *out,
+                  struct error *error);
+/* The same, but for what the children of an index add to its size. */
+int portrait_read_alone(struct gallery *gallery, const struct digest *digest, struct portrait *out,
+                        struct error *error);
 
 /* The configuration, if the repository may show it: its link and its bytes are here, and it is not
  * too long. 1, 0. */
-int portrait_read_config(const struct repository *repository, const struct description *description,
+int portrait_read_config(struct gallery *gallery, const struct description *description,
                          struct image_config *out);
 
 /* What refers to it. The parts are as those of an index. */
-int portrait_read_referrers(const struct repository *repository, const struct digest *digest,
+int portrait_read_referrers(struct gallery *gallery, const struct digest *digest,
                             struct description *out, struct error *error);
 
 /* The kinds of what refers to it, a bit for each: 1 << KIND_SIGNATURE; also what cosign keeps under
  * tags of its own. */
-unsigned portrait_marks(const struct repository *repository, const struct digest *digest);
+unsigned portrait_marks(struct gallery *gallery, const struct digest *digest);
 
 /* Whether a tag is one of those that tools make of a digest ("sha256-…", with ".sig" and the like).
  */
