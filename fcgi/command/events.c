@@ -83,12 +83,11 @@ static int64_t listing_tell(const struct event_listing *listing, const struct sp
         int found = spool_read(spool, place, names.names[i], &event, error);
 
         if (found < 0) {
-            return -1;
-        }
-        if (found > 0) {
+            line_complain("%s: %s", spool->receiver, error->message);
+        } else if (found > 0) {
             listing_tell_event(listing, spool, place, &event);
-            count++;
         }
+        count += found != 0;
     }
     return count;
 }

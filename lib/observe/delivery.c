@@ -22,6 +22,7 @@ enum {
     LINGER = 60,                  /* seconds that are worth waiting for */
     SECRET_LIMIT = 4096,          /* bytes */
     LOOK = 250,                   /* milliseconds between two looks while waiting */
+    FRUITLESS = 3,                /* passes, after which what is due stays for another process */
 };
 
 enum answer {
@@ -214,12 +215,28 @@ static void pass_stop(struct pass *pass, const struct names *names, size_t at, c
     }
 }
 
-/* What nobody will read. */
-static int pass_drop(const struct pass *pass, const struct spool_entry *entry, struct error *error)
+/* What nobody will read. What is no file stays, and is in nobody's way. */
+static void pass_drop(const struct pass *pass, const struct spool_entry *entry)
 {
-    log_warning("[webhook %s] the file '%s' is no event: it is removed",
-                pass->delivery->webhook->name, entry->name);
-    return spool_remove(&pass->delivery->spool, SPOOL_WAITING, entry->name, error);
+    const struct delivery *delivery = pass->delivery;
+    struct error error;
+    int removed = spool_remove(&delivery->spool, SPOOL_WAITING, entry->name, &error);
+
+    if (removed > 0) {
+        log_warning("[webhook %s] the file '%s' is no event: it is removed",
+                    delivery->webhook->name, entry->name);
+    } else if (removed < 0) {
+        delivery_complain(delivery, &error);
+        spool_postpone(&delivery->spool, entry->name, LONGEST_PAUSE);
+    }
+}
+
+/* What should be one, and cannot be read now: those behind it wait. */
+static void pass_skip(struct pass *pass, const struct spool_entry *entry, const struct error *error)
+{
+    delivery_complain(pass->delivery, error);
+    pass_block(pass, entry);
+    spool_postpone(&pass->delivery->spool, entry->name, entry_pause(entry));
 }
 
 static void pass_succeed(struct pass *pass)
@@ -250,8 +267,13 @@ static int pass_try(struct pass *pass, const struct names *names, size_t at, str
         return 1;
     }
     found = spool_read(&delivery->spool, SPOOL_WAITING, entry.name, &event, error);
-    if (found <= 0) {
-        return found < 0 || pass_drop(pass, &entry, error) < 0 ? -1 : 1;
+    if (found < 0) {
+        pass_skip(pass, &entry, error);
+        return 1;
+    }
+    if (found == 0) {
+        pass_drop(pass, &entry);
+        return 1;
     }
     switch (delivery_ask(delivery, &event, &reason)) {
     case ANSWER_TAKEN:
@@ -339,8 +361,10 @@ uint64_t delivery_delay(const struct delivery *delivery)
 void delivery_run(struct delivery *delivery, struct lock *held)
 {
     struct error error;
+    unsigned fruitless = 0;
 
-    for (;;) {
+    while (fruitless < FRUITLESS) {
+        uint64_t before = delivery->delivered;
         uint64_t delay;
 
         if (delivery_pass(delivery, held, &error) < 0) {
@@ -349,8 +373,11 @@ void delivery_run(struct delivery *delivery, struct lock *held)
         }
         /* In this order: what came while we had the lock nobody else has begun to deliver. */
         lock_release(held);
-        while ((delay = delivery_delay(delivery)) > 0 && delay <= LINGER) {
+        delay = delivery_delay(delivery);
+        fruitless = delay > 0 || delivery->delivered > before ? 0 : fruitless + 1;
+        while (delay > 0 && delay <= LINGER) {
             clock_pause(LOOK);
+            delay = delivery_delay(delivery);
         }
         if (delay > LINGER || spool_lock(&delivery->spool, LOCK_TRY, held, &error) != LOCK_TAKEN) {
             return;

@@ -40,7 +40,9 @@ int events_raise(struct store *store, const struct events_options *options,
     bool changes = event->kind != EVENT_PULL && event->kind != EVENT_FILL;
     AUTO_SYNC_SET struct sync_set syncs = {.root = changes ? store->root : -1,
                                            .memory = &store->synced};
+    struct error ignored;
     uint64_t number;
+    int result = 0;
 
     if (spool_number(store, &number, error) < 0) {
         return -1;
@@ -55,14 +57,14 @@ int events_raise(struct store *store, const struct events_options *options,
         }
         kept = spool_add(&spool, event, number, &syncs, error);
         if (kept < 0) {
-            return -1;
+            result = -1; /* the others are told all the same */
         }
         if (kept == 0) {
             log_warning("[webhook %s] %d events wait already: %s of %s is not kept", webhook->name,
                         SPOOL_LIMIT, event_words[event->kind], event->repository);
         }
     }
-    return sync_set_flush(&syncs, error);
+    return sync_set_flush(&syncs, result < 0 ? &ignored : error) < 0 ? -1 : result;
 }
 
 /* A process of its own, which takes over the lock. */
@@ -126,6 +128,8 @@ static int webhook_count(const struct spool *spool, struct events_report *report
 int events_deliver(struct store *store, const struct events_options *options,
                    struct events_report *report, struct error *error)
 {
+    int result = 0;
+
     for (size_t i = 0; i < options->webhook_count; i++) {
         const struct webhook_options *webhook = &options->webhooks[i];
         struct delivery delivery = {
@@ -138,15 +142,15 @@ int events_deliver(struct store *store, const struct events_options *options,
         }
         if (locked == LOCK_FAILED ||
             (locked == LOCK_TAKEN && delivery_pass(&delivery, &lock, error) < 0)) {
-            return -1;
+            result = -1; /* the others get theirs all the same */
         }
         lock_release(&lock);
         report->delivered += delivery.delivered;
         if (webhook_count(&delivery.spool, report, error) < 0) {
-            return -1;
+            result = -1;
         }
     }
-    return 0;
+    return result;
 }
 
 static int spool_resend_from(const struct spool *spool, enum spool_place place, const char *id,

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/access/rules.h"
 #include "lib/base/clock.h"
 #include "lib/base/directory.h"
 #include "lib/base/text.h"
@@ -93,21 +94,15 @@ int spool_number(struct store *store, uint64_t *out_number, struct error *error)
     return 0;
 }
 
-/* Only a receiver in trouble can have many: others' directories are not counted. */
+/* Also where there is no note: a receiver that takes one repository's may refuse another's. */
 static int spool_is_full(const struct spool *spool, struct error *error)
 {
     AUTO_DIRECTORY struct directory directory = DIRECTORY_INIT;
     struct path path = spool_directory(spool, SPOOL_WAITING);
-    struct path note = layout_events(spool->receiver, "trouble");
-    struct stat status;
     const char *name;
     unsigned count = 0;
-    int result;
+    int result = directory_open(&directory, spool->store->root, path.text, error);
 
-    if (fstatat(spool->store->root, note.text, &status, 0) < 0) {
-        return 0;
-    }
-    result = directory_open(&directory, spool->store->root, path.text, error);
     while (result > 0 && count < SPOOL_LIMIT) {
         result = directory_next(&directory, &name, error);
         count += result > 0;
@@ -160,7 +155,17 @@ int spool_list(const struct spool *spool, enum spool_place place, struct names *
 
 int spool_list_receivers(struct store *store, struct names *out, struct error *error)
 {
-    return directory_list(store->root, LAYOUT_EVENTS_RECEIVERS, out, error) < 0 ? -1 : 0;
+    AUTO_NAMES struct names names = NAMES_INIT;
+
+    if (directory_list(store->root, LAYOUT_EVENTS_RECEIVERS, &names, error) < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < names.count; i++) {
+        if (rules_name_is_valid(names.names[i])) { /* else nobody of ours has made it */
+            names_add(out, names.names[i]);
+        }
+    }
+    return 0;
 }
 
 int spool_read(const struct spool *spool, enum spool_place place, const char *name,
@@ -168,8 +173,14 @@ int spool_read(const struct spool *spool, enum spool_place place, const char *na
 {
     struct path path = spool_path(spool, place, name);
     AUTO_BUFFER struct buffer content = BUFFER_INIT;
-    int found = file_read(spool->store->root, path.text, EVENT_LIMIT, &content, error);
+    struct stat status;
+    int found;
 
+    if (fstatat(spool->store->root, path.text, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+        (!S_ISREG(status.st_mode) || status.st_size > EVENT_LIMIT)) {
+        return 0;
+    }
+    found = file_read(spool->store->root, path.text, EVENT_LIMIT, &content, error);
     return found > 0 ? event_read(content.data, content.length, out) : found;
 }
 

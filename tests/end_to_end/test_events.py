@@ -338,3 +338,29 @@ def test_what_rules_and_the_operator_delete_is_told(told, receiver):
     wait_until(lambda: len(receiver.events()) == 2, "both")
     assert receiver.told()[1] == ("delete", "me/app", "b2")
     assert [each["actor"]["name"] for each in receiver.events()] == ["@retention", "@berth"]
+
+
+def test_what_somebody_puts_into_the_spool_is_in_nobodys_way(told, receiver):
+    """A directory, a pipe, a link, rubbish and a book, all older than an event; and a name that drives terminals."""
+    server = told("nginx", "push")
+    waiting = server.registry_storage / "_berth/events/receivers/ci/waiting"
+    server.client.repository("team/app").push_image("v0")
+    wait_until(lambda: len(receiver.events()) == 1 and not deliverers(server), "the first event")
+    names = [waiting / f"{1:020}-{number:016x}-11111111-2222-4333-8444-55555555555{number}" for number in range(5)]
+    names[0].mkdir()
+    (names[0] / "full").write_text("")
+    os.mkfifo(names[1])
+    names[2].symlink_to("/etc/passwd")
+    names[3].write_text('{"event": "push", "id": "\\u0000"}')
+    names[4].write_bytes(b" " * 100000)
+    (waiting.parent.parent / "a\n\x1b[31mb/waiting").mkdir(parents=True)
+    owner = server.registry_storage.stat()
+    for path in waiting.parent.parent.rglob("*"):
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+    server.client.repository("team/app").push_image("v1")
+    wait_until(lambda: len(receiver.events()) == 2, "what came later")
+    wait_until(lambda: not deliverers(server), "the end of the delivering process")
+    assert [path for path in names if path.is_symlink() or path.exists()] == names[:1]
+    assert server.log(whole=True).count("remove '") == 1, "it is not tried over and over"
+    assert listing(server) == [] and berth(server.configuration, "gc").returncode == 0
+    (names[0] / "full").unlink()

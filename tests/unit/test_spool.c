@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/clock.h"
@@ -139,7 +140,7 @@ static void a_note_leaves_the_receiver_alone(void **state)
     assert_int_equal(spool_receiver_delay(&spool), 0);
 }
 
-static void a_receiver_in_trouble_has_no_room_without_end(void **state)
+static void a_receiver_has_no_room_without_end(void **state)
 {
     struct fixture *fixture = *state;
     struct spool spool = spool_of(fixture);
@@ -156,10 +157,41 @@ static void a_receiver_in_trouble_has_no_room_without_end(void **state)
     }
     event_begin(&event, EVENT_PUSH, clock_date_nanoseconds());
     EVENT_SET(&event, repository, "team/app");
-    spool_note(&spool, "it is down", 1000);
     assert_returns(0, spool_add(&spool, &event, 1, &syncs, &error));
-    (void)spool_forget_note(&spool);
+    assert_int_equal(unlinkat(fixture->store.root, WAITING "/1", 0), 0);
     assert_returns(1, spool_add(&spool, &event, 2, &syncs, &error));
+}
+
+/* Whoever may write there may put there what he likes. */
+static void what_is_no_file_is_no_event(void **state)
+{
+    static const char *const names[] = {
+        "00000000000000000001-0123456789abcdef-11111111-2222-4333-8444-555555555551",
+        "00000000000000000001-0123456789abcdef-11111111-2222-4333-8444-555555555552",
+        "00000000000000000001-0123456789abcdef-11111111-2222-4333-8444-555555555553",
+        "00000000000000000001-0123456789abcdef-11111111-2222-4333-8444-555555555554",
+    };
+    struct fixture *fixture = *state;
+    struct spool spool = spool_of(fixture);
+    struct spool_entry good = add(fixture, "team/app");
+    char huge[70000];
+    AUTO_NAMES struct names receivers = NAMES_INIT;
+    struct event event;
+    struct error error;
+    int waiting = openat(fixture->store.root, WAITING, O_RDONLY | O_DIRECTORY);
+
+    memset(huge, ' ', sizeof(huge));
+    assert_int_equal(mkdirat(waiting, names[0], 0700), 0);
+    assert_int_equal(mkfifoat(waiting, names[1], 0600), 0);
+    assert_int_equal(symlinkat(good.name, waiting, names[2]), 0);
+    put_bytes(waiting, names[3], huge, sizeof(huge));
+    (void)close(waiting);
+    for (size_t i = 0; i < COUNT(names); i++) {
+        assert_returns(0, spool_read(&spool, SPOOL_WAITING, names[i], &event, &error));
+    }
+    put_file(fixture->store.root, "_berth/events/receivers/b\nc\x1b[31m/waiting/x", "");
+    assert_returns(0, spool_list_receivers(&fixture->store, &receivers, &error));
+    assert_int_equal(receivers.count, 1);
 }
 
 static void what_is_no_name_is_left_out(void **state)
@@ -187,6 +219,25 @@ static void what_is_no_name_is_left_out(void **state)
     put_file(fixture->store.root, WAITING "/stray", "");
     assert_returns(0, spool_list(&spool, SPOOL_WAITING, &found, &error));
     assert_int_equal(found.count, 1);
+}
+
+/* Also those that stand behind it in the configuration. */
+static void a_receiver_whose_spool_is_broken_costs_no_other_one(void **state)
+{
+    struct fixture *fixture = *state;
+    char *kinds[] = {TEXT("push")};
+    struct webhook_options webhooks[] = {{.name = TEXT("ci"), .events = {kinds, 1, 1}},
+                                         {.name = TEXT("all"), .events = {kinds, 1, 1}}};
+    struct events_options options = {.webhooks = webhooks, .webhook_count = 2};
+    struct event event;
+    struct error error;
+
+    put_file(fixture->store.root, "_berth/events/receivers/all/waiting/stray", "");
+    put_file(fixture->store.root, "_berth/events/receivers/ci", "no directory");
+    event_begin(&event, EVENT_PUSH, clock_date_nanoseconds());
+    EVENT_SET(&event, repository, "team/app");
+    assert_int_equal(events_raise(&fixture->store, &options, &event, &error), -1);
+    assert_int_equal(count_entries(fixture->store.root, "_berth/events/receivers/all/waiting"), 2);
 }
 
 /* Who wants an event has it, and nobody else. */
@@ -227,8 +278,10 @@ int main(void)
         IN_STORE(what_is_given_up_comes_back_to_its_place),
         IN_STORE(a_file_says_when_to_try_again),
         IN_STORE(a_note_leaves_the_receiver_alone),
-        IN_STORE(a_receiver_in_trouble_has_no_room_without_end),
+        IN_STORE(a_receiver_has_no_room_without_end),
+        IN_STORE(what_is_no_file_is_no_event),
         IN_STORE(what_is_no_name_is_left_out),
+        IN_STORE(a_receiver_whose_spool_is_broken_costs_no_other_one),
         IN_STORE(receivers_get_what_they_want),
     };
 
