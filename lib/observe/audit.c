@@ -5,7 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <syslog.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -13,6 +13,7 @@
 #include "lib/base/json.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
+#include "lib/observe/syslog.h"
 
 bool audit_is_wanted(const struct audit_options *options)
 {
@@ -54,26 +55,43 @@ void audit_number(struct buffer *line, const char *key, uint64_t number)
     json_number(line, key, number);
 }
 
+/* What was cut short by a full disk must not spoil the next line, too. */
+static bool audit_ends_amid_a_line(int descriptor)
+{
+    struct stat status;
+    char last;
+
+    return fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0 &&
+           pread(descriptor, &last, 1, status.st_size - 1) == 1 && last != '\n';
+}
+
 static void audit_append(const char *file, const struct buffer *line)
 {
-    AUTO_CLOSE int descriptor =
-        open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
-    ssize_t written = descriptor < 0 ? -1 : write(descriptor, line->data, line->length);
+    /* Nobody waits for who reads a pipe. */
+    AUTO_CLOSE int descriptor = open(
+        file, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0640);
+    AUTO_BUFFER struct buffer whole = BUFFER_INIT;
+    ssize_t written = -1;
 
+    if (descriptor >= 0) {
+        buffer_add_text(&whole, audit_ends_amid_a_line(descriptor) ? "\n" : "");
+        buffer_add(&whole, line->data, line->length);
+        written = write(descriptor, whole.data, whole.length);
+    }
     if (written < 0) {
         log_error("the audit log '%s': %s: not in it: %s", file, strerror(errno), line->data);
-    } else if ((size_t)written != line->length) {
+    } else if ((size_t)written != whole.length) {
         log_error("the audit log '%s': the disk is full: not whole in it: %s", file, line->data);
     }
 }
 
 void audit_end(struct buffer *line, const struct audit_options *options)
 {
+    struct error error;
+
     json_close_object(line);
-    if (options->syslog) {
-        openlog("berth", LOG_PID, LOG_AUTHPRIV);
-        syslog(LOG_NOTICE, "%s", line->data);
-        closelog(); /* its descriptor must not become another one in a process that is forked */
+    if (options->syslog && syslog_send(line->data, &error) < 0) {
+        log_error("the audit log: %s: not in it: %s", error.message, line->data);
     }
     buffer_add_text(line, "\n");
     if (options->file && *options->file) {
