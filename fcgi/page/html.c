@@ -19,31 +19,27 @@ void html_literal(struct html *html, const char *literal, size_t length)
     buffer_add(&html->markup, literal, length);
 }
 
-/* How many bytes the character at `text` has; 0 if there is none that a page may hold. RFC 3629, 4:
- * neither overlong forms nor surrogates. */
+/* How many bytes the character at `text` has; 0 if there is none that a page may hold. */
 static size_t character_length(const char *text)
 {
-    const unsigned char *bytes = (const unsigned char *)text;
-    unsigned first = bytes[0];
-    size_t length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-    unsigned low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
-    unsigned high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+    size_t length = text_character(text);
+    unsigned char first = (unsigned char)text[0];
+    bool is_control = length == 1
+                          ? (first < 0x20 && first != '\n' && first != '\t') || first == 0x7f
+                          : first == 0xc2 && (unsigned char)text[1] < 0xa0; /* C1 */
 
-    if (length == 1) {
-        bool is_control = (first < 0x20 && first != '\n' && first != '\t') || first == 0x7f;
+    return is_control ? 0 : length;
+}
 
-        return is_control ? 0 : 1;
-    }
-    if (first < 0xc2 || first > 0xf4 || bytes[1] < low || bytes[1] > high) {
-        return 0;
-    }
-    for (size_t i = 2; i < length; i++) {
-        if (bytes[i] < 0x80 || bytes[i] > 0xbf) {
-            return 0;
-        }
-    }
-    /* C1: control characters as well. */
-    return first == 0xc2 && bytes[1] < 0xa0 ? 0 : length;
+/* Embeddings, overrides and isolates (U+202A to U+202E, U+2066 to U+2069): one that closes what it
+ * did not open would turn what stands behind <bdi>, and a command would not be what it looks like.
+ */
+static bool character_turns(const char *text)
+{
+    unsigned char last = (unsigned char)text[2];
+
+    return (text_begins(text, "\xe2\x80") && last >= 0xaa && last <= 0xae) ||
+           (text_begins(text, "\xe2\x81") && last >= 0xa6 && last <= 0xa9);
 }
 
 static void add_character(struct buffer *out, const char *character, size_t length)
@@ -78,7 +74,7 @@ static void add_escaped(struct html *html, const char *text, size_t limit)
     while (*text && written < limit) {
         size_t length = character_length(text);
 
-        if (length > 0) {
+        if (length > 0 && !(length == 3 && character_turns(text))) {
             add_character(&html->markup, text, length);
         } else {
             buffer_add_text(&html->markup, "\xef\xbf\xbd");

@@ -18,9 +18,9 @@
  *   html_text(html, words);             between tags
  *   HTML(html, "</a>");
  *
- * Attributes stand in double quotes. Bytes that are no UTF-8, and control characters, become
- * U+FFFD. What others have chosen to say (labels, annotations) is html_foreign()'s: its direction
- * then does not turn what stands around it.
+ * Attributes stand in double quotes. Bytes that are no UTF-8, control characters, and those that
+ * turn the direction of a text, become U+FFFD. What others have chosen to say (labels, annotations)
+ * is html_foreign()'s: its direction then does not turn what stands around it.
  */
 
 #include <stdbool.h>

@@ -6,15 +6,35 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "lib/base/text.h"
+
+/* JSON is UTF-8 (RFC 8259, 8.1), and what was cut in the middle of a character is not: what is none
+ * becomes U+FFFD. */
+static void add_characters(struct buffer *out, const char *value)
+{
+    while (*value) {
+        size_t length = text_character(value);
+
+        buffer_add(out, length > 0 ? value : "\xef\xbf\xbd", length > 0 ? length : 3);
+        value += length > 0 ? length : 1;
+    }
+}
+
 /* cJSON knows how a string is escaped. It needs at most six bytes for one and two quotes, and wants
  * five bytes of room. */
 static void add_string(struct buffer *out, const char *value)
 {
-    size_t room = strlen(value) * 6 + 16;
-    char *target = buffer_reserve(out, room);
-    cJSON *item = cJSON_CreateStringReference(value);
-    cJSON_bool printed = cJSON_PrintPreallocated(item, target, (int)room, 0);
+    AUTO_BUFFER struct buffer text = BUFFER_INIT;
+    size_t room;
+    char *target;
+    cJSON *item;
+    cJSON_bool printed;
 
+    add_characters(&text, value);
+    room = text.length * 6 + 16;
+    target = buffer_reserve(out, room);
+    item = cJSON_CreateStringReference(text.data);
+    printed = cJSON_PrintPreallocated(item, target, (int)room, 0);
     assert(printed);
     buffer_added(out, strlen(target));
     cJSON_Delete(item);

@@ -281,23 +281,30 @@ static bool text_goes_on(const unsigned char *first)
                             : true;
 }
 
+size_t text_character(const char *text)
+{
+    const unsigned char *byte = (const unsigned char *)text;
+    int following = text_following(*byte);
+    int found = 0;
+
+    while (found < following && (byte[found + 1] & 0xc0) == 0x80) {
+        found++;
+    }
+    return found != following || (found > 0 && !text_goes_on(byte)) ? 0 : (size_t)found + 1;
+}
+
 void text_clean(char *text)
 {
     unsigned char *byte = (unsigned char *)text;
 
     while (*byte) {
-        int following = text_following(*byte);
-        int found = 0;
+        size_t length = text_character((const char *)byte);
 
-        while (found < following && (byte[found + 1] & 0xc0) == 0x80) {
-            found++;
-        }
         /* U+0080 to U+009f are controls of eight bits, 0xc2 and another byte. */
-        if (found != following || (found > 0 && !text_goes_on(byte)) || *byte < 0x20 ||
-            *byte == 0x7f || (*byte == 0xc2 && byte[1] < 0xa0)) {
+        if (length == 0 || *byte < 0x20 || *byte == 0x7f || (*byte == 0xc2 && byte[1] < 0xa0)) {
             *byte = '?';
-            found = 0;
+            length = 1;
         }
-        byte += found + 1;
+        byte += length;
     }
 }

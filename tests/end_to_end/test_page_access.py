@@ -108,6 +108,11 @@ def test_lists_and_their_counts_are_of_what_one_may_see(worker):
         assert results["num_results"] == (1 if user == "root" else 0)
 
 
+def test_what_is_no_utf_8_is_not_in_an_answer_either(worker):
+    assert worker.get("/v1/search?q=%FFa%C3").json()["query"] == "\ufffda\ufffd"
+    assert "\ufffda\ufffd" in worker.get("/?q=%FFa%C3").body.decode()
+
+
 def test_who_logs_in_with_something_wrong_is_told_so(worker):
     for path in ("/", "/open/a", "/no/such"):
         answer = worker.get(path, basic("alice", "wrong"))

@@ -104,7 +104,11 @@ static void what_others_say_has_a_direction_and_a_length(void **state)
 
     (void)state;
     html_foreign(&html, "<\xe2\x80\xae>", 10);
-    check(&html, "<bdi>&lt;\xe2\x80\xae&gt;</bdi>");
+    check(&html, "<bdi>&lt;\xef\xbf\xbd&gt;</bdi>");
+    html_foreign(&html, "\xe2\x81\xa9\xe2\x80\xaa\xe2\x81\xa6 \xe2\x80\xa9\xe2\x80\xaf\xe2\x81\xa5",
+                 10);
+    check(&html,
+          "<bdi>\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd \xe2\x80\xa9\xe2\x80\xaf\xe2\x81\xa5</bdi>");
     html_foreign(&html, "\xc3\xa4\xc3\xb6\xc3\xbc", 2);
     check(&html, "<bdi>\xc3\xa4\xc3\xb6\xe2\x80\xa6</bdi>");
     html_foreign(&html, "ab", 2);

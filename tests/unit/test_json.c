@@ -94,6 +94,16 @@ static void has_room_for_a_text_of_nothing_but_escapes(void **state)
     }
 }
 
+static void what_is_no_utf_8_is_replaced(void **state)
+{
+    AUTO_BUFFER struct buffer out = BUFFER_INIT;
+
+    (void)state;
+    json_text(&out, NULL, "\xff \xc3\xa4 \xed\xa0\x80 \xf0\x9f\x9a\xa2 \xe2\x82");
+    assert_string_equal(out.data, "\"\xef\xbf\xbd \xc3\xa4 \xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd "
+                                  "\xf0\x9f\x9a\xa2 \xef\xbf\xbd\xef\xbf\xbd\"");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -102,6 +112,7 @@ int main(void)
         cmocka_unit_test(escapes_what_would_break_the_text),
         cmocka_unit_test(escapes_keys_as_well),
         cmocka_unit_test(has_room_for_a_text_of_nothing_but_escapes),
+        cmocka_unit_test(what_is_no_utf_8_is_replaced),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
