@@ -16,11 +16,12 @@
 /* How many tags are deleted while the lock is held once. */
 enum { RETIRE_BATCH = 100 };
 
-/* The tags of a repository, as they were found. Their names are the walk's. */
+/* The tags of a repository, as they were found. */
 struct retire {
     const struct repository *repository;
     const struct retire_rules *rules;
     struct retire_report *report;
+    struct names names; /* of the tags: the walk forgets them as it goes */
     struct retention_tag *tags;
     size_t count;
     size_t capacity;
@@ -28,6 +29,7 @@ struct retire {
 
 static void retire_release(struct retire *retire)
 {
+    names_release(&retire->names);
     free(retire->tags);
 }
 
@@ -57,12 +59,13 @@ static int retire_look(const struct repository *repository, const char *name,
     return 1;
 }
 
-static int retire_find(struct retire *retire, struct tag_walk *walk, struct error *error)
+static int retire_find(struct retire *retire, struct error *error)
 {
+    AUTO_TAG_WALK struct tag_walk walk = tag_walk_begin(retire->repository, NULL);
     const char *name;
     enum walk_result found;
 
-    while ((found = tag_walk_next(walk, &name, error)) > 0) {
+    while ((found = tag_walk_next(&walk, &name, error)) > 0) {
         struct retention_tag tag;
         struct digest digest;
         int result = 0;
@@ -78,6 +81,8 @@ static int retire_find(struct retire *retire, struct tag_walk *walk, struct erro
                 retire->capacity = retire->capacity ? retire->capacity * 2 : 16;
                 retire->tags = memory_resize(retire->tags, retire->capacity, sizeof(tag));
             }
+            names_add(&retire->names, name);
+            tag.name = retire->names.names[retire->names.count - 1];
             retire->tags[retire->count++] = tag;
         }
     }
@@ -228,14 +233,14 @@ int retire_tags(const struct repository *repository, const struct retire_rules *
                 struct names *out_retired, struct retire_report *report, struct error *error)
 {
     AUTO(retire_release)
-    struct retire retire = {.repository = repository, .rules = rules, .report = report};
-    AUTO_TAG_WALK struct tag_walk walk = tag_walk_begin(repository, NULL);
+    struct retire retire = {
+        .repository = repository, .rules = rules, .report = report, .names = NAMES_INIT};
     struct retention_scene scene = rules->scene;
 
     if (!retention_is_about(rules->retention, repository->name)) {
         return 0;
     }
-    if (retire_find(&retire, &walk, error) < 0) {
+    if (retire_find(&retire, error) < 0) {
         return -1;
     }
     scene.repository = repository->name;

@@ -297,6 +297,33 @@ static void another_repository_is_not_looked_at(void **state)
 }
 
 /* When the lock is taken, what was judged may have changed. */
+/* Of very many the walk has only some thousands in memory. */
+static void of_very_many_tags_each_is_judged_by_its_own_name(void **state)
+{
+    enum { MANY = 8200 };
+    struct fixture *fixture = *state;
+    struct digest digest = push(fixture, "one", "t0000", 1);
+    AUTO_RUN struct run run = {.said = BUFFER_INIT};
+    const char *line;
+
+    for (int i = 1; i < MANY; i++) {
+        char tag[16];
+
+        (void)snprintf(tag, sizeof(tag), "t%04d", i);
+        put_file(fixture->store.root, layout_tag_current("team/app", tag).text, digest.text);
+    }
+    collect(fixture, true, &run);
+    line = run.said.data;
+    for (int i = 0; i < MANY; i++) {
+        char begin[16];
+
+        (void)snprintf(begin, sizeof(begin), "t%04d: ", i);
+        assert_memory_equal(line, begin, strlen(begin));
+        line = strchr(line, '\n') + 1;
+    }
+    assert_int_equal(run.report.retention_tags, MANY);
+}
+
 static void (*change)(struct fixture *fixture);
 
 static void change_at_lock(void *context, const char *line)
@@ -452,6 +479,7 @@ int main(void)
         IN_STORE(what_is_immutable_stays),
         IN_STORE(what_was_deleted_says_so_in_its_history),
         IN_STORE(another_repository_is_not_looked_at),
+        IN_STORE(of_very_many_tags_each_is_judged_by_its_own_name),
         IN_STORE(a_tag_that_is_pushed_moved_or_pulled_after_it_was_judged_stays),
         IN_STORE(a_crash_or_a_fault_at_any_call_leaves_nothing_that_the_next_run_does_not_do),
         IN_STORE(what_was_noted_of_what_is_gone_goes),
