@@ -37,7 +37,8 @@ static int record_send_header(int connection, int request_id, size_t length, str
     return 0;
 }
 
-int record_send_file(int connection, int request_id, struct record_part part, struct error *error)
+static int record_send_all(int connection, int request_id, struct record_part part,
+                           struct error *error)
 {
     off_t offset = (off_t)part.offset;
     off_t end = offset + (off_t)part.length;
@@ -60,4 +61,15 @@ int record_send_file(int connection, int request_id, struct record_part part, st
         }
     }
     return 0;
+}
+
+/* Whatever is sent after a part of a record, the web server takes for its rest, and passes on. */
+int record_send_file(int connection, int request_id, struct record_part part, struct error *error)
+{
+    int sent = record_send_all(connection, request_id, part, error);
+
+    if (sent < 0) {
+        (void)shutdown(connection, SHUT_RDWR);
+    }
+    return sent;
 }

@@ -20,8 +20,9 @@ struct record_part {
 };
 
 /*
- * What libfcgi has is to be flushed before. ERROR_CLIENT_GONE. After any other failure, as of a
- * file that has become shorter, the connection is good for nothing but being closed.
+ * What libfcgi has is to be flushed before. ERROR_CLIENT_GONE, or why the file cannot be read.
+ * After a failure a record is not complete, and the connection is shut down: nothing can leave by
+ * it.
  */
 int record_send_file(int connection, int request_id, struct record_part part, struct error *error);
 
