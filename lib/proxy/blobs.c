@@ -63,16 +63,29 @@ static int blob_confirm(struct proxied *proxied, const struct digest *digest, st
     return 1;
 }
 
-/* Looks into the cache. 1; 0, also for what is not believed before blob_ask() has read it; -1. */
-static int blob_find_stored(struct proxied *proxied, const struct digest *digest,
+/* Looks into the cache, for what is believed or proven. 1; 0; -1. */
+static int blob_find_proven(struct proxied *proxied, const struct digest *digest,
                             struct proxy_blob *out_blob, struct error *error)
 {
     int found = blob_find(&proxied->repository, digest, &out_blob->blob, error);
 
-    if (found > 0 && blob_is_believed(proxied->upstream.store, &out_blob->blob) &&
-        origin_allows(&proxied->upstream, proxied->name, digest)) {
+    if (found > 0 && origin_allows(&proxied->upstream, proxied->name, digest)) {
         out_blob->is_stored = true;
         out_blob->size = out_blob->blob.size;
+        return 1;
+    }
+    return found < 0 ? -1 : 0;
+}
+
+/* The same; 0 also for what is not believed before blob_ask() has read it. */
+static int blob_find_stored(struct proxied *proxied, const struct digest *digest,
+                            struct proxy_blob *out_blob, struct error *error)
+{
+    struct proxy_blob blob = *out_blob;
+    int found = blob_find_proven(proxied, digest, &blob, error);
+
+    if (found > 0 && blob_is_believed(proxied->upstream.store, &blob.blob)) {
+        *out_blob = blob;
         return 1;
     }
     return found < 0 ? -1 : 0;
@@ -159,21 +172,13 @@ static int blob_prove_stored(const struct proxied *proxied, const struct digest 
     return blob_prove(store, digest, error);
 }
 
-/* The blob is in the cache: for this repository too, if its upstream says so. */
-static int blob_use_stored(struct proxied *proxied, const struct proxy_blob_request *request,
+/* The blob is in the cache, and proven: for this repository too, if its upstream says so. Whether
+ * it could be marked as well does not matter: a disk may have come back read-only. */
+static int blob_use_proven(struct proxied *proxied, const struct proxy_blob_request *request,
                            struct proxy_blob *out_blob, struct error *error)
 {
-    int found = blob_find_stored(proxied, &request->digest, out_blob, error);
+    int found = blob_find_proven(proxied, &request->digest, out_blob, error);
 
-    if (found != 0) {
-        return found;
-    }
-    /* Who has just brought it may have died. */
-    found = blob_prove_stored(proxied, &request->digest, error);
-    if (found <= 0) {
-        return found < 0 ? -1 : blob_pass_through(proxied, request, out_blob, error);
-    }
-    found = blob_find_stored(proxied, &request->digest, out_blob, error);
     if (found != 0) {
         return found;
     }
@@ -182,7 +187,19 @@ static int blob_use_stored(struct proxied *proxied, const struct proxy_blob_requ
         (error->code == ERROR_UPSTREAM || blob_bear(error))) { /* it knows no HEAD, perhaps */
         return blob_pass_through(proxied, request, out_blob, error);
     }
-    return found > 0 ? blob_find_stored(proxied, &request->digest, out_blob, error) : found;
+    return found > 0 ? blob_find_proven(proxied, &request->digest, out_blob, error) : found;
+}
+
+/* The blob has just come into the cache; who has brought it may have died. */
+static int blob_use_stored(struct proxied *proxied, const struct proxy_blob_request *request,
+                           struct proxy_blob *out_blob, struct error *error)
+{
+    int found = blob_prove_stored(proxied, &request->digest, error);
+
+    if (found <= 0) {
+        return found < 0 ? -1 : blob_pass_through(proxied, request, out_blob, error);
+    }
+    return blob_use_proven(proxied, request, out_blob, error);
 }
 
 static enum fill_result blob_wait_for_fill(const struct proxied *proxied, const struct fill *fill,
@@ -284,7 +301,7 @@ static int blob_ask(struct proxied *proxied, const struct proxy_blob_request *re
     int found = blob_prove_stored(proxied, &request->digest, error);
 
     if (found != 0) {
-        return found < 0 ? -1 : blob_use_stored(proxied, request, out_blob, error);
+        return found < 0 ? -1 : blob_use_proven(proxied, request, out_blob, error);
     }
     out_blob->look = request->head_only ? LOOK_PASSED : LOOK_MISS;
     if (request->head_only) {

@@ -418,7 +418,11 @@ int blob_publish(const struct repository *repository, const struct digest *diges
 {
     struct store *store = repository->store;
     struct path data = layout_blob(digest);
-    bool is_put_off = settle_put_off(store, descriptor);
+    struct stat status;
+    struct error ignored;
+    bool is_new = blob_look(store, data.text, NULL, &status, &ignored) == 0;
+    /* What is there may be a manifest, whose readers ask nobody whether it is proven. */
+    bool is_put_off = is_new && settle_put_off(store, descriptor);
     AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(store);
 
     if ((!is_put_off && file_sync(descriptor, file.path, error) < 0) ||

@@ -58,8 +58,17 @@ static void store_try_marks(struct store *store, int descriptor)
 {
     struct stat status = {.st_mode = 0};
 
-    if (!store->options->may_be_lost || fchmod(descriptor, store->file_mode | S_ISVTX) < 0 ||
-        fstat(descriptor, &status) < 0) {
+    if (!store->options->may_be_lost) {
+        return;
+    }
+    store->keeps_no_marks = false;
+    store->puts_off_syncs = false;
+    if (fchmod(descriptor, store->file_mode | S_ISVTX) < 0) {
+        /* Of a file of our own: then it can be done with none. */
+        store->keeps_no_marks = errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS;
+        return;
+    }
+    if (fstat(descriptor, &status) < 0) {
         return;
     }
     store->keeps_no_marks = (status.st_mode & S_ISVTX) == 0;

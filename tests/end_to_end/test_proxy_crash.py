@@ -1,14 +1,21 @@
 """Power cuts and disks that fail under the cache: what it had may be gone, and is fetched again; it is never wrong."""
+import contextlib
+import os
 import pathlib
 import random
 import signal
+import stat
 import threading
 
+import pytest
+
 from harness import content
-from harness.mounts import LoopDisk
-from harness.process import PATIENCE, wait_until
+from harness.content import MIB
+from harness.mounts import LoopDisk, read_only
+from harness.process import PATIENCE, read, wait_until
 from harness.storm import LOST, assert_blobs_have_their_names
 from harness.upstream_site import Site
+from test_proxy_blob import fillers, offered
 
 IMAGES = 40
 PULLED = 15  # of them, when the power fails
@@ -98,3 +105,53 @@ def cut_power_amid_evictions(directory, mounted, cuts, mebibytes):
 
 def test_a_power_cut_amid_evictions_leaves_what_is_right_or_gone(new_directory, mounted):
     cut_power_amid_evictions(pathlib.Path(new_directory("power")), mounted, 1, 24)
+
+
+@pytest.mark.parametrize("web", ["nginx", "lighttpd"])
+def test_what_cannot_be_marked_is_served_all_the_same(new_directory, web):
+    """From a disk that has come back read-only, or another user's file: it is read each time, and right."""
+    with Site(new_directory("marks"), web) as site:
+        upstream = site.take()
+        data, digest = offered(upstream, 20_000)
+        upstream.add_image("app", "v1", [data])
+        repository = site.at(upstream)
+        assert site.client.get(repository.manifest("v1")).status == 200
+        assert site.client.get(repository.blob(digest)).body == data
+        cached = site.cache / f"docker/registry/v2/blobs/sha256/{digest[7:9]}/{digest[7:]}/data"
+        wait_until(lambda: cached.stat().st_mode & stat.S_ISVTX, "a blob that is synced")
+        cached.chmod(0o644)
+        with read_only(cached.parent):
+            for method in ("HEAD", "GET") * 2:
+                answer = site.client.request(method, repository.blob(digest))
+                assert (answer.status, answer["Content-Length"]) == (200, str(len(data)))
+                assert method == "HEAD" or answer.body == data
+        assert [each.method for each in upstream.asked("/blobs/")] == ["GET"]
+
+
+def is_stuck(pid, seen):
+    """In the same call as when it was last looked at."""
+    before, seen[pid] = seen.get(pid), read(f"/proc/{pid}/syscall")
+    return seen[pid] == before != "running\n"
+
+
+@pytest.mark.parametrize("web", ["nginx", "lighttpd"])
+def test_an_answer_that_ends_inside_a_record_has_no_other_bytes(new_directory, web):
+    """Of a file that becomes shorter, or that the disk does not give back, while the client takes its time."""
+    with Site(new_directory("records"), web, stall_timeout=600) as site:
+        upstream = site.take()
+        data, digest = offered(upstream, 40 * MIB)
+        upstream.when(lambda reply, _: setattr(reply, "stall", 30 * MIB), "/blobs/", "GET")
+        with site.server.expecting_faults(), site.client.connect() as connection:
+            connection.sendall(site.client.head("GET", site.at(upstream).blob(digest), None, None, None))
+            growing = site.cache / "_berth/temporary/partial"
+            file, = wait_until(lambda: [path for path in growing.rglob("data") if path.stat().st_size >= 29 * MIB], "some bytes")
+            seen = {}
+            wait_until(lambda: any(is_stuck(pid, seen) for pid in set(site.children()) - set(fillers(site))), "a full connection")
+            os.truncate(file, 0)
+            got = b""
+            with contextlib.suppress(ConnectionError):
+                while block := connection.recv(MIB):
+                    got += block
+        _, _, body = got.partition(b"\r\n\r\n")
+        assert 0 < len(body) < len(data) and data.startswith(body)
+        upstream.free.set()

@@ -251,6 +251,53 @@ static void nothing_is_put_off_elsewhere(void **state)
     assert_true(is_believed(fixture, "content"));
 }
 
+/* A manifest's readers ask nobody whether it is proven: what takes its name has to be on disk. */
+static void what_takes_the_place_of_another_is_synced_first(void **state)
+{
+    struct fixture *fixture = *state;
+    struct digest digest = sha256("content");
+    AUTO_BUFFER struct buffer content = BUFFER_INIT;
+    AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(&fixture->store);
+
+    make_cache(fixture);
+    buffer_add_text(&content, "content");
+    assert_returns(0, blob_write(&fixture->store, &digest, &content, &syncs, &error));
+    trace_begin();
+    (void)close(publish(fixture, "content"));
+    (void)trace_end();
+    assert_int_not_equal(trace_find("fsync ", "", 0), SIZE_MAX);
+    assert_true(find(fixture, "content").is_settled);
+}
+
+/* Where no file can be marked, all are synced, and believed; where one cannot, it is read. */
+static void a_mark_that_cannot_be_set_keeps_nobody_from_reading(void **state)
+{
+    struct fixture *fixture = *state;
+
+    make_cache(fixture);
+    (void)close(publish(fixture, "content"));
+    trace_begin_with_fault(0, EROFS);
+    trace_fault_only("fchmod");
+    assert_returns(1, prove(fixture, "content"));
+    assert_true(trace_end());
+    assert_false(is_believed(fixture, "content"));
+
+    fixture->store.puts_off_syncs = false;
+    trace_begin_with_fault(0, EPERM);
+    trace_fault_only("fchmod");
+    assert_returns(0, store_mend(&fixture->store, &error));
+    assert_true(trace_end());
+    assert_true(fixture->store.keeps_no_marks && !fixture->store.puts_off_syncs);
+    assert_true(is_believed(fixture, "content"));
+
+    fixture->store.keeps_no_marks = false;
+    trace_begin_with_fault(0, EIO);
+    trace_fault_only("fchmod");
+    assert_returns(0, store_mend(&fixture->store, &error));
+    assert_true(trace_end());
+    assert_false(fixture->store.keeps_no_marks || is_believed(fixture, "content"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +309,8 @@ int main(void)
         IN_STORE(many_are_settled_together),
         IN_STORE(a_mark_of_before_does_not_count),
         IN_STORE(nothing_is_put_off_elsewhere),
+        IN_STORE(what_takes_the_place_of_another_is_synced_first),
+        IN_STORE(a_mark_that_cannot_be_set_keeps_nobody_from_reading),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -234,3 +234,13 @@ int fchmodat(int directory, const char *path, mode_t mode, int flags)
     }
     return flags ? -1 : (int)syscall(SYS_fchmodat, directory, path, mode);
 }
+
+int fchmod(int descriptor, mode_t mode)
+{
+    bool is_meant = trace.only && strcmp(trace.only, "fchmod") == 0;
+
+    if (is_meant && fails("fchmod", "%s", path_of(descriptor))) {
+        return -1;
+    }
+    return (int)syscall(SYS_fchmod, descriptor, mode);
+}

@@ -1,4 +1,5 @@
 """Filesystems that can be taken away: a loop device with ext4, a small tmpfs."""
+import contextlib
 import itertools
 import os
 import pathlib
@@ -12,6 +13,17 @@ COPIES = itertools.count(1)
 def run(*command):
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, f"{command}: {done.stderr}"
+
+
+@contextlib.contextmanager
+def read_only(directory):
+    """A directory in which nothing can be changed, whoever has files open beside it."""
+    run("mount", "--bind", directory, directory)
+    try:
+        run("mount", "-o", "remount,ro,bind", directory)
+        yield
+    finally:
+        run("umount", "-l", directory)
 
 
 class Mount:
