@@ -72,11 +72,9 @@ static int download_check_kept(struct downloads *all, const struct download *dow
 {
     struct proxy_blob_request request = {.digest = download->reference->digest, .head_only = true};
     struct proxy_blob blob;
-    int found;
+    /* Which may have to read it: whoever vouched for it may have died. */
+    int found = proxy_get_blob(all->proxied, &request, &blob, error);
 
-    all->proxied->may_wait = false;
-    found = proxy_get_blob(all->proxied, &request, &blob, error);
-    all->proxied->may_wait = true;
     if (found > 0 && blob.is_stored) {
         return 0;
     }

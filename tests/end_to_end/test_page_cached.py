@@ -1,6 +1,9 @@
 """What is another registry's, on the page: what the cache has of it, and nobody is asked for more."""
+import stat
+
 from harness import content
 from harness.pages import ask, read
+from harness.process import wait_until
 from harness.upstream_fixtures import *  # noqa: F401,F403 pylint: disable=all
 from test_page import CONFIG
 
@@ -58,3 +61,18 @@ def test_a_configuration_is_shown_where_it_could_be_pulled_from_the_cache_and_no
         assert ("MODE=one" in page.words, "not here" in page.words) == (is_shown, not is_shown)
         assert client.exists(there.blob(config)).status == (200 if is_shown else 404)
         assert (registry.asked() == []) == is_shown
+
+
+def test_a_configuration_that_a_power_cut_may_have_changed_is_not_shown_before_it_was_read(site, upstream):
+    client, there = site.client, site.at(upstream)
+    image, config, _ = offer(upstream, "1.0")
+    for path in (there.manifest("1.0"), there.manifest(image), there.blob(config)):
+        assert client.get(path).status == 200
+    cached = site.cache / f"docker/registry/v2/blobs/sha256/{config[7:9]}/{config[7:]}/data"
+    wait_until(lambda: cached.stat().st_mode & stat.S_ISVTX, "a blob that is synced")
+    data = cached.read_bytes()
+    cached.unlink()     # as another file, which bears no mark
+    cached.write_bytes(data.replace(b"MODE=one", b"MODE=two"))
+    assert "MODE=two" not in read(client, f"/proxy/{upstream.alias}/app:1.0").words
+    assert client.get(there.blob(config)).body == data
+    wait_until(lambda: "MODE=one" in read(client, f"/proxy/{upstream.alias}/app:1.0").words, "what is right")

@@ -6,6 +6,7 @@ import os
 import pathlib
 import pty
 import shutil
+import stat
 import subprocess
 
 import pytest
@@ -14,6 +15,7 @@ from harness import content
 from harness.content import MIB
 from harness.engines import push_layout
 from harness.fastcgi import Worker
+from harness.mounts import read_only
 from harness.peer import Peer
 from harness.process import PATIENCE, wait_until
 from harness.server import BERTH, CONFIGURATION, berth
@@ -81,6 +83,20 @@ def test_several_layers_come_at_the_same_time(site, upstream):
         upstream.free.set()
         fine(running.result())
     assert len(upstream.asked("/blobs/")) == 10
+
+
+def test_what_is_cached_but_bears_no_mark_is_read_and_kept(site, upstream):
+    """Also where it cannot be marked."""
+    data = content.noise()
+    digest = content.digest(data)
+    upstream.add_image("app", "1", [data])
+    fine(site.prefetch("up/app:1"))
+    cached = site.blobs / digest[7:9] / digest[7:] / "data"
+    wait_until(lambda: cached.stat().st_mode & stat.S_ISVTX, "a blob that is synced")
+    cached.chmod(0o644)
+    with read_only(cached.parent):
+        fine(site.prefetch("up/app:1"))
+    assert len(upstream.asked("/blobs/", "GET")) == 2
 
 
 def offer_index(upstream, machines, name="app", tag="multi"):

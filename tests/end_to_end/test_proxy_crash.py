@@ -80,9 +80,10 @@ def cut_power_amid_pulls(site, upstream, disk, number):
     assert_blobs_have_their_names(site.cache)
 
 
-def test_a_power_cut_leaves_no_wrong_byte_in_the_cache(new_directory, mounted):
+@pytest.mark.parametrize("kind", ["ext4", "xfs"])
+def test_a_power_cut_leaves_no_wrong_byte_in_the_cache(new_directory, mounted, kind):
     directory = pathlib.Path(new_directory("power"))
-    disk = mounted(LoopDisk(directory / "disk", directory / "storage"))
+    disk = mounted(LoopDisk(directory / "disk", directory / "storage", kind=kind))
     with Site(directory) as site:
         upstream = site.take()
         for number in range(2):

@@ -75,10 +75,11 @@ def test_a_storm_of_cuts(eight, seed):
     assert upstream.sent() <= len(data) + 20 * SLACK
 
 
+@pytest.mark.parametrize("kind", ["ext4", "xfs"])
 @pytest.mark.parametrize("web", ["nginx", "lighttpd"])
-def test_20_power_cuts_leave_no_wrong_byte_in_the_cache(new_directory, mounted, web):
+def test_20_power_cuts_leave_no_wrong_byte_in_the_cache(new_directory, mounted, web, kind):
     directory = pathlib.Path(new_directory("power"))
-    disk = mounted(LoopDisk(directory / "disk", directory / "storage", 8192))
+    disk = mounted(LoopDisk(directory / "disk", directory / "storage", 8192, kind))
     with Site(directory, web) as site:
         upstream = site.take()
         for number in range(20):

@@ -62,21 +62,24 @@ class SmallMemory(Mount):
 
 
 class LoopDisk(Mount):
-    """ext4 in a file; power_cut() loses what has not been synced."""
+    """ext4 or xfs in a file; power_cut() loses what has not been synced."""
 
-    def __init__(self, image, point, mebibytes=1024):
+    MAKE = {"ext4": ("mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0"), "xfs": ("mkfs.xfs", "-q")}
+
+    def __init__(self, image, point, mebibytes=1024, kind="ext4"):
         super().__init__(point)
         self.image = pathlib.Path(image)
+        self.options = "loop,nouuid" if kind == "xfs" else "loop"  # of a copy, see below
         with open(self.image, "wb") as file:
             file.truncate(mebibytes << 20)
-        run("mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", self.image)
+        run(*self.MAKE[kind], self.image)
 
     def mount(self):
         # Another test's mount namespace may still hold it, and this would be the very filesystem that was shut down.
         if subprocess.run(["losetup", "-j", self.image], capture_output=True).stdout:
             held, self.image = self.image, self.image.with_suffix(f".{next(COPIES)}")
             run("cp", "--sparse=always", held, self.image)
-        run("mount", "-o", "loop", self.image, self.point)
+        run("mount", "-o", self.options, self.image, self.point)
 
     def power_cut(self):
         """From now on nothing reaches the disk any more, not even the journal; the next mount recovers."""
