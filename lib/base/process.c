@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -88,10 +89,24 @@ void process_reset_signals(void)
     (void)sigprocmask(SIG_UNBLOCK, &all, NULL);
 }
 
+/* A web server that hands its CGI program a pipe for its complaints reads it to the end, before it
+ * is done with the request. */
+static bool process_is_awaited(void)
+{
+    struct stat status;
+
+    return process_client.fd >= 0 && process_client.events == 0 &&
+           fstat(STDERR_FILENO, &status) == 0 &&
+           (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode));
+}
+
 static void become_detached(const int *keep, size_t keep_count)
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
+    if (null >= 0 && process_is_awaited()) {
+        (void)dup2(null, STDERR_FILENO);
+    }
     process_client.fd = -1;
     process_reset_signals();
     if (null >= 0) {

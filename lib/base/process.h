@@ -9,10 +9,10 @@
 
 /*
  * Starts a process that outlives its parent and its parent's client, with no descriptors but
- * standard error and those in `keep`. It stays in its parent's process group, so that whoever ends
- * the pool as a whole ends it, too; signals do again what they do by default. Returns 1 in the
- * parent, 0 in the new process, which has to end with _exit(), and -1 on failure. The parent gets
- * no child to wait for.
+ * standard error and those in `keep` (without standard error, where a CGI program's is a pipe). It
+ * stays in its parent's process group, so that whoever ends the pool as a whole ends it, too;
+ * signals do again what they do by default. Returns 1 in the parent, 0 in the new process, which
+ * has to end with _exit(), and -1 on failure. The parent gets no child to wait for.
  */
 int process_detach(const int *keep, size_t keep_count, struct error *error);
 

@@ -5,14 +5,15 @@ import pathlib
 import random
 import signal
 import threading
+import subprocess
 from contextlib import closing
 
 import pytest
 
 from harness import content
-from harness.process import send_signal, wait_until
+from harness.process import PATIENCE, send_signal, wait_until
 from harness.receiver import SECRET, Receiver
-from harness.server import berth
+from harness.server import BERTH, berth
 from harness.storm import LOST
 from harness.upstream_site import Site
 from test_retention import pushed_days_ago
@@ -364,3 +365,22 @@ def test_what_somebody_puts_into_the_spool_is_in_nobodys_way(told, receiver):
     assert server.log(whole=True).count("remove '") == 1, "it is not tried over and over"
     assert listing(server) == [] and berth(server.configuration, "gc").returncode == 0
     (names[0] / "full").unlink()
+
+
+def test_a_cgi_program_is_done_while_its_events_are_delivered(told, receiver):
+    """Apache reads the program's standard error to its end before it is done with the request."""
+    server = told("lighttpd", "push")
+    receiver.when(lambda reply, request: setattr(reply, "silent", True))
+    server.client.repository("team/app").push_image("v1")
+    wait_until(lambda: receiver.asked(), "a try")
+    end_deliverers(server)
+    grown_old(server, 0)
+    before = len(receiver.asked())
+    environment = {"BERTH_CONFIGURATION": str(server.configuration), "GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": "GET", "REQUEST_URI": "/v2/"}
+    with subprocess.Popen([BERTH], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True) as program:
+        try:
+            answer, _ = program.communicate(timeout=PATIENCE)
+            assert b"Status: 200" in answer
+            wait_until(lambda: len(receiver.asked()) > before, "a try")
+        finally:
+            os.killpg(program.pid, signal.SIGKILL)
