@@ -157,8 +157,6 @@ static int open_source(struct exchange *exchange, enum registry_reach reach, boo
 {
     struct source *source = &exchange->source;
 
-    source->changed = tell_note_change;
-    source->changed_context = &exchange->deed;
     if (registry_find(exchange->registry, &exchange->permit, reach, source, error) < 0 ||
         (may_wait &&
          source_let_wait(source, request_parameter(exchange->request, "HTTP_VIA"), error) < 0)) {
@@ -491,6 +489,8 @@ enum dispatch_result dispatch(struct service *service, struct request *request,
     int result =
         document_root_check(&service->configuration, request, service->document_root, &error);
 
+    exchange.source.changed = tell_note_change; /* also by the page's forms */
+    exchange.source.changed_context = &exchange.deed;
     exchange.may_wait = patience == PATIENCE_UNLIMITED;
     exchange.configuration = &service->configuration;
     exchange.caller.options = &service->configuration.registry;

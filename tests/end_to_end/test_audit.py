@@ -7,7 +7,9 @@ import subprocess
 import pytest
 
 from harness import content
+from harness.browser import Browser
 from harness.server import berth
+from test_access import As
 
 BOTH = pytest.mark.parametrize("web", ["nginx", "lighttpd"])
 PASSWORD = "correct horse battery"
@@ -146,3 +148,36 @@ def test_commands_that_change_something_are_lines(audited):
     assert len(lines(server)) == count
     assert server.client.post("/v2/team/app/blobs/uploads/?digest=" + content.digest(b"a"), b"a", ALICE).status == 201
     assert len(lines(server)) == count + 1, "the workers go on in the file that a command may have made"
+
+
+@BOTH
+def test_the_page_is_audited_like_the_rest(audited, web):
+    """Log-ins by its form, whoever one says that one is, and what its forms do, refuse, and are refused for."""
+    server = audited(web)
+    client, browser = server.client, Browser(server.client)
+    repository = client.repository("team/app")
+    repository.client = As(client, ALICE)
+    _, digest = repository.push_image("v1")
+    count = len(lines(server))
+    assert browser.login('mallory"},{"event":"push', "guess").status != 303
+    count += 1
+    line = last(server, count)
+    assert (line["event"], line["kind"]) in (("refused", "anonymous"), ("log-in refused", "anonymous")) and line["claimed"] == 'mallory"},{"event":"push'
+    assert browser.login("alice", PASSWORD).status == 303
+    count += 1
+    line = last(server, count)
+    assert (line["event"], line["claimed"], line["address"]) == ("log-in", "alice", "127.0.0.1")
+    for show, event in (("delete", "delete"), ("restore", "push")):
+        path = f"/team/app:v1?show={show}"
+        [form] = [form for target, form in browser.forms(path if show == "delete" else "/team/app?show=trash").items() if target == path]
+        assert browser.send(form).status == 303
+        count += 1
+        line = last(server, count)
+        assert (line["event"], line["subject"], line["repository"], line["credential"]) == (event, "alice", "team/app", "session"), line
+        assert line["tags"][0]["tag"] == "v1" and (line["tags"][0].get("before") == (digest if event == "delete" else None))
+        assert line["rule"] == "[access team] delete = alice"
+    browser.sender = {"Origin": "http://elsewhere.example"}
+    assert browser.post("/team/app:v1?show=delete", {"token": "guess"}).status == 403
+    assert last(server, count + 1)["event"] == "refused"
+    said = (server.directory / "audit.log").read_text()
+    assert PASSWORD not in said and not any(value in said for value in browser.cookies.values())
