@@ -20,10 +20,15 @@ void account_open(const struct registry_options *options)
 
 const char *account_address(const struct request *request)
 {
-    bool is_passed_on = request_parameter(request, "HTTP_X_FORWARDED_FOR") ||
-                        request_parameter(request, "HTTP_FORWARDED") ||
-                        request_parameter(request, "HTTP_X_REAL_IP");
+    /* Not all proxies say for whom they ask; most say that they do. */
+    static const char *const traces[] = {"HTTP_X_FORWARDED_FOR",  "HTTP_FORWARDED",
+                                         "HTTP_X_REAL_IP",        "HTTP_VIA",
+                                         "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO"};
+    bool is_passed_on = false;
 
+    for (size_t i = 0; i < sizeof(traces) / sizeof(*traces); i++) {
+        is_passed_on = is_passed_on || request_parameter(request, traces[i]);
+    }
     return is_passed_on ? NULL : request_parameter(request, "REMOTE_ADDR");
 }
 

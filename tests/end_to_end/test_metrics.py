@@ -302,6 +302,10 @@ FROM = {
     "elsewhere, says here": ({"REMOTE_ADDR": "203.0.113.9"}, {"X-Forwarded-For": "127.0.0.1"}, False),
     "elsewhere, says so otherwise": ({"REMOTE_ADDR": "203.0.113.9"}, {"X-Real-Ip": "127.0.0.1", "Forwarded": "for=127.0.0.1"}, False),
     "a proxy that is here": ({"REMOTE_ADDR": "127.0.0.1"}, {"X-Forwarded-For": "203.0.113.9"}, False),
+    "a socket, as nginx says it": ({"REMOTE_ADDR": "unix:"}, {}, False),
+    "a proxy that says no address": ({"REMOTE_ADDR": "127.0.0.1"}, {"Via": "1.1 varnish"}, False),
+    "a proxy that says the host": ({"REMOTE_ADDR": "127.0.0.1"}, {"X-Forwarded-Host": "registry.example.org"}, False),
+    "a proxy that says the scheme": ({"REMOTE_ADDR": "127.0.0.1"}, {"X-Forwarded-Proto": "https"}, False),
     "another proxy that is here": ({"REMOTE_ADDR": "127.0.0.1"}, {"Forwarded": "for=203.0.113.9"}, False),
 }
 ALLOWED = ENABLED + "access = 127.0.0.1, ::1, 10.0.0.0/8\n"
