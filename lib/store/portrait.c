@@ -110,7 +110,8 @@ int portrait_read_referrers(struct gallery *gallery, const struct digest *digest
 {
     AUTO_BUFFER struct buffer list = BUFFER_INIT;
     AUTO_BUFFER struct buffer index = BUFFER_INIT;
-    struct referrers_query query = {.subject = *digest, .page = {.limit = PORTRAIT_REFERRERS}};
+    struct referrers_query query = {
+        .subject = *digest, .page = {.limit = PORTRAIT_REFERRERS}, .left = &gallery->left};
     struct document document;
     struct digest last;
 
@@ -121,8 +122,6 @@ int portrait_read_referrers(struct gallery *gallery, const struct digest *digest
     if (referrers_list(gallery->repository, &query, &list, &last, error) < 0) {
         return -1;
     }
-    /* How long the list is shows when it has been read: that is the last one, then. */
-    gallery->left -= list.length < gallery->left ? list.length : gallery->left;
     buffer_format(&index, "{\"manifests\":[%s]}", list.data);
     document = (struct document){.bytes = index.data, .length = index.length};
     if (!description_read(out, &document, MEDIA_TYPE_OCI_INDEX)) {

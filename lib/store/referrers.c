@@ -64,9 +64,21 @@ bool referrers_read_fallback_tag(const char *tag, struct digest *out_subject)
     return digest_parse(out_subject, text.data, &ignored) == 0;
 }
 
+/* One page being put together. */
+struct referrers_look {
+    const struct repository *repository;
+    const struct referrers_query *query;
+    uint64_t *left; /* bytes that may still be read */
+};
+
+static void referrers_count(struct referrers_look *look, uint64_t read)
+{
+    *look->left -= read < *look->left ? read : *look->left;
+}
+
 /* Adds the digests that clients have listed under the fallback tag. */
-static int referrers_add_fallback(const struct repository *repository, const struct digest *subject,
-                                  struct names *names, struct error *error)
+static int referrers_add_fallback(struct referrers_look *look, struct names *names,
+                                  struct error *error)
 {
     AUTO_STORED_MANIFEST struct stored_manifest index = STORED_MANIFEST_INIT;
     AUTO_MANIFEST struct manifest parsed = MANIFEST_INIT;
@@ -75,14 +87,15 @@ static int referrers_add_fallback(const struct repository *repository, const str
     struct error ignored;
     int found;
 
-    referrers_fallback_tag(subject, tag);
-    found = tag_get(repository, tag, &digest, error);
+    referrers_fallback_tag(&look->query->subject, tag);
+    found = tag_get(look->repository, tag, &digest, error);
     if (found > 0) {
-        found = revision_read(repository, &digest, &index, error);
+        found = revision_read(look->repository, &digest, &index, error);
     }
     if (found <= 0) {
         return found;
     }
+    referrers_count(look, index.content.length);
     if (stored_manifest_parse(&index, &parsed, &ignored) < 0) {
         return 0;
     }
@@ -95,21 +108,21 @@ static int referrers_add_fallback(const struct repository *repository, const str
 }
 
 /* The descriptor of a manifest that has no entry. 1; 0 if the subject is not its own; -1. */
-static int referrers_describe_revision(const struct repository *repository,
-                                       const struct digest *subject, const struct digest *digest,
+static int referrers_describe_revision(struct referrers_look *look, const struct digest *digest,
                                        struct buffer *out, struct error *error)
 {
     AUTO_STORED_MANIFEST struct stored_manifest stored = STORED_MANIFEST_INIT;
     AUTO_MANIFEST struct manifest parsed = MANIFEST_INIT;
     struct reference self = {.kind = REFERENCE_MANIFEST, .digest = *digest};
     struct error ignored;
-    int found = revision_read(repository, digest, &stored, error);
+    int found = revision_read(look->repository, digest, &stored, error);
 
     if (found <= 0) {
         return found;
     }
+    referrers_count(look, stored.content.length);
     if (stored_manifest_parse(&stored, &parsed, &ignored) < 0 || !parsed.has_subject ||
-        !digest_equal(&parsed.subject, subject)) {
+        !digest_equal(&parsed.subject, &look->query->subject)) {
         return 0;
     }
     self.size = stored.content.length;
@@ -128,11 +141,11 @@ static bool referrers_is_descriptor(const struct buffer *text, const struct dige
 }
 
 /* The descriptor to list for a digest. 1; 0 if it is not to be listed; -1. */
-static int referrers_find_descriptor(const struct repository *repository,
-                                     const struct referrers_query *query,
-                                     const struct digest *digest, struct buffer *out,
-                                     struct error *error)
+static int referrers_find_descriptor(struct referrers_look *look, const struct digest *digest,
+                                     struct buffer *out, struct error *error)
 {
+    const struct repository *repository = look->repository;
+    const struct referrers_query *query = look->query;
     struct path path = layout_referrer(repository->name, &query->subject, digest);
     AUTO_BUFFER struct buffer type = BUFFER_INIT;
     struct document document;
@@ -140,9 +153,10 @@ static int referrers_find_descriptor(const struct repository *repository,
 
     if (found > 0) {
         found = file_read(repository->store->root, path.text, DESCRIPTOR_LIMIT, out, error);
+        referrers_count(look, out->length);
         if (found == 0 || (found > 0 && !referrers_is_descriptor(out, digest))) {
             buffer_clear(out);
-            found = referrers_describe_revision(repository, &query->subject, digest, out, error);
+            found = referrers_describe_revision(look, digest, out, error);
         }
     }
     if (found <= 0 || !query->artifact_type) {
@@ -154,14 +168,14 @@ static int referrers_find_descriptor(const struct repository *repository,
 }
 
 /* Everything that may be listed, sorted, some perhaps twice. */
-static int referrers_find_candidates(const struct repository *repository,
-                                     const struct digest *subject, struct names *out,
+static int referrers_find_candidates(struct referrers_look *look, struct names *out,
                                      struct error *error)
 {
-    struct path directory = layout_referrers(repository->name, subject);
+    const struct repository *repository = look->repository;
+    struct path directory = layout_referrers(repository->name, &look->query->subject);
 
     if (directory_list(repository->store->root, directory.text, out, error) < 0 ||
-        referrers_add_fallback(repository, subject, out, error) < 0) {
+        referrers_add_fallback(look, out, error) < 0) {
         return -1;
     }
     names_sort(out);
@@ -172,13 +186,15 @@ int referrers_list(const struct repository *repository, const struct referrers_q
                    struct buffer *out, struct digest *out_last, struct error *error)
 {
     AUTO_NAMES struct names candidates = NAMES_INIT;
+    uint64_t usual = REFERRERS_LOOK_BYTES;
+    struct referrers_look look = {repository, query, query->left ? query->left : &usual};
     size_t listed = 0;
     size_t looked = 0;
 
     if (query->page.limit == 0) {
         return 0;
     }
-    if (referrers_find_candidates(repository, &query->subject, &candidates, error) < 0) {
+    if (referrers_find_candidates(&look, &candidates, error) < 0) {
         return -1;
     }
     for (size_t i = 0; i < candidates.count; i++) {
@@ -193,10 +209,11 @@ int referrers_list(const struct repository *repository, const struct referrers_q
             digest_parse(&digest, name, &ignored) < 0) {
             continue;
         }
-        if (looked++ == REFERRERS_LOOKS) {
+        if (looked == REFERRERS_LOOKS || (looked > 0 && *look.left == 0)) {
             return 1;
         }
-        found = referrers_find_descriptor(repository, query, &digest, &descriptor, error);
+        looked++;
+        found = referrers_find_descriptor(&look, &digest, &descriptor, error);
         if (found < 0) {
             return -1;
         }

@@ -16,8 +16,10 @@
  * an index of 4 MiB. */
 enum { REFERRERS_PAGE_BYTES = 2 * 1024 * 1024 };
 
-/* How many entries are looked at for one page: a type that nobody has shall not cost them all. */
-enum { REFERRERS_LOOKS = 5000 };
+/* How many entries are looked at for one page, and how many bytes are read for it: a type that
+ * nobody has, or a fallback tag of large manifests that refer to something else, shall not cost
+ * them all. */
+enum { REFERRERS_LOOKS = 5000, REFERRERS_LOOK_BYTES = 32 * 1024 * 1024 };
 
 /* A manifest that is in the store, or about to be. */
 struct referrer {
@@ -44,6 +46,7 @@ struct referrers_query {
     struct digest subject;
     const char *artifact_type; /* NULL: all */
     struct page page;          /* by digest */
+    uint64_t *left; /* bytes that may be read, counted down; NULL: REFERRERS_LOOK_BYTES */
 };
 
 /*

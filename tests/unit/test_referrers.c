@@ -36,7 +36,7 @@ static struct digest push_artifact(const struct repository *repository,
 static void list_all(const struct repository *repository, const struct digest *subject,
                      const char *artifact_type, struct buffer *out)
 {
-    struct referrers_query query = {*subject, artifact_type, {NULL, 1000}};
+    struct referrers_query query = {*subject, artifact_type, {NULL, 1000}, NULL};
     struct digest last;
     struct error error = ERROR_INIT;
 
@@ -147,7 +147,7 @@ static void pages_are_whole_and_say_whether_more_follow(void **state)
         (void)push_artifact(&fixture->repository, &subject, more.data);
     }
     for (size_t limit = 1; limit <= ARTIFACTS + 1; limit++) {
-        struct referrers_query query = {subject, NULL, {NULL, limit}};
+        struct referrers_query query = {subject, NULL, {NULL, limit}, NULL};
         AUTO_BUFFER struct buffer all = BUFFER_INIT;
         AUTO_BUFFER struct buffer pages = BUFFER_INIT;
         struct error error = ERROR_INIT;
@@ -176,7 +176,7 @@ static void a_page_of_nothing_is_empty(void **state)
     AUTO_BUFFER struct buffer out = BUFFER_INIT;
     struct error error = ERROR_INIT;
     struct digest last;
-    struct referrers_query query = {sha256("subject"), NULL, {NULL, 0}};
+    struct referrers_query query = {sha256("subject"), NULL, {NULL, 0}, NULL};
 
     (void)push_artifact(&fixture->repository, &query.subject, "");
     assert_returns(0, referrers_list(&fixture->repository, &query, &out, &last, &error));
@@ -191,7 +191,7 @@ static void a_page_ends_before_it_is_too_large_for_clients(void **state)
     struct fixture *fixture = *state;
     AUTO_BUFFER struct buffer out = BUFFER_INIT;
     struct digest subject = sha256("subject");
-    struct referrers_query query = {subject, NULL, {NULL, 1000}};
+    struct referrers_query query = {subject, NULL, {NULL, 1000}, NULL};
     struct error error = ERROR_INIT;
     struct digest last;
 
@@ -319,7 +319,7 @@ static void a_page_looks_at_so_many_at_most(void **state)
     struct fixture *fixture = *state;
     struct digest subject = sha256("subject");
     struct digest real = push_artifact(&fixture->repository, &subject, "\"artifactType\":\"a/b\",");
-    struct referrers_query query = {subject, "a/b", {NULL, 1000}};
+    struct referrers_query query = {subject, "a/b", {NULL, 1000}, NULL};
     struct error error = ERROR_INIT;
     struct digest last = {.text = ""};
     size_t pages = 0;
@@ -349,6 +349,67 @@ static void a_page_looks_at_so_many_at_most(void **state)
     assert_int_equal(listed, 1);
 }
 
+/* An entry of a type that is not looked for. */
+static void put_long_entry(struct fixture *fixture, const struct digest *subject, unsigned number,
+                           size_t length)
+{
+    AUTO_BUFFER struct buffer member = BUFFER_INIT;
+    AUTO_BUFFER struct buffer entry = BUFFER_INIT;
+    struct digest digest;
+
+    buffer_format(&member, "\"artifactType\":\"c/d\",\"number\":%u,", number);
+    digest = push_artifact(&fixture->repository, subject, member.data);
+    buffer_format(&entry, "{\"digest\":\"%s\",\"artifactType\":\"c/d\",\"x\":\"%*s\"}", digest.text,
+                  (int)length, "");
+    put_file(fixture->store.root, layout_referrer("team/app", subject, &digest).text, entry.data);
+}
+
+/* Who has read enough elsewhere gets one more look, and no list without an end. */
+static void what_may_be_read_is_the_callers_to_say(void **state)
+{
+    struct fixture *fixture = *state;
+    struct digest subject = sha256("subject");
+    uint64_t left = REFERRERS_LOOK_BYTES;
+    struct referrers_query query = {subject, "a/b", {NULL, 1000}, &left};
+    AUTO_BUFFER struct buffer list = BUFFER_INIT;
+    struct error error = ERROR_INIT;
+    struct digest last;
+
+    put_long_entry(fixture, &subject, 1, 1000);
+    put_long_entry(fixture, &subject, 2, 1000);
+    assert_returns(0, referrers_list(&fixture->repository, &query, &list, &last, &error));
+    assert_in_range(REFERRERS_LOOK_BYTES - left, 2000, 3000);
+    left = 10;
+    assert_returns(1, referrers_list(&fixture->repository, &query, &list, &last, &error));
+    assert_int_equal(left, 0);
+}
+
+static void a_page_reads_so_many_bytes_at_most(void **state)
+{
+    struct fixture *fixture = *state;
+    struct digest subject = sha256("subject");
+    struct referrers_query query = {subject, "a/b", {NULL, 1000}, NULL};
+    struct error error = ERROR_INIT;
+    struct digest last = {.text = ""};
+    AUTO_BUFFER struct buffer list = BUFFER_INIT;
+    struct digest real = push_artifact(&fixture->repository, &subject, "\"artifactType\":\"a/b\",");
+    size_t pages = 0;
+    int more = 1;
+
+    for (unsigned i = 0; i < 12; i++) {
+        put_long_entry(fixture, &subject, i, REFERRERS_LOOK_BYTES / 8);
+    }
+    for (; more && pages < 5; pages++) {
+        struct digest before = last;
+
+        query.page.last = before.text;
+        more = referrers_list(&fixture->repository, &query, &list, &last, &error);
+        assert_true(more >= 0);
+    }
+    assert_int_equal(pages, 2);
+    assert_non_null(strstr(list.data, real.text));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -359,6 +420,8 @@ int main(void)
         IN_STORE(pages_are_whole_and_say_whether_more_follow),
         IN_STORE(a_page_of_nothing_is_empty),
         IN_STORE(a_page_looks_at_so_many_at_most),
+        IN_STORE(a_page_reads_so_many_bytes_at_most),
+        IN_STORE(what_may_be_read_is_the_callers_to_say),
         IN_STORE(a_page_ends_before_it_is_too_large_for_clients),
         IN_STORE(a_garbled_descriptor_is_made_anew),
         IN_STORE(one_entry_does_not_spoil_the_list),
