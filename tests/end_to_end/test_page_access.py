@@ -132,7 +132,7 @@ def test_the_page_is_where_the_web_server_says(new_directory):
     with Worker(new_directory("prefix"), BERTH_PAGE="/registry/") as running:
         running.repository("v2/app").push_image("1")
         page = running.get("/registry/")
-        assert page.status == 200 and b'href="/registry/-/name/v2/"' in page.body
+        assert page.status == 200 and b'href="/registry/-/name/v2/app"' in page.body
         assert running.get("/registry/-/name/v2/app:1").status == 200
         assert running.get("/").status == 404 and running.get("/v2/").status == 200
         assert running.get("/v1/search?q=app").json()["num_results"] == 1
