@@ -401,6 +401,7 @@ static void repository_write_json(struct view *view, const struct rows *rows)
     json_text(out, "origin", view->exchange->source.is_proxied ? "cache" : "hosted");
     json_number(out, "total", rows->count);
     json_number(out, "tags", rows->tag_count);
+    view_rules_json(view);
     json_open_array(out, "images");
     for (size_t i = first; i < end; i++) {
         struct look look;
@@ -437,6 +438,7 @@ int page_repository(struct view *view, struct error *error)
         return 0;
     }
     repository_write(view, &rows);
+    view_rules(view);
     actions_add(view);
     return 0;
 }

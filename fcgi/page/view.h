@@ -87,6 +87,10 @@ void view_stock_json(struct view *view);
 void view_traffic(struct view *view, const struct totals_day *days);
 void view_traffic_json(struct view *view, const struct totals_day *days);
 
+/* rules.c: which tags of a hosted repository retention keeps, and which are immutable. */
+void view_rules(struct view *view);
+void view_rules_json(struct view *view);
+
 /* "image", "SBOM", … in a little box. */
 void view_badge(struct view *view, enum description_kind kind);
 /* "sha256:0123456789ab" */

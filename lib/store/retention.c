@@ -48,7 +48,7 @@ bool retention_keeps(const struct retention_section *section)
            section->keep_pushed_within > 0 || section->keep_pulled_within > 0;
 }
 
-static bool section_is_about(const struct retention_section *section, const char *repository)
+bool retention_section_is_about(const struct retention_section *section, const char *repository)
 {
     return patterns_match(&section->repositories.names, repository, NULL);
 }
@@ -56,7 +56,7 @@ static bool section_is_about(const struct retention_section *section, const char
 bool retention_is_about(const struct retention *rules, const char *repository)
 {
     for (size_t i = 0; i < rules->section_count; i++) {
-        if (section_is_about(&rules->sections[i], repository)) {
+        if (retention_section_is_about(&rules->sections[i], repository)) {
             return true;
         }
     }
@@ -102,7 +102,7 @@ bool retention_ignores(const struct retention *rules, const char *repository, co
 
         for (size_t j = 0; j < patterns->count; j++) {
             if (agent_matches(patterns->names[j], agent, length) &&
-                section_is_about(section, repository)) {
+                retention_section_is_about(section, repository)) {
                 return true;
             }
         }
@@ -332,7 +332,7 @@ void retention_judge(const struct retention *rules, const struct retention_scene
             .reason = tag_is_for_referrers(&tags[i]) ? RETENTION_REFERRER : RETENTION_NO_SECTION};
     }
     for (size_t i = 0; i < rules->section_count; i++) {
-        if (section_is_about(&rules->sections[i], scene->repository)) {
+        if (retention_section_is_about(&rules->sections[i], scene->repository)) {
             section_judge(&rules->sections[i], scene, tags, count);
         }
     }

@@ -69,6 +69,9 @@ bool retention_agent_is_valid(const char *pattern);
 /* Whether it has any rule: without one, it would delete everything. */
 bool retention_keeps(const struct retention_section *section);
 
+/* Whether it is about this repository. */
+bool retention_section_is_about(const struct retention_section *section, const char *repository);
+
 /* Whether any section is about this repository. */
 bool retention_is_about(const struct retention *rules, const char *repository);
 

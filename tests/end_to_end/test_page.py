@@ -162,6 +162,28 @@ def test_a_repository_has_a_row_for_each_digest_with_all_its_tags(client, reposi
     assert [image["tags"] for image in ask(client, f"/{repository.name}?filter=1.9")["images"]] == [["1.9"]]
 
 
+@pytest.mark.parametrize("web", ["nginx", "lighttpd"])
+def test_a_repository_says_which_of_its_tags_stay(start, web):
+    server = start(web, settings="[hosted]\nimmutable_tags = v*, !v0*\n"
+                                 "[retention builds]\nrepositories = team/**\nkeep_tags = v*, latest\nkeep_newest = 20\nkeep_pulled_within = 90d\n"
+                                 "[retention drafts]\nrepositories = **\ntags = *-rc*\nkeep_pushed_within = 12h\n"
+                                 "[retention secret]\nrepositories = plan/**\nkeep_newest = 1\n")
+    for name in ("team/app", "other/app"):
+        server.client.repository(name).push_image("1.0")
+    keeps = "v*, latest; the 20 pushed last; pulled within 90 d"
+    told = ask(server.client, "/team/app")
+    assert told["retention"] == [{"name": "builds", "tags": [], "keeps": keeps}, {"name": "drafts", "tags": ["*-rc*"], "keeps": "pushed within 12 h"}]
+    assert told["immutableTags"] == ["v*", "!v0*"]
+    words = read(server.client, "/team/app").words
+    says = f"Tags that stay [retention builds] {keeps} [retention drafts] of the tags *-rc*: pushed within 12 h immutable_tags v*, !v0*"
+    assert says.replace(" ", "") in words.replace(" ", ""), words
+    assert "secret" not in words and "plan/" not in words and "[retention builds]" not in read(server.client, "/other/app").words
+    plain = start(web)
+    plain.client.repository("team/app").push_image("1.0")
+    assert "Tags that stay" not in read(plain.client, "/team/app").words
+    assert (ask(plain.client, "/team/app")["retention"], ask(plain.client, "/team/app")["immutableTags"]) == ([], [])
+
+
 def test_signatures_and_the_like_are_marks_and_no_rows(client, repository):
     image = push(repository, "1.0", [content.noise()])
     for kind in ["application/vnd.dev.sigstore.bundle.v0.3+json", "application/spdx+json"]:
