@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
 #include "lib/base/process.h"
 #include "lib/store/link.h"
 #include "lib/store/settle.h"
@@ -262,6 +263,18 @@ static bool blob_is_wanted(void *context, uint64_t bytes)
     return !process_is_deserted();
 }
 
+/* Whether what we have read is on a disk. Behind a network filesystem it may be in the memory of
+ * the host that shares its own disk: who has written it there syncs it soon, and his claim we
+ * cannot see. */
+static bool blob_is_on_disk(const struct store *store, int descriptor)
+{
+    enum { LONG_AGO = 3600 }; /* seconds; no filler lives that long without a sync */
+    struct stat status;
+
+    return store->puts_off_syncs ||
+           (fstat(descriptor, &status) == 0 && clock_age(status.st_mtime) >= LONG_AGO);
+}
+
 /* What the disk has is read, not what the kernel shows: whoever wrote it may have died over a sync
  * that failed. */
 int blob_prove(struct store *store, const struct digest *digest, struct error *error)
@@ -280,7 +293,9 @@ int blob_prove(struct store *store, const struct digest *digest, struct error *e
     (void)posix_fadvise(file.descriptor, 0, 0, POSIX_FADV_DONTNEED);
     switch (blob_check(&file, digest, &reader, error)) {
     case BLOB_SOUND:
-        settle_own(store, file.descriptor);
+        if (blob_is_on_disk(store, file.descriptor)) {
+            settle_own(store, file.descriptor);
+        }
         return 1;
     case BLOB_DAMAGED:
         blob_forget(store, digest, file.descriptor);

@@ -136,8 +136,9 @@ int blob_settle(struct store *store, const struct digest *digest, int descriptor
 
 /*
  * Whether a blob that blob_find() has found in a cache may be believed as it is (lib/store/settle).
- * If not, it is to be proven, which takes the time to read it: it is either settled then (1), or
- * damaged and gone (0). ERROR_CLIENT_GONE: nobody waits for it any more.
+ * If not, it is to be proven, which takes the time to read it: it is right then (1), and
+ * settled if that can be known, or damaged and gone (0). ERROR_CLIENT_GONE: nobody waits for it any
+ * more.
  */
 bool blob_is_believed(const struct store *store, const struct blob *blob);
 int blob_prove(struct store *store, const struct digest *digest, struct error *error);

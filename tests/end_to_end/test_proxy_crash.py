@@ -135,7 +135,7 @@ def is_stuck(pid, seen):
     return seen[pid] == before != "running\n"
 
 
-@pytest.mark.parametrize("web", ["nginx", "lighttpd"])
+@pytest.mark.parametrize("web", ["nginx", "lighttpd", "apache"])
 def test_an_answer_that_ends_inside_a_record_has_no_other_bytes(new_directory, web):
     """Of a file that becomes shorter, or that the disk does not give back, while the client takes its time."""
     with Site(new_directory("records"), web, stall_timeout=600) as site:

@@ -251,6 +251,23 @@ static void nothing_is_put_off_elsewhere(void **state)
     assert_true(is_believed(fixture, "content"));
 }
 
+/* Of a host that shares its disk: it may still be in its memory, whoever has read it from
+ * elsewhere. */
+static void who_reads_over_a_network_marks_nothing_that_is_new(void **state)
+{
+    struct fixture *fixture = *state;
+    struct path path = blob_path(&(struct blob){.target = sha256("content")});
+
+    make_cache(fixture);
+    (void)close(publish(fixture, "content"));
+    fixture->store.puts_off_syncs = false;
+    assert_returns(1, prove(fixture, "content"));
+    assert_false(find(fixture, "content").is_settled);
+    set_age(fixture->store.root, path.text, 3600);
+    assert_returns(1, prove(fixture, "content"));
+    assert_true(find(fixture, "content").is_settled);
+}
+
 /* A manifest's readers ask nobody whether it is proven: what takes its name has to be on disk. */
 static void what_takes_the_place_of_another_is_synced_first(void **state)
 {
@@ -309,6 +326,7 @@ int main(void)
         IN_STORE(many_are_settled_together),
         IN_STORE(a_mark_of_before_does_not_count),
         IN_STORE(nothing_is_put_off_elsewhere),
+        IN_STORE(who_reads_over_a_network_marks_nothing_that_is_new),
         IN_STORE(what_takes_the_place_of_another_is_synced_first),
         IN_STORE(a_mark_that_cannot_be_set_keeps_nobody_from_reading),
     };
