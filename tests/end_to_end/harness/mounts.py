@@ -1,7 +1,6 @@
 """Filesystems that can be taken away: a loop device with ext4, a small tmpfs."""
 import contextlib
 import itertools
-import os
 import pathlib
 import subprocess
 
@@ -13,6 +12,12 @@ COPIES = itertools.count(1)
 def run(*command):
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, f"{command}: {done.stderr}"
+
+
+def is_mounted(point):
+    """Without looking at it: a filesystem that was shut down may say nothing but EIO, not even that it is there."""
+    table = pathlib.Path("/proc/self/mountinfo").read_text(encoding="utf-8")
+    return any(line.split()[4] == str(point) for line in table.splitlines())
 
 
 @contextlib.contextmanager
@@ -33,7 +38,7 @@ class Mount:
 
     def unmount(self):
         """As soon as nobody uses it any more; somebody may be just about to end."""
-        wait_until(lambda: not os.path.ismount(self.point) or
+        wait_until(lambda: not is_mounted(self.point) or
                    subprocess.run(["umount", self.point], capture_output=True).returncode == 0, f"umount {self.point}")
 
     def __enter__(self):
