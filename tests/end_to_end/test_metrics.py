@@ -47,12 +47,21 @@ def scrape(client, headers=None):
     return numbers(answer.body.decode())
 
 
+def scrape_when_all_is_counted(client):
+    """A client has its answer before that is counted: nobody but who is asked for numbers is at work."""
+    def settled():
+        found = scrape(client)
+        at_work = found['berth_workers{state="busy"}'] + found["berth_proxy_waiting_requests"]
+        return found if at_work <= 1 else None
+    return wait_until(settled, "the end of all requests")
+
+
 @contextlib.contextmanager
 def counting(client):
     """What is more afterwards than before: a table that is filled then."""
-    more, before = {}, scrape(client)
+    more, before = {}, scrape_when_all_is_counted(client)
     yield more
-    for name, value in scrape(client).items():
+    for name, value in scrape_when_all_is_counted(client).items():
         if value != before.get(name, 0):
             more[name] = value - before.get(name, 0)
 
