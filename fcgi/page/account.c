@@ -62,15 +62,23 @@ static void account_set_cookie(struct exchange *exchange, const char *session)
                     account_is_secure(exchange) ? "; Secure" : "", *session ? "" : "; Max-Age=0");
 }
 
+/* A browser takes segments of dots out of a path, in escapes as well, and what is left behind an
+ * empty one may look like a host to whoever is between: no path of ours has any of them. */
+static bool account_return_is_plain(const char *path)
+{
+    return !strstr(path, "//") && !strstr(path, "/.") && !strstr(path, "/%2e") &&
+           !strstr(path, "/%2E");
+}
+
 bool account_return_is_own(const char *prefix, const char *path)
 {
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
                                   "-._~/:@?=&%+,!";
     size_t length = strnlen(path, RETURN_LIMIT + 1);
 
-    /* "//host" and "/\host" are other hosts to a browser. */
+    /* "/\host" is another host to a browser, too: that is none of the letters. */
     return length <= RETURN_LIMIT && text_begins(path, prefix) && path[0] == '/' &&
-           path[1] != '/' && strspn(path, letters) == length;
+           strspn(path, letters) == length && account_return_is_plain(path);
 }
 
 void account_add_return(const struct exchange *exchange, struct buffer *out)
