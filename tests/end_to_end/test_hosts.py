@@ -22,6 +22,8 @@ UNTYPED = {
     "CI without secrets": "GitHub's, GitLab's and Kubernetes' own; test_issuer.py reads what is for the configuration",
     "With the token server that is there": "a configuration, which test_token_server.py reads",
     "Retention": "a configuration, which test_retention.py reads",
+    "The page": "an answer of a registry that holds this alone; test_page.py reads the likes of it",
+    "The cache on the page": "the same, which test_page_cache.py reads",
     "Metrics": "configurations, which test_metrics.py reads",
     "Configuration": "an example, which test_deploy.py finds in the installed file",
 }
