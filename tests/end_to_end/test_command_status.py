@@ -38,17 +38,23 @@ def hold_collector(directory):
     fcntl.flock(HELD[-1], fcntl.LOCK_EX)
 
 
-def delete_tag(directory):
-    """As a DELETE leaves it: an empty index, whose tag lies in the trash."""
+def put_tag(directory, deleted=False):
+    """An empty index and its tag."""
     data = b'{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}'
     digits = hashlib.sha256(data).hexdigest()
     store = directory / "storage/registry/docker/registry/v2"
     manifests = "repositories/me/app/_manifests"
-    trash = directory / "storage/registry/_berth/trash/deleted/docker/registry/v2"
+    trash = directory / "storage/registry/_berth/trash/deleted/docker/registry/v2" if deleted else store
     for path, text in [(store / f"blobs/sha256/{digits[:2]}/{digits}/data", data), (store / f"{manifests}/revisions/sha256/{digits}/link", None),
                        (trash / f"{manifests}/tags/1/current/link", None)]:
         path.parent.mkdir(parents=True)
         path.write_bytes(text or f"sha256:{digits}".encode())
+    (store / "repositories/me/app/_layers").mkdir()
+
+
+def delete_tag(directory):
+    """As a DELETE leaves it: the tag lies in the trash."""
+    put_tag(directory, deleted=True)
 
 
 def take_registry(directory):
@@ -90,13 +96,16 @@ ROWS = [
     ("check --older-than 30d --rate 20M", None, 0), ("check --older-than 30", None, 0), ("check --older-than soon", None, 2), ("check --rate 1K", None, 2),
     ("check --rate 20M --no-content", None, 2), ("check --older-than 1d --setup", None, 2),
     ("configuration", None, 0),
+    ("delete me/app:1", put_tag, 0), ("delete --force me/app", put_tag, 0), ("delete me/app:2", put_tag, 1), ("delete me/app:-", None, 2),
+    ("events list", None, 0), ("events list --json", None, 0), ("events list extra", None, 2), ("events list", take_registry, 2),
+    ("events resend --failed", None, 0), ("events resend", None, 2), ("events resend --failed extra", None, 2),
     ("gc", None, 0), ("gc --json", damage, 0), ("gc --dry-run", None, 0), ("gc --empty-trash", None, 0), ("gc", leave_stray, 1),
     ("gc", hold_collector, 2), ("gc", take_registry, 2), ("gc extra", None, 2),
     ("help", None, 0), ("help check", None, 0), ("help nothing", None, 2),
     ("keys rotate", None, 0), ("keys rotate --revoke", None, 0), ("keys rotate", make_file_of(ACCESS), 2),
     ("prefetch nowhere.invalid/a/b:1", None, 1), ("prefetch nowhere.invalid//b", None, 2), ("prefetch --platform linux a", None, 2),
     ("restore me/app:1", delete_tag, 0), ("restore me/app", delete_tag, 0), ("restore me/app:2", delete_tag, 1), ("restore me/app", None, 1),
-("restore me/app:-", None, 2), ("restore", None, 2),
+    ("restore me/app:-", None, 2), ("restore", None, 2),
     ("robot add ci", None, 0), ("robot add ci", add_robot, 1), ("robot add CI", None, 2), ("robot add --rights all ci", None, 2),
     ("robot add --expires never ci", None, 2), ("robot add --repositories // ci", None, 2), ("robot add ci", make_file_of(ACCESS), 2),
     ("robot list", None, 0), ("robot list", add_robot, 0), ("robot list", damage_robot, 1), ("robot list", make_file_of(ACCESS), 2),

@@ -91,11 +91,17 @@ def test_a_power_cut_behind_the_first_start_breaks_no_promise(start, mounted, ne
 
 
 @pytest.fixture(params=["nginx", "lighttpd"])
-def small(start, mounted, request, new_directory):
-    """A server whose stores are 8 MiB of memory."""
+def small_disk(mounted, request, new_directory):
+    """8 MiB of memory for the stores of a server: its directory, the memory, and which server."""
     directory = pathlib.Path(new_directory("small"))
-    memory = mounted(SmallMemory(directory / "storage", 8))
-    server = start(request.param, directory=directory, settings=NO_RESERVE, expected_faults=True)
+    return directory, mounted(SmallMemory(directory / "storage", 8)), request.param
+
+
+@pytest.fixture
+def small(start, small_disk):
+    """A server on that."""
+    directory, memory, web = small_disk
+    server = start(web, directory=directory, settings=NO_RESERVE, expected_faults=True)
     server.memory = memory
     return server
 
@@ -213,11 +219,19 @@ def test_a_manifest_on_a_full_disk_is_507_and_the_tag_stays(small):
     repository.push_image("latest")
 
 
-def test_read_only_storage_is_a_clear_error_and_still_serves(small):
+def test_read_only_storage_is_a_clear_error_and_still_serves(start, small_disk):
     """A filesystem that went read-only after an error of the disk: pulls go on, pushes say what is wrong."""
+    counters = small_disk[0] / "storage/registry/_berth/counters"
+    counters.parent.mkdir(parents=True)
+    counters.write_text("")  # nobody maps a file there, which would keep us, if not the kernel, from doing this
+    server = start(small_disk[2], directory=small_disk[0], settings=NO_RESERVE, expected_faults=True)
+    check_read_only(server, small_disk[1])
+
+
+def check_read_only(small, memory):
     repository = small.client.repository("me/app")
     data, digest = repository.push_image("latest")
-    small.memory.read_only(True)
+    memory.read_only(True)
     try:
         for answer in (small.client.post(repository.uploads), repository.put_manifest("new", content.index([])),
                        small.client.post(f"{repository.uploads}?digest={content.digest(b'x')}", b"x"),
@@ -228,7 +242,7 @@ def test_read_only_storage_is_a_clear_error_and_still_serves(small):
         layer = small.client.get(repository.manifest("latest")).json()["layers"][0]["digest"]
         assert small.client.get(repository.blob(layer)).status == 200
     finally:
-        small.memory.read_only(False)
+        memory.read_only(False)
     repository.push_image("again")
 
 

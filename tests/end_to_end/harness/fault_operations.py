@@ -233,4 +233,4 @@ def assert_leftovers_are_swept(injector):
     injector.worker.repository("last").open_upload()
     assert len(list((temporary / "uploads").iterdir())) == 1
     assert list((temporary / "pieces").iterdir()) == []
-    assert {path.name for path in own.iterdir()} <= {"last", "locks", "pulled-since", "trash", "verified"}
+    assert {path.name for path in own.iterdir()} <= {"counters", "last", "locks", "pulled-since", "trash", "verified"}
