@@ -6,6 +6,7 @@
 
 #include "lib/base/log.h"
 #include "lib/observe/count/count.h"
+#include "lib/observe/count/presence.h"
 
 void account_open(const struct registry_options *options)
 {
@@ -16,6 +17,7 @@ void account_open(const struct registry_options *options)
         log_warning("metrics: each process counts for itself: %s", error.message);
         is_told = true;
     }
+    presence_change(PRESENCE_BUSY); /* nobody has seen that of a worker's first request */
 }
 
 const char *account_address(const struct request *request)
