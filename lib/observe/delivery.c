@@ -22,6 +22,7 @@ enum {
     LINGER = 60,                  /* seconds that are worth waiting for */
     SECRET_LIMIT = 4096,          /* bytes */
     LOOK = 250,                   /* milliseconds between two looks while waiting */
+    PASS = 60 * 1000,             /* milliseconds, after which a pass begins with nothing more */
     FRUITLESS = 3,                /* passes, after which what is due stays for another process */
 };
 
@@ -317,13 +318,14 @@ int delivery_pass(struct delivery *delivery, const struct lock *held, struct err
 {
     AUTO_NAMES struct names names = NAMES_INIT;
     struct pass pass = {.delivery = delivery, .blocked = NAMES_INIT};
+    int64_t end = clock_milliseconds() + PASS;
     int result = held->descriptor < 0 ? error_set(error, ERROR_INTERNAL, "nobody has the lock")
                                       : spool_list(&delivery->spool, SPOOL_WAITING, &names, error);
 
     if (result == 0 && spool_receiver_delay(&delivery->spool) == 0) {
         result = 1;
     }
-    for (size_t i = 0; result > 0 && i < names.count; i++) {
+    for (size_t i = 0; result > 0 && i < names.count && clock_milliseconds() < end; i++) {
         result = pass_try(&pass, &names, i, error);
     }
     names_release(&pass.blocked);

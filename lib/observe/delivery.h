@@ -28,7 +28,8 @@ struct delivery {
 /* Seconds until something can be delivered: 0 is now; UINT64_MAX if nothing waits. */
 uint64_t delivery_delay(const struct delivery *delivery);
 
-/* Delivers what is due now. 0, whatever the receiver says; -1: the spool cannot be read. */
+/* Delivers what is due now, for a minute, so that a slow receiver does not keep `berth gc`. 0,
+ * whatever the receiver says; -1: the spool cannot be read. */
 int delivery_pass(struct delivery *delivery, const struct lock *held, struct error *error);
 
 /* A process' whole work: ends when nothing is due within a minute, or somebody else goes on. */
