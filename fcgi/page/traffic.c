@@ -84,9 +84,10 @@ static void add_picture(struct html *body, const struct totals_day *days)
     HTML(body, "; today ");
     html_bytes(body, days->served);
     HTML(body, "</title>");
-    html_rectangle(
-        body, "rail",
-        &(struct html_box){.y = PICTURE_HEIGHT, .width = TOTALS_DAYS * DAY_WIDTH, .height = 2});
+    html_rectangle(body, "rail",
+                   &(struct html_box){.y = PICTURE_HEIGHT,
+                                      .width = (uint64_t)TOTALS_DAYS * DAY_WIDTH,
+                                      .height = 2});
     for (size_t i = TOTALS_DAYS; i-- > 0;) {
         add_day(body, i, &days[i], greatest->served);
     }

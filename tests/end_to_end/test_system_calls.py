@@ -2,6 +2,7 @@
 import contextlib
 import os
 import pathlib
+import stat
 
 import pytest
 
@@ -187,6 +188,8 @@ def hits(new_directory, upstream, limit):
             return worker.get(repository.blob(content.digest(layer)))
         manifest()
         wait_until(lambda: blob()["X-Accel-Redirect"] and "/stream" not in blob()["X-Accel-Redirect"], "the blob in the cache")
+        kept = blobs / content.digest(layer)[7:9] / content.digest(layer)[7:] / "data"
+        wait_until(lambda: kept.stat().st_mode & stat.S_ISVTX, "a blob that is synced")
         for each in (digest, content.digest(layer)):
             path = blobs / each[7:9] / each[7:] / "data"
             os.utime(path, (path.stat().st_mtime - 60, path.stat().st_mtime - 1_000_000))
