@@ -19,6 +19,12 @@ static void build_path(const struct route *route, char *out, size_t size)
     case ROUTE_SETUP:
         (void)snprintf(out, size, "/v2/_berth/setup");
         return;
+    case ROUTE_METRICS:
+        (void)snprintf(out, size, "/v2/_berth/metrics");
+        return;
+    case ROUTE_HEALTH:
+        (void)snprintf(out, size, "/v2/_berth/health");
+        return;
     case ROUTE_BLOB:
         (void)snprintf(out, size, "/v2/%s/blobs/%s", route->name, route->reference);
         return;
