@@ -357,7 +357,7 @@ int proxy_get_blob(struct proxied *proxied, const struct proxy_blob_request *req
 bool proxy_start_blob(struct proxied *proxied, const struct digest *digest, uint64_t size)
 {
     struct fill fill = blob_fill(proxied, digest);
-    struct proxy_blob ignored_blob;
+    struct proxy_blob ignored_blob = {.is_stored = false};
     struct error ignored;
     int found = blob_find_stored(proxied, digest, &ignored_blob, &ignored);
 
