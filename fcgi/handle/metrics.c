@@ -144,7 +144,7 @@ static void metrics_add_upstream_bytes(struct exposition *exposition, const stru
     }
 }
 
-/* A family whose only label besides the upstream is one word, if it has one. */
+/* What became of downloads, by upstream. */
 static void metrics_add_fills(struct exposition *exposition, const struct tally *tally)
 {
     struct metrics_upstream upstream;

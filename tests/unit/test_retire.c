@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/unit/test.h"
+#include "tests/unit/collecting.h"
 
 /* Retention, as the collector applies it to a store. */
 
@@ -72,20 +72,6 @@ static void run_judged(void *context, const struct repository *repository,
     buffer_format(&run->said, "%s: %s\n", tag->name, why.data);
 }
 
-/* So that what was done before is older than what is done next, by the filesystem's clock. */
-static void let_time_pass(struct fixture *fixture)
-{
-    struct stat before;
-    struct stat now;
-
-    put_file(fixture->store.root, "_berth/before", "");
-    assert_int_equal(fstatat(fixture->store.root, "_berth/before", &before, 0), 0);
-    do {
-        put_file(fixture->store.root, "_berth/now", "");
-        assert_int_equal(fstatat(fixture->store.root, "_berth/now", &now, 0), 0);
-    } while (!trash_is_before(&before, &now.st_ctim));
-}
-
 static int collect_now(struct fixture *fixture, bool dry_run, struct run *run)
 {
     const struct collect_options options = {.trash_days = 7, .retention = {&only_newest, 1}};
@@ -100,14 +86,14 @@ static int collect_now(struct fixture *fixture, bool dry_run, struct run *run)
     return collect_store(&fixture->store, &options, &run->report, &error);
 }
 
-static void collect(struct fixture *fixture, bool dry_run, struct run *run)
+static void collect_tags(struct fixture *fixture, bool dry_run, struct run *run)
 {
-    let_time_pass(fixture);
+    (void)let_time_pass(fixture);
     assert_returns(1, collect_now(fixture, dry_run, run));
 }
 
 /* An image, and the tag as if it had been pushed so many days ago. */
-static struct digest push(struct fixture *fixture, const char *note, const char *tag, int days)
+static struct digest push_tag(struct fixture *fixture, const char *note, const char *tag, int days)
 {
     AUTO_BUFFER struct buffer image = BUFFER_INIT;
     struct digest digest;
@@ -154,11 +140,11 @@ static void restore(struct fixture *fixture, const char *tag)
 static void a_tag_that_nothing_keeps_goes_with_its_image_and_can_be_restored(void **state)
 {
     struct fixture *fixture = *state;
-    struct digest old = push(fixture, "old", "old", 2);
-    struct digest new = push(fixture, "new", "new", 1);
+    struct digest old = push_tag(fixture, "old", "old", 2);
+    struct digest new = push_tag(fixture, "new", "new", 1);
     AUTO_RUN struct run run = {.said = BUFFER_INIT};
 
-    collect(fixture, false, &run);
+    collect_tags(fixture, false, &run);
     assert_string_equal(run.said.data, "new: among the newest: keep_newest of [retention builds]\n"
                                        "old: no key of [retention builds] keeps it\n");
     assert_int_equal(run.report.retention_tags, 2);
@@ -170,7 +156,7 @@ static void a_tag_that_nothing_keeps_goes_with_its_image_and_can_be_restored(voi
     assert_true(has_in_place(fixture, &new));
     restore(fixture, "old");
     assert_true(has(fixture, "old"));
-    collect(fixture, false, &run);
+    collect_tags(fixture, false, &run);
     assert_string_equal(run.said.data, "new: among the newest: keep_newest of [retention builds]\n"
                                        "old: taken back less than trash_days ago\n");
     assert_true(has(fixture, "old"));
@@ -179,14 +165,14 @@ static void a_tag_that_nothing_keeps_goes_with_its_image_and_can_be_restored(voi
 static void a_dry_run_counts_what_goes_and_changes_nothing(void **state)
 {
     struct fixture *fixture = *state;
-    struct digest old = push(fixture, "old", "old", 2);
+    struct digest old = push_tag(fixture, "old", "old", 2);
     AUTO_RUN struct run dry = {.said = BUFFER_INIT};
     AUTO_RUN struct run wet = {.said = BUFFER_INIT};
 
-    (void)push(fixture, "new", "new", 1);
-    collect(fixture, true, &dry);
+    (void)push_tag(fixture, "new", "new", 1);
+    collect_tags(fixture, true, &dry);
     assert_true(has(fixture, "old") && has_in_place(fixture, &old));
-    collect(fixture, false, &wet);
+    collect_tags(fixture, false, &wet);
     assert_string_equal(dry.said.data, wet.said.data);
     assert_int_equal(dry.report.retired_tags, wet.report.retired_tags);
     assert_int_equal(dry.report.collected_manifests, wet.report.collected_manifests);
@@ -197,48 +183,48 @@ static void a_dry_run_counts_what_goes_and_changes_nothing(void **state)
 static void what_never_had_a_tag_or_lost_it_by_hand_is_kept_untagged(void **state)
 {
     struct fixture *fixture = *state;
-    struct digest untagged = push(fixture, "untagged", NULL, 0);
-    struct digest by_hand = push(fixture, "by hand", "hand", 3);
+    struct digest untagged = push_tag(fixture, "untagged", NULL, 0);
+    struct digest by_hand = push_tag(fixture, "by hand", "hand", 3);
     AUTO_RUN struct run run = {.said = BUFFER_INIT};
 
-    (void)push(fixture, "new", "new", 1);
+    (void)push_tag(fixture, "new", "new", 1);
     assert_returns(1, repository_delete_tag(&fixture->repository, "hand", NULL, NULL, &error));
-    collect(fixture, false, &run);
+    collect_tags(fixture, false, &run);
     assert_true(has_in_place(fixture, &untagged) && has_in_place(fixture, &by_hand));
 }
 
 static void an_image_that_was_retired_once_is_kept_when_its_tag_is_deleted_by_hand(void **state)
 {
     struct fixture *fixture = *state;
-    struct digest old = push(fixture, "old", "old", 2);
+    struct digest old = push_tag(fixture, "old", "old", 2);
     AUTO_RUN struct run run = {.said = BUFFER_INIT};
 
-    (void)push(fixture, "new", "new", 1);
-    collect(fixture, false, &run);
-    (void)push(fixture, "old", "again", 0);
-    let_time_pass(fixture);
+    (void)push_tag(fixture, "new", "new", 1);
+    collect_tags(fixture, false, &run);
+    (void)push_tag(fixture, "old", "again", 0);
+    (void)let_time_pass(fixture);
     assert_returns(1, repository_delete_tag(&fixture->repository, "again", NULL, NULL, &error));
-    collect(fixture, false, &run);
+    collect_tags(fixture, false, &run);
     assert_true(has_in_place(fixture, &old));
 }
 
 static void who_pulls_a_retired_image_by_its_digest_has_it_back(void **state)
 {
     struct fixture *fixture = *state;
-    struct digest old = push(fixture, "old", "old", 2);
+    struct digest old = push_tag(fixture, "old", "old", 2);
     AUTO_RUN struct run run = {.said = BUFFER_INIT};
 
-    (void)push(fixture, "new", "new", 1);
-    collect(fixture, false, &run);
+    (void)push_tag(fixture, "new", "new", 1);
+    collect_tags(fixture, false, &run);
     assert_true(has(fixture, old.text));
-    collect(fixture, false, &run);
+    collect_tags(fixture, false, &run);
     assert_true(has_in_place(fixture, &old));
 }
 
 static void children_of_an_index_outlive_the_tags_that_they_were_pushed_by(void **state)
 {
     struct fixture *fixture = *state;
-    struct digest child = push(fixture, "child", "1-amd64", 3);
+    struct digest child = push_tag(fixture, "child", "1-amd64", 3);
     AUTO_BUFFER struct buffer index = BUFFER_INIT;
     AUTO_RUN struct run run = {.said = BUFFER_INIT};
 
@@ -248,7 +234,7 @@ static void children_of_an_index_outlive_the_tags_that_they_were_pushed_by(void 
                   "\"digest\":\"%s\",\"size\":1}]}",
                   child.text);
     (void)push_manifest(&fixture->repository, index.data, "1");
-    collect(fixture, false, &run);
+    collect_tags(fixture, false, &run);
     assert_false(has(fixture, "1-amd64"));
     assert_true(has_in_place(fixture, &child));
     assert_int_equal(run.report.collected_manifests, 0);
@@ -259,10 +245,10 @@ static void what_is_immutable_stays(void **state)
     struct fixture *fixture = *state;
     AUTO_RUN struct run run = {.said = BUFFER_INIT};
 
-    (void)push(fixture, "release", "v1", 900);
-    (void)push(fixture, "new", "new", 1);
+    (void)push_tag(fixture, "release", "v1", 900);
+    (void)push_tag(fixture, "new", "new", 1);
     fixture->options.immutable_tags = (struct names){(char *[]){(char *)"v*"}, 1, 1};
-    collect(fixture, false, &run);
+    collect_tags(fixture, false, &run);
     fixture->options.immutable_tags = (struct names)NAMES_INIT;
     assert_true(has(fixture, "v1"));
     assert_non_null(strstr(run.said.data, "v1: it must not be moved: immutable_tags\n"));
@@ -273,10 +259,10 @@ static void what_was_deleted_says_so_in_its_history(void **state)
     struct fixture *fixture = *state;
     AUTO_RUN struct run run = {.said = BUFFER_INIT};
     AUTO_HISTORY struct history history = HISTORY_INIT;
-    struct digest old = push(fixture, "old", "old", 2);
+    struct digest old = push_tag(fixture, "old", "old", 2);
 
-    (void)push(fixture, "new", "new", 1);
-    collect(fixture, false, &run);
+    (void)push_tag(fixture, "new", "new", 1);
+    collect_tags(fixture, false, &run);
     assert_returns(1, history_read(&fixture->repository, "old", 10, &history, &error));
     assert_int_equal(history.entries[0].event, HISTORY_DELETED);
     assert_string_equal(history.entries[0].author, "@retention");
@@ -291,7 +277,7 @@ static void another_repository_is_not_looked_at(void **state)
 
     (void)push_manifest(&other, "{\"schemaVersion\":2,\"manifests\":[]}", "a");
     (void)push_manifest(&other, "{\"schemaVersion\":2,\"manifests\":[ ]}", "b");
-    collect(fixture, false, &run);
+    collect_tags(fixture, false, &run);
     assert_int_equal(run.report.retention_tags, 0);
     assert_int_equal(run.report.tags, 2);
 }
@@ -302,7 +288,7 @@ static void of_very_many_tags_each_is_judged_by_its_own_name(void **state)
 {
     enum { MANY = 8200 };
     struct fixture *fixture = *state;
-    struct digest digest = push(fixture, "one", "t0000", 1);
+    struct digest digest = push_tag(fixture, "one", "t0000", 1);
     AUTO_RUN struct run run = {.said = BUFFER_INIT};
     const char *line;
 
@@ -312,7 +298,7 @@ static void of_very_many_tags_each_is_judged_by_its_own_name(void **state)
         (void)snprintf(tag, sizeof(tag), "t%04d", i);
         put_file(fixture->store.root, layout_tag_current("team/app", tag).text, digest.text);
     }
-    collect(fixture, true, &run);
+    collect_tags(fixture, true, &run);
     line = run.said.data;
     for (int i = 0; i < MANY; i++) {
         char begin[16];
@@ -340,7 +326,7 @@ static void change_at_lock(void *context, const char *line)
 static void collect_changing(struct fixture *fixture, void (*what)(struct fixture *fixture),
                              struct run *run)
 {
-    let_time_pass(fixture);
+    (void)let_time_pass(fixture);
     change = what;
     trace_begin();
     trace_looks();
@@ -382,8 +368,8 @@ static void a_tag_that_is_pushed_moved_or_pulled_after_it_was_judged_stays(void 
         AUTO_RUN struct run run = {.said = BUFFER_INIT};
 
         pulled_forget_all();
-        (void)push(fixture, "old", "old", 2);
-        (void)push(fixture, "new", "new", 1);
+        (void)push_tag(fixture, "old", "old", 2);
+        (void)push_tag(fixture, "new", "new", 1);
         collect_changing(fixture, changes[i], &run);
         assert_int_equal(run.report.retired_tags, 0);
         assert_true(has(fixture, "old"));
@@ -401,7 +387,7 @@ static bool meet_fault(struct fixture *fixture, size_t n, int number)
     AUTO_RUN struct run run = {.said = BUFFER_INIT};
     pid_t child;
 
-    let_time_pass(fixture);
+    (void)let_time_pass(fixture);
     if (number > 0) {
         trace_begin_with_fault(n, number);
         (void)collect_now(fixture, false, &run);
@@ -421,12 +407,12 @@ static void meet_faults(struct fixture *fixture, int number)
 
     for (size_t n = 0; reached; n++) {
         AUTO_RUN struct run run = {.said = BUFFER_INIT};
-        struct digest old = push(fixture, "old", "old", 2);
+        struct digest old = push_tag(fixture, "old", "old", 2);
 
-        (void)push(fixture, "new", "new", 1);
+        (void)push_tag(fixture, "new", "new", 1);
         reached = meet_fault(fixture, n, number);
         assert_true(has(fixture, "new"));
-        collect(fixture, false, &run);
+        collect_tags(fixture, false, &run);
         assert_false(has(fixture, "old"));
         if (has_in_place(fixture, &old)) {
             fail_msg("after call %zu, errno %d, the image stays for good", n, number);
@@ -453,16 +439,16 @@ a_crash_or_a_fault_at_any_call_leaves_nothing_that_the_next_run_does_not_do(void
 static void what_was_noted_of_what_is_gone_goes(void **state)
 {
     struct fixture *fixture = *state;
-    struct digest old = push(fixture, "old", "old", 2);
+    struct digest old = push_tag(fixture, "old", "old", 2);
     AUTO_RUN struct run run = {.said = BUFFER_INIT};
 
-    (void)push(fixture, "new", "new", 1);
+    (void)push_tag(fixture, "new", "new", 1);
     pulled_note(&fixture->repository, &(struct pull){NULL, &old, true});
     set_age(fixture->store.root, layout_pulled_digest("team/app", &old).text, DAY);
-    collect(fixture, false, &run);
+    collect_tags(fixture, false, &run);
     assert_true(is_there(fixture->store.root, layout_retired("team/app", &old).text));
     assert_int_equal(directory_remove(fixture->store.root, LAYOUT_TRASH, &error), 0);
-    collect(fixture, false, &run);
+    collect_tags(fixture, false, &run);
     assert_false(is_there(fixture->store.root, layout_retired("team/app", &old).text));
     assert_false(is_there(fixture->store.root, layout_pulled_digest("team/app", &old).text));
 }
