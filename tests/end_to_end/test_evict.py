@@ -1,4 +1,5 @@
 """The size of the cache: what was not used for the longest time goes, nobody's pull fails for it, and what is kept stays."""
+import contextlib
 import hashlib
 import json
 import os
@@ -41,13 +42,12 @@ def used(site, digest, when):
 
 
 def size(site):
-    """Bytes of all blobs and manifests."""
-    def of(path):
-        try:
-            return path.stat().st_size
-        except FileNotFoundError:
-            return 0
-    return sum(of(path) for path in (site.cache / BLOBS).rglob("data"))
+    """Bytes of all blobs and manifests, while others take some away."""
+    found = 0
+    for directory, _, files in os.walk(site.cache / BLOBS):  # which passes over what has just gone; pathlib does not
+        with contextlib.suppress(FileNotFoundError):
+            found += sum(os.stat(os.path.join(directory, name)).st_size for name in files if name == "data")
+    return found
 
 
 def pull(site, upstream, digest, data, name="app"):
@@ -147,10 +147,17 @@ class Pullers:
         watcher.join()
 
     def watch(self, done):
-        def is_over():
+        looks = iter(range(10 ** 9))
+
+        def look():
             self.largest = max(self.largest, size(self.site))
-            return done.is_set()
-        wait_until(is_over, "the end of all pulls")
+            return done.is_set() or next(looks) % 50 == 49
+
+        try:
+            while not done.is_set():  # however long that is
+                wait_until(look, "some looks")
+        except Exception as fault:  # a thread's exception would be lost otherwise, and nobody would look any more
+            self.failed.append(("the watcher", repr(fault)))
 
     def pull(self, trace):
         for which in trace:

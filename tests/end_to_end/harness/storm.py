@@ -4,6 +4,7 @@ A 201 that a client saw is a promise: what it names is there afterwards, byte fo
 an answer, either all of it is there or nothing.
 """
 import hashlib
+import itertools
 import random
 import stat
 import threading
@@ -14,14 +15,15 @@ from harness.process import PATIENCE, wait_until
 from harness.registry import closing
 
 LOST = (OSError, BrokenAnswer, AttributeError)  # the connection broke, or no answer came at all
+WRITERS = itertools.count()
 
 
 class Writer(threading.Thread):
-    """Pushes blobs, manifests and tags in a repository of its own until told to stop."""
+    """Pushes blobs, manifests and tags in a repository of its own until told to stop: none that an earlier storm left on that disk."""
 
     def __init__(self, server, number, stop):
         super().__init__(daemon=True)
-        self.repository = server.client.repository(f"storm/writer-{number}")
+        self.repository = server.client.repository(f"storm/writer-{next(WRITERS)}")
         self.client = server.client
         self.random = random.Random(number)
         self.stop = stop
