@@ -449,7 +449,6 @@ static void exchange_release(struct exchange *exchange)
     response_reset(&exchange->response);
     buffer_release(&exchange->details);
     buffer_wipe(&exchange->session);
-    names_release(&exchange->deed.tags);
     names_release(&exchange->deed.changes);
     source_release(&exchange->source);
 }
@@ -490,7 +489,8 @@ enum dispatch_result dispatch(struct service *service, struct request *request,
         document_root_check(&service->configuration, request, service->document_root, &error);
 
     exchange.source.changed = tell_note_change; /* also by the page's forms */
-    exchange.source.changed_context = &exchange.deed;
+    exchange.source.done = tell_done;
+    exchange.source.teller = &exchange;
     exchange.may_wait = patience == PATIENCE_UNLIMITED;
     exchange.configuration = &service->configuration;
     exchange.caller.options = &service->configuration.registry;

@@ -12,23 +12,18 @@ enum { LOOK = 10000 }; /* milliseconds between two looks for what was left */
 static bool tell_has_raised;
 static int64_t tell_looked;
 
-static void event_describe(struct event *event, const struct exchange *exchange, const char *tag)
+/* What is the request's. */
+static void event_add_request(struct event *event, const struct exchange *exchange)
 {
     const struct request *request = exchange->request;
-    const struct deed *deed = &exchange->deed;
     AUTO_BUFFER struct buffer url = BUFFER_INIT;
     struct site site;
 
     site_find(&site, request, exchange->configuration->registry.access.public_url);
-    if (deed->digest.text[0]) {
-        buffer_format(&url, "%s/v2/%s/manifests/%s", site.url, exchange->route.name,
-                      deed->digest.text);
+    if (event->digest[0]) {
+        buffer_format(&url, "%s/v2/%s/manifests/%s", site.url, exchange->route.name, event->digest);
     }
     EVENT_SET(event, repository, permit_identity(&exchange->source.permit)->name);
-    EVENT_SET(event, tag, tag);
-    EVENT_SET(event, digest, deed->digest.text);
-    EVENT_SET(event, media_type, deed->media_type);
-    event->size = deed->size;
     EVENT_SET(event, url, url.data);
     EVENT_SET(event, actor, exchange->caller.subject.name);
     EVENT_SET(event, request, request->id);
@@ -38,70 +33,60 @@ static void event_describe(struct event *event, const struct exchange *exchange,
     EVENT_SET(event, agent, request_parameter(request, "HTTP_USER_AGENT"));
 }
 
-/* What was done is done: that it cannot be told is for the log. */
-static void tell_event(const struct exchange *exchange, enum event_kind kind, const char *tag)
+static bool tell_is_wanted(const struct exchange *exchange, enum event_kind kind)
 {
-    struct event event;
+    return events_are_wanted(&exchange->configuration->events, kind,
+                             permit_identity(&exchange->source.permit)->name);
+}
+
+/* What was done is done: that it cannot be told is for the log. */
+static void tell_event(const struct exchange *exchange, struct event *event)
+{
     struct error error;
 
-    event_begin(&event, kind, clock_date_nanoseconds());
-    event_describe(&event, exchange, tag);
-    if (registry_raise(exchange->registry, &exchange->configuration->events, &event, &error) < 0) {
-        log_error("an event of %s is lost: %s (request %s)", event.repository, error.message,
+    event_add_request(event, exchange);
+    if (registry_raise(exchange->registry, &exchange->configuration->events, event, &error) < 0) {
+        log_error("an event of %s is lost: %s (request %s)", event->repository, error.message,
                   exchange->request->id);
     }
     tell_has_raised = true;
 }
 
-static void tell_events(const struct exchange *exchange, enum event_kind kind)
+/* Of the manifest that was read. */
+static void tell_read(const struct exchange *exchange, enum event_kind kind)
 {
-    const struct names *tags = &exchange->deed.tags;
+    const struct deed *deed = &exchange->deed;
+    struct event event;
 
-    if (!events_are_wanted(&exchange->configuration->events, kind,
-                           permit_identity(&exchange->source.permit)->name)) {
+    if (!tell_is_wanted(exchange, kind)) {
         return;
     }
-    for (size_t i = 0; i < tags->count; i++) {
-        tell_event(exchange, kind, tags->names[i]);
-    }
-    if (tags->count == 0) {
-        tell_event(exchange, kind, NULL);
+    event_begin(&event, kind, clock_date_nanoseconds());
+    EVENT_SET(&event, tag, deed->tag);
+    EVENT_SET(&event, digest, deed->digest.text);
+    EVENT_SET(&event, media_type, deed->media_type);
+    event.size = deed->size;
+    tell_event(exchange, &event);
+}
+
+void tell_done(void *teller, const struct actor_deed *deed)
+{
+    const struct exchange *exchange = teller;
+    struct event event;
+
+    if (tell_is_wanted(exchange, events_kind(deed))) {
+        events_describe(&event, deed);
+        tell_event(exchange, &event);
     }
 }
 
-void tell_note_change(void *deed, const char *tag, const struct digest *former)
+void tell_note_change(void *teller, const char *tag, const struct digest *former)
 {
     AUTO_BUFFER struct buffer text = BUFFER_INIT;
-    struct deed *noted = deed;
+    struct exchange *exchange = teller;
 
     buffer_format(&text, "%s %s", tag, former->text);
-    names_add(&noted->changes, text.data);
-}
-
-static void tell_deed(const struct exchange *exchange)
-{
-    if (exchange->deed.has_filled) {
-        tell_events(exchange, EVENT_FILL);
-    }
-    switch (exchange->deed.kind) {
-    case DEED_PUSH:
-        tell_events(exchange, EVENT_PUSH);
-        break;
-    case DEED_PULL:
-        tell_events(exchange, EVENT_PULL);
-        break;
-    case DEED_DELETE:
-    case DEED_DELETE_ALL:
-        tell_events(exchange, EVENT_DELETE);
-        break;
-    case DEED_NONE:
-    case DEED_PUSH_BLOB: /* those of manifests are what receivers know */
-    case DEED_DELETE_BLOB:
-    case DEED_RESTORE:
-    case DEED_LOG_IN:
-    case DEED_REFUSE:
-        break;
-    }
+    names_add(&exchange->deed.changes, text.data);
 }
 
 void tell_exchange(const struct exchange *exchange, const struct error *error)
@@ -109,8 +94,11 @@ void tell_exchange(const struct exchange *exchange, const struct error *error)
     if (!exchange->configuration) {
         return;
     }
-    if (!error) {
-        tell_deed(exchange);
+    if (!error && exchange->deed.has_filled) {
+        tell_read(exchange, EVENT_FILL);
+    }
+    if (!error && exchange->deed.kind == DEED_PULL) {
+        tell_read(exchange, EVENT_PULL);
     }
     if (audit_is_wanted(&exchange->configuration->audit)) {
         witness_exchange(exchange, error);

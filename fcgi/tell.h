@@ -3,9 +3,9 @@
 #define FCGI_TELL_H
 
 /*
- * What others are told of a request: events, from what its handler has noted (struct deed), and
- * lines of the audit log, also of what was refused. It costs nothing, not a system call, where
- * nobody is to be told.
+ * What others are told of a request: events, from what its handler has noted (struct deed) or what
+ * the store says was done, and lines of the audit log, also of what was refused. It costs nothing,
+ * not a system call, where nobody is to be told.
  */
 
 #include "fcgi/handle/exchange.h"
@@ -16,8 +16,10 @@
  */
 void tell_exchange(const struct exchange *exchange, const struct error *error);
 
-/* As a source's `changed`; `deed` is a struct deed. */
-void tell_note_change(void *deed, const char *tag, const struct digest *former);
+/* As a source's `changed` and `done`; `teller` is the exchange. The latter raises what changes a
+ * repository at once, while its lock is held: see lib/observe/events. */
+void tell_note_change(void *teller, const char *tag, const struct digest *former);
+void tell_done(void *teller, const struct actor_deed *deed);
 
 /* Once the client has its answer. Also looks now and then for what was left to be told. */
 void tell_afterwards(struct registry *registry, const struct events_options *options);

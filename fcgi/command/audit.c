@@ -7,23 +7,49 @@
 #include "lib/base/clock.h"
 #include "lib/base/owner.h"
 
-void command_raise(struct store *store, const struct configuration *configuration,
-                   const struct command_deed *deed)
+static void command_raise(const struct command_teller *teller, struct event *event)
 {
-    struct event event;
     struct error error;
 
-    if (!events_are_wanted(&configuration->events, deed->kind, deed->repository)) {
+    EVENT_SET(event, actor, teller->name);
+    if (events_raise(teller->store, &teller->configuration->events, event, &error) < 0) {
+        line_complain("an event of %s is lost: %s", event->repository, error.message);
+    }
+}
+
+static void command_tell(void *context, const struct actor_deed *deed)
+{
+    const struct command_teller *teller = context;
+    struct event event;
+
+    if (events_are_wanted(&teller->configuration->events, events_kind(deed),
+                          deed->repository->name)) {
+        events_describe(&event, deed);
+        EVENT_SET(&event, repository, deed->repository->name);
+        command_raise(teller, &event);
+    }
+}
+
+struct actor command_actor(struct command_teller *teller)
+{
+    return (struct actor){.name = teller->name, .done = command_tell, .context = teller};
+}
+
+void command_tell_fill(const struct command_teller *teller, const char *repository,
+                       const char *reference, const struct stored_manifest *manifest)
+{
+    struct event event;
+
+    if (!events_are_wanted(&teller->configuration->events, EVENT_FILL, repository)) {
         return;
     }
-    event_begin(&event, deed->kind, clock_date_nanoseconds());
-    EVENT_SET(&event, repository, deed->repository);
-    EVENT_SET(&event, tag, deed->tag);
-    EVENT_SET(&event, digest, deed->digest);
-    EVENT_SET(&event, actor, deed->actor);
-    if (events_raise(store, &configuration->events, &event, &error) < 0) {
-        line_complain("an event of %s is lost: %s", deed->repository, error.message);
-    }
+    event_begin(&event, EVENT_FILL, clock_date_nanoseconds());
+    EVENT_SET(&event, repository, repository);
+    EVENT_SET(&event, tag, tag_is_valid(reference) ? reference : NULL);
+    EVENT_SET(&event, digest, manifest->digest.text);
+    EVENT_SET(&event, media_type, manifest->media_type);
+    event.size = manifest->size;
+    command_raise(teller, &event);
 }
 
 /* As the store's owner, who is whom the workers run as: they go on in the same file. */

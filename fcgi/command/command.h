@@ -64,18 +64,21 @@ int command_refuse(const struct command *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /*
- * Tells receivers of what a command has done in the store, which it has open; that this fails is
- * for standard error.
+ * Who tells receivers of what a command does in a store, which it has open; that this fails is for
+ * standard error. Delivering is events_start()'s.
  */
-struct command_deed {
-    enum event_kind kind;
-    const char *actor; /* as histories have it: "@berth" */
-    const char *repository;
-    const char *tag;    /* NULL: none */
-    const char *digest; /* the same */
+struct command_teller {
+    struct store *store; /* the hosted one: what waits lies there */
+    const struct configuration *configuration;
+    const char *name; /* as histories have it: "@berth" */
 };
-void command_raise(struct store *store, const struct configuration *configuration,
-                   const struct command_deed *deed);
+
+/* Who changes tags and tells of it. The teller must outlive it. */
+struct actor command_actor(struct command_teller *teller);
+
+/* A manifest has come into the cache: `repository` is as rules call it. */
+void command_tell_fill(const struct command_teller *teller, const char *repository,
+                       const char *reference, const struct stored_manifest *manifest);
 
 /* A line of the audit log, for a command that has run: who runs it, `user` is the number of. */
 void command_audit(const struct command *command, const struct configuration *configuration,

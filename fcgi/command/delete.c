@@ -22,8 +22,9 @@ static int delete_target(const struct repository *repository, const struct targe
 static int delete_run(const struct configuration *configuration, const struct arguments *arguments)
 {
     const char *what = arguments->operands[0];
-    const struct actor actor = {.name = "@berth", .forces = arguments->has[OPTION_FORCE]};
     struct store store = STORE_INIT;
+    struct command_teller teller = {&store, configuration, "@berth"};
+    struct actor actor = command_actor(&teller);
     struct repository repository = {.store = &store};
     struct target target;
     struct error error;
@@ -32,16 +33,13 @@ static int delete_run(const struct configuration *configuration, const struct ar
     if (!target_parse(&target, what) || (*target.tag && target.digest.text[0])) {
         return command_refuse(&command_delete, "'%s' is no NAME, NAME:TAG or NAME@DIGEST", what);
     }
+    actor.forces = arguments->has[OPTION_FORCE];
     (void)text_copy(repository.name, sizeof(repository.name), target.name, strlen(target.name));
     result = command_open_hosted(&store, configuration, OPEN_TO_CHANGE, &error);
     if (result == 0) {
         result = delete_target(&repository, &target, &actor, &error);
     }
     if (result > 0) {
-        const struct command_deed deed = {EVENT_DELETE, actor.name, target.name,
-                                          *target.tag ? target.tag : NULL, target.digest.text};
-
-        command_raise(&store, configuration, &deed);
         events_start(&store, &configuration->events);
     }
     store_close(&store);

@@ -51,16 +51,6 @@ static void gc_tell_found(void *context, const char *path, const char *why, uint
     line_end(&line);
 }
 
-/* Of a tag that retention has deleted. */
-static void gc_tell_receivers(struct gc *gc, const struct repository *repository,
-                              const struct retention_tag *tag)
-{
-    const struct command_deed deed = {EVENT_RETENTION, "@retention", repository->name, tag->name,
-                                      NULL};
-
-    command_raise(&gc->store, gc->configuration, &deed);
-}
-
 /* Each tag in a dry run, else those that have gone: which line of the configuration says so. */
 static void gc_tell_judged(void *context, const struct repository *repository,
                            const struct retention_tag *tag)
@@ -74,9 +64,6 @@ static void gc_tell_judged(void *context, const struct repository *repository,
 
     if (stays && !gc->report.dry_run) {
         return;
-    }
-    if (!gc->report.dry_run) {
-        gc_tell_receivers(gc, repository, tag);
     }
     gc_clear(gc);
     buffer_format(&name, "%s:%s", repository->name, tag->name);
@@ -356,6 +343,8 @@ static int gc_run(const struct configuration *configuration, const struct argume
         .json = arguments->has[OPTION_JSON],
         .draws = isatty(STDERR_FILENO) == 1,
     };
+    struct command_teller teller = {&gc.store, configuration, "@retention"};
+    const struct actor actor = command_actor(&teller);
     struct error error;
     int result;
 
@@ -366,6 +355,7 @@ static int gc_run(const struct configuration *configuration, const struct argume
         return EXIT_FAILED;
     }
     gc.report.context = &gc;
+    gc.report.actor = &actor;
     result = gc_collect(configuration, &gc, &error);
     if (result == 0) {
         line_complain("berth gc: another one is at work");

@@ -23,7 +23,9 @@ struct prefetch {
     bool json;
     struct platform platforms[PLATFORM_LIMIT];
     size_t platform_count;
+    struct store hosted; /* where events wait; open only if anybody is told of any */
     struct store cache;
+    struct command_teller teller;
     /* Of the image in hand: */
     const char *image; /* as it was written */
     struct proxied proxied;
@@ -54,17 +56,32 @@ static void prefetch_tell_warning(struct prefetch *prefetch)
     }
 }
 
+/* As a worker tells of what comes in because somebody pulls. */
+static void prefetch_tell_fill(const struct prefetch *prefetch, const char *reference,
+                               const struct stored_manifest *manifest)
+{
+    AUTO_BUFFER struct buffer name = BUFFER_INIT;
+
+    if (prefetch->proxied.has_filled && prefetch->teller.store) {
+        buffer_format(&name, UPSTREAM_PREFIX "%s", prefetch->proxied.repository.name);
+        command_tell_fill(&prefetch->teller, name.data, reference, manifest);
+    }
+}
+
 static int prefetch_get_manifest(struct prefetch *prefetch, const char *reference,
                                  struct stored_manifest *out, struct error *error)
 {
-    int found = proxy_get_manifest(&prefetch->proxied, reference, false, out, error);
+    int found;
 
+    prefetch->proxied.has_filled = false;
+    found = proxy_get_manifest(&prefetch->proxied, reference, false, out, error);
     if (found == 0) {
         return error_set(error, ERROR_MANIFEST_UNKNOWN, "the upstream has no manifest '%s'",
                          reference);
     }
     if (found > 0) {
         prefetch_tell_warning(prefetch);
+        prefetch_tell_fill(prefetch, reference, out);
         prefetch->manifests++;
     }
     return found < 0 ? -1 : 0;
@@ -301,11 +318,35 @@ static int prefetch_check_images(const struct prefetch *prefetch, const char *co
     return EXIT_FINE;
 }
 
+static int prefetch_open_stores(struct prefetch *prefetch, bool drops, struct error *error)
+{
+    const struct configuration *configuration = prefetch->configuration;
+
+    if (!drops && configuration->events.webhook_count > 0) {
+        if (command_open_hosted(&prefetch->hosted, configuration, OPEN_TO_MAKE, error) < 0) {
+            return -1;
+        }
+        prefetch->teller = (struct command_teller){&prefetch->hosted, configuration, "@berth"};
+    }
+    return command_open_cache(&prefetch->cache, configuration,
+                              drops ? OPEN_TO_CHANGE : OPEN_TO_MAKE, error);
+}
+
+static void prefetch_close_stores(struct prefetch *prefetch)
+{
+    if (prefetch->teller.store) {
+        events_start(&prefetch->hosted, &prefetch->configuration->events);
+    }
+    store_close(&prefetch->hosted);
+    store_close(&prefetch->cache);
+}
+
 static int prefetch_run(const struct configuration *configuration,
                         const struct arguments *arguments)
 {
     struct prefetch prefetch = {.configuration = configuration,
                                 .json = arguments->has[OPTION_JSON],
+                                .hosted = STORE_INIT,
                                 .cache = STORE_INIT,
                                 .report = REPORT_INIT,
                                 .keep = KEEP_INIT};
@@ -324,9 +365,7 @@ static int prefetch_run(const struct configuration *configuration,
     if (status != EXIT_FINE) {
         return status;
     }
-    if (command_open_cache(&prefetch.cache, configuration, drops ? OPEN_TO_CHANGE : OPEN_TO_MAKE,
-                           &error) < 0 ||
-        fetcher_allow_for_now(&error) < 0) {
+    if (prefetch_open_stores(&prefetch, drops, &error) < 0 || fetcher_allow_for_now(&error) < 0) {
         return command_fail(&command_prefetch, &error);
     }
     (void)registry_count(&configuration->registry,
@@ -339,7 +378,7 @@ static int prefetch_run(const struct configuration *configuration,
         status = result < 0 ? EXIT_FOUND : status;
     }
     keep_release(&prefetch.keep);
-    store_close(&prefetch.cache);
+    prefetch_close_stores(&prefetch);
     return status;
 }
 

@@ -110,7 +110,8 @@ static int restore_run(const struct configuration *configuration, const struct a
     struct store store = STORE_INIT;
     struct repository repository = {.store = &store};
     AUTO_RESTORATION struct restoration restoration = RESTORATION_INIT(&repository);
-    const struct actor actor = {.name = "@berth", .forces = arguments->has[OPTION_FORCE]};
+    struct command_teller teller = {&store, configuration, "@berth"};
+    struct actor actor = command_actor(&teller);
     struct target target;
     struct error error;
     int status;
@@ -127,12 +128,16 @@ static int restore_run(const struct configuration *configuration, const struct a
     restoration.problem = restore_tell_problem;
     restoration.context = &json;
     restoration.actor = &actor;
+    actor.forces = arguments->has[OPTION_FORCE];
     if (command_open_hosted(&store, configuration, looks ? OPEN_TO_LOOK : OPEN_TO_CHANGE, &error) <
         0) {
         return command_fail(&command_restore, &error);
     }
     status = looks ? restore_run_history(&repository, &target, json, &error)
                    : restore_run_change(&restoration, &target, what, &error);
+    if (restoration.tags > 0) {
+        events_start(&store, &configuration->events);
+    }
     store_close(&store);
     return status;
 }

@@ -36,7 +36,7 @@ struct deed {
     char media_type[MEDIA_TYPE_SIZE];
     uint64_t size;                /* bytes */
     char user[SUBJECT_NAME_SIZE]; /* who has filled in a form to log in; or who says so */
-    struct names tags;            /* by which it was done, or that were moved */
+    char tag[TAG_SIZE];           /* by which it was pulled; or "" */
     struct names
         changes; /* "TAG DIGEST" each, of before; the digest is "" if there was no such tag */
 };

@@ -33,13 +33,6 @@ static void manifest_note_pull(const struct exchange *exchange, const struct dig
                      request_parameter(exchange->request, "HTTP_USER_AGENT"));
 }
 
-static void manifest_add_tag(struct exchange *exchange)
-{
-    if (!reference_is_digest(exchange->route.reference)) {
-        names_add(&exchange->deed.tags, exchange->route.reference);
-    }
-}
-
 static void manifest_note(struct exchange *exchange, const struct stored_manifest *manifest)
 {
     struct deed *deed = &exchange->deed;
@@ -48,7 +41,10 @@ static void manifest_note(struct exchange *exchange, const struct stored_manifes
     deed->digest = manifest->digest;
     deed->size = manifest->size;
     memcpy(deed->media_type, manifest->media_type, sizeof(deed->media_type));
-    manifest_add_tag(exchange);
+    if (!reference_is_digest(exchange->route.reference)) {
+        (void)text_copy(deed->tag, sizeof(deed->tag), exchange->route.reference,
+                        strlen(exchange->route.reference));
+    }
 }
 
 int handle_manifest_get(struct exchange *exchange, struct error *error)
@@ -211,11 +207,6 @@ int handle_manifest_put(struct exchange *exchange, struct error *error)
     }
     exchange->deed.kind = DEED_PUSH;
     exchange->deed.digest = put.digest;
-    exchange->deed.size = body.length;
-    memcpy(exchange->deed.media_type, manifest.media_type, sizeof(exchange->deed.media_type));
-    for (size_t i = 0; i < tags.count; i++) {
-        names_add(&exchange->deed.tags, tags.names[i]);
-    }
     response->status = 201;
     response_header(response, "Location", "/v2/%s/manifests/%s", exchange->route.name,
                     put.digest.text);
@@ -269,7 +260,6 @@ int handle_manifest_delete(struct exchange *exchange, struct error *error)
     if (reference_is_digest(exchange->route.reference)) {
         (void)digest_parse(&exchange->deed.digest, exchange->route.reference, error);
     }
-    manifest_add_tag(exchange);
     exchange->response.status = 202;
     return 0;
 }

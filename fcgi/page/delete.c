@@ -316,8 +316,7 @@ int page_delete_sent(struct view *view, struct error *error)
         return -1;
     }
     if (deleted > 0) {
-        form_tell(view, DEED_DELETE, view->place.is_digest ? &digest : NULL,
-                  view->place.is_digest ? NULL : view->place.reference);
+        form_note(view, DEED_DELETE, view->place.is_digest ? &digest : NULL);
     }
     delete_done(view); /* also if somebody was faster */
     return 0;
@@ -352,7 +351,7 @@ int page_delete_all_sent(struct view *view, struct error *error)
         return -1;
     }
     if (deleted > 0) {
-        form_tell(view, DEED_DELETE_ALL, NULL, NULL);
+        form_note(view, DEED_DELETE_ALL, NULL);
     }
     delete_done(view);
     return 0;

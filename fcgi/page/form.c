@@ -121,6 +121,9 @@ int form_read(struct view *view, const struct target *target, struct query *out,
 {
     struct exchange *exchange = view->exchange;
 
+    /* What receivers of events are told of it has a URL of the registry's. */
+    (void)text_copy(exchange->route.name, sizeof(exchange->route.name), view->place.name,
+                    strlen(view->place.name));
     return form_check_sender(exchange, error) < 0 || handle_read_form(exchange, out, error) < 0 ||
                    form_check_token(view, target, out, error) < 0
                ? -1
@@ -134,26 +137,13 @@ const char *form_value(const struct query *form, const char *name)
     return value ? value : "";
 }
 
-void form_tell(struct view *view, enum deed_kind kind, const struct digest *digest, const char *tag)
+void form_note(struct view *view, enum deed_kind kind, const struct digest *digest)
 {
-    struct exchange *exchange = view->exchange;
-    struct deed *deed = &exchange->deed;
-    AUTO_STORED_MANIFEST struct stored_manifest manifest = STORED_MANIFEST_INIT;
-    struct error ignored;
+    struct deed *deed = &view->exchange->deed;
 
     deed->kind = kind;
-    (void)text_copy(exchange->route.name, sizeof(exchange->route.name), view->place.name,
-                    strlen(view->place.name));
-    if (tag) {
-        names_add(&deed->tags, tag);
-    }
     if (digest) {
         deed->digest = *digest;
-    }
-    if (digest && kind == DEED_PUSH &&
-        revision_read(view_repository(view), digest, &manifest, &ignored) > 0) {
-        memcpy(deed->media_type, manifest.media_type, sizeof(deed->media_type));
-        deed->size = manifest.size;
     }
 }
 

@@ -45,13 +45,9 @@ int form_read(struct view *view, const struct target *target, struct query *out,
 /* "" if there is none. */
 const char *form_value(const struct query *form, const char *name);
 
-/*
- * Notes what receivers of events are told that was done to the repository, as the handlers of /v2/
- * do: DEED_PUSH for a tag that stands for `digest` now, DEED_DELETE. `digest` and `tag` are NULL if
- * it was done to neither in particular.
- */
-void form_tell(struct view *view, enum deed_kind kind, const struct digest *digest,
-               const char *tag);
+/* Notes for the audit log what was done, as the handlers of /v2/ do. `digest` is NULL if it was to
+ * no manifest in particular. */
+void form_note(struct view *view, enum deed_kind kind, const struct digest *digest);
 
 /* What was done, in a word that view_notice() knows, and a place to go on from; `name` NULL: the
  * front. */

@@ -173,7 +173,7 @@ int page_put_back_sent(struct view *view, struct error *error)
         return -1;
     }
     if (moved > 0) {
-        form_tell(view, DEED_PUSH, &digest, view->place.reference);
+        form_note(view, DEED_PUSH, &digest);
     }
     form_done(view, "put-back", view->place.name, view->place.reference);
     return 0;

@@ -208,19 +208,18 @@ static void restored_add_problem(void *context, const char *name, const char *wh
     }
 }
 
-/* A tag that is back is to receivers as one that was pushed. Of a whole repository nobody is told:
- * that may be thousands. */
-static void restored_tell(struct view *view, const struct restored *restored)
+/* A tag that is back is as one that was pushed; of what was not by one tag, only that it was done.
+ */
+static void restored_note(struct view *view, const struct restored *restored)
 {
     struct digest digest;
     struct error ignored;
 
-    if (view->place.kind != PLACE_IMAGE || restored->tags.count == 0 ||
-        tag_get(view_repository(view), restored->tags.names[0], &digest, &ignored) <= 0) {
-        return;
-    }
-    for (size_t i = 0; i < restored->tags.count; i++) {
-        form_tell(view, DEED_PUSH, &digest, restored->tags.names[i]);
+    if (view->place.kind == PLACE_IMAGE && restored->tags.count > 0 &&
+        tag_get(view_repository(view), restored->tags.names[0], &digest, &ignored) > 0) {
+        form_note(view, DEED_PUSH, &digest);
+    } else {
+        form_note(view, DEED_RESTORE, NULL);
     }
 }
 
@@ -244,9 +243,8 @@ int page_restore_sent(struct view *view, struct error *error)
     if (found < 0) {
         return -1;
     }
-    restored_tell(view, &restored);
-    if (found > 0 && view->exchange->deed.kind == DEED_NONE) {
-        view->exchange->deed.kind = DEED_RESTORE;
+    if (found > 0) {
+        restored_note(view, &restored);
     }
     if (found == 0) {
         return error_set(error, ERROR_NOT_FOUND, "this is not in the trash any more");

@@ -4,10 +4,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/process.h"
 #include "lib/observe/delivery.h"
 #include "lib/oci/pattern.h"
+#include "lib/store/revision.h"
 
 static bool webhook_wants(const struct webhook_options *webhook, enum event_kind kind,
                           const char *repository)
@@ -30,6 +32,34 @@ bool events_are_wanted(const struct events_options *options, enum event_kind kin
         }
     }
     return false;
+}
+
+enum event_kind events_kind(const struct actor_deed *deed)
+{
+    switch (deed->act) {
+    case ACT_PUT:
+        break;
+    case ACT_DELETE:
+        return EVENT_DELETE;
+    case ACT_RETIRE:
+        return EVENT_RETENTION;
+    }
+    return EVENT_PUSH;
+}
+
+void events_describe(struct event *event, const struct actor_deed *deed)
+{
+    AUTO_STORED_MANIFEST struct stored_manifest manifest = STORED_MANIFEST_INIT;
+    struct error ignored;
+
+    event_begin(event, events_kind(deed), clock_date_nanoseconds());
+    EVENT_SET(event, tag, deed->tag);
+    EVENT_SET(event, digest, deed->digest ? deed->digest->text : NULL);
+    if (deed->act == ACT_PUT && deed->digest &&
+        revision_read(deed->repository, deed->digest, &manifest, &ignored) > 0) {
+        EVENT_SET(event, media_type, manifest.media_type);
+        event->size = manifest.size;
+    }
 }
 
 int events_raise(struct store *store, const struct events_options *options,

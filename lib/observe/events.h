@@ -4,7 +4,9 @@
 
 /*
  * Word to others: the facade of spool and delivery. What has happened is raised after it was
- * committed and before it is acknowledged; delivering is begun when the client has its answer.
+ * committed and before it is acknowledged, and what changes a repository under the lock of that
+ * (see struct actor), so that the order of events is the order of what they tell; delivering is
+ * begun when the client has its answer.
  *
  * A receiver gets each event at least once, and under one id, so that it can tell; those of one
  * repository in their order, each only when it has taken the one before. What it does not take is
@@ -14,10 +16,18 @@
 
 #include "lib/observe/options.h"
 #include "lib/observe/spool.h"
+#include "lib/store/tag.h"
 
 /* Whether anybody wants to hear of it. No system call. */
 bool events_are_wanted(const struct events_options *options, enum event_kind kind,
                        const char *repository);
+
+/* What event a deed is. */
+enum event_kind events_kind(const struct actor_deed *deed);
+
+/* Begins one, and says in it what there is to say of the deed: all but the repository, which may be
+ * called otherwise where it is asked for, and who has done it. */
+void events_describe(struct event *event, const struct actor_deed *deed);
 
 /*
  * Keeps the event for every receiver that wants it: on disk, on return, unless it is of a pull or a

@@ -74,7 +74,8 @@ struct actor source_actor(const struct source *source)
     return (struct actor){.name = permit_caller(&source->permit)->subject.name,
                           .moves_none = source_may_move(source, &refusal) < 0,
                           .changed = source->changed,
-                          .context = source->changed_context};
+                          .done = source->done,
+                          .context = source->teller};
 }
 
 /* What a refused move is told by: the rule. */

@@ -21,7 +21,8 @@ struct source {
     struct report report; /* what to tell the client besides */
     /* Is told of each tag that is changed through it: see struct actor. NULL: nobody is. */
     void (*changed)(void *context, const char *tag, const struct digest *former);
-    void *changed_context;
+    void (*done)(void *context, const struct actor_deed *deed); /* and of what was done */
+    void *teller;                                               /* the context of both */
 };
 
 #define SOURCE_INIT                                                                                \

@@ -98,6 +98,7 @@ static int collect_retire(struct collection *collection, const struct repository
                   .grace = collection->store->options->grace,
                   .restored_for = collection->options->trash_days * DAY},
         .dry_run = report->dry_run,
+        .actor = report->actor,
         .judged = report->judged,
         .context = report->context,
     };

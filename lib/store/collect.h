@@ -37,6 +37,7 @@ struct collect_report {
     void (*found)(void *context, const char *path, const char *why, uint64_t bytes);
     /* Called for what is damaged or foreign, which is left as it is. */
     void (*problem)(void *context, const char *path, const char *what);
+    const struct actor *actor; /* who deletes by retention: see lib/store/retire */
     /* Called for each tag that sections of [retention] are about, once it was judged and, if it
      * goes, has gone; or NULL. */
     void (*judged)(void *context, const struct repository *repository,

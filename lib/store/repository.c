@@ -222,6 +222,19 @@ static int repository_judge_moves(const struct repository_lock *held,
     return 0;
 }
 
+static void repository_tell_put(const struct repository *repository, const struct manifest_put *put)
+{
+    struct actor_deed deed = {.act = ACT_PUT, .repository = repository, .digest = &put->digest};
+
+    if (put->tag_count == 0) {
+        actor_tell(put->actor, &deed);
+    }
+    for (size_t i = 0; i < put->tag_count; i++) {
+        deed.tag = put->tags[i];
+        actor_tell(put->actor, &deed);
+    }
+}
+
 int repository_put_manifest(const struct repository *repository, const struct manifest_put *put,
                             struct buffer *out_missing, struct error *error)
 {
@@ -237,6 +250,7 @@ int repository_put_manifest(const struct repository *repository, const struct ma
         repository_move_tags(repository, put, changes, &syncs, error) < 0) {
         return -1;
     }
+    repository_tell_put(repository, put);
     return 0;
 }
 
@@ -286,6 +300,20 @@ static int repository_delete_tags_of(const struct repository_lock *held,
     return sync_set_flush(syncs, error) < 0 ? -1 : tags.count > 0;
 }
 
+/* Of what is durable: `tag` alone, or the manifest; NULL and NULL are all. */
+static int repository_tell_delete(const struct repository_lock *held, int removed,
+                                  const struct actor *actor, const char *tag,
+                                  const struct digest *digest)
+{
+    const struct actor_deed deed = {
+        .act = ACT_DELETE, .repository = held->repository, .tag = tag, .digest = digest};
+
+    if (removed > 0) {
+        actor_tell(actor, &deed);
+    }
+    return removed;
+}
+
 /* What is kept beside a manifest stays for when that is restored; in a cache it goes, too. */
 static int repository_forget_companions(const struct repository_lock *held,
                                         const struct digest *digest, struct sync_set *syncs,
@@ -328,7 +356,7 @@ int repository_delete_manifest(const struct repository *repository, const struct
     if (removed < 0 || sync_set_flush(&syncs, error) < 0) {
         return -1;
     }
-    return removed;
+    return repository_tell_delete(&lock, removed, actor, NULL, digest);
 }
 
 int repository_delete_all(const struct repository *repository, const struct actor *actor,
@@ -361,7 +389,9 @@ int repository_delete_all(const struct repository *repository, const struct acto
         }
         any |= removed;
     }
-    return result == WALK_FAILED || sync_set_flush(&syncs, error) < 0 ? -1 : any;
+    return result == WALK_FAILED || sync_set_flush(&syncs, error) < 0
+               ? -1
+               : repository_tell_delete(&lock, any, actor, NULL, NULL);
 }
 
 int repository_delete_tag(const struct repository *repository, const char *tag,
@@ -384,5 +414,5 @@ int repository_delete_tag(const struct repository *repository, const char *tag,
     if (removed < 0 || sync_set_flush(&syncs, error) < 0) {
         return -1;
     }
-    return removed;
+    return repository_tell_delete(&lock, removed, actor, tag, NULL);
 }

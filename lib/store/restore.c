@@ -135,6 +135,9 @@ static int restore_tag_files(struct restoration *restoration, enum trash which, 
         tag_note(&change, HISTORY_RESTORED);
         restoration->tags++;
         restoration->restored(restoration->context, "tag", tag);
+        actor_tell(restoration->actor,
+                   &(struct actor_deed){
+                       .act = ACT_PUT, .repository = repository, .tag = tag, .digest = &digest});
     }
     return found;
 }

@@ -150,15 +150,21 @@ static int retire_note_batch(const struct repository_lock *held, const struct re
 }
 
 /* It stays if there is no room. */
-static int retire_tag(const struct repository_lock *held, struct retention_tag *tag,
-                      struct error *error)
+static int retire_tag(const struct repository_lock *held, const struct actor *actor,
+                      struct retention_tag *tag, struct error *error)
 {
-    static const struct actor actor = {.name = "@retention"};
-    struct tag_change change = {.tag = tag->name, .actor = &actor};
+    struct tag_change change = {.tag = tag->name, .actor = actor};
     struct digest digest;
-    int found;
+    int found = tag_judge(held, &change, error);
 
-    if (tag_judge(held, &change, error) == 0 && tag_retire(&change, error) >= 0) {
+    if (found == 0) {
+        found = tag_retire(&change, error);
+    }
+    if (found > 0) {
+        actor_tell(actor, &(struct actor_deed){
+                              .act = ACT_RETIRE, .repository = held->repository, .tag = tag->name});
+    }
+    if (found >= 0) {
         return 0;
     }
     if (error->code != ERROR_NO_SPACE) {
@@ -174,6 +180,8 @@ static int retire_tag(const struct repository_lock *held, struct retention_tag *
 static int retire_batch(const struct retire *retire, struct retention_tag *const *batch,
                         size_t count, struct error *error)
 {
+    static const struct actor nobody = {.name = "@retention"};
+    const struct actor *actor = retire->rules->actor ? retire->rules->actor : &nobody;
     AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
 
     if (repository_lock(retire->repository, &lock, error) < 0 ||
@@ -184,7 +192,7 @@ static int retire_batch(const struct retire *retire, struct retention_tag *const
         if (retention_stays(&batch[i]->verdict)) {
             continue;
         }
-        if (retire_tag(&lock, batch[i], error) < 0) {
+        if (retire_tag(&lock, actor, batch[i], error) < 0) {
             return -1;
         }
         retire->report->no_room += batch[i]->verdict.reason == RETENTION_NO_ROOM;

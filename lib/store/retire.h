@@ -22,6 +22,7 @@ struct retire_rules {
     const struct retention *retention;
     struct retention_scene scene; /* without the repository */
     bool dry_run;
+    const struct actor *actor; /* who deletes; NULL: one that tells nobody */
     /* Called for each tag once it was judged and, if it goes, has gone; NULL: never. */
     void (*judged)(void *context, const struct repository *repository,
                    const struct retention_tag *tag);

@@ -120,6 +120,13 @@ static void tag_tell(const struct tag_change *change)
     }
 }
 
+void actor_tell(const struct actor *actor, const struct actor_deed *deed)
+{
+    if (actor && actor->done) {
+        actor->done(actor->context, deed);
+    }
+}
+
 void tag_note(const struct tag_change *change, enum history_event event)
 {
     tag_tell(change);

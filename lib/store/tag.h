@@ -22,6 +22,19 @@ int tag_get(const struct repository *repository, const char *tag, struct digest 
 int tag_pushed_at(const struct repository *repository, const char *tag, time_t *out_time,
                   struct error *error);
 
+/* What somebody has done to a repository, for who tells others. */
+enum actor_act {
+    ACT_PUT,    /* a manifest is there, by a push or since it was taken back; and its tag, if any */
+    ACT_DELETE, /* a manifest with its tags, or a tag; or, with neither, all there was */
+    ACT_RETIRE, /* the same, by a rule */
+};
+struct actor_deed {
+    enum actor_act act;
+    const struct repository *repository;
+    const char *tag;             /* NULL: none in particular */
+    const struct digest *digest; /* the same; also of a tag alone that is deleted */
+};
+
 /* Who changes tags, and how far that one may go. NULL stands for one without a name who may. */
 struct actor {
     const char *name; /* as lib/store/history has authors */
@@ -30,8 +43,15 @@ struct actor {
     /* Is told of each tag that was changed, under the lock, and what it was before: "" if there was
      * none. NULL: nobody is. */
     void (*changed)(void *context, const char *tag, const struct digest *former);
+    /* Is told of what was done, once that is durable, and still under the lock: so what is told
+     * from there is in the order in which it was done. NULL: nobody is. */
+    void (*done)(void *context, const struct actor_deed *deed);
     void *context;
 };
+
+/* Tells the actor, if one wants to hear of it. Of a push, and of what comes back, once for each
+ * tag. Locking: the repository's lock is held. */
+void actor_tell(const struct actor *actor, const struct actor_deed *deed);
 
 /*
  * A change of one tag: there is one door for all of them, which is tag_judge(). It fills in what

@@ -260,6 +260,75 @@ def test_a_proxied_image_is_an_event_when_it_comes_in(new_directory, receiver):
         assert {each["target"]["digest"] for each in receiver.events()} == {digest}
 
 
+def test_an_image_that_the_operator_fetches_is_one_that_comes_in(new_directory, receiver):
+    """Once: what is there already is none."""
+    secret = written(new_directory("secret"))
+    with Site(new_directory("site"), "nginx", 1, settings=receiver.section("ci", f"events = fill\nsecret_file = {secret}\n")) as site:
+        upstream = site.take()
+        data, digest = upstream.add_image("app", "v1")
+        for _ in range(2):
+            done = berth(site.server.configuration, "prefetch", f"{upstream.alias}/app:v1")
+            assert done.returncode == 0, done
+        wait_until(lambda: receiver.events(), "the event")
+        assert receiver.told() == [("fill", f"proxy/{upstream.alias}/app", "v1")]
+        [event] = receiver.events()
+        assert (event["target"]["digest"], event["target"]["size"], event["actor"]["name"]) == (digest, len(data), "@berth")
+
+
+def test_what_the_operator_takes_back_is_as_pushed(told, receiver):
+    """Each tag that is back, of what was deleted by itself, with its manifest, or with all of the repository."""
+    server = told("nginx", "push")
+    repository = server.client.repository("team/app")
+    data, digest = repository.push_image("v1")
+    assert repository.put_manifest("v2", data).status == 201
+    _, other = repository.push_image("w1", [b"other"])
+    wait_until(lambda: len(receiver.events()) == 3, "the pushes")
+    for what, tags in (("team/app:v1", ["v1"]), (f"team/app@{digest}", ["v1", "v2"]), ("team/app", ["v1", "v2", "w1"])):
+        before = len(receiver.events())
+        for command in ("delete", "restore"):
+            done = berth(server.configuration, command, what)
+            assert done.returncode == 0, done
+        wait_until(lambda: len(receiver.events()) == before + len(tags), "what is back")
+        assert sorted(receiver.told()[before:]) == [("push", "team/app", tag) for tag in tags]
+        for event in receiver.events()[before:]:
+            target = event["target"]
+            assert target["digest"] == (other if target["tag"] == "w1" else digest)
+            assert event["actor"]["name"] == "@berth" and target["mediaType"] == content.IMAGE and target["size"] > 0
+
+
+class Mover(threading.Thread):
+    """Lets a tag stand for other manifests again and again."""
+
+    def __init__(self, server, documents):
+        super().__init__(daemon=True)
+        self.repository, self.documents = server.client.repository("team/app"), documents
+
+    def run(self):
+        for data in self.documents:
+            assert self.repository.put_manifest("latest", data).status == 201
+
+
+@BOTH
+def test_pushes_of_the_same_moment_are_told_in_the_order_in_which_the_tag_moved(told, receiver, web):
+    """Else a receiver that acts on the last word would leave another image running than the tag stands for."""
+    server = told(web, "push, delete", "repositories = team/**\n")
+    documents = [content.encode(content.image(content.descriptor(b"{}", content.CONFIG), [], annotations={"number": str(number)}))
+                 for number in range(120)]
+    repository = server.client.repository("team/app")
+    repository.push_blob(b"{}")
+    movers = [Mover(server, documents[number::4]) for number in range(4)]
+    for mover in movers:
+        mover.start()
+    for mover in movers:
+        mover.join()
+    wait_until(lambda: len(receiver.events()) == len(documents), "all events")
+    told_of = [event["target"]["digest"] for event in receiver.events()]
+    assert told_of[-1] == server.client.exists(repository.manifest("latest"))["Docker-Content-Digest"]
+    done = berth(server.configuration, "restore", "--history", "--json", "team/app:latest")
+    history = [json.loads(line)["digest"] for line in done.stdout.splitlines()]
+    assert len(history) > 50 and told_of[::-1][:len(history)] == history
+
+
 def test_the_secret_is_in_no_log(told, receiver):
     server = told("nginx", "push, pull")
     server.configuration.write_text("log_level = debug\n" + server.configuration.read_text())

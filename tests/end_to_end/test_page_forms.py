@@ -342,6 +342,10 @@ def test_receivers_of_events_are_told_what_the_forms_have_done(told, receiver):
     wait_until(lambda: len(receiver.events()) == 7, "seven events")
     events = [(each["action"], each["target"].get("tag"), each["target"].get("digest")) for each in receiver.events()[2:]]
     assert events == [("push", "v1", old), ("delete", "v1", None), ("push", "v1", old), ("delete", None, new), ("delete", None, None)]
+    # What is restored with all of the repository, too.
+    assert send(browser, restore_path(repository), "/team/app?show=trash").status == 303
+    wait_until(lambda: len(receiver.events()) == 8, "the tag that is back")
+    assert receiver.events()[7]["target"]["tag"] == "v1"
     assert receiver.events()[2]["target"]["size"] == len(data) and receiver.events()[2]["target"]["url"].endswith(f"/v2/team/app/manifests/{old}")
 
 
