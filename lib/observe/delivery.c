@@ -314,18 +314,23 @@ static int delivery_forget_failed(const struct delivery *delivery, struct error 
     return 0;
 }
 
+static int64_t delivery_now(const struct delivery *delivery)
+{
+    return delivery->now ? delivery->now() : clock_milliseconds();
+}
+
 int delivery_pass(struct delivery *delivery, const struct lock *held, struct error *error)
 {
     AUTO_NAMES struct names names = NAMES_INIT;
     struct pass pass = {.delivery = delivery, .blocked = NAMES_INIT};
-    int64_t end = clock_milliseconds() + PASS;
+    int64_t end = delivery_now(delivery) + PASS;
     int result = held->descriptor < 0 ? error_set(error, ERROR_INTERNAL, "nobody has the lock")
                                       : spool_list(&delivery->spool, SPOOL_WAITING, &names, error);
 
     if (result == 0 && spool_receiver_delay(&delivery->spool) == 0) {
         result = 1;
     }
-    for (size_t i = 0; result > 0 && i < names.count && clock_milliseconds() < end; i++) {
+    for (size_t i = 0; result > 0 && i < names.count && delivery_now(delivery) < end; i++) {
         result = pass_try(&pass, &names, i, error);
     }
     names_release(&pass.blocked);

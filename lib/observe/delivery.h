@@ -22,7 +22,8 @@ struct delivery {
     struct spool spool;
     const struct webhook_options *webhook;
     const struct events_options *options;
-    uint64_t delivered; /* so far */
+    uint64_t delivered;   /* so far */
+    int64_t (*now)(void); /* milliseconds, by which a pass ends; NULL: clock_milliseconds() */
 };
 
 /* Seconds until something can be delivered: 0 is now; UINT64_MAX if nothing waits. */
