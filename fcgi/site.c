@@ -34,12 +34,14 @@ void site_find(struct site *out, const struct request *request, const char *publ
 
     if (public_url && *public_url) {
         (void)snprintf(out->url, sizeof(out->url), "%s", public_url);
+        out->knows_scheme = true;
         return;
     }
     if (!host_is_plain(host)) {
         host = request_parameter(request, "SERVER_NAME");
     }
-    (void)snprintf(out->url, sizeof(out->url), "%s://%s", is_secure(request) ? "https" : "http",
+    out->knows_scheme = is_secure(request);
+    (void)snprintf(out->url, sizeof(out->url), "%s://%s", out->knows_scheme ? "https" : "http",
                    host_is_plain(host) ? host : "localhost");
     for (char *c = out->url; *c; c++) {
         *c = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
@@ -51,6 +53,22 @@ const char *site_service(const struct site *site)
     const char *host = strstr(site->url, "://");
 
     return host ? host + strlen("://") : site->url;
+}
+
+bool site_is_origin(const struct site *site, const struct request *request, const char *origin)
+{
+    const char *own = request_parameter(request, "HTTP_HOST");
+    bool is_secured = text_begins(origin, "https://");
+    const char *host = strstr(origin, "://");
+
+    if (!host || (!is_secured && !text_begins(origin, "http://"))) {
+        return false;
+    }
+    host += strlen("://");
+    if (strcasecmp(host, site_service(site)) == 0) {
+        return !site->knows_scheme || strcasecmp(origin, site->url) == 0;
+    }
+    return own && strcasecmp(host, own) == 0 && (is_secured || !is_secure(request));
 }
 
 /* Seconds since the request began, of which nginx tells: the rest of it may have taken hours. */

@@ -16,6 +16,7 @@ enum { SITE_SIZE = 320 };
 
 struct site {
     char url[SITE_SIZE];  /* "https://registry.example.org:5000" */
+    bool knows_scheme;    /* else "http" is a guess: TLS may end where nobody says so */
     const char *realm;    /* of a token server that is not ours, or NULL */
     const char *audience; /* what that calls us */
 };
@@ -28,6 +29,13 @@ void site_find(struct site *out, const struct request *request, const char *publ
 
 /* Host and port: the audience of tokens, the `service` of challenges. */
 const char *site_service(const struct site *site);
+
+/*
+ * Whether an Origin (RFC 6454, 7) is ours: the host by which the caller calls us, or that of
+ * `public_url`, with its port; and the scheme, where that is known. Else who can put himself
+ * between a browser and http:// would send forms to https://.
+ */
+bool site_is_origin(const struct site *site, const struct request *request, const char *origin);
 
 /* What the request says of its sender. It points into both. */
 struct attempt site_attempt(const struct site *site, const struct request *request);

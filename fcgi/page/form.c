@@ -79,16 +79,6 @@ int form_button(struct view *view, const struct target *target, const char *word
     return 0;
 }
 
-/* "https://registry.example.org:5000": whether its host is one by which the caller calls us. */
-static bool form_origin_is_ours(const struct exchange *exchange, const char *origin)
-{
-    const char *host = strstr(origin, "://");
-    const char *own = request_parameter(exchange->request, "HTTP_HOST");
-
-    return host && ((own && strcmp(host + strlen("://"), own) == 0) ||
-                    strcmp(host + strlen("://"), site_service(&exchange->site)) == 0);
-}
-
 /* Scripts cannot set either of the two, and every browser sends one of them. */
 static int form_check_sender(const struct exchange *exchange, struct error *error)
 {
@@ -96,7 +86,7 @@ static int form_check_sender(const struct exchange *exchange, struct error *erro
     const char *origin = request_parameter(exchange->request, "HTTP_ORIGIN");
 
     if (sender ? strcmp(sender, "same-origin") == 0
-               : origin && form_origin_is_ours(exchange, origin)) {
+               : origin && site_is_origin(&exchange->site, exchange->request, origin)) {
         return 0;
     }
     return error_set(error, ERROR_DENIED, "this form was sent from another site");

@@ -359,6 +359,29 @@ class Parameters:
         return self.worker.request(method, path, headers, body, **self.parameters)
 
 
+HTTP, HTTPS, PUBLIC = "http://{authority}", "https://{authority}", "https://registry.example.org"
+
+
+@pytest.mark.parametrize("settings, parameters, ours, others", [
+    # In front of us TLS may end where nobody says so.
+    ("", {}, [HTTP, HTTPS], ["ftp://{authority}", "https://{authority}0", PUBLIC]),
+    ("", {"HTTPS": "on"}, [HTTPS], [HTTP]),
+    ("", {"HTTP_X_FORWARDED_PROTO": "https"}, [HTTPS], [HTTP]),
+    (f"[authentication]\npublic_url = {PUBLIC}\n", {}, [PUBLIC, HTTP, HTTPS], [PUBLIC.replace("https", "http")]),
+    (f"[authentication]\npublic_url = {PUBLIC}\n", {"HTTPS": "on"}, [PUBLIC, HTTPS], [HTTP]),
+], ids=["unknown", "https", "forwarded", "public", "both"])
+def test_an_origin_is_ours_by_its_scheme_too_where_that_is_known(new_directory, settings, parameters, ours, others):
+    """Who can put himself between a browser and http:// is no part of https://."""
+    with Worker(pathlib.Path(new_directory("origin")), settings, BERTH_PAGE="/", **parameters) as worker:
+        browser = Browser(worker)
+        for origin, status in [*((each, 403) for each in others), *((each, 303) for each in ours)]:
+            repository = worker.repository("team/app")
+            repository.push_image("v1")
+            form = browser.forms("/team/app?show=delete")["/team/app?show=delete"]
+            answer = browser.send(form, {"Origin": origin.format(authority=worker.authority)})
+            assert answer.status == status, (origin, answer)
+
+
 def test_in_a_virtual_host_names_are_those_of_its_own(new_directory):
     with Worker(pathlib.Path(new_directory("virtual")), BERTH_PAGE="/") as worker:
         team, other, whole = (Browser(Parameters(worker, **more)) for more in ({"BERTH_NAMESPACE": "team"}, {"BERTH_NAMESPACE": "other"}, {}))
