@@ -29,7 +29,11 @@ static void cache_add_size(struct view *view, const struct cached *cached)
     } else if (!cached->is_counted) {
         HTML(body, "<p class=\"lead\">At most ");
         html_bytes(body, options->maximum_size);
-        HTML(body, " are cached; nobody has counted yet.");
+        if (cached->is_hidden) {
+            HTML(body, " are cached.");
+        } else {
+            HTML(body, " are cached; nobody has counted yet.");
+        }
     } else {
         HTML(body, "<p class=\"lead\" id=\"size\">");
         html_bytes(body, cached->usage.used);
@@ -72,7 +76,7 @@ static void cache_add_health(struct html *body, const struct cached_upstream *up
 static void cache_add_traffic(struct html *body, const struct cached_upstream *upstream)
 {
     if (!upstream->is_measured) {
-        HTML(body, "<span class=\"dim\">not counted by itself</span>");
+        HTML(body, "<span class=\"dim\">not known</span>");
         return;
     }
     html_number(body, cached_hits(&upstream->traffic));

@@ -111,8 +111,19 @@ unsigned cached_hits(const struct totals_upstream *traffic)
                    : 0;
 }
 
-/* What all hosts have counted. That it cannot be read is nothing to those who look. */
-static void cached_add_traffic(const struct registry *registry, struct cached *out)
+/* `name` as the caller calls what is below it: "proxy/docker.io". */
+static bool cached_sees_all(const struct permit *permit, const char *name)
+{
+    AUTO_BUFFER struct buffer below = BUFFER_INIT;
+
+    buffer_format(&below, "%s/", name);
+    return permit_sees_all(permit, below.data);
+}
+
+/* What all hosts have counted, of upstreams of which nothing is hidden from him. That it cannot be
+ * read is nothing to those who look. */
+static void cached_add_traffic(const struct registry *registry, const struct permit *permit,
+                               struct cached *out)
 {
     AUTO_FREE struct totals *totals = memory_allocate(1, sizeof(*totals));
     struct error ignored;
@@ -125,7 +136,8 @@ static void cached_add_traffic(const struct registry *registry, struct cached *o
         const char *name = upstream->name + strlen(UPSTREAM_PREFIX);
 
         for (size_t j = 0; j < totals->upstream_count; j++) {
-            if (strcmp(totals->upstreams[j].name, name) == 0) {
+            if (strcmp(totals->upstreams[j].name, name) == 0 &&
+                cached_sees_all(permit, upstream->name)) {
                 upstream->is_measured = true;
                 upstream->traffic = totals->upstreams[j];
             }
@@ -138,19 +150,21 @@ static int cached_fill(struct registry *registry, const struct permit *permit, s
 {
     struct shelf_query query = {
         .within = "proxy", .filter = "", .order = SHELF_BY_NAME, .limit = CACHED_UPSTREAMS};
-    int counted = registry->options->proxy.maximum_size > 0
-                      ? usage_read(&registry->cache, &out->usage, error)
-                      : 0;
+    int counted =
+        registry->options->proxy.maximum_size > 0 && permit_sees_all(permit, UPSTREAM_PREFIX)
+            ? usage_read(&registry->cache, &out->usage, error)
+            : 0;
 
     if (counted < 0 || shelf_find(registry, permit, &query, &out->shelf, error) < 0 ||
         cached_add_images(registry, permit, out, error) < 0) {
         return -1;
     }
     out->is_counted = counted > 0;
+    out->is_hidden = !permit_sees_all(permit, UPSTREAM_PREFIX);
     for (size_t i = 0; i < out->shelf.count; i++) {
         cached_add_upstream(&registry->cache, &out->shelf.entries[i], out);
     }
-    cached_add_traffic(registry, out);
+    cached_add_traffic(registry, permit, out);
     cached_add_fetches(registry, permit, out);
     return 0;
 }

@@ -4,7 +4,8 @@
 
 /*
  * What the cache has and does, for people to look at: as much of it as is about repositories that
- * this caller may pull. No upstream is asked, and nothing is counted that is not known already.
+ * this caller may pull, and sums for who may pull all that they can be of. No upstream is asked,
+ * and nothing is counted that is not known already.
  */
 
 #include "lib/observe/count/totals.h"
@@ -23,7 +24,8 @@ struct cached_upstream {
     uint64_t asked_again; /* in so many seconds */
     bool has_limit;       /* of requests, as it said last */
     struct health_limit limit;
-    bool is_measured; /* something of it was asked for since it is counted: */
+    /* Something of it was asked for since it is counted, and he may know how much: */
+    bool is_measured;
     struct totals_upstream traffic;
 };
 
@@ -51,7 +53,8 @@ struct cached {
     size_t fetch_count;
     struct cached_image images[CACHED_IMAGES];
     size_t image_count;
-    bool is_counted; /* how much is stored: only where it is limited */
+    bool is_counted; /* how much is stored: only where it is limited, and he may know */
+    bool is_hidden;  /* he may not */
     struct usage usage;
 };
 

@@ -2,6 +2,7 @@
 #include "lib/registry/permit.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/base/file.h"
@@ -110,6 +111,54 @@ bool permit_decide(const struct caller *caller, const struct identity *identity,
         out->reason = DECISION_NARROWED_SCOPES;
     }
     return true;
+}
+
+/* Whether a pattern that excludes may be about something below. It begins with '!'. */
+static bool exclusion_is_about(const char *exclusion, const char *below)
+{
+    size_t plain = strcspn(exclusion + 1, "*{");
+    size_t length = strlen(below);
+
+    return exclusion[0] == '!' &&
+           strncmp(exclusion + 1, below, plain < length ? plain : length) == 0;
+}
+
+static bool section_excludes(const struct rules_section *section, const char *below)
+{
+    const struct names *patterns = &section->repositories.names;
+
+    for (size_t i = 0; i < patterns->count; i++) {
+        if (exclusion_is_about(patterns->names[i], below)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool permit_sees_all(const struct permit *permit, const char *below)
+{
+    /* Names that only patterns have which have all of this depth. */
+    static const char *const probes[] = {"0.0", "0.0/0.0", "0.0/0.0/0.0"};
+    const struct caller *caller = permit->granted_caller;
+
+    if (!caller || *caller->prefix) {
+        return false;
+    }
+    if (caller->options->access.mode == ACCESS_NONE) {
+        return true;
+    }
+    for (size_t i = 0; i < sizeof(probes) / sizeof(*probes); i++) {
+        struct identity probe = {.is_proxied = false};
+        struct decision decision = {.is_granted = false};
+        int length = snprintf(probe.name, sizeof(probe.name), "%s%s", below, probes[i]);
+
+        if (length >= (int)sizeof(probe.name) ||
+            !permit_decide(caller, &probe, PERMISSION_PULL, &decision) || !decision.is_granted ||
+            (decision.section && section_excludes(decision.section, below))) {
+            return false;
+        }
+    }
+    return caller->subject.narrowed_names[0] == '\0';
 }
 
 static bool caller_is_nobody(const struct caller *caller)

@@ -85,6 +85,13 @@ int permit_extend(const struct permit *permit, const struct identity *identity,
 bool permit_decide(const struct caller *caller, const struct identity *identity,
                    enum permission permission, struct decision *out);
 
+/*
+ * Whether this caller may pull all that can be below a name that ends with a slash, or "": for sums
+ * of which others would learn what they may not see. By the rules, as always, and rather no than
+ * yes: what they exclude counts whether it is there or not.
+ */
+bool permit_sees_all(const struct permit *permit, const char *below);
+
 /* The right that a permission for a repository takes. */
 enum right permission_right(enum permission permission);
 

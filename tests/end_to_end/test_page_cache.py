@@ -15,14 +15,20 @@ RULES = """
 mode = htpasswd
 htpasswd = users
 [access up]
-repositories = proxy/**, !proxy/up1/**
+repositories = proxy/**, !proxy/up1/**, !proxy/up2/**
 pull = alice, bob
 delete = alice
 [access secret]
-repositories = proxy/up1/**
+repositories = proxy/up1/**, proxy/up2/**
 pull = alice
+[access open]
+repositories = proxy/up2/open
+pull = bob
+[access all]
+repositories = proxy/**
+pull = carol
 """
-USERS = {"alice": "a", "bob": "b"}
+USERS = {"alice": "a", "bob": "b", "carol": "c"}
 
 
 def path_of(upstream, reference, show="", name="app"):
@@ -152,7 +158,7 @@ def test_a_cached_image_is_dropped_and_fetched_again(site, upstream):
 
 @pytest.fixture(scope="module")
 def ruled(new_directory):
-    site = Site(new_directory("page-cache"), "nginx", 3, settings=RULES)
+    site = Site(new_directory("page-cache"), "nginx", 3, settings=RULES, proxy="maximum_size = 10G")
     write_users(site.server.directory / "users", USERS)
     with site:
         yield site
@@ -184,6 +190,27 @@ def test_each_sees_what_he_may_pull_and_only_who_may_delete_has_buttons(ruled):
     # Another form's token, and a place that is not cached.
     keep = path_of(up0, "1", "keep")
     assert browsers["alice"].post(keep, good[path_of(up0, "1", "unkeep")].fields).status == 403
+
+
+def test_sums_are_for_who_may_pull_all_that_they_are_of(ruled):
+    """Alice may pull all of up2, bob one repository: how much else was pulled is none of his business."""
+    alice, bob, carol = (As(ruled.client, basic(name, password)) for name, password in USERS.items())
+    upstream = ruled.upstreams[2]
+    for name in ("open", "app"):
+        upstream.add_image(name, "1", [content.noise(1000)])
+        assert alice.get(f"/v2/proxy/{upstream.alias}/{name}/manifests/1").status == 200
+
+    def row(who):
+        return next(each for each in ask(who, "/-/cache")["upstreams"] if each["name"] == f"proxy/{upstream.alias}")
+    wait_until(lambda: "served_bytes" in row(alice), "what was counted")
+    assert row(alice)["repositories"] == 2 and row(bob)["repositories"] == 1
+    assert not row(bob).keys() & {"hits_percent", "served_bytes", "saved_bytes"}
+    # Of the whole cache only carol, who may pull whatever there may be: alice has not been given that.
+    wait_until(lambda: "used_bytes" in ask(carol, "/-/cache"), "what is stored")
+    assert " are used" in page_of(carol.get("/-/cache")).words and "served_bytes" in row(carol)
+    for who in (alice, bob):
+        assert not ask(who, "/-/cache").keys() & {"used_bytes", "kept_bytes"}
+        assert " are used" not in page_of(who.get("/-/cache")).words
 
 
 def test_without_a_cache_there_is_no_page_of_it(start):

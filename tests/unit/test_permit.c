@@ -128,6 +128,59 @@ static void rules_decide_when_people_log_in(void **state)
     }
 }
 
+/* What may be below the name is whose pattern has all of it. */
+static const struct {
+    const char *repositories[3];
+    const char *below;
+    bool sees_all;
+} sums[] = {
+    {{"**"}, "proxy/a/", true},
+    {{"**"}, "", true},
+    {{"proxy/**"}, "proxy/a/", true},
+    {{"proxy/**"}, "", false},
+    {{"proxy/a/**"}, "proxy/a/", true},
+    {{"proxy/a/**"}, "proxy/b/", false},
+    {{"proxy/a/**"}, "proxy/", false},
+    {{"proxy/a/*"}, "proxy/a/", false},
+    {{"proxy/a/app"}, "proxy/a/", false},
+    {{"**", "!proxy/a/secret/**"}, "proxy/a/", false},
+    {{"**", "!proxy/**"}, "proxy/a/", false},
+    {{"**", "!**/secret"}, "proxy/a/", false},
+    {{"**", "!proxy/b/**"}, "proxy/a/", true},
+    {{"**", "!team/**", "!{user}/x"}, "proxy/a/", false},
+};
+
+static void sums_are_for_who_sees_all_that_they_are_of(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(sums); i++) {
+        struct rules_section section = {.name = (char *)"x", .pull = WHOM("alice")};
+        struct registry_options options = {
+            .access = {.mode = ACCESS_HTPASSWD,
+                       .rules = {.sections = &section, .section_count = 1}}};
+        struct caller caller = {.options = &options, .subject = subject_anonymous()};
+        struct permit permit = PERMIT_INIT;
+        struct error error;
+
+        section.repositories.names.names = (char **)sums[i].repositories;
+        while (section.repositories.names.count < 3 &&
+               sums[i].repositories[section.repositories.names.count]) {
+            section.repositories.names.count++;
+        }
+        assert_returns(0, registry_permit(&caller, NULL, PERMISSION_LIST, &permit, &error));
+        assert_false(permit_sees_all(&permit, sums[i].below));
+        assert_true(subject_make(SUBJECT_USER, "alice", &caller.subject));
+        if (permit_sees_all(&permit, sums[i].below) != sums[i].sees_all) {
+            fail_msg("row %zu", i);
+        }
+        (void)snprintf(caller.prefix, sizeof(caller.prefix), "team");
+        assert_false(permit_sees_all(&permit, sums[i].below));
+        caller = (struct caller){.options = &options, .subject = subject_anonymous()};
+        options.access.mode = ACCESS_NONE;
+        assert_true(permit_sees_all(&permit, sums[i].below));
+    }
+}
+
 static void who_has_shown_something_is_let_in(void **state)
 {
     struct registry_options options = {.access = {.mode = ACCESS_HTPASSWD}};
@@ -241,6 +294,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_and_modes_decide_who_may),
         cmocka_unit_test(rules_decide_when_people_log_in),
+        cmocka_unit_test(sums_are_for_who_sees_all_that_they_are_of),
         cmocka_unit_test(who_has_shown_something_is_let_in),
         cmocka_unit_test(a_repository_is_asked_for_where_one_is_meant),
         IN_DIRECTORY(the_token_in_the_store_opens_the_setup),
