@@ -16,6 +16,7 @@
 #include "lib/store/chore.h"
 #include "lib/store/collect.h"
 #include "lib/store/expire.h"
+#include "lib/store/sizes.h"
 
 struct gc {
     struct collect_report report;
@@ -221,6 +222,12 @@ static void gc_summarize_cache(const struct gc *gc, const struct evict_report *r
     line_end(&line);
 }
 
+/* Of each repository, for the page. Nobody is to be kept from making room for want of it. */
+static int gc_keep_sizes(struct store *store, struct error *error)
+{
+    return sizes_count(store, error) < 0 && error->code != ERROR_NO_SPACE ? -1 : 0;
+}
+
 /* What is abandoned in the cache, what is of no more use there, and what it has no room for. */
 static int gc_clean_cache(const struct configuration *configuration, const struct gc *gc,
                           struct error *error)
@@ -242,6 +249,9 @@ static int gc_clean_cache(const struct configuration *configuration, const struc
     }
     if (result == 0) {
         result = space_collect(proxy, &cache, dry_run, &report, error);
+    }
+    if (result >= 0 && !dry_run && gc_keep_sizes(&cache, error) < 0) {
+        result = -1;
     }
     if (result > 0) { /* 0: a fetch is making room in this moment */
         gc_summarize_cache(gc, &report);
@@ -272,7 +282,8 @@ static int gc_change(const struct configuration *configuration, struct gc *gc, s
 {
     int result = collect_store(&gc->store, &configuration->registry.collect, &gc->report, error);
     gc_clear(gc);
-    if (result > 0 && (expire_all(&gc->store, error) < 0 || gc_keep_census(gc, error) < 0)) {
+    if (result > 0 && (expire_all(&gc->store, error) < 0 || gc_keep_census(gc, error) < 0 ||
+                       gc_keep_sizes(&gc->store, error) < 0)) {
         result = -1;
     }
     if (result != 0) {

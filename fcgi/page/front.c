@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "fcgi/page/view.h"
+#include "lib/base/clock.h"
 #include "lib/base/json.h"
 #include "lib/base/text.h"
 #include "lib/registry/shelf.h"
@@ -108,6 +109,10 @@ static void add_row(struct view *view, const struct shelf_entry *entry)
     }
     HTML(body, "</a></th><td class=\"count\">");
     add_count(body, entry);
+    HTML(body, "</td><td class=\"size\">");
+    if (entry->has_size) {
+        html_bytes(body, entry->size);
+    }
     HTML(body, "</td><td class=\"date\">");
     html_time(body, entry->changed);
     HTML(body, "</td></tr>");
@@ -131,7 +136,8 @@ static void add_table(struct view *view, const struct shelf *shelf, bool is_prox
         }
         if (!is_begun) {
             add_sort(view, false);
-            HTML(body, "<th scope=\"col\" class=\"count\">Holds</th>");
+            HTML(body, "<th scope=\"col\" class=\"count\">Holds</th>"
+                       "<th scope=\"col\" class=\"size\">Size</th>");
             add_sort(view, true);
             HTML(body, "</tr></thead><tbody>");
             is_begun = true;
@@ -169,6 +175,12 @@ static void add_welcome(struct view *view)
     HTML(body, "</section>");
 }
 
+/* When sizes were counted, in seconds since the epoch. */
+static int64_t front_sized(const struct shelf *shelf)
+{
+    return (int64_t)clock_date() - (int64_t)shelf->sized_ago;
+}
+
 static void add_summary(struct html *body, const struct shelf *shelf)
 {
     HTML(body, "<p class=\"lead\">");
@@ -178,6 +190,10 @@ static void add_summary(struct html *body, const struct shelf *shelf)
     HTML(body, " cached");
     if (shelf->is_cut) {
         HTML(body, ", and more that were not looked at: search, or open a namespace");
+    }
+    if (shelf->has_sizes) {
+        HTML(body, "; sizes as <code>berth gc</code> has counted ");
+        html_time(body, front_sized(shelf));
     }
     HTML(body, "</p>");
 }
@@ -220,6 +236,9 @@ static void front_write_json(struct view *view, const struct shelf *shelf)
     json_number(out, "total", shelf->total);
     json_number(out, "hosted", shelf->hosted_count);
     json_number(out, "cached", shelf->proxied_count);
+    if (shelf->has_sizes) {
+        view_json_date(out, "sizesCounted", front_sized(shelf));
+    }
     json_open_array(out, "entries");
     for (size_t i = 0; i < shelf->count; i++) {
         const struct shelf_entry *entry = &shelf->entries[i];
@@ -231,6 +250,9 @@ static void front_write_json(struct view *view, const struct shelf *shelf)
         json_text(out, "kind", entry->is_namespace ? "namespace" : "repository");
         json_text(out, "origin", entry->is_proxied ? "cache" : "hosted");
         json_number(out, entry->is_namespace ? "repositories" : "tags", entry->count);
+        if (entry->has_size) {
+            json_number(out, "bytes", entry->size);
+        }
         json_text(out, "changed", date);
         json_close_object(out);
     }

@@ -8,6 +8,7 @@
 #include "lib/base/memory.h"
 #include "lib/base/text.h"
 #include "lib/store/glance.h"
+#include "lib/store/sizes.h"
 
 void shelf_release(struct shelf *shelf)
 {
@@ -21,6 +22,7 @@ struct browse {
     const struct proxy_options *options;
     const struct shelf_query *query;
     struct shelf *shelf;
+    struct sizes sizes;
     bool is_cache;
 };
 
@@ -99,8 +101,10 @@ static struct shelf_entry *find_namespace(struct shelf *shelf, const char *name,
     return NULL;
 }
 
-static void browse_add(struct browse *browse, const char *name, const struct glance *glance)
+static void browse_add(struct browse *browse, const char *name, const char *stored,
+                       const struct glance *glance)
 {
+    uint64_t size;
     size_t length = namespace_length(browse, name);
     struct shelf_entry *entry = length > 0 ? find_namespace(browse->shelf, name, length) : NULL;
 
@@ -111,6 +115,10 @@ static void browse_add(struct browse *browse, const char *name, const struct gla
         entry->is_proxied = browse->is_cache;
     }
     entry->count += entry->is_namespace;
+    if (sizes_find(&browse->sizes, stored, &size)) {
+        entry->has_size = true;
+        entry->size += size;
+    }
     entry->changed = glance->changed > entry->changed ? glance->changed : entry->changed;
     *(browse->is_cache ? &browse->shelf->proxied_count : &browse->shelf->hosted_count) += 1;
 }
@@ -124,7 +132,7 @@ static void browse_look(void *context, const char *stored, const struct glance *
     buffer_format(&canonical, "%s%s", browse->is_cache ? UPSTREAM_PREFIX : "", stored);
     if (canonical.length < NAME_SIZE && browse_name(browse, canonical.data, name) &&
         strstr(name, browse->query->filter) && browse_may_pull(browse, canonical.data)) {
-        browse_add(browse, name, glance);
+        browse_add(browse, name, stored, glance);
     }
 }
 
@@ -147,14 +155,32 @@ static bool browse_prefix(const struct browse *browse, char out[NAME_SIZE])
     return text_copy(out, NAME_SIZE, name, strlen(name));
 }
 
+/* Without them it is as if nobody had counted. */
+static void browse_read_sizes(struct browse *browse, const struct store *store)
+{
+    struct shelf *shelf = browse->shelf;
+    struct error ignored;
+    uint64_t age;
+
+    if (sizes_read(store, &browse->sizes, &age, &ignored) > 0) {
+        shelf->has_sizes = true;
+        shelf->sized_ago = age > shelf->sized_ago ? age : shelf->sized_ago;
+    }
+}
+
 static void browse_store(struct browse *browse, const struct store *store)
 {
     struct glance_visitor visitor = {browse_look, browse, SHELF_LIMIT};
     char prefix[NAME_SIZE];
 
-    if (browse_prefix(browse, prefix) && !glance_walk(store, prefix, &visitor)) {
+    if (!browse_prefix(browse, prefix)) {
+        return;
+    }
+    browse_read_sizes(browse, store);
+    if (!glance_walk(store, prefix, &visitor)) {
         browse->shelf->is_cut = true;
     }
+    sizes_release(&browse->sizes);
 }
 
 static int compare_names(const void *one, const void *other)
@@ -213,8 +239,11 @@ int shelf_find(struct registry *registry, const struct permit *permit,
                const struct shelf_query *query, struct shelf *out, struct error *error)
 {
     AUTO_SHELF struct shelf shelf = SHELF_INIT;
-    struct browse browse = {
-        .permit = permit, .options = &registry->options->proxy, .query = query, .shelf = &shelf};
+    struct browse browse = {.permit = permit,
+                            .options = &registry->options->proxy,
+                            .query = query,
+                            .shelf = &shelf,
+                            .sizes = SIZES_INIT};
 
     if (permit_check(permit, PERMISSION_LIST, error) < 0) {
         return -1;

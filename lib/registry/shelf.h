@@ -7,7 +7,7 @@
  * that are in the cache, below one another as their names are. No upstream is asked.
  *
  * The tree of names is walked each time, up to SHELF_LIMIT repositories: a thousand cost a few
- * milliseconds.
+ * milliseconds. Sizes are as they were last counted (lib/store/sizes).
  */
 
 #include "lib/registry/registry.h"
@@ -32,6 +32,8 @@ struct shelf_entry {
     bool is_proxied;
     uint64_t count;  /* of a namespace, its repositories; else its tags */
     int64_t changed; /* seconds since the epoch */
+    bool has_size;   /* when it was last counted it was there: */
+    uint64_t size;   /* bytes; of a namespace, of those of its repositories that he may pull */
 };
 
 struct shelf {
@@ -41,6 +43,8 @@ struct shelf {
     size_t total;           /* entries that there are */
     uint64_t hosted_count;  /* repositories among them, */
     uint64_t proxied_count; /* also those within namespaces */
+    bool has_sizes;         /* somebody has counted them, */
+    uint64_t sized_ago;     /* so many seconds ago, at most */
     bool is_cut;            /* there may be more than were looked at */
 };
 

@@ -33,6 +33,7 @@ enum { LAYOUT_FIXED_LEVELS = 3 }; /* above these two */
 #define LAYOUT_LOCKS "_berth/locks"
 #define LAYOUT_DAMAGED "_berth/damaged"
 #define LAYOUT_CENSUS "_berth/census"             /* what was last counted */
+#define LAYOUT_SIZES "_berth/sizes"               /* and of each repository */
 #define LAYOUT_PULLED_SINCE "_berth/pulled-since" /* its time: when pulls were first noted */
 /* What became of what is done from time to time, see lib/store/chore. */
 #define LAYOUT_LAST_COLLECT "_berth/last/gc"

@@ -7,7 +7,7 @@ import pytest
 from harness import content
 from harness.fastcgi import Worker
 from harness.pages import ask
-from harness.server import ROOT
+from harness.server import ROOT, berth
 from test_access import As, basic, write_users
 
 pytestmark = pytest.mark.quick
@@ -106,6 +106,27 @@ def test_lists_and_their_counts_are_of_what_one_may_see(worker):
         assert ("secret/c" in [entry["name"] for entry in found["entries"]]) == (user == "root")
         results = worker.get("/v1/search?q=secret", shown(user)).json()
         assert results["num_results"] == (1 if user == "root" else 0)
+
+
+def test_sizes_are_of_what_one_may_see(worker):
+    """As gc has counted them. What two repositories share counts for both; of what is hidden nobody hears."""
+    layer = content.noise(100_000)
+    for name in ("open/sized/one", "open/sized/two", "secret/sized/three", "team/sized/four"):
+        As(worker, shown("root")).repository(name).push_image("1", [layer])
+    for repository in range(60):  # so that namespaces are put together
+        As(worker, shown("root")).repository(f"secret/many/{repository}").push_image("1", [])
+    assert berth(worker.configuration, "gc").returncode == 0
+    As(worker, shown("root")).repository("team/sized/later").push_image("1", [layer])
+    seen = {user: {entry["name"]: entry for entry in ask(worker, "/open/?n=1000", **shown(user))["entries"]} for user in (None, "root")}
+    assert seen[None]["open/sized/one"]["bytes"] == seen["root"]["open/sized/two"]["bytes"] > 100_000
+    front = {user: ask(worker, "/?q=sized", **shown(user)) for user in (None, "alice", "root")}
+    sizes = {user: {entry["name"]: entry.get("bytes") for entry in found["entries"]} for user, found in front.items()}
+    assert set(sizes[None]) == {"open/sized/one", "open/sized/two"} and set(sizes["alice"]) - set(sizes[None]) == {"team/sized/four", "team/sized/later"}
+    assert sizes["alice"]["team/sized/later"] is None and front[None]["sizesCounted"]
+    spaces = {entry["name"]: entry for entry in ask(worker, "/", **shown("root"))["entries"]}
+    assert spaces["team"]["kind"] == "namespace" and spaces["team"]["bytes"] >= sizes["alice"]["team/sized/four"]
+    page = worker.get("/?q=sized", shown("alice")).body.decode()
+    assert len(re.findall(r'<td class="size">[^<]', page)) == 3 and "has counted" in page
 
 
 def test_what_is_no_utf_8_is_not_in_an_answer_either(worker):
