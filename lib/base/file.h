@@ -10,7 +10,8 @@
  *   1. write it under a temporary name and file_sync() it,
  *   2. file_publish(): make the directories on the way, rename,
  *   3. sync_set_add() the new path, and any older path that the answer relies on,
- *   4. sync_set_flush(): every directory on the way to those paths, once each.
+ *   4. sync_set_flush(): every directory on the way to those paths, once each, or at one go where
+ *      the filesystem keeps what was done in its order (lib/base/journal).
  * A file that is visible under its final name is thus complete; only its name may still be lost,
  * which is why step 4 also takes names that somebody else has made.
  *

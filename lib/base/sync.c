@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,6 +10,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
+#include "lib/base/journal.h"
 #include "lib/base/memory.h"
 
 static int sync_compare(const void *left, const void *right)
@@ -205,7 +205,22 @@ static void sync_news_add(struct sync_news *news, const struct sync_mark *mark)
     news->marks[news->count++] = *mark;
 }
 
-int sync_set_flush(struct sync_set *set, struct error *error)
+/* Whether that was all. 0 where each directory has to be synced, also if the root is not ours to
+ * change; a sync that fails has failed. */
+static int sync_at_once(const struct sync_set *set, struct error *error)
+{
+    static const char path[] = "the root of the storage";
+
+    if (!set->in_order || set->count == 0 || !journal_change(set->root)) {
+        return 0;
+    }
+    if (sync_directory(set->root, path, error) < 0) {
+        return -1;
+    }
+    return journal_change(set->root) ? 1 : error_errno(error, "sync '%s'", path);
+}
+
+static int sync_each(struct sync_set *set, struct error *error)
 {
     AUTO(sync_news_release) struct sync_news news = {.count = 0};
 
@@ -234,6 +249,16 @@ int sync_set_flush(struct sync_set *set, struct error *error)
     }
     for (size_t i = 0; i < news.count; i++) {
         sync_remember(set->memory, &news.marks[i]);
+    }
+    return 0;
+}
+
+int sync_set_flush(struct sync_set *set, struct error *error)
+{
+    int done = sync_at_once(set, error);
+
+    if (done < 0 || (done == 0 && sync_each(set, error) < 0)) {
+        return -1;
     }
     sync_set_release(set);
     return 0;

@@ -7,6 +7,7 @@
  * was synced after the name was made. See lib/base/file for the order of steps.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,6 +38,7 @@ struct sync_memory {
 struct sync_set {
     int root;                   /* -1: nothing of this needs to be durable */
     size_t floor;               /* the topmost levels, which are known to be synced */
+    bool in_order;              /* one sync does it all: lib/base/journal */
     struct sync_memory *memory; /* or NULL */
     char **paths;
     size_t count;
@@ -56,7 +58,8 @@ void sync_set_add(struct sync_set *set, const char *path);
 /* The same for a directory that is not removed: not even the one above it, if it is known. */
 void sync_set_add_lasting(struct sync_set *set, const char *directory);
 
-/* Syncs them, the deepest first, and empties the set. */
+/* Syncs them, the deepest first, and empties the set. Where names are kept in order, one sync of
+ * the root puts on the disk whatever was done below it before, the set or no set. */
 int sync_set_flush(struct sync_set *set, struct error *error);
 void sync_set_release(struct sync_set *set);
 

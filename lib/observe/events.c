@@ -69,7 +69,8 @@ int events_raise(struct store *store, const struct events_options *options,
      * these directories when the store was opened. */
     bool changes = event->kind != EVENT_PULL && event->kind != EVENT_FILL;
     AUTO_SYNC_SET struct sync_set syncs = {.root = changes ? store->root : -1,
-                                           .memory = &store->synced};
+                                           .memory = &store->synced,
+                                           .in_order = store->keeps_order};
     struct error ignored;
     uint64_t number;
     int result = 0;

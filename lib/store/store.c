@@ -12,6 +12,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/base/directory.h"
+#include "lib/base/journal.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
 
@@ -168,6 +169,7 @@ int store_mend(struct store *store, struct error *error)
         store_open_again(&store->temporary, store->options->temporary, error) < 0) {
         return -1;
     }
+    store->keeps_order = journal_keeps_order(store->root);
     return store_make_skeleton(store, error);
 }
 

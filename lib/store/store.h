@@ -58,6 +58,7 @@ struct store {
     bool only_looks;           /* and may change nothing: see store_look() */
     bool keeps_no_marks;       /* nor does its filesystem keep those of lib/store/settle */
     bool puts_off_syncs;       /* of blobs: see settle_put_off() */
+    bool keeps_order;          /* of names: see lib/base/journal */
 };
 
 #define STORE_INIT                                                                                 \
@@ -143,7 +144,7 @@ int store_discard(struct store *store, struct file_place place, struct error *er
 #define STORE_SYNCS_INIT(store)                                                                    \
     {                                                                                              \
         .root = (store)->options->may_be_lost ? -1 : (store)->root, .floor = LAYOUT_FIXED_LEVELS,  \
-        .memory = &(store)->synced                                                                 \
+        .memory = &(store)->synced, .in_order = (store)->keeps_order                               \
     }
 
 /* A repository of a store. The name has passed name_is_valid(). */

@@ -94,7 +94,8 @@ int trash_take_back(const struct store *store, enum trash which, const char *pat
     struct path there = layout_trash(which, path);
     /* Nothing of it is known to be synced: it has been elsewhere. */
     AUTO_SYNC_SET struct sync_set syncs = {.root = store->options->may_be_lost ? -1 : store->root,
-                                           .floor = LAYOUT_FIXED_LEVELS};
+                                           .floor = LAYOUT_FIXED_LEVELS,
+                                           .in_order = store->keeps_order};
     int found = trash_has(store, which, path, error);
 
     if (found <= 0) {

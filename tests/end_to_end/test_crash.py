@@ -71,19 +71,58 @@ def cut_power_amid_pushes(server, disk):
     storm.assert_promises_kept()
 
 
-@pytest.mark.parametrize("web", ["nginx", "lighttpd"])
-def test_a_power_cut_breaks_no_promise(start, mounted, web, new_directory):
+def cut_power_behind_an_answer(server, disk, writer, number):
+    """A client alone, and the cut right behind a 201: nobody else's sync puts on the disk what that push has not. The first
+    time, what was pushed is the first of all, then it is the first of its repository."""
+    blob = content.noise(5000)
+    image = content.encode(content.image(content.descriptor(blob, content.CONFIG), [content.descriptor(blob)]))
+    elsewhere = server.client.repository(f"elsewhere/{number}")
+    with server.expecting_faults():
+        assert writer.push_blob(blob)
+        match number % 4:
+            case 1:
+                writer.push_manifest(image, "latest")
+            case 2:
+                answer = server.client.post(f"{elsewhere.uploads}?mount={content.digest(blob)}&from={writer.repository.name}")
+                assert answer.status == 201, answer
+            case 3:
+                assert elsewhere.push_blob(blob)
+        disk.power_cut()
+        server.stop(signal.SIGKILL)
+        disk.unmount()
+        disk.mount()
+        server.start()
+    assert number % 4 not in (2, 3) or server.client.get(elsewhere.blob(content.digest(blob))).body == blob
+
+
+def cut_power_behind_answers(server, disk, cuts):
+    storm = Storm(server, writers=1)
+    for number in range(cuts):
+        cut_power_behind_an_answer(server, disk, storm.writers[0], number)
+        storm.assert_promises_kept()
+
+
+@pytest.mark.parametrize("kind", ["ext4", "xfs"])
+def test_a_power_cut_behind_an_answer_breaks_no_promise(start, mounted, kind, new_directory):
     directory = pathlib.Path(new_directory("power"))
-    disk = mounted(LoopDisk(directory / "disk", directory / "storage"))
+    disk = mounted(LoopDisk(directory / "disk", directory / "storage", kind=kind))
+    cut_power_behind_answers(start(directory=directory, settings=NO_RESERVE), disk, 4)
+
+
+@pytest.mark.parametrize("web, kind", [("nginx", "ext4"), ("lighttpd", "ext4"), ("nginx", "xfs")])
+def test_a_power_cut_breaks_no_promise(start, mounted, web, kind, new_directory):
+    directory = pathlib.Path(new_directory("power"))
+    disk = mounted(LoopDisk(directory / "disk", directory / "storage", kind=kind))
     server = start(web, directory=directory, settings=NO_RESERVE)
     for _ in range(POWER_CUTS):
         cut_power_amid_pushes(server, disk)
 
 
-def test_a_power_cut_behind_the_first_start_breaks_no_promise(start, mounted, new_directory):
+@pytest.mark.parametrize("kind", ["ext4", "xfs"])
+def test_a_power_cut_behind_the_first_start_breaks_no_promise(start, mounted, kind, new_directory):
     """`make run` has written the configuration itself: it is there whole, or the registry would come up empty."""
     directory = pathlib.Path(new_directory("first"))
-    disk = mounted(LoopDisk(directory / "disk", directory / "storage", 2048))
+    disk = mounted(LoopDisk(directory / "disk", directory / "storage", 2048, kind))
     server = start(directory=directory, configured=False)
     written = server.configuration.read_text()
     cut_power_amid_pushes(server, disk)

@@ -11,12 +11,14 @@ import pytest
 from harness import content
 from harness.mounts import LoopDisk, SmallMemory
 from harness.process import PATIENCE, send_signal, wait_until
+from harness.server import Server
 from harness.storm import Storm
-from test_crash import NO_RESERVE, cut_power_amid_pushes, kill_workers_amid_pushes
+from test_crash import NO_RESERVE, cut_power_amid_pushes, cut_power_behind_answers, kill_workers_amid_pushes
 from test_worker import Load, assert_no_growth
 
 pytestmark = pytest.mark.long
 BOTH = pytest.mark.parametrize("web", ["nginx", "lighttpd"])
+JOURNALS = pytest.mark.parametrize("kind", ["ext4", "ext4 with fast commits", "xfs"])
 
 
 @BOTH
@@ -25,12 +27,32 @@ def test_200_killed_workers_break_no_promise(start, web):
 
 
 @BOTH
-def test_20_power_cuts_break_no_promise(start, mounted, web, new_directory):
+@JOURNALS
+def test_20_power_cuts_break_no_promise(start, mounted, web, kind, new_directory):
     directory = pathlib.Path(new_directory("power"))
-    disk = mounted(LoopDisk(directory / "disk", directory / "storage", 8192))
+    disk = mounted(LoopDisk(directory / "disk", directory / "storage", 8192, kind))
     server = start(web, directory=directory, settings=NO_RESERVE)
     for _ in range(20):
         cut_power_amid_pushes(server, disk)
+
+
+@JOURNALS
+def test_40_power_cuts_behind_answers_break_no_promise(start, mounted, kind, new_directory):
+    directory = pathlib.Path(new_directory("power"))
+    disk = mounted(LoopDisk(directory / "disk", directory / "storage", 1024, kind))
+    cut_power_behind_answers(start(directory=directory, settings=NO_RESERVE), disk, 40)
+
+
+@JOURNALS
+def test_20_power_cuts_behind_the_first_start_break_no_promise(start, mounted, kind, new_directory):
+    """Each on an empty filesystem: directories that everything else is in are as young as what is in them."""
+    for number in range(20):
+        directory = pathlib.Path(new_directory(f"first-{number}"))
+        disk = mounted(LoopDisk(directory / "disk", directory / "storage", 1024, kind))
+        with Server(directory, "nginx", settings=NO_RESERVE) as server:
+            cut_power_amid_pushes(server, disk)
+
+
 
 
 @BOTH

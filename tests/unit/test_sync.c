@@ -12,6 +12,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/directory.h"
 #include "lib/base/file.h"
+#include "lib/base/journal.h"
 #include "tests/unit/trace.h"
 
 /* The directories that were synced, below the fixture's, one a line. */
@@ -404,6 +405,89 @@ static void knows_no_directory_that_is_as_young_as_what_may_take_its_place(void 
     assert_string_equal(synced.data, "a/b\na\n");
 }
 
+static void flush_in_order(struct fixture *fixture, int root, struct buffer *out_synced)
+{
+    AUTO_SYNC_SET struct sync_set set = SYNC_SET_INIT(root);
+    struct error error = ERROR_INIT;
+
+    set.in_order = true;
+    make_directories(fixture);
+    sync_set_add(&set, "a/b/c/file");
+    sync_set_add(&set, "x/file");
+    trace_begin();
+    assert_returns(0, sync_set_flush(&set, &error));
+    (void)trace_end();
+    assert_int_equal(set.count, 0);
+    list_synced(fixture, out_synced);
+}
+
+/* A sync of what has not changed lately may go no further than to that change. */
+static void
+where_names_are_kept_in_order_the_root_is_changed_and_synced_and_nothing_else(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct timespec long_ago[] = {{.tv_sec = 1}, {.tv_sec = 1}};
+    AUTO_BUFFER struct buffer synced = BUFFER_INIT;
+    struct stat status;
+
+    make_directories(fixture);
+    assert_int_equal(futimens(fixture->directory, long_ago), 0);
+    flush_in_order(fixture, fixture->directory, &synced);
+    assert_string_equal(synced.data, ".\n");
+    assert_int_equal(fstat(fixture->directory, &status), 0);
+    assert_true(status.st_mtim.tv_sec > 1);
+}
+
+static void a_root_that_cannot_be_changed_is_synced_as_anywhere_else(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_CLOSE int only_a_path = openat(fixture->directory, ".", O_PATH | O_CLOEXEC);
+    AUTO_BUFFER struct buffer synced = BUFFER_INIT;
+
+    flush_in_order(fixture, only_a_path, &synced);
+    assert_string_equal(synced.data, "x\na/b/c\na/b\na\n");
+}
+
+/* Whatever becomes of the root while it is synced. */
+static void take_root(void *context, const char *line)
+{
+    struct fixture *fixture = context;
+
+    (void)line;
+    AUTO_CLOSE int only_a_path = openat(fixture->directory, ".", O_PATH | O_CLOEXEC);
+
+    assert_true(dup3(only_a_path, fixture->directory, O_CLOEXEC) >= 0);
+}
+
+static void a_sync_behind_which_nothing_can_be_changed_any_more_has_failed(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_CLOSE int kept = fcntl(fixture->directory, F_DUPFD_CLOEXEC, 0);
+    AUTO_SYNC_SET struct sync_set set = SYNC_SET_INIT(fixture->directory);
+    struct error error = ERROR_INIT;
+
+    set.in_order = true;
+    make_directories(fixture);
+    sync_set_add(&set, "x/file");
+    trace_begin();
+    trace_hook(take_root, fixture);
+    assert_fails(ERROR_INTERNAL, sync_set_flush(&set, &error));
+    (void)trace_end();
+    assert_true(dup3(kept, fixture->directory, O_CLOEXEC) >= 0);
+    trace_begin_with_fault(0, EIO);
+    assert_fails(ERROR_INTERNAL, sync_set_flush(&set, &error));
+    assert_true(trace_end());
+}
+
+static void memory_keeps_no_order(void **state)
+{
+    AUTO_CLOSE int memory = open("/dev/shm", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    (void)state;
+    assert_false(journal_keeps_order(memory));
+    assert_false(journal_keeps_order(-1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -423,6 +507,10 @@ int main(void)
         IN_DIRECTORY(publishing_goes_on_when_empty_directories_are_removed),
         IN_DIRECTORY(publishing_gives_up_in_the_end),
         IN_DIRECTORY(a_directory_that_another_one_just_made_is_as_good),
+        IN_DIRECTORY(where_names_are_kept_in_order_the_root_is_changed_and_synced_and_nothing_else),
+        IN_DIRECTORY(a_root_that_cannot_be_changed_is_synced_as_anywhere_else),
+        IN_DIRECTORY(a_sync_behind_which_nothing_can_be_changed_any_more_has_failed),
+        cmocka_unit_test(memory_keeps_no_order),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

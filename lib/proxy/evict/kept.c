@@ -36,7 +36,7 @@ int kept_write(struct store *store, const struct kept_image *image, const struct
     struct path path = kept_path(image);
     AUTO_LOCK struct lock lock = LOCK_INIT;
     AUTO_BUFFER struct buffer mark = BUFFER_INIT;
-    AUTO_SYNC_SET struct sync_set syncs = SYNC_SET_INIT(store->root);
+    AUTO_SYNC_SET struct sync_set syncs = {.root = store->root, .in_order = store->keeps_order};
 
     buffer_format(&mark, "%s\n%s\n", image->repository, image->reference);
     buffer_add(&mark, digests->data, digests->length);

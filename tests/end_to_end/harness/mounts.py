@@ -69,7 +69,9 @@ class SmallMemory(Mount):
 class LoopDisk(Mount):
     """ext4 or xfs in a file; power_cut() loses what has not been synced."""
 
-    MAKE = {"ext4": ("mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0"), "xfs": ("mkfs.xfs", "-q")}
+    EXT4 = ("mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0")
+    MAKE = {"ext4": EXT4, "ext4 without a journal": (*EXT4, "-O", "^has_journal"), "ext4 with fast commits": (*EXT4, "-O", "fast_commit"),
+            "xfs": ("mkfs.xfs", "-q")}
 
     def __init__(self, image, point, mebibytes=1024, kind="ext4"):
         super().__init__(point)
