@@ -17,7 +17,7 @@
 
 const char *request_setting(const struct request *request, const char *name)
 {
-    return request->fastcgi ? FCGX_GetParam(name, request->fastcgi->envp) : getenv(name);
+    return request->fastcgi ? parameters_find(&request->parameters, name) : getenv(name);
 }
 
 const char *request_parameter(const struct request *request, const char *name)
@@ -68,7 +68,7 @@ static void read_id(struct request *request)
     static const char plain[] = "0123456789abcdefABCDEF-";
 
     if (id && strlen(id) < sizeof(request->id) && strspn(id, plain) == strlen(id)) {
-        (void)snprintf(request->id, sizeof(request->id), "%s", id);
+        (void)text_copy(request->id, sizeof(request->id), id, strlen(id));
     } else {
         char fresh[ID_SIZE];
 
@@ -127,6 +127,9 @@ void request_begin(struct request *request, struct FCGX_Request *fastcgi)
                                 .body_descriptor = -1,
                                 .kept = BUFFER_INIT};
     (void)clock_gettime(CLOCK_MONOTONIC, &request->arrived);
+    if (fastcgi) {
+        parameters_read(&request->parameters, (const char *const *)fastcgi->envp);
+    }
     method = request_parameter(request, "REQUEST_METHOD");
     request->method = method ? method : "-";
     read_target(request);

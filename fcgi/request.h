@@ -22,6 +22,7 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include "fcgi/parameters.h"
 #include "lib/base/buffer.h"
 #include "lib/base/error.h"
 #include "lib/http/query.h"
@@ -38,6 +39,7 @@ enum request_pass {
 
 struct request {
     struct FCGX_Request *fastcgi; /* NULL: plain CGI */
+    struct parameters parameters; /* of FastCGI; those of CGI are the environment */
     const char *method;
     struct buffer path; /* decoded */
     struct query query;

@@ -21,6 +21,7 @@
 enum {
     COPY_SIZE = 128 * 1024,
     PASS_SIZE = 1024 * 1024, /* bytes until we look again at who sends and who receives */
+    USUAL_HEADERS = 500,     /* bytes */
 };
 
 #define REDIRECT_PREFIX "x-accel-redirect:"
@@ -28,9 +29,13 @@ enum {
 __attribute__((format(printf, 3, 0))) static void
 add_header(struct buffer *headers, const char *name, const char *format, va_list arguments)
 {
-    buffer_format(headers, "%s: ", name);
+    if (headers->capacity == 0) {
+        (void)buffer_reserve(headers, USUAL_HEADERS);
+    }
+    buffer_add_text(headers, name);
+    buffer_add(headers, ": ", 2);
     buffer_format_list(headers, format, arguments);
-    buffer_add_text(headers, "\r\n");
+    buffer_add(headers, "\r\n", 2);
 }
 
 void response_header(struct response *response, const char *name, const char *format, ...)
@@ -253,17 +258,21 @@ static int copy_body(struct response *response, struct request *request, const s
 
 static int send_head(struct response *response, struct request *request, struct error *error)
 {
+    const char *policy = response->policy ? response->policy : "default-src 'none'; sandbox";
     AUTO_BUFFER struct buffer head = BUFFER_INIT;
 
+    (void)buffer_reserve(&head, response->headers.length + response->content_headers.length +
+                                    strlen(policy) + USUAL_HEADERS);
     buffer_format(&head, "Status: %d %s\r\n", response->status, status_reason(response->status));
     buffer_add(&head, response->headers.data, response->headers.length);
     buffer_add(&head, response->content_headers.data, response->content_headers.length);
-    buffer_format(&head,
-                  "%sX-Content-Type-Options: nosniff\r\n"
-                  "Content-Security-Policy: %s\r\n"
-                  "X-Request-Id: %s\r\n\r\n",
-                  response->policy ? "" : "Docker-Distribution-API-Version: registry/2.0\r\n",
-                  response->policy ? response->policy : "default-src 'none'; sandbox", request->id);
+    buffer_add_text(&head,
+                    response->policy ? "" : "Docker-Distribution-API-Version: registry/2.0\r\n");
+    buffer_add_text(&head, "X-Content-Type-Options: nosniff\r\nContent-Security-Policy: ");
+    buffer_add_text(&head, policy);
+    buffer_add_text(&head, "\r\nX-Request-Id: ");
+    buffer_add_text(&head, request->id);
+    buffer_add_text(&head, "\r\n\r\n");
     return write_all(request, head.data, head.length, error);
 }
 
@@ -293,7 +302,9 @@ static void hand_over(struct response *response, const char *way)
     AUTO_BUFFER struct buffer path = BUFFER_INIT;
 
     if (text_begins(way, REDIRECT_PREFIX)) {
-        buffer_format(&path, "%s%s/", way + strlen(REDIRECT_PREFIX), response->store);
+        buffer_add_text(&path, way + strlen(REDIRECT_PREFIX));
+        buffer_add_text(&path, response->store);
+        buffer_add(&path, "/", 1);
         text_percent_encode(response->target.data, &path);
         response_header(response, "X-Accel-Redirect", "%s", path.data);
     } else {

@@ -85,13 +85,14 @@ static bool permit_took_login(const struct caller *anybody, const struct permit 
 
 bool handle_is_private(const struct exchange *exchange)
 {
-    struct caller anybody = exchange->caller;
     const struct permit *permit = &exchange->permit;
+    struct caller anybody;
 
     if (!exchange->access || !permit_caller(permit) ||
         exchange->caller.subject.kind == SUBJECT_ANONYMOUS) {
         return false;
     }
+    anybody = exchange->caller;
     anybody.subject = subject_anonymous();
     /* What was found at the mirror's root is of another repository than was asked for. */
     return permit_permission(permit) == PERMISSION_LIST || permit_took_login(&anybody, permit) ||

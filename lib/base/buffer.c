@@ -45,15 +45,28 @@ void buffer_add_text(struct buffer *buffer, const char *text)
     buffer_add(buffer, text, strlen(text));
 }
 
+/* Into the room that there is, which mostly does; where it does not, we know how much it takes. */
 void buffer_format_list(struct buffer *buffer, const char *format, va_list arguments)
 {
+    enum { FIRST_ROOM = 63 };
     va_list again;
+    size_t room;
     int length;
 
+    if (strcmp(format, "%s") == 0) {
+        buffer_add_text(buffer, va_arg(arguments, const char *));
+        return;
+    }
+    if (buffer->capacity == 0) {
+        (void)buffer_reserve(buffer, FIRST_ROOM);
+    }
     va_copy(again, arguments);
-    length = vsnprintf(NULL, 0, format, arguments);
+    room = buffer->capacity - buffer->length;
+    length = vsnprintf(buffer->data + buffer->length, room, format, arguments);
     assert(length >= 0);
-    (void)vsnprintf(buffer_reserve(buffer, (size_t)length), (size_t)length + 1, format, again);
+    if ((size_t)length >= room) {
+        (void)vsnprintf(buffer_reserve(buffer, (size_t)length), (size_t)length + 1, format, again);
+    }
     buffer_added(buffer, (size_t)length);
     va_end(again);
 }

@@ -88,24 +88,35 @@ static int escape_value(char character)
     return hex_value(character);
 }
 
+/* What stands behind a '%', or -1. */
+static int escape_read(const char *digits, size_t length)
+{
+    int high = length < 2 ? -1 : escape_value(digits[0]);
+    int low = high < 0 ? -1 : escape_value(digits[1]);
+
+    return low < 0 ? -1 : high * 16 + low;
+}
+
 bool text_percent_decode(const char *text, size_t length, struct buffer *out)
 {
-    for (size_t i = 0; i < length; i++) {
-        unsigned char byte = (unsigned char)text[i];
+    char *to = buffer_reserve(out, length);
+    size_t decoded = 0;
+    bool is_good = true;
+
+    for (size_t i = 0; i < length && is_good; i++) {
+        int byte = (unsigned char)text[i];
 
         if (byte == '%') {
-            if (length - i < 3 || escape_value(text[i + 1]) < 0 || escape_value(text[i + 2]) < 0) {
-                return false;
-            }
-            byte = (unsigned char)(escape_value(text[i + 1]) * 16 + escape_value(text[i + 2]));
+            byte = escape_read(text + i + 1, length - i - 1);
             i += 2;
         }
-        if (byte < 0x20 || byte == 0x7f) {
-            return false;
+        is_good = byte >= 0x20 && byte != 0x7f;
+        if (is_good) {
+            to[decoded++] = (char)byte;
         }
-        buffer_add(out, &byte, 1);
     }
-    return true;
+    buffer_added(out, decoded);
+    return is_good;
 }
 
 void text_percent_encode(const char *text, struct buffer *out)
@@ -113,11 +124,13 @@ void text_percent_encode(const char *text, struct buffer *out)
     static const char plain[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~:/";
 
-    for (; *text; text++) {
-        if (strchr(plain, *text)) {
-            buffer_add(out, text, 1);
-        } else {
-            buffer_format(out, "%%%02X", (unsigned)(unsigned char)*text);
+    while (*text) {
+        size_t length = strspn(text, plain);
+
+        buffer_add(out, text, length);
+        text += length;
+        if (*text) {
+            buffer_format(out, "%%%02X", (unsigned)(unsigned char)*text++);
         }
     }
 }

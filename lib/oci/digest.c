@@ -63,8 +63,8 @@ int digest_parse(struct digest *out_digest, const char *text, struct error *erro
     if (!colon) {
         return error_set(error, ERROR_DIGEST_INVALID, "this is not a digest");
     }
-    (void)snprintf(name, sizeof(name), "%.*s", (int)(colon - text), text);
-    if ((size_t)(colon - text) >= sizeof(name) || !digest_algorithm_parse(name, &algorithm)) {
+    if (!text_copy(name, sizeof(name), text, (size_t)(colon - text)) ||
+        !digest_algorithm_parse(name, &algorithm)) {
         return error_set(error, ERROR_DIGEST_INVALID,
                          "the digest's algorithm is not supported: use sha256 or sha512");
     }
@@ -74,7 +74,7 @@ int digest_parse(struct digest *out_digest, const char *text, struct error *erro
                          "a %s digest has %zu lower-case hexadecimal digits", name, digits);
     }
     out_digest->algorithm = algorithm;
-    (void)snprintf(out_digest->text, sizeof(out_digest->text), "%s", text);
+    (void)text_copy(out_digest->text, sizeof(out_digest->text), text, strlen(text));
     return 0;
 }
 

@@ -45,7 +45,7 @@ static int identity_set_name(struct identity *out, const struct proxy_options *o
         return identity_refuse_name(error);
     }
     if (!text_begins(name, UPSTREAM_PREFIX)) {
-        (void)snprintf(found.name, sizeof(found.name), "%s", name);
+        (void)text_copy(found.name, sizeof(found.name), name, strlen(name));
         *out = found;
         return 0;
     }

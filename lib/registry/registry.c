@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/registry/registry.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "lib/base/log.h"
@@ -67,8 +66,7 @@ static int registry_find_one(struct registry *registry, const struct permit *per
         source->repository = source->proxied.repository;
     } else {
         source->repository.store = &registry->hosted;
-        (void)snprintf(source->repository.name, sizeof(source->repository.name), "%s",
-                       identity->name);
+        memcpy(source->repository.name, identity->name, sizeof(source->repository.name));
     }
     return 0;
 }

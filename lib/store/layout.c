@@ -22,6 +22,26 @@ __attribute__((format(printf, 1, 2))) static struct path path_format(const char 
     return path;
 }
 
+/* The same for what every request asks for: parts up to a NULL, just one behind the other. */
+__attribute__((sentinel)) static struct path path_join(const char *first, ...)
+{
+    struct path path;
+    size_t length = 0;
+    va_list parts;
+
+    va_start(parts, first);
+    for (const char *part = first; part; part = va_arg(parts, const char *)) {
+        size_t added = strlen(part);
+
+        assert(length + added < sizeof(path.text));
+        memcpy(path.text + length, part, added);
+        length += added;
+    }
+    va_end(parts);
+    path.text[length] = '\0';
+    return path;
+}
+
 static const char *layout_link_directory(enum link_kind kind)
 {
     return kind == LINK_LAYER ? "_layers" : "_manifests/revisions";
@@ -52,9 +72,10 @@ struct path layout_blobs(enum digest_algorithm algorithm)
 struct path layout_blob(const struct digest *digest)
 {
     const char *hex = digest_hex(digest);
+    const char first[] = {hex[0], hex[1], '\0'};
 
-    return path_format(LAYOUT_BLOBS "/%s/%.2s/%s/data", digest_algorithm_name(digest->algorithm),
-                       hex, hex);
+    return path_join(LAYOUT_BLOBS "/", digest_algorithm_name(digest->algorithm), "/", first, "/",
+                     hex, "/data", NULL);
 }
 
 bool layout_read_blob(const char *path, struct digest *out_digest)
@@ -130,8 +151,9 @@ struct path layout_links(const char *name, enum link_kind kind, enum digest_algo
 
 struct path layout_link(const char *name, enum link_kind kind, const struct digest *digest)
 {
-    return path_format(LAYOUT_REPOSITORIES "/%s/%s/%s/%s/link", name, layout_link_directory(kind),
-                       digest_algorithm_name(digest->algorithm), digest_hex(digest));
+    return path_join(LAYOUT_REPOSITORIES "/", name, "/", layout_link_directory(kind), "/",
+                     digest_algorithm_name(digest->algorithm), "/", digest_hex(digest), "/link",
+                     NULL);
 }
 
 struct path layout_tags(const char *name)
@@ -146,7 +168,8 @@ struct path layout_tag(const char *name, const char *tag)
 
 struct path layout_tag_current(const char *name, const char *tag)
 {
-    return path_format(LAYOUT_REPOSITORIES "/%s/_manifests/tags/%s/current/link", name, tag);
+    return path_join(LAYOUT_REPOSITORIES "/", name, "/_manifests/tags/", tag, "/current/link",
+                     NULL);
 }
 
 struct path layout_tag_histories(const char *name, const char *tag, enum digest_algorithm algorithm)
@@ -163,7 +186,7 @@ struct path layout_tag_history(const char *name, const char *tag, const struct d
 
 struct path layout_pulled_tag(const char *name, const char *tag)
 {
-    return path_format(LAYOUT_REPOSITORIES "/%s/_manifests/tags/%s/_pulled", name, tag);
+    return path_join(LAYOUT_REPOSITORIES "/", name, "/_manifests/tags/", tag, "/_pulled", NULL);
 }
 
 struct path layout_pulled_digests(const char *name, enum digest_algorithm algorithm)
@@ -174,8 +197,8 @@ struct path layout_pulled_digests(const char *name, enum digest_algorithm algori
 
 struct path layout_pulled_digest(const char *name, const struct digest *digest)
 {
-    return path_format(LAYOUT_REPOSITORIES "/%s/_manifests/_pulled/%s/%s", name,
-                       digest_algorithm_name(digest->algorithm), digest_hex(digest));
+    return path_join(LAYOUT_REPOSITORIES "/", name, "/_manifests/_pulled/",
+                     digest_algorithm_name(digest->algorithm), "/", digest_hex(digest), NULL);
 }
 
 struct path layout_histories(const char *name)

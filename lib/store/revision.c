@@ -67,7 +67,7 @@ static enum type_source revision_find_told_type(const struct stored_manifest *ma
     enum type_source source;
 
     if (digest_equal(&told_types[slot].digest, &manifest->digest)) {
-        (void)snprintf(out_type, MEDIA_TYPE_SIZE, "%s", told_types[slot].type);
+        memcpy(out_type, told_types[slot].type, MEDIA_TYPE_SIZE);
         return told_types[slot].source;
     }
     source = manifest_media_type(&document, out_type);

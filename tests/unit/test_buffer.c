@@ -71,6 +71,31 @@ static void formats_behind_what_is_there(void **state)
     assert_memory_equal(buffer.data + buffer.length - 2, "x|", 3);
 }
 
+/* Whatever room there is: none yet, just enough, a byte less, or far too little. */
+static void formats_into_any_room(void **state)
+{
+    char long_text[401];
+
+    (void)state;
+    memset(long_text, 'x', sizeof(long_text) - 1);
+    long_text[sizeof(long_text) - 1] = '\0';
+    for (int there = 0; there < 140; there++) {
+        for (int added = 0; added < 400; added++) {
+            AUTO_BUFFER struct buffer buffer = BUFFER_INIT;
+            size_t length = (size_t)there + (size_t)added + 1;
+
+            buffer_add(&buffer, long_text, (size_t)there);
+            buffer_format(&buffer, "%.*s%c", added, long_text, 'y');
+            assert_int_equal(buffer.length, length);
+            assert_int_equal(strspn(buffer.data, "x"), length - 1);
+            assert_string_equal(buffer.data + length - 1, "y");
+            buffer_format(&buffer, "%s", long_text + sizeof(long_text) - 1 - added);
+            assert_int_equal(strlen(buffer.data), length + (size_t)added);
+            assert_int_equal(buffer.length, length + (size_t)added);
+        }
+    }
+}
+
 static void counts_only_what_was_added_of_a_reservation(void **state)
 {
     AUTO_BUFFER struct buffer buffer = BUFFER_INIT;
@@ -173,6 +198,7 @@ int main(void)
         cmocka_unit_test(holds_nul_bytes_and_ends_in_one),
         cmocka_unit_test(grows_and_keeps_what_was_there),
         cmocka_unit_test(formats_behind_what_is_there),
+        cmocka_unit_test(formats_into_any_room),
         cmocka_unit_test(counts_only_what_was_added_of_a_reservation),
         cmocka_unit_test(clearing_keeps_the_memory_and_releasing_does_not),
         cmocka_unit_test(a_cleanup_lets_go_and_keeps_errno),
