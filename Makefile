@@ -55,12 +55,13 @@ WERROR = -Werror
 WARN = -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wundef -Wstrict-prototypes -Wmissing-prototypes \
        -Wold-style-definition -Wpointer-arith -Wwrite-strings -Wimplicit-fallthrough -Wconversion \
        -Wsign-conversion $(WERROR)
-PACKAGES = libcurl libcrypto libcjson inih libpsl
+# libcurl is loaded when somebody needs it (lib/http/library.h).
+PACKAGES = libcrypto libcjson inih libpsl
 CFLAGS ?= -O2 -g
 # Recursive on purpose: pkg-config may itself be something that `make run` installs first.
 compile = $(CC) -std=c17 -D_GNU_SOURCE -DBERTH_VERSION='"$(VERSION)"' \
           -DINSTALLED_CONFIGURATION='"$(SYSCONFDIR)/berth/configuration.ini"' -I. $(WARN) -fstack-protector-strong \
-          $(HARDEN) $(shell pkg-config --cflags $(PACKAGES)) $(CPPFLAGS) $(CFLAGS) -MMD -MP
+          $(HARDEN) $(shell pkg-config --cflags libcurl $(PACKAGES)) $(CPPFLAGS) $(CFLAGS) -MMD -MP
 # What is compiled in; who changes it has it compiled anew.
 settings := $(VERSION) $(SYSCONFDIR)
 # One short line per file; none with make -s, the commands with V=1.
@@ -68,7 +69,7 @@ say = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),$(if $(V),,@),@echo ' 
 link = $(call say,link)$(CC) $(HARDEN) $(CFLAGS) $(LINK) -Wl,--as-needed $(LDFLAGS) -o $@ $^
 # A hundred test programs are linked whenever the library changes: mold takes a tenth of what ld takes.
 fast_linker = $(if $(shell command -v mold),-fuse-ld=mold)
-LIBS = -lfcgi -lcjose $(shell pkg-config --libs $(PACKAGES)) -lcrypt
+LIBS = -lfcgi -lcjose $(shell pkg-config --libs $(PACKAGES)) -lcrypt -ldl
 
 LIBRARY := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c lib/*/*.c lib/*/*/*.c))
 PROGRAM := $(patsubst %.c,$(BUILD)/%.o,$(wildcard fcgi/*.c fcgi/*/*.c))

@@ -17,6 +17,7 @@
 #include "fcgi/tell.h"
 #include "lib/base/log.h"
 #include "lib/base/process.h"
+#include "lib/http/library.h"
 #include "lib/observe/count/presence.h"
 #include "lib/proxy/fill/fetcher.h"
 
@@ -107,9 +108,11 @@ static void serve_in_child(struct service *service, const struct listener *liste
                            struct request *request)
 {
     FCGX_Request *fastcgi = request->fastcgi;
-    pid_t child = fork();
     struct slot slot;
+    pid_t child;
 
+    (void)library_load(); /* once for all children */
+    child = fork();
     if (child < 0) {
         struct error reason;
 

@@ -2,7 +2,11 @@
 #ifndef HTTP_URL_H
 #define HTTP_URL_H
 
-/* URLs of http and https (RFC 3986), taken apart by libcurl's own parser. Pure. */
+/*
+ * URLs of http and https (RFC 3986), taken apart by libcurl's own parser: what it would ask is what
+ * was judged. Where there is but one way to read it, as in most configurations, libcurl need not be
+ * loaded for it (lib/http/library.h). Pure.
+ */
 
 #include <stdbool.h>
 

@@ -587,8 +587,11 @@ def test_a_shared_host(typist, layout):
 
 
 def test_the_bundle_uses_nothing_of_the_host(tmp_path):
-    """It runs where there is no other file."""
+    """It runs where there is no other file; also with libcurl, which tells here that the webhook's address is one."""
     run(ROOT / "deploy/bundle", tmp_path / "bundle", environment={"BERTH": BERTH})
     loader, = (tmp_path / "bundle/berth/lib").glob("ld-*")
-    assert run("chroot", tmp_path / "bundle", f"/berth/lib/{loader.name}", "--library-path", "/berth/lib", "/berth/lib/berth",
-               "version").startswith("berth ")
+    berth = ["chroot", tmp_path / "bundle", f"/berth/lib/{loader.name}", "--library-path", "/berth/lib", "/berth/lib/berth"]
+    assert run(*berth, "version").startswith("berth ")
+    with open(tmp_path / "bundle/berth/configuration.ini", "a") as settings:
+        settings.write("\n[webhook a]\nurl = https://example.org/\nevents = push\n")
+    assert "https://example.org/" in run(*berth, "configuration", "-c", "/berth/configuration.ini")

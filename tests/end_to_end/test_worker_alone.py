@@ -1,4 +1,6 @@
 """A worker without a web server: it sends blobs itself, reads bodies that arrive slowly, and ends when it is told to."""
+import contextlib
+import pathlib
 import re
 import resource
 import signal
@@ -10,6 +12,7 @@ from harness import content
 from harness.fastcgi import Worker
 from harness.process import wait_until
 from harness.registry import closing
+from harness.upstream import Upstream
 from test_blob import DATA, RANGES, SIZE
 
 pytestmark = pytest.mark.quick
@@ -333,3 +336,19 @@ def test_it_keeps_no_connection(worker):
         received += block
     assert b"Status: 200" in received
     exchange.close()
+
+
+def has_libcurl(worker):
+    return "/libcurl" in pathlib.Path(f"/proc/{worker.process.pid}/maps").read_text()
+
+
+def test_what_asks_other_registries_is_loaded_when_one_is_asked(new_directory):
+    """libcurl and thirty libraries behind it, half of a worker's memory; and once for all children of a worker."""
+    settings = "[proxy]\n[upstream up]\nurl = {url}\nallow_private_address = yes\n"
+    with contextlib.closing(Upstream()) as upstream, Worker(new_directory("late"), settings.format(url=upstream.url.replace("127.0.0.1", "localhost"))) as worker:
+        data, _ = worker.repository("me/app").push_image("latest")
+        assert worker.get("/v2/me/app/manifests/latest").body == data
+        assert not has_libcurl(worker)
+        data, _ = upstream.add_image("app", "latest", [b"layer"])
+        assert worker.get("/v2/proxy/up/app/manifests/latest").body == data
+        assert has_libcurl(worker)

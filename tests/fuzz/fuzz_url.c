@@ -3,10 +3,28 @@
 
 #include "lib/http/url.h"
 
+/* What is plain is read by us, and with a query behind it by libcurl. */
+static void check_plain(const char *text)
+{
+    AUTO_BUFFER struct buffer asking = BUFFER_INIT;
+    struct url url = {.port = 0};
+    struct url other = {.port = 0};
+    bool good = url_parse(text, &url);
+
+    if (strpbrk(text, "?#")) {
+        return;
+    }
+    buffer_format(&asking, "%s?", text);
+    CHECK(url_parse(asking.data, &other) == good);
+    CHECK(!good || (strcmp(url.host, other.host) == 0 && url.port == other.port &&
+                    strcmp(url.scheme, other.scheme) == 0));
+}
+
 static void check_url(const char *text)
 {
     struct url url;
 
+    check_plain(text);
     if (!url_parse(text, &url)) {
         return;
     }

@@ -31,7 +31,8 @@ FLOORS = [
 # What a library's names look like in the source -> the only files in which they may stand.
 ROOMS = [
     (r"\bFCGX_\w+|<fcgi\w*\.h>|<fastcgi\.h>", "FastCGI", ["fcgi/worker.", "fcgi/record.", "fcgi/request.", "fcgi/response."]),
-    (r"\bcurl_\w+|\bCURL\w*|<curl/", "libcurl", ["lib/http/client.", "lib/http/connections.", "lib/http/failure.", "lib/http/lookup.", "lib/http/url."]),
+    (r"\bcurl_\w+|\bCURL\w*|<curl/", "libcurl", ["lib/http/client.", "lib/http/connections.", "lib/http/failure.", "lib/http/library.", "lib/http/lookup.", "lib/http/url."]),
+    (r"\bdl(open|sym)\b|<dlfcn", "a library that is loaded late, which is library_load()'s,", ["lib/http/library."]),
     (r"\b(EVP|SHA\d+|HMAC|RAND|OPENSSL|CRYPTO|ERR)_\w+|<openssl/", "OpenSSL", ["lib/oci/digest.", "lib/access/", "lib/http/failure."]),
     (r"\bcJSON\w*|<cjson/", "cJSON", ["lib/oci/description.", "lib/oci/document.", "lib/oci/manifest.", "lib/base/json."]),
     (r"\bcjose_\w+|<cjose/", "libcjose", ["lib/access/jws."]),

@@ -72,6 +72,52 @@ static void refuses_what_is_not_for_us(void **state)
     assert_false(url_parse(long_host, &(struct url){.port = 0}));
 }
 
+/* With a query behind it libcurl reads it, without one perhaps we do. */
+static void reads_what_is_plain_as_libcurl_does(void **state)
+{
+    static const char *const texts[] = {
+        "http://a",
+        "https://a.b.example:65535/x",
+        "http://a:80",
+        "http://a..b/",
+        "http://a.b./",
+        "http://.a/",
+        "http://-a.b/",
+        "http://a.b-/",
+        "http://a.b:0080/",
+        "http://a.b:0/",
+        "http://a.b:/",
+        "http://a.b:99999/",
+        "http://1.2.3.4",
+        "http://1.2.3.a4/",
+        "http://a.1/",
+        "http://a.0x1/",
+        "http://0x7f.x/",
+        "http://a//b/../c/.",
+        "http:///a",
+        "http://a:80a/",
+        "https://xn--bcher-kva.example/v2",
+        "http://a.x1f",
+        "https://a1.b2",
+        "http:/a",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        AUTO_BUFFER struct buffer asking = BUFFER_INIT;
+        struct url url = {.port = 0};
+        struct url other = {.port = 0};
+
+        buffer_format(&asking, "%s?", texts[i]);
+        if (url_parse(texts[i], &url) != url_parse(asking.data, &other)) {
+            fail_msg("'%s'", texts[i]);
+        }
+        assert_string_equal(url.host, other.host);
+        assert_string_equal(url.scheme, other.scheme);
+        assert_int_equal(url.port, other.port);
+    }
+}
+
 static void resolves_references(void **state)
 {
     static const struct {
@@ -112,6 +158,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(takes_urls_apart),
         cmocka_unit_test(refuses_what_is_not_for_us),
+        cmocka_unit_test(reads_what_is_plain_as_libcurl_does),
         cmocka_unit_test(resolves_references),
         cmocka_unit_test(does_not_resolve_nonsense),
     };
