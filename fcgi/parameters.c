@@ -15,7 +15,8 @@ static size_t parameter_slot(const char *name, size_t length)
     if (length == 0) {
         return 0;
     }
-    return (length + bytes[length / 3] * 5U + bytes[length / 2] * 11U + bytes[length - 1] * 31U) %
+    return (length + bytes[length / 3] * 5UL + bytes[length / 2] * 11UL +
+            bytes[length - 1] * 31UL) %
            PARAMETER_SLOTS;
 }
 

@@ -37,6 +37,7 @@ static void library_find(const char *name, void *out_function)
 }
 
 /* A function that looks for its namesake when it is called for the first time. */
+/* NOLINTBEGIN(bugprone-macro-parentheses) types and lists of parameters take none */
 #define LATE(result, name, parameters, arguments, otherwise)                                       \
     result name parameters                                                                         \
     {                                                                                              \
@@ -59,6 +60,8 @@ static void library_find(const char *name, void *out_function)
             function(argument);                                                                    \
         }                                                                                          \
     }
+
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 LATE(CURL *, curl_easy_init, (void), (), NULL)
 LATE(CURLcode, curl_easy_perform, (CURL * easy), (easy), CURLE_FAILED_INIT)
@@ -104,7 +107,8 @@ CURLUcode library_url_get(CURLU *url, CURLUPart part, char **out, unsigned flags
     return function ? function(url, part, out, flags) : CURLUE_OUT_OF_MEMORY;
 }
 
-/* What an option takes, its number says. */
+/* What an option takes, its number says. NOLINTBEGIN(bugprone-branch-clone): where a long has 64
+ * bits it makes no difference. */
 CURLcode curl_easy_setopt(CURL *easy, CURLoption option, ...)
 {
     static CURLcode (*function)(CURL * easy, CURLoption option, ...);
@@ -146,6 +150,8 @@ CURLMcode curl_multi_setopt(CURLM *multi, CURLMoption option, ...)
     va_end(value);
     return code;
 }
+
+/* NOLINTEND(bugprone-branch-clone) */
 
 /* All that it tells goes where a pointer points. */
 CURLcode curl_easy_getinfo(CURL *easy, CURLINFO info, ...)

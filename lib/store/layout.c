@@ -22,25 +22,24 @@ __attribute__((format(printf, 1, 2))) static struct path path_format(const char 
     return path;
 }
 
-/* The same for what every request asks for: parts up to a NULL, just one behind the other. */
-__attribute__((sentinel)) static struct path path_join(const char *first, ...)
+/* The same for what every request asks for: parts, one behind the other. */
+static struct path path_join(const char *const *parts)
 {
     struct path path;
     size_t length = 0;
-    va_list parts;
 
-    va_start(parts, first);
-    for (const char *part = first; part; part = va_arg(parts, const char *)) {
-        size_t added = strlen(part);
+    for (; *parts; parts++) {
+        size_t added = strlen(*parts);
 
         assert(length + added < sizeof(path.text));
-        memcpy(path.text + length, part, added);
+        memcpy(path.text + length, *parts, added);
         length += added;
     }
-    va_end(parts);
     path.text[length] = '\0';
     return path;
 }
+
+#define PATH_JOIN(...) path_join((const char *const[]){__VA_ARGS__, NULL})
 
 static const char *layout_link_directory(enum link_kind kind)
 {
@@ -74,8 +73,8 @@ struct path layout_blob(const struct digest *digest)
     const char *hex = digest_hex(digest);
     const char first[] = {hex[0], hex[1], '\0'};
 
-    return path_join(LAYOUT_BLOBS "/", digest_algorithm_name(digest->algorithm), "/", first, "/",
-                     hex, "/data", NULL);
+    return PATH_JOIN(LAYOUT_BLOBS, "/", digest_algorithm_name(digest->algorithm), "/", first, "/",
+                     hex, "/data");
 }
 
 bool layout_read_blob(const char *path, struct digest *out_digest)
@@ -151,9 +150,8 @@ struct path layout_links(const char *name, enum link_kind kind, enum digest_algo
 
 struct path layout_link(const char *name, enum link_kind kind, const struct digest *digest)
 {
-    return path_join(LAYOUT_REPOSITORIES "/", name, "/", layout_link_directory(kind), "/",
-                     digest_algorithm_name(digest->algorithm), "/", digest_hex(digest), "/link",
-                     NULL);
+    return PATH_JOIN(LAYOUT_REPOSITORIES, "/", name, "/", layout_link_directory(kind), "/",
+                     digest_algorithm_name(digest->algorithm), "/", digest_hex(digest), "/link");
 }
 
 struct path layout_tags(const char *name)
@@ -168,8 +166,7 @@ struct path layout_tag(const char *name, const char *tag)
 
 struct path layout_tag_current(const char *name, const char *tag)
 {
-    return path_join(LAYOUT_REPOSITORIES "/", name, "/_manifests/tags/", tag, "/current/link",
-                     NULL);
+    return PATH_JOIN(LAYOUT_REPOSITORIES, "/", name, "/_manifests/tags/", tag, "/current/link");
 }
 
 struct path layout_tag_histories(const char *name, const char *tag, enum digest_algorithm algorithm)
@@ -186,7 +183,7 @@ struct path layout_tag_history(const char *name, const char *tag, const struct d
 
 struct path layout_pulled_tag(const char *name, const char *tag)
 {
-    return path_join(LAYOUT_REPOSITORIES "/", name, "/_manifests/tags/", tag, "/_pulled", NULL);
+    return PATH_JOIN(LAYOUT_REPOSITORIES, "/", name, "/_manifests/tags/", tag, "/_pulled");
 }
 
 struct path layout_pulled_digests(const char *name, enum digest_algorithm algorithm)
@@ -197,8 +194,8 @@ struct path layout_pulled_digests(const char *name, enum digest_algorithm algori
 
 struct path layout_pulled_digest(const char *name, const struct digest *digest)
 {
-    return path_join(LAYOUT_REPOSITORIES "/", name, "/_manifests/_pulled/",
-                     digest_algorithm_name(digest->algorithm), "/", digest_hex(digest), NULL);
+    return PATH_JOIN(LAYOUT_REPOSITORIES, "/", name, "/_manifests/_pulled/",
+                     digest_algorithm_name(digest->algorithm), "/", digest_hex(digest));
 }
 
 struct path layout_histories(const char *name)
