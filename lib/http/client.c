@@ -15,6 +15,7 @@
 #include "lib/http/address.h"
 #include "lib/http/connections.h"
 #include "lib/http/failure.h"
+#include "lib/http/library.h"
 #include "lib/http/lookup.h"
 
 enum {
@@ -375,7 +376,10 @@ int http_open(struct http_transfer *transfer, const struct http_request *request
     transfer->multi = connections_take(&policy);
     transfer->easy = curl_easy_init();
     if (!transfer->multi || !transfer->easy) {
-        return error_set(error, ERROR_INTERNAL, "libcurl cannot be used");
+        const char *reason = library_load();
+
+        return error_set(error, ERROR_INTERNAL, "libcurl cannot be used%s%s", reason ? ": " : "",
+                         reason ? reason : "");
     }
     client_set_options(transfer);
     (void)curl_multi_add_handle(transfer->multi, transfer->easy);

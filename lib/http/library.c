@@ -8,8 +8,7 @@
 #include <curl/curl.h>
 #include <dlfcn.h>
 #include <stdarg.h>
-
-#include "lib/base/log.h"
+#include <stdio.h>
 
 #undef curl_easy_setopt
 #undef curl_easy_getinfo
@@ -17,27 +16,26 @@
 
 static void *library;
 
-bool library_load(void)
+const char *library_load(void)
 {
-    static bool was_tried;
+    static char reason[256];
 
-    if (!was_tried) {
-        was_tried = true;
+    if (!library && !*reason) {
         library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
         if (!library) {
-            log_error("libcurl cannot be loaded: %s", dlerror());
+            (void)snprintf(reason, sizeof(reason), "%s", dlerror());
         }
     }
-    return library != NULL;
+    return library ? NULL : reason;
 }
 
 static void library_find(const char *name, void *out_function)
 {
-    *(void **)out_function = library_load() ? dlsym(library, name) : NULL;
+    *(void **)out_function = library_load() ? NULL : dlsym(library, name);
 }
 
-/* A function that looks for its namesake when it is called for the first time. */
-/* NOLINTBEGIN(bugprone-macro-parentheses) types and lists of parameters take none */
+/* A function that looks for its namesake when it is called for the first time.
+ * NOLINTBEGIN(bugprone-macro-parentheses): types and lists of parameters take none. */
 #define LATE(result, name, parameters, arguments, otherwise)                                       \
     result name parameters                                                                         \
     {                                                                                              \

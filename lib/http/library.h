@@ -9,16 +9,13 @@
  * of them.
  *
  * Here are the functions of libcurl that are used, under their own names, so that <curl/curl.h> is
- * all that others include. Where it cannot be loaded, the log says why, once, and whatever makes a
- * handle makes none.
+ * all that others include. Where it cannot be loaded, whatever makes a handle makes none.
  */
-
-#include <stdbool.h>
 
 /*
  * Loads it now. A process that is going to have children that need it has them inherit it: each of
- * them would take some ten milliseconds.
+ * them would take some ten milliseconds. NULL, or why it cannot be loaded.
  */
-bool library_load(void);
+const char *library_load(void);
 
 #endif

@@ -23,7 +23,7 @@ FLOORS = [
     ["lib/proxy/"],
     ["lib/registry/"],
     ["lib/configuration/"],
-    ["fcgi/record.", "fcgi/request", "fcgi/response", "fcgi/route", "fcgi/setup.", "fcgi/site.", "fcgi/status"],
+    ["fcgi/parameters.", "fcgi/record.", "fcgi/request", "fcgi/response", "fcgi/route", "fcgi/setup.", "fcgi/site.", "fcgi/status"],
     ["fcgi/handle/", "fcgi/command/", "fcgi/page/"],
     ["fcgi/"],
 ]
