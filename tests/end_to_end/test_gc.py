@@ -16,6 +16,7 @@ from harness.process import PATIENCE, wait_until
 from harness.server import berth
 from harness.storm import Storm
 from harness.torture import Torture, named_blobs, stored_blobs
+from harness.torture_cache import MAXIMUM, WorkingSet, cached_bytes
 from test_crash import NO_RESERVE
 
 NO_GRACE = "[collect]\ngrace = 0s\n"
@@ -249,14 +250,22 @@ def assert_only_what_is_named_is_left(server):
     assert stored_blobs(server) == named_blobs(server)
 
 
-ONE_ROUND = dict(pushes=150, pulls=150, collections=30, repairs=5, deletions=30, restores=8, **{"killed workers": 8, "killed collectors": 5})
+ONE_ROUND = dict(pushes=150, pulls=150, collections=30, repairs=5, deletions=30, restores=8,
+                 **{"killed workers": 8, "killed collectors": 5, "pulls through the cache": 100})
 
 
-def torture(server, new_directory, rounds=1, others=()):
-    with Torture(server, *others, pushers=3 + len(others)) as run:
-        for number in range(1, rounds + 1):
-            run.wait_for(**{name: number * count for name, count in ONE_ROUND.items()})
-    run.assert_nothing_failed()
+def torture(start, webs, new_directory, rounds=1):
+    """A host for each web server, all on the same directories."""
+    with WorkingSet() as cache:
+        server = start(webs[0], settings=NO_GRACE + cache.settings)
+        others = [start(web, settings=NO_GRACE + cache.settings, storage=str(server.storage)) for web in webs[1:]]
+        with Torture(server, *others, pushers=3 + len(others), more=cache.pullers()) as run:
+            for number in range(1, rounds + 1):
+                run.wait_for(**{name: number * count for name, count in ONE_ROUND.items()})
+        run.assert_nothing_failed()
+        cache.assert_was_too_small()
+    gc(server)
+    assert cached_bytes(server) <= MAXIMUM
     server.check()
     assert_only_what_is_named_is_left(server)
     with Peer(new_directory("peer"), server.registry_storage) as peer:
@@ -267,15 +276,13 @@ def torture(server, new_directory, rounds=1, others=()):
 
 
 @BOTH
-def test_collectors_repairs_and_kills_beside_clients_cost_no_push_and_no_pull(start, web, new_directory):
-    server = start(web, settings=NO_GRACE)
-    torture(server, new_directory)
+def test_collectors_evictions_repairs_and_kills_beside_clients_cost_no_push_and_no_pull(start, web, new_directory):
+    torture(start, [web], new_directory)
 
 
 def test_two_hosts_with_a_collector_each_lose_nothing(start, new_directory):
     """Behind nginx and behind lighttpd, on the same directories."""
-    first = start("nginx", settings=NO_GRACE)
-    torture(first, new_directory, others=[start("lighttpd", settings=NO_GRACE, storage=str(first.storage))])
+    torture(start, ["nginx", "lighttpd"], new_directory)
 
 
 class Undoer(threading.Thread):

@@ -1,4 +1,4 @@
-"""Clients that push, mount, move tags, delete and pull, while a collector without grace, a repair and kills go on.
+"""Clients that push, mount, move tags, delete and pull, while a collector without grace, a repair, evictions and kills go on.
 
 What the registry promised must hold: a push that was told "it is there" or "stored" never fails at its manifest, and what a
 tag stands for can be pulled whole as long as the tag is there. Failures are counted, and there must be none.
@@ -31,8 +31,9 @@ def shared_layer(number):
 class Torture:
     """with Torture(server) as torture: torture.wait_for(...); afterwards torture.assert_nothing_failed()."""
 
-    def __init__(self, server, *others, pushers=3, pullers=2, kills=True, repairs=True):
-        """`others` are on the same stores, as other hosts are: each with clients and a collector."""
+    def __init__(self, server, *others, pushers=3, pullers=2, kills=True, repairs=True, more=()):
+        """`others` are on the same stores, as other hosts are: each with clients and a collector. `more` are further Torturers,
+        as functions that make them."""
         self.server, self.hosts = server, [server, *others]
         self.stop = threading.Event()
         self.tags = {}  # (repository, tag) -> digest: what can be pulled now
@@ -40,6 +41,7 @@ class Torture:
         self.failures = []
         self.kills = kills
         works = [Pusher(self, number).act for number in range(pushers)] + [Puller(self, number).act for number in range(pullers)]
+        works += [make(self, number).act for number, make in enumerate(more)]
         works += [functools.partial(self.collect, host) for host in self.hosts] + [self.repair] * repairs + [self.kill] * kills
         self.threads = [threading.Thread(target=self.go_on, args=(work,), daemon=True) for work in works]
         self.random = random.Random(4711)
