@@ -32,22 +32,39 @@ static int blob_look(const struct store *store, const char *path, int *out_descr
     return 1;
 }
 
-/* The one way to a blob: who misses it here misses it everywhere. As blob_look(). */
+/* For who changes nothing. */
+static int blob_look_everywhere(const struct store *store, const struct path *path,
+                                int *out_descriptor, struct stat *out_status, struct error *error)
+{
+    int found = blob_look(store, layout_trash(TRASH_COLLECTED, path->text).text, out_descriptor,
+                          out_status, error);
+
+    return found == 0 ? blob_look(store, path->text, out_descriptor, out_status, error) : found;
+}
+
+/*
+ * The one way to a blob: who misses it here misses it everywhere. As blob_look(). It is looked for
+ * in its place once more, also where the trash has none: somebody else may have taken it back
+ * between the two looks.
+ */
 static int blob_locate(const struct store *store, const struct digest *digest, int *out_descriptor,
                        struct stat *out_status, struct error *error)
 {
     struct path path = layout_blob(digest);
     int found = blob_look(store, path.text, out_descriptor, out_status, error);
+    int came_back = 1;
 
     if (found != 0 || store->options->may_be_lost) { /* a cache's can be had again */
         return found;
     }
     if (store->only_looks) {
-        return blob_look(store, layout_trash(TRASH_COLLECTED, path.text).text, out_descriptor,
-                         out_status, error);
+        return blob_look_everywhere(store, &path, out_descriptor, out_status, error);
     }
-    found = trash_take_back(store, TRASH_COLLECTED, path.text, error);
-    return found > 0 ? blob_look(store, path.text, out_descriptor, out_status, error) : found;
+    for (int i = 0; i < TRASH_TRIES && found == 0 && came_back > 0; i++) {
+        came_back = trash_take_back(store, TRASH_COLLECTED, path.text, error);
+        found = came_back < 0 ? -1 : blob_look(store, path.text, out_descriptor, out_status, error);
+    }
+    return found;
 }
 
 int blob_is_stored(const struct store *store, const struct digest *digest, uint64_t *out_size,

@@ -31,17 +31,20 @@ static int link_take_back(const struct repository *repository, const char *path,
                           struct digest *out_target, struct error *error)
 {
     const struct store *store = repository->store;
-    int found;
+    int came_back = 1;
+    int found = 0;
 
     if (store->options->may_be_lost) {
         return 0; /* a cache's links can be had again */
     }
     if (store->only_looks) {
-        return link_read(store, layout_trash(TRASH_COLLECTED, path).text, out_target, error);
+        found = link_read(store, layout_trash(TRASH_COLLECTED, path).text, out_target, error);
+        return found == 0 ? link_read(store, path, out_target, error) : found;
     }
-    found = trash_take_back(store, TRASH_COLLECTED, path, error);
-    if (found > 0) {
-        found = link_read(store, path, out_target, error);
+    /* Also where the trash has none: somebody else may have taken it back between two looks. */
+    for (int i = 0; i < TRASH_TRIES && found == 0 && came_back > 0; i++) {
+        came_back = trash_take_back(store, TRASH_COLLECTED, path, error);
+        found = came_back < 0 ? -1 : link_read(store, path, out_target, error);
     }
     if (found > 0) {
         touch_blob(store, out_target);

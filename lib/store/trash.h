@@ -43,8 +43,11 @@ int trash_collect(const struct store *store, const char *path, uint64_t *no_room
 
 /*
  * Moves a file back to where it was, unless something is there by now; durably, also if it was
- * somebody else who did it, and not settled. 1: it may be in its place now; 0: there was none; -1.
+ * somebody else who did it, and not settled. 1: it may be in its place now; 0: there was none, for
+ * which look again in its place before you say that something is absent; -1. What is back may be
+ * taken away once more before you see it: then try again, but not more often than TRASH_TRIES.
  */
+enum { TRASH_TRIES = 5 };
 int trash_take_back(const struct store *store, enum trash which, const char *path,
                     struct error *error);
 

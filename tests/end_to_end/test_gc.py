@@ -15,7 +15,7 @@ from harness.peer import Peer
 from harness.process import PATIENCE, wait_until
 from harness.server import berth
 from harness.storm import Storm
-from harness.torture import Torture, named_blobs, stored_blobs
+from harness.torture import Torture, blob_path, named_blobs, stored_blobs
 from harness.torture_cache import MAXIMUM, WorkingSet, cached_bytes
 from test_crash import NO_RESERVE
 
@@ -213,6 +213,53 @@ def test_bytes_that_were_collected_are_served(start, web):
         gc(server)
         assert stored_blobs(server) == set()
         assert server.client.get(repository.blob(digest), headers).body == expected
+
+
+class Mover(threading.Thread):
+    """Collects a blob whenever it is its turn, like a collector that never looks who needs it."""
+
+    def __init__(self, server, digest):
+        super().__init__(daemon=True)
+        self.data = blob_path(server, digest)
+        self.trash = server.registry_storage / "_berth/trash/collected" / self.data.relative_to(server.registry_storage)
+        self.stop, self.turn, self.moves = threading.Event(), threading.Event(), 0
+
+    def run(self):
+        while self.turn.wait(PATIENCE) and not self.stop.is_set():
+            self.turn.clear()
+            with contextlib.suppress(FileNotFoundError, FileExistsError):  # it is not back yet, or the directory has gone again
+                self.trash.parent.mkdir(parents=True, exist_ok=True)
+                self.data.rename(self.trash)
+                self.moves += 1
+
+
+@BOTH
+def test_who_pulls_what_is_collected_in_that_moment_gets_it(start, web):
+    """Between a worker's looks at its place and at the trash, and between its answer and the web server's opening the file."""
+    server = start(web, settings=NO_GRACE)
+    repository = server.client.repository("me/app")
+    data = content.noise(100_000)
+    digest = repository.push_blob(data)
+    mover, wrong, pulled = Mover(server, digest), [], []
+
+    def pull():
+        while not mover.stop.is_set() and not wrong:
+            part = {"Range": "bytes=5-9"} if len(pulled) % 3 == 0 else {}
+            mover.turn.set()
+            answer = server.client.get(repository.blob(digest), part)
+            right = answer.body == (data[5:10] if part else data) and answer.status == (206 if part else 200)
+            pulled.append(1) if right and answer["Docker-Content-Digest"] == digest else wrong.append(answer)
+    threads = [mover, *(threading.Thread(target=pull) for _ in range(4))]
+    for thread in threads:
+        thread.start()
+    try:
+        wait_until(lambda: wrong or (mover.moves > 200 and len(pulled) > 200), "many moves and pulls")
+    finally:
+        mover.stop.set()
+        mover.turn.set()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert not wrong, wrong[0]
 
 
 @pytest.mark.quick

@@ -2,6 +2,7 @@
 #include "tests/unit/test.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -107,6 +108,64 @@ static void collected_links_come_back_for_whoever_follows_them(void **state)
     assert_returns(1, blob_find(&fixture->repository, &layer, &blob, &error));
     put_in_trash(fixture, TRASH_COLLECTED, layout_link("team/app", LINK_REVISION, &manifest).text);
     assert_returns(1, revision_exists(&fixture->repository, &manifest, &error));
+}
+
+/* Somebody else, who takes a thing back in the moment between a look at its place and one at the
+ * trash; and a collector who takes that once more. */
+struct somebody {
+    struct fixture *fixture;
+    struct path place;
+    int takes;    /* how often it is taken back before the look at the trash */
+    int collects; /* how often it is collected before the look at its place */
+};
+
+static void interfere(void *context, const char *line)
+{
+    struct somebody *somebody = context;
+    int root = somebody->fixture->store.root;
+    struct path trash = layout_trash(TRASH_COLLECTED, somebody->place.text);
+    bool is_look = strncmp(line, "fstatat ", 8) == 0 || strncmp(line, "openat ", 7) == 0;
+
+    if (is_look && strstr(line, trash.text) && somebody->takes > 0) {
+        somebody->takes--;
+        (void)mkdirat(root, layout_above(somebody->place.text).text, 0777);
+        assert_int_equal(renameat(root, trash.text, root, somebody->place.text), 0);
+    } else if (is_look && !strstr(line, trash.text) && strstr(line, somebody->place.text) &&
+               somebody->collects > 0 && is_there(root, somebody->place.text)) {
+        somebody->collects--;
+        (void)mkdirat(root, layout_above(trash.text).text, 0777);
+        assert_int_equal(renameat(root, somebody->place.text, root, trash.text), 0);
+    }
+}
+
+static void assert_found_although(struct somebody somebody, const struct digest *digest)
+{
+    struct error error = ERROR_INIT;
+    struct blob blob;
+
+    put_in_trash(somebody.fixture, TRASH_COLLECTED, somebody.place.text);
+    trace_begin();
+    trace_looks();
+    trace_hook(interfere, &somebody);
+    assert_returns(1, blob_find(&somebody.fixture->repository, digest, &blob, &error));
+    (void)trace_end();
+    assert_int_equal(somebody.takes + somebody.collects, 0);
+    somebody.fixture->store.only_looks = false;
+    assert_returns(1, blob_find(&somebody.fixture->repository, digest, &blob, &error));
+}
+
+static void what_somebody_else_takes_back_meanwhile_is_there(void **state)
+{
+    struct fixture *fixture = *state;
+    struct digest digest = push_blob(&fixture->repository, "content");
+    struct path places[] = {layout_blob(&digest), layout_link("team/app", LINK_LAYER, &digest)};
+
+    for (size_t i = 0; i < COUNT(places); i++) {
+        assert_found_although((struct somebody){fixture, places[i], 1, 0}, &digest);
+        assert_found_although((struct somebody){fixture, places[i], 0, 2}, &digest);
+        fixture->store.only_looks = true;
+        assert_found_although((struct somebody){fixture, places[i], 1, 0}, &digest);
+    }
 }
 
 static void what_somebody_deleted_stays_deleted(void **state)
@@ -290,6 +349,7 @@ int main(void)
         IN_STORE(what_was_put_there_is_out_of_sight_with_its_directory),
         IN_STORE(collected_bytes_come_back_for_whoever_looks),
         IN_STORE(collected_links_come_back_for_whoever_follows_them),
+        IN_STORE(what_somebody_else_takes_back_meanwhile_is_there),
         IN_STORE(what_somebody_deleted_stays_deleted),
         IN_STORE(is_durable_and_unsettled_before_it_is_found),
         IN_STORE(is_an_error_when_it_cannot_be_made_durable),
