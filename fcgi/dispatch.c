@@ -307,6 +307,15 @@ static int handle_obstacle(struct exchange *exchange, struct error *error)
     return result;
 }
 
+/* lighttpd comes once more for a file that it has missed, with another path of its own, which what
+ * it was told to refuse need not be about: that stays refused. */
+static bool comes_wrongly_again(const struct request *request)
+{
+    const char *status = request_parameter(request, "REDIRECT_STATUS");
+
+    return request_parameter(request, "BERTH_AGAIN") && !(status && strcmp(status, "404") == 0);
+}
+
 /* What the web server says, which is to be right before anything is served. */
 static int check_parameters(struct exchange *exchange, struct error *error)
 {
@@ -323,6 +332,9 @@ static int check_parameters(struct exchange *exchange, struct error *error)
         return error_set(error, ERROR_INTERNAL,
                          "the web server's BERTH_AUTHENTICATION is not none, which is all that it "
                          "can be");
+    }
+    if (comes_wrongly_again(exchange->request)) {
+        return error_set(error, ERROR_DENIED, "the web server refuses this");
     }
     exchange->caller.cannot_log_in = authentication != NULL;
     return identity_prefix(exchange->caller.prefix, &exchange->caller.options->proxy, prefix,

@@ -1,6 +1,7 @@
 """What a browser may do with hostile bytes (DESIGN 8), and what the web servers say by themselves, in whose words."""
 import pathlib
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from harness import content
 from harness.client import Client, receive, send
 from harness.process import wait_until
-from harness.server import Server, free_port
+from harness.server import ROOT, Server, free_port
 
 pytestmark = [pytest.mark.quick, pytest.mark.httpd]
 
@@ -303,3 +304,24 @@ def test_headers_of_the_server_around_do_not_mix_with_ours(surrounded):
         for headers in ({}, {"Range": "bytes=1-2"}, {"Range": "bytes=999-"}, {"If-None-Match": f'"{blob}"'},
                         {"Range": "bytes=1-2", "If-Range": f'"{blob}"'}, {"If-Unmodified-Since": LONG_AGO}):
             assert_harmless(surrounded.client.get(target, headers))
+
+
+def test_what_lighttpd_is_told_to_refuse_stays_refused(new_directory):
+    """It comes a second time, under another path, for files that it has missed; not for these."""
+    server = Server(new_directory("refuses"), "lighttpd")
+    deploy = server.directory / "deploy"
+    shutil.copytree(ROOT / "deploy", deploy)
+    complete = deploy / "lighttpd.conf"
+    complete.write_text(complete.read_text().replace('( "mod_accesslog" )', '( "mod_access", "mod_accesslog" )')
+                        + '\n$HTTP["url"] =~ "^/v2/secret/" { url.access-deny = ( "" ) }\n')
+    server.program = deploy / "run"
+    with server:
+        public, secret = server.client.repository("public/app"), server.client.repository("secret/app")
+        digest = public.push_blob(b"public")
+        assert server.client.get(public.blob(digest)).status == 200
+        for method in ("GET", "HEAD", "POST"):
+            answer = server.client.request(method, secret.blob(digest))
+            assert answer.status == 403, answer
+            assert_harmless(answer)
+        for target in ("/v2/_berth/again", "/v2/_berth/again?x", f"/v2/_berth/again{secret.blob(digest)}"):
+            assert server.client.get(target).status in (403, 404)
