@@ -433,3 +433,43 @@ def test_when_the_trash_was_emptied_it_is_gone_and_the_space_too(start):
     done = berth(server.configuration, "restore", f"me/app@{digest}")
     assert done.returncode == 1, done
     assert not [path for path in server.store.rglob("*") if path.is_file()]
+
+
+def days_pass_in_the_trash(server, disk, days):
+    server.stop()
+    disk.age(server.registry_storage / "_berth/trash", days * 86400)
+    server.start()
+
+
+def test_after_trash_days_it_is_gone_and_the_space_too(start, mounted, new_directory):
+    """Not before: six days after a deletion it comes back identical, signatures and all."""
+    directory = pathlib.Path(new_directory("days"))
+    disk = mounted(LoopDisk(directory / "disk", directory / "storage", 128))
+    server = start("nginx", directory=directory, settings=NO_GRACE + NO_RESERVE)
+    repository, other = server.client.repository("me/app"), server.client.repository("me/other")
+    kept, _ = other.push_image("latest")
+    digest, targets = push_signed_index(repository, "latest")
+    before = answers_to(server.client, targets)
+    children = [target.rpartition("/")[2] for target in targets if "/manifests/sha256:" in target and digest not in target]
+
+    def delete():
+        for each in (digest, *children):
+            assert server.client.delete(repository.manifest(each)).status in (202, 404)
+        for _ in range(3):
+            gc(server)
+        assert stored_blobs(server) == named_blobs(server) and server.client.get(repository.manifest("latest")).status == 404
+    delete()
+    days_pass_in_the_trash(server, disk, 6)
+    assert gc(server)["emptied_files"] == 0
+    restore(server, "me/app")
+    assert answers_to(server.client, targets) == before
+    delete()
+    days_pass_in_the_trash(server, disk, 8)
+    lying = sum(path.stat().st_size for path in in_trash(server))
+    assert gc(server)["emptied_bytes"] == lying > 0 and in_trash(server) == []
+    gc(server)  # what was kept beside the manifests as long as they could come back
+    for what in ("me/app", f"me/app@{digest}", "me/app:latest"):
+        assert berth(server.configuration, "restore", what).returncode == 1
+    assert [path for path in (server.store / "repositories/me/app").rglob("*") if path.is_file()] == []
+    assert stored_blobs(server) == named_blobs(server)
+    assert other.tag_names() == ["latest"] and server.client.get(other.manifest("latest")).body == kept

@@ -88,6 +88,20 @@ class LoopDisk(Mount):
             run("cp", "--sparse=always", held, self.image)
         run("mount", "-o", self.options, self.image, self.point)
 
+    def age(self, directory, seconds):
+        """As if all files below it had been made, changed and moved there so much earlier, also by the time that nobody can set
+        (ctime). Nothing may use the disk: it is unmounted for that."""
+        ages = [(path.relative_to(self.point), path.lstat()) for path in directory.rglob("*") if path.is_file()]
+        self.unmount()
+        lines = [f"set_inode_field /{path} {field} @{int(getattr(status, 'st_' + field) - seconds)}\n"
+                 for path, status in ages for field in ("ctime", "mtime", "atime")]
+        done = subprocess.run(["debugfs", "-w", "-f", "-", str(self.image)], input="".join(lines), capture_output=True, text=True,
+                              timeout=PATIENCE)
+        assert done.returncode == 0, done
+        self.mount()
+        for path, status in ages:
+            assert (self.point / path).stat().st_ctime < status.st_ctime - seconds + 1, path
+
     def power_cut(self):
         """From now on nothing reaches the disk any more, not even the journal; the next mount recovers."""
         run("xfs_io", "-x", "-c", "shutdown", self.point)
