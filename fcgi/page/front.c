@@ -300,6 +300,7 @@ int page_front(struct view *view, struct error *error)
         return error_set(error, ERROR_NOT_FOUND, "there is nothing here that you may see");
     }
     buffer_add_text(&view->title, view->place.name);
+    view->is_searched = true;
     if (view->wants_json) {
         front_write_json(view, &shelf);
     } else {

@@ -9,8 +9,8 @@
 #include "lib/configuration/configuration.h"
 #include "lib/store/glance.h"
 
-#define POLICY                                                                                     \
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "                    \
+#define POLICY(more)                                                                               \
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; " more               \
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
 /* One page: where it is and what it shows, what one has to be permitted, who makes it. */
@@ -267,7 +267,7 @@ static const char *page_caching(const struct view *view)
 
 static void add_headers(struct response *response, const struct view *view)
 {
-    response->policy = POLICY;
+    response->policy = view->is_searched ? POLICY("connect-src 'self'; ") : POLICY("");
     response_header(response, "Referrer-Policy", "same-origin");
     response_header(response, "Vary", "Accept, Authorization, Cookie");
     response_content_header(response, "Cache-Control", "%s", page_caching(view));

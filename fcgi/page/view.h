@@ -37,6 +37,7 @@ struct view {
     struct html body;
     struct buffer bytes;
     const char *type; /* of `bytes`; NULL: it is a page, or JSON */
+    bool is_searched; /* script may ask for it again, with what is typed */
     bool is_secret;   /* nobody may keep it */
     bool is_for_ever; /* the URL changes when the content does */
     int64_t refresh;  /* seconds after which a browser asks again; 0: it does not */

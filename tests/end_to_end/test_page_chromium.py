@@ -109,6 +109,41 @@ def test_script_adds_buttons_that_copy_and_dates_as_they_are_said(chromium, serv
     assert chromium.run("[...document.querySelectorAll('time')].every(time => /ago$|just now|in /.test(time.textContent))")
 
 
+def test_a_list_follows_what_is_typed(chromium, server, pages):
+    """As the form would, without a page that is loaded: the letters go on where they were. Elsewhere nothing may be fetched."""
+    base = f"http://{server.authority}"
+    chromium.look()
+
+    def type_in(text):
+        for letter in text:
+            chromium("Input.dispatchKeyEvent", type="keyDown", key=letter, text=letter)
+            chromium("Input.dispatchKeyEvent", type="keyUp", key=letter)
+
+    def names():
+        return chromium.run("[...document.querySelectorAll('main th[scope=row]')].map(each => each.textContent).sort()")
+    chromium.visit(base + pages["front"])
+    before = chromium.run("performance.timeOrigin")
+    everything = names()
+    chromium.run("document.querySelector('#q').focus(); true")
+    type_in("hostile/w")
+    wait_until(lambda: names() == ["hostile/words"], "the list")
+    type_in("ords")
+    wait_until(lambda: chromium.run("location.href") == base + "/?q=hostile%2Fwords", "the address")
+    assert names() == ["hostile/words"] != everything and chromium.run("document.activeElement.value") == "hostile/words"
+    assert chromium.run("performance.timeOrigin") == before and "1 hosted" in chromium.run("document.querySelector('[role=status]').textContent")
+    assert chromium.run("[...document.querySelectorAll('main time')].every(time => /ago$|just now|in /.test(time.textContent))")
+    type_in("-absent")
+    wait_until(lambda: not names(), "an empty list")
+    assert "No repository has" in chromium.run("document.querySelector('main').textContent")
+    chromium.run("const box = document.querySelector('#q'); box.value = ''; box.dispatchEvent(new Event('input')); true")
+    wait_until(lambda: names() == everything, "all of it again")
+    assert chromium.run("location.href") == base + "/" and not chromium.complaints()
+    chromium.visit(base + pages["image"])
+    assert chromium.run("fetch('/').then(() => 'fetched', () => 'refused')") == "refused"
+    chromium.visit(base + pages["front"])
+    assert chromium.run("fetch('http://localhost:1/').then(() => 'fetched', error => 'refused')") == "refused"
+
+
 def test_nobody_else_can_put_a_page_into_his_or_script_into_ours(chromium, server, pages):
     """What the policy says holds in a browser: even if markup came through, nothing would run."""
     chromium.look()
