@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import threading
+import urllib.parse
 import urllib.request
 
 import pytest
@@ -359,6 +360,27 @@ def test_log_ins_are_counted(new_directory):
     assert more['berth_logins_total{result="throttled"}'] == 2, more
 
 
+def try_dashboard(port):
+    """Every query of the dashboard, as Grafana would send it: with an answer, of the labels that its legend and sums name."""
+    def get(path, **query):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/{path}?{urllib.parse.urlencode(query)}") as answer:
+            return json.load(answer)["data"]
+    known = set(get("label/__name__/values"))
+    targets = [target for panel in json.loads((ROOT / "deploy/grafana/berth.json").read_text())["panels"] for target in panel.get("targets", [])]
+    answered = 0
+    for target in targets:
+        text = target["expr"].replace("$__rate_interval", "1m").replace("$__range", "5m").replace("$instance", ".*")
+        assert "$" not in text, text
+        found = get("query", query=text)["result"]  # urlopen() raises for a query that is none
+        if set(re.findall(r"\bberth_\w+", text)) <= known and not re.search(" [<>]", text):
+            assert found, f"nothing comes of {text}"
+            answered += 1
+        labels = set(re.findall(r"{{ *(\w+) *}}", target.get("legendFormat", "")))
+        for result in found:
+            assert labels <= set(result["metric"]), (text, result["metric"])
+    assert answered > len(targets) / 2, (answered, len(targets))
+
+
 def test_a_prometheus_scrapes_it(site, new_directory):
     directory, port = pathlib.Path(new_directory("prometheus")), free_port()
     (directory / "prometheus.yml").write_text(json.dumps({"scrape_configs": [{
@@ -376,6 +398,8 @@ def test_a_prometheus_scrapes_it(site, new_directory):
         assert ask("count(berth_build_info)") == ["1"]
         assert float(ask("sum(berth_http_requests_total)")[0]) > 0
         assert ask("sum(berth_http_request_duration_seconds_count)") == ask('sum(berth_http_request_duration_seconds_bucket{le="%2BInf"})')
+        wait_until(lambda: ask("min(count_over_time(up[5m]))") not in (None, [], ["1"], ["2"]), "several scrapes")
+        try_dashboard(port)
     finally:
         running.terminate()
         running.wait()
