@@ -62,9 +62,9 @@ class Browser:
     def send(self, form, headers=None, **fields):
         return self.post(form.action, {**form.fields, **fields}, headers)
 
-    def login(self, user, password, back=""):
-        forms = self.forms("/-/login" + (f"?return={urllib.parse.quote(back, safe='')}" if back else ""))
-        return self.send(forms["/-/login"], user=user, password=password)
+    def login(self, user, password, back="", prefix="/"):
+        forms = self.forms(f"{prefix}-/login" + (f"?return={urllib.parse.quote(back, safe='')}" if back else ""))
+        return self.send(forms[f"{prefix}-/login"], user=user, password=password)
 
 
 def all_forms(answer):
