@@ -11,6 +11,7 @@ from contextlib import closing
 import pytest
 
 from harness import content
+from harness.mounts import SmallMemory
 from harness.process import PATIENCE, send_signal, wait_until
 from harness.receiver import SECRET, Receiver
 from harness.server import BERTH, berth
@@ -408,6 +409,22 @@ def test_what_rules_and_the_operator_delete_is_told(told, receiver):
     wait_until(lambda: len(receiver.events()) == 2, "both")
     assert receiver.told()[1] == ("delete", "me/app", "b2")
     assert [each["actor"]["name"] for each in receiver.events()] == ["@retention", "@berth"]
+
+
+def test_what_cannot_be_kept_to_be_told_is_in_the_log_and_the_push_is_one(told, receiver):
+    """Where events wait there is no room for one. What comes when there is, is told."""
+    server = told("lighttpd", "push")
+    repository = server.client.repository("team/app")
+    data, _ = repository.push_image("v1")
+    wait_until(lambda: len(receiver.events()) == 1, "the first one")
+    with SmallMemory(server.registry_storage / "_berth/events", 1, "mode=777,size=4k,nr_inodes=2") as disk, server.expecting_faults():
+        assert repository.put_manifest("v2", data).status == 201
+        assert server.client.exists(repository.manifest("v2")).status == 200
+        wait_until(lambda: "an event of team/app is lost" in server.whole_log(), "a word about it")
+        disk.unmount()
+    assert repository.put_manifest("v3", data).status == 201
+    wait_until(lambda: len(receiver.events()) == 2, "the next one")
+    assert [each[2] for each in receiver.told()] == ["v1", "v3"]
 
 
 def test_what_somebody_puts_into_the_spool_is_in_nobodys_way(told, receiver):

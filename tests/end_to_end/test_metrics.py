@@ -14,6 +14,7 @@ import pytest
 
 from harness import content
 from harness.fastcgi import Worker
+from harness.mounts import SmallMemory
 from harness.process import TIED_TO_US, send_signal, wait_until
 from harness.readme import blocks
 from harness.server import ROOT, berth, free_port
@@ -423,6 +424,24 @@ def test_what_the_readme_says_for_nginx_lets_nginx_decide(start, network, status
     server.reload_nginx()
     assert server.client.get(METRICS).status == status
     assert server.client.get(HEALTH).status == 200
+
+
+def test_without_room_for_the_numbers_each_process_counts_and_all_else_goes_on(new_directory):
+    """And when there is room again they are shared again."""
+    directory = pathlib.Path(new_directory("full"))
+    counters = directory / "storage/registry/_berth/counters"
+    counters.mkdir(parents=True)
+    with SmallMemory(counters, 1, "mode=755,size=16k") as disk:
+        with Worker(directory, ENABLED, REMOTE_ADDR="127.0.0.1") as worker:
+            repository = worker.repository("me/app")
+            repository.push_image("latest")
+            assert worker.get(repository.manifest("latest")).status == 200
+            assert "each process counts for itself" in worker.log()
+            for _ in range(3):
+                assert counted_manifests(worker) == 1
+            disk.unmount()
+            wait_until(lambda: worker.get("/v2/").status == 200 and counters_of(directory), "shared numbers")
+            assert worker.get(repository.manifest("latest")).status == 200
 
 
 def exposed():

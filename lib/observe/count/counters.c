@@ -333,6 +333,8 @@ static bool counters_are_whole(void)
 
 static int counters_reopen(struct error *error)
 {
+    /* Memory of our own is good until there is a file: else every look would begin at 0. */
+    char *own = counters.inode == 0 || counters.is_lost ? counters.mapped : NULL;
     AUTO_CLOSE int directory = -1;
 
     directory_make(counters.directory);
@@ -340,10 +342,17 @@ static int counters_reopen(struct error *error)
     if (directory < 0) {
         (void)error_errno(error, "open '%s'", counters.directory);
     }
+    counters.mapped = own ? NULL : counters.mapped;
     counters_forget();
     if (directory < 0 || counters_share(directory, error) < 0) {
-        counters_do_without();
+        counters.mapped = own;
+        if (!own) {
+            counters_do_without();
+        }
         return -1;
+    }
+    if (own) {
+        (void)munmap(own, FILE_SIZE);
     }
     counters_give_places(directory, &counters.upstreams);
     return 0;
