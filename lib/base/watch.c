@@ -9,7 +9,12 @@
 #include "lib/base/buffer.h"
 #include "lib/base/clock.h"
 
-void watch_open(struct watch *watch, int directory, const char *path)
+enum {
+    WATCH_NAMES = IN_ONLYDIR | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO |
+                  IN_DELETE_SELF | IN_MOVE_SELF
+};
+
+static void watch_begin(struct watch *watch, int directory, const char *path, uint32_t what)
 {
     AUTO_BUFFER struct buffer name = BUFFER_INIT;
 
@@ -19,12 +24,19 @@ void watch_open(struct watch *watch, int directory, const char *path)
     watch->descriptor = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     /* It takes no descriptor of a directory, but a name that leads through one. */
     buffer_format(&name, "/proc/self/fd/%d/%s", directory, path);
-    if (watch->descriptor >= 0 &&
-        inotify_add_watch(watch->descriptor, name.data,
-                          IN_ONLYDIR | IN_MODIFY | IN_CREATE | IN_DELETE | IN_MOVED_FROM |
-                              IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF) < 0) {
+    if (watch->descriptor >= 0 && inotify_add_watch(watch->descriptor, name.data, what) < 0) {
         watch_close(watch);
     }
+}
+
+void watch_open(struct watch *watch, int directory, const char *path)
+{
+    watch_begin(watch, directory, path, WATCH_NAMES | IN_MODIFY);
+}
+
+void watch_open_names(struct watch *watch, int directory, const char *path)
+{
+    watch_begin(watch, directory, path, WATCH_NAMES);
 }
 
 void watch_wait(struct watch *watch, int64_t milliseconds)

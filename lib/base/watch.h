@@ -25,6 +25,9 @@ struct watch {
 /* `path` is below the open directory. One that is open already stays. */
 void watch_open(struct watch *watch, int directory, const char *path);
 
+/* The same for changes of which files there are: what is written to them wakes nobody. */
+void watch_open_names(struct watch *watch, int directory, const char *path);
+
 /* Returns at a change since it was opened or last waited, or when the time is over. A signal may
  * end it early. */
 void watch_wait(struct watch *watch, int64_t milliseconds);

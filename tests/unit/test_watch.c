@@ -2,6 +2,7 @@
 #include "tests/unit/test.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -83,6 +84,32 @@ static void one_that_is_open_stays(void **state)
     assert_int_equal(watch.descriptor, -1);
 }
 
+static bool is_due(const struct watch *watch)
+{
+    struct pollfd change = {.fd = watch->descriptor, .events = POLLIN};
+
+    return poll(&change, 1, 0) > 0;
+}
+
+/* The kernel notes a change before the call that makes it returns. */
+static void for_names_alone_nothing_that_is_written_counts(void **state)
+{
+    struct fixture *fixture = *state;
+    struct watch watch = WATCH_INIT;
+
+    (void)close(openat(fixture->directory, "there", O_CREAT | O_WRONLY, 0600));
+    watch_open_names(&watch, fixture->directory, ".");
+    assert_true(watch.descriptor >= 0);
+    change_content(fixture->directory);
+    assert_false(is_due(&watch));
+    change_make(fixture->directory);
+    assert_true(is_due(&watch));
+    watch_wait(&watch, LONG);
+    change_remove(fixture->directory);
+    watch_wait(&watch, LONG);
+    watch_close(&watch);
+}
+
 static int wait_without_descriptors(struct fixture *fixture)
 {
     struct rlimit limit = {.rlim_cur = 0, .rlim_max = 0};
@@ -114,6 +141,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_DIRECTORY(notices_changes),
         IN_DIRECTORY(one_that_is_open_stays),
+        IN_DIRECTORY(for_names_alone_nothing_that_is_written_counts),
         IN_DIRECTORY(without_a_watch_the_time_ends),
     };
 

@@ -21,6 +21,7 @@
 enum {
     SHORT_PAUSE = 2, /* milliseconds between two looks at the file */
     LONG_PAUSE = 20,
+    CALM_PAUSE = 100,    /* where the end is noticed and how far it is need not be known sooner */
     GATHER_PAUSE = 1,    /* for some more to come: to be woken for each write costs both sides */
     LOOK_INTERVAL = 250, /* milliseconds between two looks at the filler */
     RESTART_LIMIT = 20,  /* fillers that one reader starts */
@@ -224,6 +225,12 @@ static bool fill_look(struct fill_view *view, enum fill_result *out_result, stru
     return false;
 }
 
+static void fill_pause(struct fill_view *view, int64_t *pause, int64_t longest)
+{
+    watch_wait(&view->watch, *pause);
+    *pause = *pause * 2 < longest ? *pause * 2 : longest;
+}
+
 /* Until something is new in the directory, or the pause is over, which becomes longer: what a
  * filler does on another host, or did before we watched, has to be looked for. */
 static void fill_wait(struct fill_view *view, int64_t *pause)
@@ -231,8 +238,17 @@ static void fill_wait(struct fill_view *view, int64_t *pause)
     struct path directory = partial_directory(&view->fill);
 
     watch_open(&view->watch, view->fill.upstream->store->temporary, directory.text);
-    watch_wait(&view->watch, *pause);
-    *pause = *pause * 2 < LONG_PAUSE ? *pause * 2 : LONG_PAUSE;
+    fill_pause(view, pause, LONG_PAUSE);
+}
+
+/* The same for who waits for the end: a crowd that each write wakes keeps the filler from the next
+ * one. */
+static void fill_wait_calmly(struct fill_view *view, int64_t *pause)
+{
+    struct path directory = partial_directory(&view->fill);
+
+    watch_open_names(&view->watch, view->fill.upstream->store->temporary, directory.text);
+    fill_pause(view, pause, view->is_local ? CALM_PAUSE : LONG_PAUSE);
 }
 
 enum fill_result fill_join(struct fill_view *out_view, const struct fill *fill,
@@ -381,7 +397,7 @@ ssize_t fill_read(struct fill_view *view, uint64_t offset, void *bytes, size_t s
     }
 }
 
-bool fill_wait_for_end(struct fill_view *view)
+static bool fill_comes_to_its_end(struct fill_view *view)
 {
     bool is_far = view->restarts > 0 && view->size > END_SIZE;
     int64_t begin = clock_milliseconds();
@@ -407,8 +423,18 @@ bool fill_wait_for_end(struct fill_view *view)
                 return false;
             }
         }
-        fill_wait(view, &pause);
+        fill_wait_calmly(view, &pause);
     }
+}
+
+bool fill_wait_for_end(struct fill_view *view)
+{
+    bool has_ended;
+
+    watch_close(&view->watch); /* what fill_join() has watched was more */
+    has_ended = fill_comes_to_its_end(view);
+    watch_close(&view->watch); /* and so will be what readers have to */
+    return has_ended;
 }
 
 void fill_close(struct fill_view *view)
