@@ -407,11 +407,14 @@ static void client_begin_to_wait(struct http_transfer *transfer)
     }
 }
 
-ssize_t http_read(struct http_transfer *transfer, void *bytes, size_t size, struct error *error)
+ssize_t http_lend(struct http_transfer *transfer, size_t size, const char **out_bytes,
+                  struct error *error)
 {
     size_t available;
 
-    if (transfer->pending.length == 0) {
+    if (transfer->consumed == transfer->pending.length) {
+        buffer_clear(&transfer->pending);
+        transfer->consumed = 0;
         client_begin_to_wait(transfer);
     }
     while (transfer->pending.length == 0) {
@@ -426,13 +429,20 @@ ssize_t http_read(struct http_transfer *transfer, void *bytes, size_t size, stru
     }
     available = transfer->pending.length - transfer->consumed;
     size = size < available ? size : available;
-    memcpy(bytes, transfer->pending.data + transfer->consumed, size);
+    *out_bytes = transfer->pending.data + transfer->consumed;
     transfer->consumed += size;
-    if (transfer->consumed == transfer->pending.length) {
-        buffer_clear(&transfer->pending);
-        transfer->consumed = 0;
-    }
     return (ssize_t)size;
+}
+
+ssize_t http_read(struct http_transfer *transfer, void *bytes, size_t size, struct error *error)
+{
+    const char *lent;
+    ssize_t got = http_lend(transfer, size, &lent, error);
+
+    if (got > 0) {
+        memcpy(bytes, lent, (size_t)got);
+    }
+    return got;
 }
 
 int http_read_all(struct http_transfer *transfer, size_t limit, struct buffer *out,

@@ -11,8 +11,8 @@
  * Connections are kept for the next request of this process under the same policy: see
  * lib/http/connections.
  *
- * Calling sequence: http_open() returns when the status and headers are there; http_read() until it
- * returns 0 or -1; http_close() in any case.
+ * Calling sequence: http_open() returns when the status and headers are there; http_read() or
+ * http_lend() until it returns 0 or -1; http_close() in any case.
  *
  * Nobody at the other end is trusted with our time or memory. Each step has a limit, looked at also
  * while bytes keep coming: connecting (name, connection and TLS together), the headers from then
@@ -58,7 +58,7 @@ struct http_transfer {
     uint64_t length; /* bytes */
     struct http_head head;
     struct buffer pending; /* body that has come and was not read yet */
-    size_t consumed;       /* bytes of it that were */
+    size_t consumed;       /* bytes of it that were: all of them, until the next is asked for */
     uint64_t received;     /* bytes of body that have come */
     bool is_closing;       /* what comes now is wanted by nobody */
     bool is_paused;        /* libcurl holds more of the body back */
@@ -98,6 +98,11 @@ enum http_language http_language(const struct http_transfer *transfer);
 
 /* More than 0 bytes; 0 when the body is complete; -1 if it broke off, stalled or dripped. */
 ssize_t http_read(struct http_transfer *transfer, void *bytes, size_t size, struct error *error);
+
+/* The same without a copy: at most `size` bytes, which are the transfer's, and stay where they are
+ * until something is asked of any transfer. */
+ssize_t http_lend(struct http_transfer *transfer, size_t size, const char **out_bytes,
+                  struct error *error);
 
 /* 1 and the whole body; 0 if it has more than `limit` bytes; -1, also at the request's deadline. */
 int http_read_all(struct http_transfer *transfer, size_t limit, struct buffer *out,

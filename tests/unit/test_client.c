@@ -288,6 +288,34 @@ static void the_readers_time_is_not_the_upstreams(void **state)
     server_end(&server);
 }
 
+/* In pieces as long as asked for, one behind the other in what has come. */
+static void what_is_lent_is_not_copied(void **state)
+{
+    static const unsigned kilobytes = 4 * 1024;
+    AUTO_HTTP_TRANSFER struct http_transfer transfer = HTTP_TRANSFER_INIT;
+    struct http_request request;
+    uint64_t size = 0;
+    const char *lent;
+    ssize_t got;
+
+    (void)state;
+    server_start(&server, answer_large, &kilobytes);
+    request = request_for("http");
+    assert_returns(0, http_open(&transfer, &request, &error));
+    while ((got = http_lend(&transfer, 1000, &lent, &error)) > 0) {
+        assert_true(got <= 1000);
+        assert_true(lent >= transfer.pending.data &&
+                    lent + got <= transfer.pending.data + transfer.pending.length);
+        for (ssize_t i = 0; i < got; i++) {
+            assert_int_equal(lent[i], KILOBYTE[(size + (uint64_t)i) % (sizeof(KILOBYTE) - 1)]);
+        }
+        size += (uint64_t)got;
+    }
+    assert_returns(0, got);
+    assert_int_equal(size, (sizeof(KILOBYTE) - 1) * kilobytes);
+    server_end(&server);
+}
+
 static void a_rate_above_the_minimum_is_enough(void **state)
 {
     static const struct flood drip = {OK "Content-Length: 150\r\n\r\n", "x", DRIP};
@@ -479,6 +507,7 @@ int main(void)
         IN_DIRECTORY(refuses_a_nul_in_a_header),
         IN_DIRECTORY(floods_and_drips_end),
         IN_DIRECTORY(the_readers_time_is_not_the_upstreams),
+        IN_DIRECTORY(what_is_lent_is_not_copied),
         IN_DIRECTORY(a_rate_above_the_minimum_is_enough),
         IN_DIRECTORY(what_nobody_reads_stays_in_the_connection),
         IN_DIRECTORY(a_document_has_a_deadline),

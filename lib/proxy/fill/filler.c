@@ -12,7 +12,6 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
-#include "lib/base/memory.h"
 #include "lib/observe/count/count.h"
 #include "lib/proxy/ask/question.h"
 #include "lib/proxy/evict/usage.h"
@@ -24,7 +23,7 @@
 #include "lib/store/memo.h"
 
 enum {
-    PIECE_SIZE = 256 * 1024,
+    PIECE_SIZE = 256 * 1024,          /* bytes that are written at a time */
     WRITEBACK_SIZE = 8 * 1024 * 1024, /* bytes after which the disk is set to work */
     IDLE_TRIES = 6,                   /* in a row that bring not a byte */
     FIRST_PAUSE = 100,                /* milliseconds before another try; tripled each time */
@@ -45,7 +44,6 @@ struct filler {
     bool with_credentials; /* and it wanted an account for that */
     bool is_doubtful;      /* the upstream contradicts itself about the length */
     bool resumed;          /* from bytes that another process left */
-    char *piece;
 };
 
 /* A file of its own, so that readers of the old one see that they have been left behind. */
@@ -165,6 +163,7 @@ static int filler_fetch(struct filler *filler, bool again, struct error *error)
     AUTO_BUFFER struct buffer rest = BUFFER_INIT;
     AUTO_BUFFER struct buffer range = BUFFER_INIT;
     struct question question = {.method = "GET", .repository = fill->name, .again = again};
+    const char *piece;
     ssize_t got;
     int found;
 
@@ -185,8 +184,8 @@ static int filler_fetch(struct filler *filler, bool again, struct error *error)
     }
     filler->was_answered = true;
     filler->with_credentials |= answer.with_credentials;
-    while ((got = http_read(&answer.transfer, filler->piece, PIECE_SIZE, error)) > 0) {
-        if (filler_keep(filler, filler->piece, (size_t)got, error) < 0) {
+    while ((got = http_lend(&answer.transfer, PIECE_SIZE, &piece, error)) > 0) {
+        if (filler_keep(filler, piece, (size_t)got, error) < 0) {
             return -1;
         }
     }
@@ -364,11 +363,9 @@ static int filler_fill(struct filler *filler, struct error *error)
 int filler_run(const struct fill *fill, struct error *error)
 {
     struct filler filler = {.fill = fill, .report = REPORT_INIT, .data = -1};
-    AUTO_FREE char *piece = memory_reserve(PIECE_SIZE);
     int result;
 
     log_debug("fills %s of %s from %s", fill->digest.text, fill->name, fill->upstream->name);
-    filler.piece = piece;
     count_fill(fill->upstream->name, COUNTED_FILL_BEGUN);
     result = filler_fill(&filler, error);
     count_fill(fill->upstream->name, result < 0 ? COUNTED_FILL_GIVEN_UP : COUNTED_FILL_DONE);
