@@ -7,7 +7,10 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 
-enum { RECORD_LIMIT = 65528 }; /* bytes in one: the most that needs no padding */
+enum {
+    RECORD_LIMIT = 65528, /* bytes in one: the most that needs no padding */
+    ROOM = 1 << 20,       /* bytes on their way to the web server: pages of the file, no copies */
+};
 
 static int record_fail(struct error *error)
 {
@@ -66,8 +69,12 @@ static int record_send_all(int connection, int request_id, struct record_part pa
 /* Whatever is sent after a part of a record, the web server takes for its rest, and passes on. */
 int record_send_file(int connection, int request_id, struct record_part part, struct error *error)
 {
-    int sent = record_send_all(connection, request_id, part, error);
+    const int room = ROOM;
+    int sent;
 
+    /* The more fits in, the less often the two wake each other. The system has a limit. */
+    (void)setsockopt(connection, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+    sent = record_send_all(connection, request_id, part, error);
     if (sent < 0) {
         (void)shutdown(connection, SHUT_RDWR);
     }

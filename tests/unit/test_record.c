@@ -109,10 +109,37 @@ static void nothing_follows_a_record_that_is_not_complete(void **state)
     assert_int_equal(got.length, HEADER);
 }
 
+static int room_of(int connection)
+{
+    int room = 0;
+    socklen_t length = sizeof(room);
+
+    assert_int_equal(getsockopt(connection, SOL_SOCKET, SO_SNDBUF, &room, &length), 0);
+    return room;
+}
+
+/* As much as the system lets anybody have: what fits in is read at once. */
+static void the_connection_gets_more_room(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_CLOSE int file = make_file(fixture, SIZE);
+    struct record_part part = {.file = file, .length = 1};
+    int ends[2];
+    int before;
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    before = room_of(ends[1]);
+    assert_returns(0, record_send_file(ends[1], REQUEST, part, &error));
+    assert_true(room_of(ends[1]) > before);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_DIRECTORY(a_part_comes_in_records_that_are_as_long_as_they_say),
+        IN_DIRECTORY(the_connection_gets_more_room),
         IN_DIRECTORY(nothing_follows_a_record_that_is_not_complete),
     };
 
