@@ -190,9 +190,24 @@ static ssize_t read_body(const struct response *response, uint64_t offset, void 
     return file_read_at(response->descriptor, offset, bytes, size, error);
 }
 
+/* How many bytes of an open file may be taken from it at `offset`, which a stream has to wait for;
+ * 0 if the body is to be read; -1. */
+static ssize_t lend_body(const struct response *response, uint64_t offset, int *out_file,
+                         struct error *error)
+{
+    if (response->body == BODY_STREAM) {
+        return stream_lend(response->stream, offset, out_file, error);
+    }
+    if (response->size <= COPY_SIZE) {
+        return 0; /* what is small leaves together with its head */
+    }
+    *out_file = response->descriptor;
+    return (ssize_t)(response->size - offset);
+}
+
 /*
- * Sends what there is of a growing file at `offset`, past libfcgi and this process, and says how
- * much; 0 if it has to be copied; -1.
+ * Sends what there is of a file at `offset`, past libfcgi and this process, and says how much; 0 if
+ * it has to be copied; -1.
  */
 static ssize_t pass_body(const struct response *response, const struct request *request,
                          const struct range *range, struct error *error)
@@ -201,10 +216,10 @@ static ssize_t pass_body(const struct response *response, const struct request *
     uint64_t most = range->last + 1 - range->first;
     ssize_t lent;
 
-    if (response->body != BODY_STREAM || !request->fastcgi) {
+    if (!request->fastcgi) {
         return 0;
     }
-    lent = stream_lend(response->stream, part.offset, &part.file, error);
+    lent = lend_body(response, part.offset, &part.file, error);
     if (lent <= 0) {
         return lent;
     }

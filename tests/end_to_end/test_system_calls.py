@@ -89,6 +89,17 @@ def test_a_blob_that_the_web_server_sends_takes_nine_calls(traced):
     assert_at_most(9, warm_calls(traced, lambda: get))
 
 
+def test_a_blob_that_a_worker_sends_does_not_pass_through_it(traced):
+    """As behind nginx in the place for streams, where a blob may be complete by then."""
+    repository = traced.repository("me/app")
+    data = content.noise(1_000_000)
+    digest = repository.push_blob(data)
+    calls = traced.calls_of(lambda: traced.request("GET", repository.blob(digest), BERTH_SENDFILE=""))
+    assert traced.request("GET", repository.blob(digest), {"Range": "bytes=7-900000"}, BERTH_SENDFILE="").body == data[7:900_001]
+    assert traced.request("GET", repository.blob(digest), BERTH_SENDFILE="").body == data
+    assert "sendfile" in names(calls) and names(calls).count("write") <= 3, "\n".join(calls)
+
+
 def bodies(worker):
     """A body as nginx hands it over: in a file of its own."""
     directory = worker.directory / "storage/_tmp/bodies"
