@@ -46,7 +46,9 @@ int source_get_manifest(struct source *source, const char *reference, bool head_
             source, proxy_get_manifest(&source->proxied, reference, head_only, out_manifest, error),
             error);
     }
-    return repository_get_manifest(&source->repository, reference, out_manifest, error);
+    return head_only
+               ? repository_look_at_manifest(&source->repository, reference, out_manifest, error)
+               : repository_get_manifest(&source->repository, reference, out_manifest, error);
 }
 
 void source_note_pull(const struct source *source, const struct pull *pull, const char *agent)

@@ -44,6 +44,15 @@ int repository_get_manifest(const struct repository *repository, const char *ref
     return found > 0 ? revision_read(repository, &digest, out_manifest, error) : found;
 }
 
+int repository_look_at_manifest(const struct repository *repository, const char *reference,
+                                struct stored_manifest *out_manifest, struct error *error)
+{
+    struct digest digest;
+    int found = repository_resolve(repository, reference, &digest, error);
+
+    return found > 0 ? revision_look(repository, &digest, out_manifest, error) : found;
+}
+
 /* Whether what a manifest names is in the repository; if so, it will be synced with the rest,
  * unless that was done. */
 static int repository_find_reference(const struct repository *repository,

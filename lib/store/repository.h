@@ -15,6 +15,10 @@ int repository_exists(const struct repository *repository, struct error *error);
 int repository_get_manifest(const struct repository *repository, const char *reference,
                             struct stored_manifest *out_manifest, struct error *error);
 
+/* The same without the bytes, perhaps: see revision_look(). */
+int repository_look_at_manifest(const struct repository *repository, const char *reference,
+                                struct stored_manifest *out_manifest, struct error *error);
+
 /* Whether a manifest is taken although the repository does not have this. */
 bool repository_may_lack(const struct repository *repository, const struct reference *reference);
 

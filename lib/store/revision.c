@@ -57,13 +57,19 @@ static struct {
     enum type_source source;
 } told_types[32];
 
+static size_t told_type_slot(const struct digest *digest)
+{
+    enum { COUNT = sizeof(told_types) / sizeof(*told_types) };
+    const char *hex = digest_hex(digest);
+
+    return ((size_t)hex[0] * 31 + (size_t)hex[1]) % COUNT;
+}
+
 static enum type_source revision_find_told_type(const struct stored_manifest *manifest,
                                                 char out_type[MEDIA_TYPE_SIZE])
 {
-    enum { COUNT = sizeof(told_types) / sizeof(*told_types) };
     struct document document = {manifest->content.data, manifest->content.length, NULL};
-    const char *hex = digest_hex(&manifest->digest);
-    size_t slot = ((size_t)hex[0] * 31 + (size_t)hex[1]) % COUNT;
+    size_t slot = told_type_slot(&manifest->digest);
     enum type_source source;
 
     if (digest_equal(&told_types[slot].digest, &manifest->digest)) {
@@ -127,6 +133,33 @@ int revision_read(const struct repository *repository, const struct digest *dige
     out_manifest->digest = *digest;
     out_manifest->size = out_manifest->content.length;
     return revision_find_media_type(repository, out_manifest, error) < 0 ? -1 : 1;
+}
+
+int revision_look(const struct repository *repository, const struct digest *digest,
+                  struct stored_manifest *out_manifest, struct error *error)
+{
+    size_t slot = told_type_slot(digest);
+    struct digest target;
+    uint64_t size;
+    int found;
+
+    if (!digest_equal(&told_types[slot].digest, digest) || told_types[slot].source != TYPE_STATED) {
+        return revision_read(repository, digest, out_manifest, error);
+    }
+    found = link_follow(repository, LINK_REVISION, digest, &target, error);
+    if (found > 0) {
+        found = blob_is_stored(repository->store, &target, &size, error);
+    }
+    if (found <= 0) {
+        return found;
+    }
+    if (size > TOLD_LENGTH) { /* its type is kept beside it */
+        return revision_read(repository, digest, out_manifest, error);
+    }
+    out_manifest->digest = *digest;
+    out_manifest->size = size;
+    memcpy(out_manifest->media_type, told_types[slot].type, sizeof(out_manifest->media_type));
+    return 1;
 }
 
 static int revision_write_media_type(const struct repository *repository,

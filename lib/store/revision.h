@@ -43,6 +43,11 @@ int stored_manifest_parse(const struct stored_manifest *stored, struct manifest 
 int revision_read(const struct repository *repository, const struct digest *digest,
                   struct stored_manifest *out_manifest, struct error *error);
 
+/* The same for who wants to know what it is, and not the bytes: a process that has read them before
+ * leaves them where they are, and `content` empty. */
+int revision_look(const struct repository *repository, const struct digest *digest,
+                  struct stored_manifest *out_manifest, struct error *error);
+
 /* Stores bytes, then link; `media_type` too if the document does not tell it, or is
  * long. Durable once `syncs`
  * is flushed. */

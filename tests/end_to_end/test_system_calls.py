@@ -59,6 +59,18 @@ def test_a_manifest_by_tag_takes_fifteen_calls(traced):
     assert names(calls)[:2] == ["accept4", "read"] and names(calls)[-1] == "close", calls
 
 
+def test_a_question_for_a_manifest_takes_twelve_calls(traced):
+    """Who has read it before knows its type, and need not read it again for HEAD."""
+    repository = traced.repository("me/asked")
+    data, digest = repository.push_image("latest")
+
+    def head():
+        answer = traced.request("HEAD", repository.manifest("latest"))
+        assert (answer.status, answer["Content-Length"], answer["Content-Type"]) == (200, str(len(data)), content.IMAGE), answer
+        assert answer["Docker-Content-Digest"] == digest, answer
+    assert_at_most(12, warm_calls(traced, lambda: head))
+
+
 class LoggedIn(TracedWorker):
     shown = {}
 
