@@ -8,7 +8,7 @@
 #include "lib/store/glance.h"
 #include "lib/store/referrers.h"
 #include "lib/store/repository.h"
-#include "lib/store/walk.h"
+#include "lib/store/tagged.h"
 
 /*
  * Deleting a tag, a manifest, or all of a repository: first a page that says what goes with it,
@@ -23,34 +23,34 @@ static bool delete_is_cached(const struct view *view)
     return view->exchange->source.is_proxied;
 }
 
-/* The other tags of a manifest, up to DELETE_SHOWN; more are only counted. */
-static int delete_find_tags(const struct view *view, const struct digest *digest, struct names *out,
-                            uint64_t *out_more, struct error *error)
+/* What goes with it, and what stays. */
+struct delete_company {
+    const char *reference; /* that is deleted */
+    struct digest digest;
+    struct names tags; /* the others of the manifest, up to DELETE_SHOWN; more are only counted */
+    uint64_t more_tags;
+    struct names referrers;
+    bool more_referrers;
+};
+
+static void delete_release(struct delete_company *company)
 {
-    const struct repository *repository = view_repository(view);
-    AUTO_TAG_WALK struct tag_walk walk = tag_walk_begin(repository, NULL);
-    enum walk_result result;
-    const char *tag;
+    names_release(&company->tags);
+    names_release(&company->referrers);
+}
 
-    *out_more = 0;
-    while ((result = tag_walk_next(&walk, &tag, error)) > 0) {
-        struct digest current;
-        int found = result == WALK_FOUND ? tag_get(repository, tag, &current, error) : 0;
+static void delete_add_tag(void *context, const char *tag)
+{
+    struct delete_company *company = context;
 
-        if (found < 0) {
-            return -1;
-        }
-        if (found == 0 || !digest_equal(&current, digest) ||
-            strcmp(tag, view->place.reference) == 0) {
-            continue;
-        }
-        if (out->count < DELETE_SHOWN) {
-            names_add(out, tag);
-        } else {
-            (*out_more)++;
-        }
+    if (strcmp(tag, company->reference) == 0) {
+        return;
     }
-    return result == WALK_FAILED ? -1 : 0;
+    if (company->tags.count < DELETE_SHOWN) {
+        names_add(&company->tags, tag);
+    } else {
+        company->more_tags++;
+    }
 }
 
 /* Signatures and the like, as JSON each. 1 if there are more, 0, -1. */
@@ -199,21 +199,6 @@ static void delete_add_json(struct view *view, const struct digest *digest,
     json_close_object(out);
 }
 
-/* What goes with it, and what stays. */
-struct delete_company {
-    struct digest digest;
-    struct names tags;
-    uint64_t more_tags;
-    struct names referrers;
-    bool more_referrers;
-};
-
-static void delete_release(struct delete_company *company)
-{
-    names_release(&company->tags);
-    names_release(&company->referrers);
-}
-
 static int delete_write(struct view *view, const struct delete_company *company,
                         struct error *error)
 {
@@ -250,7 +235,8 @@ static int delete_write(struct view *view, const struct delete_company *company,
 int page_delete(struct view *view, struct error *error)
 {
     AUTO(delete_release)
-    struct delete_company company = {.tags = NAMES_INIT, .referrers = NAMES_INIT};
+    struct delete_company company = {
+        .reference = view->place.reference, .tags = NAMES_INIT, .referrers = NAMES_INIT};
     int found = delete_find(view, &company.digest, error);
     int more;
 
@@ -259,9 +245,10 @@ int page_delete(struct view *view, struct error *error)
     }
     more = delete_find_referrers(view, &company.digest, &company.referrers, error);
     if (more < 0 ||
-        delete_find_tags(view, &company.digest, &company.tags, &company.more_tags, error) < 0) {
+        tagged_find(view_repository(view), &company.digest, delete_add_tag, &company, error) < 0) {
         return -1;
     }
+    names_sort(&company.tags);
     company.more_referrers = more > 0;
     if (view->wants_json) {
         delete_add_json(view, &company.digest, &company.tags, &company.referrers);

@@ -169,6 +169,11 @@ struct path layout_tag_current(const char *name, const char *tag)
     return PATH_JOIN(LAYOUT_REPOSITORIES, "/", name, "/_manifests/tags/", tag, "/current/link");
 }
 
+struct path layout_tag_current_within(const char *tag)
+{
+    return path_format("%s/current/link", tag);
+}
+
 struct path layout_tag_histories(const char *name, const char *tag, enum digest_algorithm algorithm)
 {
     return path_format(LAYOUT_REPOSITORIES "/%s/_manifests/tags/%s/index/%s", name, tag,

@@ -76,6 +76,8 @@ struct path layout_link(const char *name, enum link_kind kind, const struct dige
 struct path layout_tags(const char *name);
 struct path layout_tag(const char *name, const char *tag);
 struct path layout_tag_current(const char *name, const char *tag);
+/* The same below layout_tags(), for who has that open. */
+struct path layout_tag_current_within(const char *tag);
 /* One for every digest that the tag has ever stood for, below a directory. */
 struct path layout_tag_histories(const char *name, const char *tag,
                                  enum digest_algorithm algorithm);

@@ -13,9 +13,14 @@
 int link_read(const struct store *store, const char *path, struct digest *out_target,
               struct error *error)
 {
+    return link_read_at(store->root, path, out_target, error);
+}
+
+int link_read_at(int directory, const char *path, struct digest *out_target, struct error *error)
+{
     char text[DIGEST_TEXT_SIZE + 8];
     struct error ignored;
-    ssize_t length = file_read_head(store->root, path, text, sizeof(text) - 1, error);
+    ssize_t length = file_read_head(directory, path, text, sizeof(text) - 1, error);
 
     if (length < 0) {
         return length == FILE_GONE ? 0 : -1;

@@ -12,6 +12,8 @@
 /* 1; 0 if there is no (good) link; -1. */
 int link_read(const struct store *store, const char *path, struct digest *out_target,
               struct error *error);
+/* The same of a path below an open directory. */
+int link_read_at(int directory, const char *path, struct digest *out_target, struct error *error);
 
 /*
  * The digest of the bytes that the repository has under `digest`: the same one, or, where

@@ -7,8 +7,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "lib/base/directory.h"
 #include "lib/base/memory.h"
-#include "lib/store/walk.h"
+#include "lib/store/link.h"
 
 void tagged_list_release(struct tagged_list *list)
 {
@@ -25,46 +26,98 @@ static void tagged_list_add(struct tagged_list *list, const struct tagged *item)
     list->items[list->count++] = *item;
 }
 
-/* 1, 0 if it has gone or stands for nothing, -1. */
-static int tagged_read(const struct repository *repository, const char *tag, struct tagged *out,
+/* 1; 0 if there are no tags; -1. Paths below it are short, which counts where there are thousands.
+ */
+static int tagged_open(const struct repository *repository, struct directory *out,
                        struct error *error)
 {
-    struct path path = layout_tag_current(repository->name, tag);
+    return directory_open(out, repository->store->root, layout_tags(repository->name).text, error);
+}
+
+/* 1, 0 if it has gone or stands for nothing, -1. */
+static int tagged_read(const struct directory *directory, const char *tag, struct tagged *out,
+                       struct error *error)
+{
+    struct path path = layout_tag_current_within(tag);
+    int above = directory_descriptor(directory);
     struct stat status;
-    int found = tag_get(repository, tag, &out->digest, error);
+    int found = link_read_at(above, path.text, &out->digest, error);
 
     if (found > 0) {
         (void)snprintf(out->tag, sizeof(out->tag), "%s", tag);
-        out->moved = fstatat(repository->store->root, path.text, &status, 0) == 0
-                         ? status.st_mtim.tv_sec
-                         : 0;
+        out->moved = fstatat(above, path.text, &status, 0) == 0 ? status.st_mtim.tv_sec : 0;
     }
     return found;
+}
+
+/* Sorted. 0, -1. */
+static int tagged_list_names(struct directory *directory, struct names *out, struct error *error)
+{
+    const char *entry;
+    int result;
+
+    while ((result = directory_next(directory, &entry, error)) > 0) {
+        if (tag_is_valid(entry)) {
+            names_add(out, entry);
+        }
+    }
+    names_sort(out);
+    return result;
 }
 
 int tagged_list_read(const struct repository *repository, size_t limit, struct tagged_list *out,
                      struct error *error)
 {
-    AUTO_TAG_WALK struct tag_walk walk = tag_walk_begin(repository, "");
+    AUTO_DIRECTORY struct directory directory = DIRECTORY_INIT;
     AUTO_TAGGED_LIST struct tagged_list list = TAGGED_LIST_INIT;
-    const char *tag;
-    enum walk_result result;
+    AUTO_NAMES struct names names = NAMES_INIT;
+    int opened = tagged_open(repository, &directory, error);
 
-    while ((result = tag_walk_next(&walk, &tag, error)) != WALK_END && list.count < limit) {
+    if (opened < 0 || (opened > 0 && tagged_list_names(&directory, &names, error) < 0)) {
+        return -1;
+    }
+    for (size_t i = 0; i < names.count && !list.is_cut; i++) {
         struct tagged item;
-        int found = result == WALK_FOUND ? tagged_read(repository, tag, &item, error) : 0;
+        int found = 0;
 
-        if (result == WALK_FAILED || found < 0) {
+        list.is_cut = list.count == limit;
+        if (!list.is_cut) {
+            found = tagged_read(&directory, names.names[i], &item, error);
+        }
+        if (found < 0) {
             return -1;
         }
         if (found > 0) {
             tagged_list_add(&list, &item);
         }
     }
-    list.is_cut = result != WALK_END;
     *out = list;
     list = (struct tagged_list)TAGGED_LIST_INIT;
     return 0;
+}
+
+int tagged_find(const struct repository *repository, const struct digest *digest,
+                void (*found)(void *context, const char *tag), void *context, struct error *error)
+{
+    AUTO_DIRECTORY struct directory directory = DIRECTORY_INIT;
+    int result = tagged_open(repository, &directory, error);
+    const char *entry;
+
+    while (result > 0 && (result = directory_next(&directory, &entry, error)) > 0) {
+        struct digest current;
+        int read = tag_is_valid(entry)
+                       ? link_read_at(directory_descriptor(&directory),
+                                      layout_tag_current_within(entry).text, &current, error)
+                       : 0;
+
+        if (read < 0) {
+            return -1;
+        }
+        if (read > 0 && digest_equal(&current, digest)) {
+            found(context, entry);
+        }
+    }
+    return result;
 }
 
 static bool is_digit(char character)

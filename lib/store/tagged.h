@@ -31,6 +31,13 @@ int tagged_list_read(const struct repository *repository, size_t limit, struct t
                      struct error *error);
 
 /*
+ * The tags that stand for a manifest, in no order: all of them are looked at, once, which for a
+ * hundred thousand takes a fraction of what a walk in order does. Called for each; 0, -1.
+ */
+int tagged_find(const struct repository *repository, const struct digest *digest,
+                void (*found)(void *context, const char *tag), void *context, struct error *error);
+
+/*
  * Whether `one` comes before `other` as people count: runs of digits are numbers, so that 1.9 is
  * before 1.10, and a version is behind its own candidates (1.0-rc1, 1.0). As strcmp().
  */
