@@ -260,8 +260,8 @@ static int gc_clean_cache(const struct configuration *configuration, const struc
     return result < 0 ? -1 : 0;
 }
 
-/* What was counted on the way, for `berth status`. */
-static int gc_keep_census(struct gc *gc, struct error *error)
+/* What was counted on the way, for `berth status`: no reason to have done all this in vain. */
+static void gc_keep_census(struct gc *gc)
 {
     const struct collect_report *report = &gc->report;
     struct census census = {.repositories = report->repositories - report->removed_repositories,
@@ -270,11 +270,15 @@ static int gc_keep_census(struct gc *gc, struct error *error)
                             .blobs = report->blobs,
                             .bytes = report->bytes,
                             .linked_bytes = report->linked_bytes};
+    struct error error;
 
     for (int i = 0; i < TRASH_COUNT; i++) {
         census.trash[i] = (struct census_trash){report->trash[i].files, report->trash[i].bytes};
     }
-    return census_write(&gc->store, &census, error) < 0 && error->code != ERROR_NO_SPACE ? -1 : 0;
+    if (census_write(&gc->store, &census, &error) < 0 && error.code != ERROR_NO_SPACE) {
+        gc->report.problems++;
+        gc_tell_problem(gc, LAYOUT_CENSUS, error.message);
+    }
 }
 
 /* 1; 0 if somebody else is at it, who tells how he fares; -1. */
@@ -282,9 +286,11 @@ static int gc_change(const struct configuration *configuration, struct gc *gc, s
 {
     int result = collect_store(&gc->store, &configuration->registry.collect, &gc->report, error);
     gc_clear(gc);
-    if (result > 0 && (expire_all(&gc->store, error) < 0 || gc_keep_census(gc, error) < 0 ||
-                       gc_keep_sizes(&gc->store, error) < 0)) {
+    if (result > 0 && (expire_all(&gc->store, error) < 0 || gc_keep_sizes(&gc->store, error) < 0)) {
         result = -1;
+    }
+    if (result > 0) {
+        gc_keep_census(gc);
     }
     if (result != 0) {
         gc_note(gc);

@@ -254,14 +254,16 @@ static int collect_blobs(struct collection *collection, struct error *error)
     enum { STEP = 256 };
     AUTO_BLOB_WALK struct blob_walk walk = blob_walk_begin(collection->store);
     struct digest digest;
+    struct error reason;
     enum walk_result found;
     unsigned count = 0;
 
     while ((found = blob_walk_next(&walk, &digest, error)) > 0) {
         if (found == WALK_STRAY) {
             collect_tell_problem(collection, walk.stray.text, "this does not belong here");
-        } else if (collect_blob(collection, &digest, error) < 0) {
-            return -1;
+        } else if (collect_blob(collection, &digest, &reason) < 0) { /* it stays */
+            collect_tell_problem(collection, blob_path(&(struct blob){.target = digest}).text,
+                                 reason.message);
         }
         if (++count % STEP == 0) {
             collection->report->step(collection->report->context);

@@ -117,8 +117,8 @@ int link_note(const struct repository_lock *held, const char *path, const struct
     if (file_make_parents(store->root, path, error) < 0) {
         return -1;
     }
-    descriptor =
-        openat(store->root, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
+    descriptor = openat(store->root, path,
+                        O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (descriptor < 0) {
         return error_errno(error, "create '%s'", path);
     }

@@ -11,7 +11,8 @@
 static int mark_touch(struct file_place place, time_t *out_now, struct error *error)
 {
     AUTO_CLOSE int descriptor =
-        openat(place.directory, place.path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+        openat(place.directory, place.path,
+               O_WRONLY | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW, 0666);
     struct stat status;
 
     if (descriptor < 0 || futimens(descriptor, NULL) < 0 || fstat(descriptor, &status) < 0) {

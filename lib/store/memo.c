@@ -43,7 +43,7 @@ static int memo_open(struct file_place place, int flags, struct error *error)
             return -1;
         }
         descriptor = openat(place.directory, place.path,
-                            O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
+                            O_WRONLY | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
         if (descriptor < 0 && errno != ENOENT) {
             break;
         }
@@ -73,7 +73,7 @@ static void memo_seal(const char *bytes, size_t length, struct buffer *out)
 int memo_write_sealed(struct file_place place, const struct buffer *content, struct error *error)
 {
     AUTO_CLOSE int descriptor =
-        openat(place.directory, place.path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+        openat(place.directory, place.path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
     AUTO_BUFFER struct buffer whole = BUFFER_INIT;
 
     if (descriptor < 0 && errno == ENOENT) {

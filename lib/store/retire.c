@@ -113,8 +113,9 @@ static int retire_note(const struct repository_lock *held, const struct digest *
     if (file_make_parents(store->root, path.text, error) < 0) {
         return -1;
     }
-    descriptor = openat(store->root, path.text, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-                        store->file_mode);
+    /* Whatever is there: nobody waits for the other end of a pipe, and holds the lock. */
+    descriptor = openat(store->root, path.text,
+                        O_WRONLY | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW, store->file_mode);
     if (descriptor < 0) {
         return error_errno(error, "create '%s'", path.text);
     }
@@ -157,12 +158,14 @@ static int retire_tag(const struct repository_lock *held, const struct actor *ac
     struct digest digest;
     int found = tag_judge(held, &change, error);
 
+    /* First, so that whenever the run is ended nothing has gone that nobody was told of: the next
+     * one tells it once more, and deletes it. */
     if (found == 0) {
-        found = tag_retire(&change, error);
-    }
-    if (found > 0) {
         actor_tell(actor, &(struct actor_deed){
                               .act = ACT_RETIRE, .repository = held->repository, .tag = tag->name});
+    }
+    if (found == 0) {
+        found = tag_retire(&change, error);
     }
     if (found >= 0) {
         return 0;

@@ -44,7 +44,8 @@ struct actor {
      * none. NULL: nobody is. */
     void (*changed)(void *context, const char *tag, const struct digest *former);
     /* Is told of what was done, once that is durable, and still under the lock: so what is told
-     * from there is in the order in which it was done. NULL: nobody is. */
+     * from there is in the order in which it was done; of what retention deletes before it goes,
+     * and again if it did not go then. NULL: nobody is. */
     void (*done)(void *context, const struct actor_deed *deed);
     void *context;
 };

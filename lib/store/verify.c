@@ -28,6 +28,17 @@ static void verify_tell(struct verify_report *report, const char *path, const ch
     report->problem(report->context, path, what);
 }
 
+/* What cannot even be looked at is told, and the rest is verified: one damaged file hides no
+ * other. */
+static void verify_tell_failure(struct verify_report *report, struct path path,
+                                const struct error *reason)
+{
+    AUTO_BUFFER struct buffer what = BUFFER_INIT;
+
+    buffer_format(&what, "this cannot be looked at: %s", reason->message);
+    verify_tell(report, path.text, what.data);
+}
+
 /* A run: what is known on the way. */
 struct verify {
     struct store *store;
@@ -152,6 +163,7 @@ static int verify_blobs(struct verify *verify, bool measures, struct error *erro
 {
     AUTO_BLOB_WALK struct blob_walk walk = blob_walk_begin(verify->store);
     struct digest digest;
+    struct error reason;
     enum walk_result found;
     int result = 0;
 
@@ -159,9 +171,13 @@ static int verify_blobs(struct verify *verify, bool measures, struct error *erro
            (found = blob_walk_next(&walk, &digest, error)) != WALK_END) {
         if (found == WALK_FAILED) {
             result = -1;
+        } else if (found == WALK_FOUND && measures) {
+            (void)verify_measure_blob(verify, &digest, &reason);
         } else if (found == WALK_FOUND) {
-            result = measures ? verify_measure_blob(verify, &digest, error)
-                              : verify_blob(verify, &digest, error);
+            if (verify_blob(verify, &digest, &reason) < 0) {
+                verify_tell_failure(verify->report, blob_path(&(struct blob){.target = digest}),
+                                    &reason);
+            }
         } else if (!measures) {
             verify_tell(verify->report, walk.stray.text, "this does not belong here");
         }
@@ -319,15 +335,17 @@ static int verify_links(struct verify *verify, const struct repository *reposito
 {
     AUTO_LINK_WALK struct link_walk walk = link_walk_begin(repository, kind);
     struct digest digest;
+    struct error reason;
     enum walk_result found = WALK_END;
 
     while (verify_goes_on(verify) && (found = link_walk_next(&walk, &digest, error)) > 0) {
         if (found == WALK_STRAY) {
             verify_tell(verify->report, walk.stray.text, "this has no digest as its name");
-        } else if (verify_link(repository, kind, &digest, verify->report, error) < 0 ||
+        } else if (verify_link(repository, kind, &digest, verify->report, &reason) < 0 ||
                    (kind == LINK_REVISION &&
-                    verify_manifest(verify, repository, &digest, error) < 0)) {
-            return -1;
+                    verify_manifest(verify, repository, &digest, &reason) < 0)) {
+            verify_tell_failure(verify->report, layout_link(repository->name, kind, &digest),
+                                &reason);
         }
     }
     return found == WALK_FAILED ? -1 : 0;
@@ -411,14 +429,15 @@ static int verify_tags(struct verify *verify, const struct repository *repositor
                        struct error *error)
 {
     AUTO_TAG_WALK struct tag_walk walk = tag_walk_begin(repository, NULL);
+    struct error reason;
     const char *tag;
     enum walk_result found = WALK_END;
 
     while (verify_goes_on(verify) && (found = tag_walk_next(&walk, &tag, error)) > 0) {
         if (found == WALK_STRAY) {
             verify_tell(verify->report, walk.stray.text, "this can be no tag");
-        } else if (verify_tag(verify, repository, tag, error) < 0) {
-            return -1;
+        } else if (verify_tag(verify, repository, tag, &reason) < 0) {
+            verify_tell_failure(verify->report, layout_tag_current(repository->name, tag), &reason);
         }
     }
     return found == WALK_FAILED ? -1 : 0;
@@ -429,6 +448,7 @@ static int verify_repositories(struct verify *verify, struct error *error)
     AUTO_REPOSITORY_WALK struct repository_walk walk =
         repository_walk_begin(verify->store, "", NULL);
     struct repository repository;
+    struct error reason;
     enum walk_result found = WALK_END;
 
     while (verify_goes_on(verify) &&
@@ -436,10 +456,10 @@ static int verify_repositories(struct verify *verify, struct error *error)
         verify->has_hurt = false;
         if (found == WALK_STRAY) {
             verify_tell(verify->report, walk.stray.text, "this can be no repository");
-        } else if (verify_links(verify, &repository, LINK_LAYER, error) < 0 ||
-                   verify_links(verify, &repository, LINK_REVISION, error) < 0 ||
-                   verify_tags(verify, &repository, error) < 0) {
-            return -1;
+        } else if (verify_links(verify, &repository, LINK_LAYER, &reason) < 0 ||
+                   verify_links(verify, &repository, LINK_REVISION, &reason) < 0 ||
+                   verify_tags(verify, &repository, &reason) < 0) {
+            verify_tell_failure(verify->report, layout_repository(repository.name), &reason);
         }
     }
     return found == WALK_FAILED ? -1 : 0;

@@ -45,7 +45,8 @@ struct verify_report {
     bool is_stopped; /* by read() */
 };
 
-/* -1 if it could not look everywhere; problems are no failure, nor is having been stopped. */
+/* -1 if it could not go on; problems are no failure, what cannot be looked at among them, nor is
+ * having been stopped. */
 int verify_store(struct store *store, struct verify_report *report, struct error *error);
 
 #endif

@@ -167,3 +167,44 @@ def test_a_damaged_blob_of_the_cache_is_fetched_again_and_to_be_verified_is_no_u
         assert check(site.server, "--repair", status=1)[0]["store"] == "proxy"
         assert site.client.get(site.at(upstream).blob(digest)).body == data
         check(site.server)
+
+
+# --- what another program, or somebody who means harm, has put into the store
+
+def in_its_place(path, make):
+    path.unlink(missing_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    make(path)
+
+
+HOSTILE = {"loop": lambda path: path.symlink_to(path.name), "nowhere": lambda path: path.symlink_to("nowhere"), "pipe": os.mkfifo,
+           "directory": lambda path: path.mkdir(), "terabyte": lambda path: path.open("wb").truncate(1 << 40)}
+PLACES = ("_manifests/revisions/sha256/{digits}/link", "_layers/sha256/{layer}/link", "_manifests/tags/old/current/link",
+          "_manifests/tags/old/index/sha256/{digits}/link", "_manifests/tags/old/_pulled", "_history/old", "_manifests/_retired/sha256/{digits}",
+          "_referrers/sha256/{digits}/sha256:{digits}", "_media_types/sha256/{digits}", "_layers", "_manifests/tags")
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("how", HOSTILE)
+def test_nothing_in_a_store_keeps_the_rest_from_being_looked_at(start, how):
+    """Neither ends a run nor holds it up, whichever file it is: what is wrong behind it is told."""
+    server = start(settings="[collect]\ngrace = 0s\n[retention r]\nrepositories = a/**\nkeep_tags = new\n")
+    for number, place in enumerate(PLACES):
+        repository = server.client.repository(f"a/app{number}")
+        layer = content.noise(100)
+        _, digest = repository.push_image("old", layers=[layer])
+        repository.push_image("new")
+        path = server.store / "repositories" / repository.name / place.format(digits=digest[7:], layer=content.digest(layer)[7:])
+        if path.is_dir():
+            path.rename(path.with_name("_elsewhere"))
+        in_its_place(path, HOSTILE[how])
+    if how != "terabyte":
+        in_its_place(blob_path(server, server.client.repository("a/blob").push_blob(content.noise())), HOSTILE[how])
+    in_its_place(server.registry_storage / "_berth/census", HOSTILE[how])
+    _, last = server.client.repository("z/last").push_image("latest")
+    server.stop()
+    blob_path(server, last).unlink()
+    for arguments in (["check"], ["check", "--repair", "--no-content"], ["gc", "--dry-run"], ["gc"], ["status"]):
+        done = berth(server.configuration, *arguments)
+        assert done.returncode in (0, 1), done
+        assert arguments != ["check"] or "z/last/_manifests/tags/latest/current/link: a tag whose manifest is not there" in done.stdout, done

@@ -10,11 +10,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/directory.h"
 #include "lib/store/collect.h"
 #include "lib/store/history.h"
 #include "lib/store/pulled.h"
 #include "lib/store/restore.h"
+#include "lib/store/retire.h"
 #include "lib/store/trash.h"
 #include "tests/unit/trace.h"
 
@@ -310,6 +312,78 @@ static void of_very_many_tags_each_is_judged_by_its_own_name(void **state)
     assert_int_equal(run.report.retention_tags, MANY);
 }
 
+/* Who is to be told of a tag that goes: how often, and whether the process ends there. */
+struct receiver {
+    struct fixture *fixture;
+    unsigned told;
+    bool ends;
+};
+
+static void tell_receiver(void *context, const struct actor_deed *deed)
+{
+    struct receiver *receiver = context;
+    struct path current = layout_tag_current("team/app", deed->tag);
+
+    assert_string_equal(deed->repository->name, "team/app");
+    assert_string_equal(deed->tag, "old");
+    assert_true(is_there(receiver->fixture->store.root, current.text));
+    receiver->told++;
+    if (receiver->ends) {
+        _exit(3);
+    }
+}
+
+static int retire_telling(struct receiver *receiver)
+{
+    const struct retention retention = {&only_newest, 1};
+    const struct actor actor = {.name = "@retention", .done = tell_receiver, .context = receiver};
+    const struct retire_rules rules = {
+        .retention = &retention, .scene = {.now = clock_date()}, .actor = &actor};
+    AUTO_NAMES struct names retired = NAMES_INIT;
+    struct retire_report report = {.judged = 0};
+
+    return retire_tags(&receiver->fixture->repository, &rules, &retired, &report, &error);
+}
+
+/* Wherever it is ended: a deletion that nobody was told of cannot be. */
+static void what_goes_is_told_before_it_goes_and_again_if_it_did_not(void **state)
+{
+    struct receiver receiver = {.fixture = *state};
+    pid_t child;
+
+    (void)push_tag(receiver.fixture, "old", "old", 20);
+    (void)push_tag(receiver.fixture, "new", "new", 10);
+    child = fork_child();
+    if (child == 0) {
+        receiver.ends = true;
+        _exit(retire_telling(&receiver));
+    }
+    assert_int_equal(wait_for_child(child), 3);
+    assert_true(has(receiver.fixture, "old"));
+    assert_returns(0, retire_telling(&receiver));
+    assert_int_equal(receiver.told, 1);
+    assert_false(has(receiver.fixture, "old"));
+    assert_returns(0, retire_telling(&receiver));
+    assert_int_equal(receiver.told, 1);
+}
+
+/* With the lock in hand. */
+static void a_pipe_in_the_place_of_a_note_holds_nobody_up(void **state)
+{
+    struct fixture *fixture = *state;
+    struct digest old = push_tag(fixture, "old", "old", 20);
+    struct receiver receiver = {.fixture = fixture};
+    struct path note = layout_retired("team/app", &old);
+
+    (void)push_tag(fixture, "new", "new", 10);
+    put_file(fixture->store.root, note.text, "");
+    assert_int_equal(unlinkat(fixture->store.root, note.text, 0), 0);
+    assert_int_equal(mkfifoat(fixture->store.root, note.text, 0600), 0);
+    assert_fails(ERROR_INTERNAL, retire_telling(&receiver));
+    assert_true(has(fixture, "old"));
+    assert_int_equal(receiver.told, 0);
+}
+
 static void (*change)(struct fixture *fixture);
 
 static void change_at_lock(void *context, const char *line)
@@ -463,6 +537,8 @@ int main(void)
         IN_STORE(who_pulls_a_retired_image_by_its_digest_has_it_back),
         IN_STORE(children_of_an_index_outlive_the_tags_that_they_were_pushed_by),
         IN_STORE(what_is_immutable_stays),
+        IN_STORE(what_goes_is_told_before_it_goes_and_again_if_it_did_not),
+        IN_STORE(a_pipe_in_the_place_of_a_note_holds_nobody_up),
         IN_STORE(what_was_deleted_says_so_in_its_history),
         IN_STORE(another_repository_is_not_looked_at),
         IN_STORE(of_very_many_tags_each_is_judged_by_its_own_name),
