@@ -80,7 +80,7 @@ int handle_blob_delete(struct exchange *exchange, struct error *error)
 
         removed = blob_find(&exchange->source.repository, &digest, &blob, &ignored) == 0 ? 0 : -1;
     } else {
-        removed = blob_unlink(&exchange->source.repository, &digest, error);
+        removed = repository_delete_blob(&exchange->source.repository, &digest, error);
     }
     if (removed <= 0) {
         return removed < 0 ? -1 : blob_unknown(error);

@@ -536,20 +536,3 @@ int blob_mount(const struct repository *repository, const struct blob *blob, str
     blob_add_to_syncs(&blob->target, &syncs);
     return blob_flush_link(repository, &blob->digest, &syncs, error) < 0 ? -1 : 1;
 }
-
-int blob_unlink(const struct repository *repository, const struct digest *digest,
-                struct error *error)
-{
-    struct path link = layout_link(repository->name, LINK_LAYER, digest);
-    AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
-    AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(repository->store);
-    int removed = repository_lock(repository, &lock, error);
-
-    if (removed == 0) {
-        removed = link_delete(&lock, link.text, &syncs, error);
-    }
-    if (removed <= 0) {
-        return removed;
-    }
-    return sync_set_flush(&syncs, error) < 0 ? -1 : 1;
-}

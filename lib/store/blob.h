@@ -11,7 +11,7 @@
  * (TRASH_COLLECTED, see lib/store/trash): who moves a blob away without being sure moves it there.
  * Two levels:
  *   - what a repository has: blob_find(), then blob_open() or blob_path(); blob_publish(),
- *     blob_mount(), blob_unlink();
+ *     blob_mount(), repository_delete_blob();
  *   - what is stored for anybody: blob_is_stored(), blob_open_stored(), blob_read(), … These answer
  *     no client by themselves: a digest is no permission.
  */
@@ -55,11 +55,6 @@ int blob_publish(const struct repository *repository, const struct digest *diges
 
 /* Gives the repository a blob that another one has. Durable on return. 1, 0 if it has gone, -1. */
 int blob_mount(const struct repository *repository, const struct blob *blob, struct error *error);
-
-/* Takes the blob from the repository: its link goes to the trash of what was deleted; the bytes
- * stay. Durable on return. 1, 0 if it had none, -1. Locking: takes repository_lock(). */
-int blob_unlink(const struct repository *repository, const struct digest *digest,
-                struct error *error);
 
 /*
  * Removes a link of the repository whose bytes, `target`, are not there. Looks for them under the

@@ -9,6 +9,8 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/memory.h"
 #include "lib/store/blob.h"
+#include "lib/store/immutable.h"
+#include "lib/store/link.h"
 #include "lib/store/referrers.h"
 #include "lib/store/settle.h"
 #include "lib/store/touch.h"
@@ -356,6 +358,7 @@ int repository_delete_manifest(const struct repository *repository, const struct
     int removed;
 
     if (repository_lock(repository, &lock, error) < 0 ||
+        immutable_judge(&lock, digest, actor, error) < 0 ||
         repository_delete_tags_of(&lock, digest, actor, &syncs, error) < 0 ||
         repository_forget_companions(&lock, digest, &syncs, error) < 0) {
         return -1;
@@ -366,6 +369,25 @@ int repository_delete_manifest(const struct repository *repository, const struct
         return -1;
     }
     return repository_tell_delete(&lock, removed, actor, NULL, digest);
+}
+
+int repository_delete_blob(const struct repository *repository, const struct digest *digest,
+                           struct error *error)
+{
+    struct path link = layout_link(repository->name, LINK_LAYER, digest);
+    AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
+    AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(repository->store);
+    int removed;
+
+    if (repository_lock(repository, &lock, error) < 0 ||
+        immutable_judge(&lock, digest, NULL, error) < 0) {
+        return -1;
+    }
+    removed = link_delete(&lock, link.text, &syncs, error);
+    if (removed <= 0) {
+        return removed;
+    }
+    return sync_set_flush(&syncs, error) < 0 ? -1 : 1;
 }
 
 int repository_delete_all(const struct repository *repository, const struct actor *actor,

@@ -55,11 +55,18 @@ int repository_put_manifest(const struct repository *repository, const struct ma
 
 /*
  * Moves a manifest, and all tags that stand for it, to the trash of what was deleted. Durable on
- * return. 1; 0 if there was none; -1, ERROR_TAG_IMMUTABLE if one of the tags has to stay: then all
- * is as it was. Locking: takes repository_lock().
+ * return. 1; 0 if there was none; -1, ERROR_TAG_IMMUTABLE if one of the tags has to stay, or
+ * another one that has to needs it (lib/store/immutable): then all is as it was. Locking: takes
+ * repository_lock().
  */
 int repository_delete_manifest(const struct repository *repository, const struct digest *digest,
                                const struct actor *actor, struct error *error);
+
+/* Takes a blob from the repository: its link goes to the trash of what was deleted; the bytes stay.
+ * Durable on return. 1, 0 if it had none, -1; ERROR_TAG_IMMUTABLE as above. Locking: takes
+ * repository_lock(). */
+int repository_delete_blob(const struct repository *repository, const struct digest *digest,
+                           struct error *error);
 
 /*
  * The same for all of its manifests and tags, for who wants the repository gone. What is pushed in

@@ -66,6 +66,31 @@ def test_an_immutable_tag_is_neither_moved_nor_deleted(start, web):
     assert client.get(repository.manifest("v1")).body == document
 
 
+@BOTH
+def test_what_an_immutable_tag_needs_is_not_deleted_either(start, web):
+    """Neither an image of its index nor a layer of that; what refers to it, and what other tags need, may go."""
+    server = start(web, settings=IMMUTABLE)
+    client, repository = server.client, server.client.repository("me/app")
+    layer, other_layer = content.noise(), content.noise()
+    child, child_digest = repository.push_image(layers=[layer])
+    inner, inner_digest = repository.push_manifest(content.index([content.descriptor(child, content.IMAGE)]), "inner")
+    index, digest = repository.push_manifest(content.index([content.descriptor(inner, content.INDEX)]), "v1")
+    signature, signature_digest = repository.push_image(subject=content.descriptor(index, content.INDEX))
+    _, other = repository.push_image("other", layers=[other_layer])
+    for each in (digest, inner_digest, child_digest):
+        assert_refused(client.delete(repository.manifest(each)))
+    for each in (content.digest(layer), json.loads(child)["config"]["digest"]):
+        assert_refused(client.delete(repository.blob(each)))
+        assert client.get(repository.blob(each)).status == 200
+    assert repository.tag_names() == ["inner", "other", "v1"]
+    assert "immutable" in command(server, "delete", f"me/app@{child_digest}", status=2).stderr
+    for target in (repository.manifest(signature_digest), repository.blob(content.digest(other_layer)), repository.manifest(other)):
+        assert client.delete(target).status == 202
+    command(server, "delete", "--force", "me/app:v1")
+    for target in (repository.manifest(inner_digest), repository.manifest(child_digest), repository.blob(content.digest(layer))):
+        assert client.delete(target).status == 202
+
+
 def test_the_operator_may_all_the_same(start):
     server = start(settings=IMMUTABLE)
     client, repository = server.client, server.client.repository("me/app")

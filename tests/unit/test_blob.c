@@ -142,7 +142,7 @@ static void is_never_acknowledged_when_something_failed(void **state)
             }
             (void)unlinkat(fixture->store.temporary, "pieces/piece", 0);
             assert_int_equal(count_entries(fixture->store.temporary, "pieces"), 0);
-            (void)blob_unlink(&fixture->repository, &digest, &error);
+            (void)repository_delete_blob(&fixture->repository, &digest, &error);
         }
     }
 }
@@ -248,8 +248,8 @@ static void unlinking_takes_it_from_one_repository_only(void **state)
     struct blob blob;
 
     (void)push_blob(&other, "content");
-    assert_returns(1, blob_unlink(&fixture->repository, &digest, &error));
-    assert_returns(0, blob_unlink(&fixture->repository, &digest, &error));
+    assert_returns(1, repository_delete_blob(&fixture->repository, &digest, &error));
+    assert_returns(0, repository_delete_blob(&fixture->repository, &digest, &error));
     assert_returns(0, blob_find(&fixture->repository, &digest, &blob, &error));
     assert_returns(1, blob_find(&other, &digest, &blob, &error));
     assert_file(fixture->store.root, layout_blob(&digest).text, "content");

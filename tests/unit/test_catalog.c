@@ -232,7 +232,7 @@ static void take_content(struct fixture *fixture, const char *name)
     struct digest digest = sha256("content");
     struct error error = ERROR_INIT;
 
-    assert_returns(1, blob_unlink(&repository, &digest, &error));
+    assert_returns(1, repository_delete_blob(&repository, &digest, &error));
 }
 
 static void finds_the_nearest_that_has_a_blob(void **state)

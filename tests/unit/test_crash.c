@@ -235,7 +235,7 @@ static int run_unlink(struct fixture *fixture)
 {
     struct digest digest = sha256("content");
 
-    return blob_unlink(&fixture->repository, &digest, &error);
+    return repository_delete_blob(&fixture->repository, &digest, &error);
 }
 
 static int state_of_unlink(struct fixture *fixture)

@@ -277,7 +277,7 @@ static void what_a_crash_left_goes(void **state)
     put_file(fixture->store.root, origin.text, "x");
     /* Bytes that nobody has: for long, and for a moment. */
     for (size_t i = 0; i < 2; i++) {
-        assert_returns(1, blob_unlink(&fixture->repository, &digests[i], &error));
+        assert_returns(1, repository_delete_blob(&fixture->repository, &digests[i], &error));
     }
     set_use(fixture, &digests[0], 2 * 3600);
     assert_returns(1, evict_to(fixture, UINT64_MAX));

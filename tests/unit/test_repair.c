@@ -372,7 +372,7 @@ static int delete_content(struct fixture *fixture)
     struct digest digest = sha256("content");
     struct error error = ERROR_INIT;
 
-    EXPECT(blob_unlink(&fixture->repository, &digest, &error) == 1);
+    EXPECT(repository_delete_blob(&fixture->repository, &digest, &error) == 1);
     return 0;
 }
 

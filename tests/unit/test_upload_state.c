@@ -375,7 +375,7 @@ static void finishing_fails_as_a_whole(void **state)
             }
             assert_true(result == 0 || reached);
             assert_false(result == 0 && reached && strcmp(calls[i], "fsync") == 0);
-            (void)blob_unlink(&fixture->repository, &digest, &error);
+            (void)repository_delete_blob(&fixture->repository, &digest, &error);
         }
     }
 }
@@ -438,7 +438,7 @@ static void a_finish_that_failed_succeeds_when_it_is_repeated(void **state)
             assert_fails(ERROR_UPLOAD_UNKNOWN,
                          upload_status(&fixture->repository, id, &size, &error));
             assert_false(is_there(fixture->store.temporary, layout_upload(id).text));
-            assert_returns(1, blob_unlink(&fixture->repository, &digest, &error));
+            assert_returns(1, repository_delete_blob(&fixture->repository, &digest, &error));
         }
     }
     assert_true(closed >= 5); /* the bytes were the blob already */
@@ -483,7 +483,7 @@ static void after_a_crash_the_client_goes_on_or_is_told_that_all_is_lost(void **
         assert_true(result == 0 || error.code == ERROR_UPLOAD_UNKNOWN);
         /* Unknown is a session only that was finished, but for what it left behind. */
         assert_returns(1, blob_find(&fixture->repository, &digest, &blob, &error));
-        assert_returns(1, blob_unlink(&fixture->repository, &digest, &error));
+        assert_returns(1, repository_delete_blob(&fixture->repository, &digest, &error));
     }
     assert_true(n > 10);
     fixture->damaged = true; /* pieces of the dead */
