@@ -3,11 +3,11 @@
 #include "lib/base/log.h"
 #include "lib/proxy/ask/question.h"
 #include "lib/proxy/evict/evict.h"
+#include "lib/proxy/evict/sweep.h"
 #include "lib/proxy/fill/fetcher.h"
 #include "lib/proxy/fill/origin.h"
 #include "lib/proxy/flight.h"
 #include "lib/proxy/proxy.h"
-#include "lib/proxy/sweep.h"
 #include "lib/store/link.h"
 
 enum { SPACE_TO_FETCH = 1024 * 1024 }; /* bytes */

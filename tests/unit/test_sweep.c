@@ -6,7 +6,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/lock.h"
-#include "lib/proxy/sweep.h"
+#include "lib/proxy/evict/sweep.h"
 
 enum { OLD = 2 * 86400 }; /* seconds */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef PROXY_SWEEP_H
-#define PROXY_SWEEP_H
+#ifndef EVICT_SWEEP_H
+#define EVICT_SWEEP_H
 
 #include "lib/store/store.h"
 

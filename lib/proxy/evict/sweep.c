@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/proxy/sweep.h"
+#include "lib/proxy/evict/sweep.h"
 
 #include <fcntl.h>
 #include <string.h>
