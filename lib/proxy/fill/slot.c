@@ -16,14 +16,27 @@ static void slot_host(char *out, size_t size)
     }
 }
 
+/* Where to look first: elsewhere each time, or all would look at those first that others have. Not
+ * anywhere: each is a file. */
+static uint64_t slot_start(uint64_t maximum)
+{
+    enum { SPREAD = 16 };
+    static uint64_t turn;
+
+    turn++;
+    return ((uint64_t)getpid() + turn) % (maximum < SPREAD ? maximum : SPREAD);
+}
+
 static int slot_take_one(struct lock *lock, const struct store *store, const char *group,
                          uint64_t maximum, struct error *error)
 {
     char host[65];
+    uint64_t start;
 
     slot_host(host, sizeof(host));
+    start = maximum > 0 ? slot_start(maximum) : 0;
     for (uint64_t i = 0; i < maximum; i++) {
-        struct path path = layout_slot(host, group, (unsigned)i);
+        struct path path = layout_slot(host, group, (unsigned)((start + i) % maximum));
         struct file_place place = {store->root, path.text};
 
         switch (lock_take_or_make(lock, place, LOCK_TRY, error)) {
