@@ -156,11 +156,14 @@ static int open_source(struct exchange *exchange, enum registry_reach reach, boo
                        struct error *error)
 {
     struct source *source = &exchange->source;
+    const char *via = request_parameter(exchange->request, "HTTP_VIA");
 
     if (registry_find(exchange->registry, &exchange->permit, reach, source, error) < 0 ||
-        (may_wait &&
-         source_let_wait(source, request_parameter(exchange->request, "HTTP_VIA"), error) < 0)) {
+        (may_wait && source_let_wait(source, via, error) < 0)) {
         return -1;
+    }
+    if (!may_wait) {
+        source_let_hurry(source, via);
     }
     if (permit_identity(&exchange->permit)->is_by_namespace) {
         response_header(&exchange->response, "OCI-Namespace", "%s",

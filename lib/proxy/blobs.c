@@ -312,6 +312,59 @@ static int blob_ask(struct proxied *proxied, const struct proxy_blob_request *re
     return blob_fetch(proxied, request, out_blob, error);
 }
 
+/* What it was worth to this process lately to hurry: of misses, the next ones for which it will
+ * not, and how many that were the last time. */
+static struct {
+    unsigned left;
+    unsigned last;
+} blob_vain;
+
+/* After each time that was in vain it is twice as long until it is tried again: an upstream that is
+ * slow, or far, costs a worker next to nothing. */
+static void blob_learn(bool was_in_vain)
+{
+    enum { VAIN_LIMIT = 127 };
+
+    blob_vain.last = !was_in_vain                   ? 0
+                     : blob_vain.last >= VAIN_LIMIT ? VAIN_LIMIT
+                                                    : 2 * blob_vain.last + 1;
+    blob_vain.left = blob_vain.last;
+}
+
+/*
+ * For a worker: if the blob can be had in a moment, a process that waits for it costs more than
+ * that. 1, 0, -1; ERROR_WOULD_WAIT. What comes of it is looked for in the cache as what was there
+ * before.
+ */
+static int blob_hurry(struct proxied *proxied, const struct proxy_blob_request *request,
+                      struct proxy_blob *out_blob, struct error *error)
+{
+    struct fill fill = blob_fill(proxied, &request->digest);
+    int64_t begun = clock_milliseconds();
+    enum fill_result result = FILL_GROWING;
+    bool is_in_vain = false;
+
+    if (blob_vain.left > 0) {
+        blob_vain.left--;
+    } else if (proxied->may_hurry && !request->head_only &&
+               store_check_space(proxied->upstream.store, SPACE_TO_FETCH, error) == 0 &&
+               !partial_was_not_kept(&fill) && proxied_set_via(proxied, proxied->via, error) == 0) {
+        result = fill_hurry(&fill, &is_in_vain, proxied->report, error);
+        report_waited(proxied->report, WAIT_FILL, begun);
+        if (result != FILL_GROWING || is_in_vain) {
+            blob_learn(is_in_vain);
+        }
+    }
+    if (result == FILL_STORED && blob_find_stored(proxied, &request->digest, out_blob, error) > 0) {
+        out_blob->look = LOOK_MISS;
+        return 1;
+    }
+    if (result == FILL_ABSENT || (result == FILL_FAILED && !error_is_ours(error))) {
+        return result == FILL_ABSENT ? 0 : -1;
+    }
+    return error_set(error, ERROR_WOULD_WAIT, "the upstream has to be asked");
+}
+
 static int blob_get(struct proxied *proxied, const struct proxy_blob_request *request,
                     struct proxy_blob *out_blob, struct error *error)
 {
@@ -330,10 +383,8 @@ static int blob_get(struct proxied *proxied, const struct proxy_blob_request *re
     if (flight_is_absent(proxied, &key)) {
         return 0;
     }
-    if (!proxied->may_wait) {
-        return error_set(error, ERROR_WOULD_WAIT, "the upstream has to be asked");
-    }
-    found = blob_ask(proxied, request, out_blob, error);
+    found = proxied->may_wait ? blob_ask(proxied, request, out_blob, error)
+                              : blob_hurry(proxied, request, out_blob, error);
     if (found == 0) {
         flight_remember_absence(proxied, &key);
     }

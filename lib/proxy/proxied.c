@@ -23,7 +23,7 @@ void proxied_open(struct proxied *proxied, const struct upstream *upstream, cons
     (void)text_copy(proxied->repository.name, NAME_SIZE, here.data, here.length);
 }
 
-int proxied_let_wait(struct proxied *proxied, const char *via, struct error *error)
+int proxied_set_via(struct proxied *proxied, const char *via, struct error *error)
 {
     struct upstream *upstream = &proxied->upstream;
     AUTO_BUFFER struct buffer id = BUFFER_INIT;
@@ -39,6 +39,14 @@ int proxied_let_wait(struct proxied *proxied, const char *via, struct error *err
     }
     (void)snprintf(upstream->via, sizeof(upstream->via), "%s%s1.1 %s", via ? via : "",
                    via ? ", " : "", id.data);
+    return 0;
+}
+
+int proxied_let_wait(struct proxied *proxied, const char *via, struct error *error)
+{
+    if (proxied_set_via(proxied, via, error) < 0) {
+        return -1;
+    }
     proxied->may_wait = true;
     return 0;
 }

@@ -4,7 +4,8 @@
 
 /*
  * A repository of another registry: who has it, what it is called there, where it is cached. What
- * the cache has of it can be had at once; the upstream can be asked after proxied_let_wait().
+ * the cache has of it can be had at once; the upstream can be asked after proxied_let_wait(). A
+ * worker may_hurry: it has a blob fetched that comes in a moment.
  */
 
 #include "lib/proxy/ask/report.h"
@@ -16,6 +17,8 @@ struct proxied {
     struct repository repository; /* of the cache */
     char name[NAME_SIZE];         /* at the upstream */
     bool may_wait;
+    bool may_hurry;
+    const char *via; /* the client's, for who may hurry */
     bool has_filled; /* the cache with a manifest that was not in it */
     struct report *report;
 };
@@ -29,5 +32,8 @@ void proxied_open(struct proxied *proxied, const struct upstream *upstream, cons
  * request has come through here before.
  */
 int proxied_let_wait(struct proxied *proxied, const char *via, struct error *error);
+
+/* What is sent upstream as Via, without the leave to wait: the same. */
+int proxied_set_via(struct proxied *proxied, const char *via, struct error *error);
 
 #endif

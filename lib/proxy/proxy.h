@@ -14,7 +14,9 @@
  * The life of a cold blob
  *
  * 1. A worker looks into the cache (blobs.c): bytes, a link of this repository, and an origin that
- *    lets it be shown (fill/origin). Else it must not wait: ERROR_WOULD_WAIT.
+ *    lets it be shown (fill/origin). Else it must not wait: ERROR_WOULD_WAIT. But if a filler that
+ *    waits takes the blob at once, and it comes in a moment, that was cheaper than a process
+ *    (fill_hurry()): then this is all, and what follows happens meanwhile.
  * 2. A forked child of the worker keeps the client's connection and a slot (fill/slot), and asks
  *    again, this time waiting. It joins the blob's fetch (fill/fill), a directory in the cache's
  *    temporary storage, partial/UPSTREAM/DIGEST/, unless that is another repository's: then the

@@ -19,6 +19,12 @@ int source_let_wait(struct source *source, const char *via, struct error *error)
     return source->is_proxied ? proxied_let_wait(&source->proxied, via, error) : 0;
 }
 
+void source_let_hurry(struct source *source, const char *via)
+{
+    source->proxied.may_hurry = source->is_proxied;
+    source->proxied.via = via;
+}
+
 int source_check_space(const struct source *source, uint64_t bytes, struct error *error)
 {
     return store_check_space(source->repository.store, bytes, error);

@@ -37,6 +37,9 @@ void source_release(struct source *source);
  */
 int source_let_wait(struct source *source, const char *via, struct error *error);
 
+/* Lets it wait for a moment at most, where that may do. `via` is to outlive it. */
+void source_let_hurry(struct source *source, const char *via);
+
 /* ERROR_NO_SPACE if there is no room for `bytes` more. */
 int source_check_space(const struct source *source, uint64_t bytes, struct error *error);
 

@@ -10,6 +10,7 @@ import pytest
 from harness import content
 from harness.process import send_signal, wait_until
 from harness.upstream_site import Download, Site, download, is_idle
+from test_log import set_level
 from test_proxy_blob import MIB, assert_right, fillers, offered, shaped
 
 
@@ -109,6 +110,7 @@ def test_a_failure_is_told_and_ends_who_had_it(keeping):
     waiting(keeping)
     answer = keeping.at(upstream).blob(content.digest(b"nowhere"))
     assert keeping.client.get(answer).status == 404
+    assert len(upstream.asked(content.digest(b"nowhere"))) == 1
     wait_until(lambda: not keeping.idle() and not fillers(keeping), "the end of who has failed")
     fetch(keeping, upstream)
 
@@ -120,6 +122,60 @@ def test_one_upstreams_connections_are_not_for_another(new_directory):
             fetch(site, upstream)
         waiting(site, 2)
         assert [upstream.connections for upstream in site.upstreams] == [1, 1]
+
+
+@pytest.fixture(params=["nginx", "lighttpd"])
+def telling(new_directory, request):
+    """The same, behind either, and its workers say what they do."""
+    site = Site(new_directory("telling"), request.param)
+    set_level(site.server, "debug")
+    with site:
+        site.upstreams[0].keeps = True
+        reload_pool(site)    # there are counters now, in which they see each other from their start
+        settle_down(site)
+        yield site
+
+
+def forks(site):
+    return site.server.whole_log().count(" goes on in process ")
+
+
+def test_a_small_blob_that_comes_at_once_takes_no_process(telling):
+    """Unless the machine is busy: then some do not come at once."""
+    upstream = telling.take()
+    for _ in range(20):
+        fetch(telling, upstream)
+        waiting(telling)
+    wait_until(lambda: not telling.children(), "the end of those that were started")
+    assert 1 <= forks(telling) < 15
+    assert upstream.connections == 1 and len(upstream.asked("/blobs/")) == 20
+
+
+def test_a_blob_that_does_not_come_at_once_is_waited_for_by_a_process(telling):
+    upstream = telling.take()
+    fetch(telling, upstream)
+    waiting(telling)
+    before = forks(telling)
+    shaped(upstream, 10**9, until=0)
+    data, digest = offered(upstream, 20_000)
+    client = Download(telling.client, telling.at(upstream).blob(digest))
+    wait_until(lambda: forks(telling) > before, "a process for who waits")
+    upstream.free.set()
+    assert_right(client.result(), data)
+    assert len(upstream.asked(digest)) == 1
+
+
+def test_a_blob_that_is_not_small_is_waited_for_by_a_process(telling):
+    upstream = telling.take()
+    fetch(telling, upstream)
+    waiting(telling)
+    before = forks(telling)
+    shaped(upstream, 10**9, until=MIB)
+    data, digest = offered(upstream, 2 * MIB)
+    client = Download(telling.client, telling.at(upstream).blob(digest))
+    wait_until(lambda: forks(telling) > before, "a process for who waits")
+    upstream.free.set()
+    assert_right(client.result(), data)
 
 
 def names_of(pid):

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/cleanup.h"
 #include "lib/base/directory.h"
 #include "lib/proxy/fill/fill.h"
 #include "lib/proxy/fill/filler.h"
@@ -45,6 +46,7 @@ static struct proxy_options options;
 static struct upstream upstream;
 static struct fill fill;
 static char url[64];
+static bool is_for_the_patient; /* whoever waits for a short fetch has been told that it is none */
 
 static void answer_as(struct server *with, const void *context)
 {
@@ -110,8 +112,11 @@ static void fetch_from(struct fixture *fixture, const enum manner *manner)
 /* A whole one: what it has published is synced as well. */
 static int fill_run(void)
 {
-    int result = filler_run(&fill, &error);
+    int giver = dup(STDERR_FILENO);
+    int result = filler_run(&fill, &giver, &error);
 
+    is_for_the_patient = giver < 0;
+    cleanup_close(&giver);
     unsynced_settle();
     return result;
 }
@@ -187,6 +192,7 @@ static void what_comes_becomes_the_blob(void **state)
         assert_fetched(fixture);
         assert_int_equal(asked(), 1);
         assert_true(was_asked_from(0));
+        assert_false(is_for_the_patient);
         forget(fixture);
         server_end(&server);
     }
@@ -483,6 +489,7 @@ static int give_way(struct fixture *fixture)
     digest_of(DIGEST_SHA256, content.data, (size_t)LARGE * MIB, &fill.digest);
     EXPECT(run() == -1 && error.code == ERROR_NO_SPACE);
     EXPECT(!is_stored(fixture) && !partial_total(&fill, &total));
+    EXPECT(is_for_the_patient);
     server_end(&server);
     EXPECT(store_check_space(&fixture->store, (uint64_t)(DISK - RESERVE - PUSHED) * MIB, &error) ==
            0);

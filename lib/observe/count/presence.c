@@ -27,6 +27,11 @@ static pid_t entry_process(uint64_t entry)
     return (pid_t)(entry >> KIND_BITS);
 }
 
+static size_t entry_presence(uint64_t entry)
+{
+    return entry & ((1U << KIND_BITS) - 1);
+}
+
 /* What is another user's process by now is none of ours. */
 static bool entry_lives(uint64_t entry)
 {
@@ -84,6 +89,20 @@ void presence_leave(void)
     presence_own.has_place = false;
 }
 
+bool presence_is_any(enum presence presence)
+{
+    counter *entries = counters_tally()->presences;
+
+    for (size_t i = 0; i < COUNTED_PRESENCES; i++) {
+        uint64_t entry = atomic_load_explicit(&entries[i], memory_order_relaxed);
+
+        if (entry_presence(entry) == presence && entry_lives(entry)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void presence_count(size_t out[PRESENCE_COUNT])
 {
     counter *entries = counters_tally()->presences;
@@ -93,7 +112,7 @@ void presence_count(size_t out[PRESENCE_COUNT])
     }
     for (size_t i = 0; i < COUNTED_PRESENCES; i++) {
         uint64_t entry = atomic_load_explicit(&entries[i], memory_order_relaxed);
-        size_t kind = entry & ((1U << KIND_BITS) - 1);
+        size_t kind = entry_presence(entry);
 
         if (kind < PRESENCE_COUNT && entry_lives(entry)) {
             out[kind]++;

@@ -9,6 +9,7 @@
  * of it.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum presence {
@@ -25,6 +26,9 @@ void presence_enter(enum presence presence);
 /* It is at something else now: no call. Nothing, for a process that has not entered. */
 void presence_change(enum presence presence);
 void presence_leave(void);
+
+/* Whether there is any. */
+bool presence_is_any(enum presence presence);
 
 /* How many there are of each. */
 void presence_count(size_t out[PRESENCE_COUNT]);

@@ -16,6 +16,8 @@
 #include "lib/base/process.h"
 #include "lib/base/text.h"
 #include "lib/observe/count/presence.h"
+#include "lib/proxy/evict/evict.h"
+#include "lib/proxy/evict/sweep.h"
 #include "lib/proxy/fill/errand.h"
 #include "lib/proxy/fill/filler.h"
 #include "lib/proxy/fill/unsynced.h"
@@ -26,6 +28,7 @@ enum {
     QUIET_MILLISECONDS = 250,       /* without a fetch, before what is not synced is */
     LIFE_MILLISECONDS = 600 * 1000, /* then another process looks anew at names and certificates */
     READY_MILLISECONDS = 100,       /* until one that waits says so */
+    HASTY_MILLISECONDS = 10,        /* the same, for a caller in haste */
     JOB_MILLISECONDS = 1000,        /* from then until it has been told what to fetch */
     PATIENCE_MILLISECONDS = 5000,   /* with an answer, beyond all that the upstream may take */
     DESCRIPTORS = 3,                /* of the lock and the slot */
@@ -97,23 +100,21 @@ static void fetcher_write_job(const struct fill *fill, struct buffer *out)
                   fill->upstream->via);
 }
 
-/* A connection to who has taken the job, or -1. */
-static int fetcher_give_to(const struct fetcher_name *name, const struct buffer *job,
-                           const int *descriptors, size_t count)
+/* A connection to who has this name and is ready, or -1. */
+static int fetcher_reach(const struct fetcher_name *name, int64_t milliseconds)
 {
     AUTO_CLOSE int connection = local_connect(name->text);
     AUTO_BUFFER struct buffer ready = BUFFER_INIT;
 
-    return connection >= 0 && local_receive(connection, READY_MILLISECONDS, &ready, NULL, 0) &&
-                   local_send(connection, job, descriptors, count)
+    return connection >= 0 && local_receive(connection, milliseconds, &ready, NULL, 0)
                ? steal_descriptor(&connection)
                : -1;
 }
 
-/* The same for whichever waits first. */
-static int fetcher_give_to_any(const struct upstream *upstream, const struct buffer *job,
-                               const int *descriptors, size_t count)
+int fetcher_find(const struct upstream *upstream, bool is_hasty)
 {
+    int64_t patience = is_hasty ? HASTY_MILLISECONDS : READY_MILLISECONDS;
+    int64_t begun = clock_milliseconds();
     struct digest key;
     int connection = -1;
 
@@ -123,23 +124,27 @@ static int fetcher_give_to_any(const struct upstream *upstream, const struct buf
     for (unsigned n = 0; n < FETCHERS_OF_ONE && connection < 0; n++) {
         struct fetcher_name name = fetcher_name_of(&key, n);
 
-        connection = fetcher_give_to(&name, job, descriptors, count);
+        if (is_hasty && clock_milliseconds() - begun >= patience) {
+            break;
+        }
+        connection = fetcher_reach(&name, patience);
     }
     return connection;
 }
 
-bool fetcher_give(const struct fill *fill, const struct lock *lock, const struct slot *slot)
+bool fetcher_give(int connection, const struct fill *fill, const struct lock *lock,
+                  const struct slot *slot)
 {
     int descriptors[DESCRIPTORS] = {lock->descriptor, slot->all.descriptor,
                                     slot->upstream.descriptor};
     AUTO_BUFFER struct buffer job = BUFFER_INIT;
-    AUTO_CLOSE int connection = -1;
+    bool is_given;
 
     fetcher_write_job(fill, &job);
-    connection = fetcher_give_to_any(fill->upstream, &job, descriptors, DESCRIPTORS);
-    log_debug("%s a process that waits for %s", connection >= 0 ? "finds" : "does not find",
+    is_given = connection >= 0 && local_send(connection, &job, descriptors, DESCRIPTORS);
+    log_debug("%s a process that waits for %s", is_given ? "finds" : "does not find",
               fill->digest.text);
-    return connection >= 0;
+    return is_given;
 }
 
 /* What a process that stays fetches. */
@@ -150,6 +155,7 @@ struct fetcher {
     struct fill fill;
     struct lock lock;
     struct slot slot;
+    int giver;            /* who has given it the fetch, or -1 */
     int asker;            /* who waits for an answer, or -1: it is a fetch */
     struct buffer errand; /* his question */
     int among_all;        /* a name of those that may stay, or -1: it has none yet */
@@ -160,6 +166,8 @@ static void fetcher_release(struct fetcher *fetcher)
 {
     lock_release(&fetcher->lock);
     slot_release(&fetcher->slot);
+    cleanup_close(&fetcher->giver);
+    fetcher->giver = -1;
 }
 
 static bool fetcher_read_name(const struct buffer *job, unsigned line, char out[NAME_SIZE])
@@ -216,6 +224,7 @@ static bool fetcher_take_from(struct fetcher *fetcher, int *connection)
     fetcher->lock.descriptor = descriptors[0];
     fetcher->slot.all.descriptor = descriptors[1];
     fetcher->slot.upstream.descriptor = descriptors[2];
+    fetcher->giver = steal_descriptor(connection);
     if (!fetcher_read_job(fetcher, &job)) {
         fetcher_release(fetcher);
         return false;
@@ -263,6 +272,14 @@ static bool fetcher_wait_until(struct fetcher *fetcher, int64_t end)
     return taken;
 }
 
+/* What need not be done while somebody waits for it. */
+static void fetcher_clean(const struct fetcher *fetcher)
+{
+    unsynced_settle();
+    sweep_cache(fetcher->upstream.store);
+    evict_when_due(fetcher->upstream.options, fetcher->upstream.store);
+}
+
 /* The same for as long as a fetcher stays. Nobody finds it while it syncs: that may take long. */
 static bool fetcher_wait(struct fetcher *fetcher)
 {
@@ -273,7 +290,7 @@ static bool fetcher_wait(struct fetcher *fetcher)
         fetcher_wait_until(fetcher, begin + QUIET_MILLISECONDS)) {
         return true;
     }
-    unsynced_settle();
+    fetcher_clean(fetcher);
     return is_allowed && fetcher_wait_until(fetcher, begin + IDLE_MILLISECONDS);
 }
 
@@ -288,6 +305,7 @@ static void fetcher_begin(struct fetcher *fetcher, const struct upstream *upstre
                                 .repository = {.store = upstream->store},
                                 .lock = LOCK_INIT,
                                 .slot = SLOT_INIT,
+                                .giver = -1,
                                 .asker = -1,
                                 .errand = BUFFER_INIT,
                                 .among_all = -1,
@@ -310,7 +328,7 @@ static int fetcher_do(struct fetcher *fetcher)
         fetcher->asker = -1;
     } else {
         presence_change(PRESENCE_FILLING);
-        result = filler_run(&fetcher->fill, &error);
+        result = filler_run(&fetcher->fill, &fetcher->giver, &error);
         fetcher_release(fetcher);
         presence_change(PRESENCE_KEPT);
     }
@@ -408,8 +426,9 @@ int fetcher_ask(const struct upstream *upstream, const struct question *question
 
     if (fetcher_is_allowed) {
         errand_write(upstream, question, &job);
-        connection = fetcher_give_to_any(upstream, &job, NULL, 0);
-        if (connection < 0) {
+        connection = fetcher_find(upstream, false);
+        if (connection < 0 || !local_send(connection, &job, NULL, 0)) {
+            cleanup_close(&connection);
             connection = fetcher_start(upstream, &job);
         }
     }

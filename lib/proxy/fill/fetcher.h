@@ -38,9 +38,17 @@ int fetcher_allow_for_now(struct error *error);
 /* What tells those that may stay of our end: a descriptor to be kept in their process, or -1. */
 int fetcher_tether(void);
 
-/* Gives a fetch to one that waits. False if there is none; then it is still the caller's. Else the
- * lock and the slot are the other's as soon as the caller lets go of them. */
-bool fetcher_give(const struct fill *fill, const struct lock *lock, const struct slot *slot);
+/* A connection to one that waits, and has said that it is ready: it is to be given something at
+ * once. -1 if there is none. `is_hasty`: for who cannot wait for one that may be stopped. */
+int fetcher_find(const struct upstream *upstream, bool is_hasty);
+
+/*
+ * Gives a fetch to the one that was found. False if that has gone; then it is still the caller's.
+ * Else the lock and the slot are the other's as soon as the caller lets go of them, and the
+ * connection ends with the fetch, or when that turns out to be a long one: see filler_run().
+ */
+bool fetcher_give(int connection, const struct fill *fill, const struct lock *lock,
+                  const struct slot *slot);
 
 /*
  * As question_ask(), for what is read as a whole and not longer than the question's limit: asked by

@@ -9,9 +9,11 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
+#include "lib/base/local.h"
 #include "lib/base/lock.h"
 #include "lib/base/process.h"
 #include "lib/base/text.h"
+#include "lib/observe/count/presence.h"
 #include "lib/proxy/fill/fetcher.h"
 #include "lib/proxy/fill/origin.h"
 #include "lib/proxy/fill/slot.h"
@@ -28,7 +30,8 @@ enum {
     EMPTY_LIMIT = 500,   /* reads that find nothing where there should be something */
     END_WAIT = 2000,     /* milliseconds worth waiting for the web server to take over */
     END_SAMPLE = 100,    /* milliseconds after which the speed is judged */
-    END_SIZE = 1 << 20,  /* bytes that are worth it although nobody else has begun to fetch them */
+    HURRY_WAIT = 150,    /* milliseconds that a worker waits instead of starting a process */
+    HURRY_LOOK = 10,     /* milliseconds between two looks whether another one is idle */
 };
 
 static int fill_is_stored(const struct fill *fill, struct error *error)
@@ -73,9 +76,23 @@ bool fill_size(const struct fill *fill, uint64_t *out_size)
     return true;
 }
 
-/* Finds or starts a filler that takes over `lock`. */
-static int fill_start_filler(const struct fill *fill, struct lock *lock, struct error *error)
+/* Has the fetch taken over by one that waits: the one that was found already, or any. */
+static bool fill_give(struct fill_view *view, const struct lock *lock, const struct slot *slot)
 {
+    AUTO_CLOSE int found = -1;
+
+    if (view->fetcher >= 0) {
+        view->has_waited = fetcher_give(view->fetcher, &view->fill, lock, slot);
+        return view->has_waited;
+    }
+    found = fetcher_find(view->fill.upstream, false);
+    return fetcher_give(found, &view->fill, lock, slot);
+}
+
+/* Finds or starts a filler that takes over `lock`. */
+static int fill_start_filler(struct fill_view *view, struct lock *lock, struct error *error)
+{
+    const struct fill *fill = &view->fill;
     struct store *store = fill->upstream->store;
     struct slot slot = SLOT_INIT;
     int keep[6];
@@ -91,7 +108,7 @@ static int fill_start_filler(const struct fill *fill, struct lock *lock, struct 
         slot_release(&slot);
         return -1;
     }
-    if (fetcher_give(fill, lock, &slot)) {
+    if (fill_give(view, lock, &slot) || view->fetcher >= 0) {
         slot_release(&slot);
         return 0;
     }
@@ -154,7 +171,7 @@ static int fill_ensure_filler(struct fill_view *view, struct error *error)
         return upstream_fail(view->fill.upstream, error, ERROR_UPSTREAM,
                              "fails again and again in the middle of a blob");
     }
-    return fill_start_filler(fill, &lock, error);
+    return fill_start_filler(view, &lock, error);
 }
 
 void fill_start(const struct fill *fill)
@@ -166,6 +183,49 @@ void fill_start(const struct fill *fill)
     if (fill_may_join(fill)) {
         (void)fill_ensure_filler(&view, &ignored);
     }
+}
+
+/* Waits for what was given to a fetcher. True if that has come to an end. */
+static bool fill_await(const struct fill_view *view)
+{
+    int64_t end = clock_milliseconds() + HURRY_WAIT;
+
+    do {
+        if (local_is_ready(view->fetcher, HURRY_LOOK)) {
+            return true;
+        }
+    } while (clock_milliseconds() < end && presence_is_any(PRESENCE_IDLE));
+    return false;
+}
+
+enum fill_result fill_hurry(const struct fill *fill, bool *out_in_vain, struct report *report,
+                            struct error *error)
+{
+    struct fill_view view = FILL_VIEW_INIT;
+    AUTO_CLOSE int fetcher = -1;
+    struct error ignored;
+    int stored;
+
+    *out_in_vain = false;
+    if (!presence_is_any(PRESENCE_IDLE) || !fill_may_join(fill)) {
+        return FILL_GROWING;
+    }
+    fetcher = fetcher_find(fill->upstream, true);
+    view.fill = *fill;
+    view.fetcher = fetcher;
+    stored = fetcher < 0 ? -1 : fill_ensure_filler(&view, &ignored);
+    if (stored != 0 || !view.has_waited) {
+        return stored > 0 ? FILL_STORED : FILL_GROWING;
+    }
+    *out_in_vain = !fill_await(&view);
+    if (fill_is_stored(fill, &ignored) > 0) {
+        *out_in_vain = false;
+        return FILL_STORED;
+    }
+    if (*out_in_vain || !partial_failure(fill, report, error)) {
+        return FILL_GROWING;
+    }
+    return error->code == ERROR_BLOB_UNKNOWN ? FILL_ABSENT : FILL_FAILED;
 }
 
 static bool fill_open_data(struct fill_view *view)
@@ -399,7 +459,7 @@ ssize_t fill_read(struct fill_view *view, uint64_t offset, void *bytes, size_t s
 
 static bool fill_comes_to_its_end(struct fill_view *view)
 {
-    bool is_far = view->restarts > 0 && view->size > END_SIZE;
+    bool is_far = view->restarts > 0 && view->size > FILL_SMALL;
     int64_t begin = clock_milliseconds();
     uint64_t first = fill_available(view);
     int64_t pause = SHORT_PAUSE;

@@ -45,13 +45,14 @@ struct fill_view {
     bool has_waited;    /* from now on, what fails has failed for this reader */
     bool is_reading;    /* it has been let in */
     bool is_local;      /* bytes are there as soon as the size says so */
+    int fetcher;        /* one that has its fetch, or will: see fill_hurry(); -1 */
     unsigned restarts;  /* fillers that this reader has started */
     int64_t looked;     /* when it last looked whether the filler lives, in milliseconds */
 };
 
 #define FILL_VIEW_INIT                                                                             \
     {                                                                                              \
-        .descriptor = -1, .watch = WATCH_INIT                                                      \
+        .descriptor = -1, .watch = WATCH_INIT, .fetcher = -1                                       \
     }
 
 enum fill_result {
@@ -70,6 +71,15 @@ enum fill_result {
  */
 enum fill_result fill_join(struct fill_view *out_view, const struct fill *fill,
                            struct report *report, struct error *error);
+
+/*
+ * For a process that others wait for too: has the blob fetched, if somebody is at hand who does
+ * that at once, and waits for a moment. FILL_GROWING: it is to be joined by who may wait. It is no
+ * longer waited for what is larger than FILL_SMALL, or when there is no idle worker left on this
+ * host. *out_in_vain: it has waited to no avail, as for an upstream that is slow.
+ */
+enum fill_result fill_hurry(const struct fill *fill, bool *out_in_vain, struct report *report,
+                            struct error *error);
 
 /* Sees to it that somebody is at work on a fetch, if that can be, and waits for nothing: for who
  * will join it later. */

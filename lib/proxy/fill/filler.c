@@ -44,6 +44,7 @@ struct filler {
     bool with_credentials; /* and it wanted an account for that */
     bool is_doubtful;      /* the upstream contradicts itself about the length */
     bool resumed;          /* from bytes that another process left */
+    int *giver;
 };
 
 /* A file of its own, so that readers of the old one see that they have been left behind. */
@@ -129,6 +130,10 @@ static int filler_understand(struct filler *filler, const struct answer *answer,
         return 0;
     }
     filler->has_room = true;
+    if (extent.total > FILL_SMALL) {
+        cleanup_close(filler->giver);
+        *filler->giver = -1;
+    }
     return space_reserve(filler->fill, extent.total, extent.total - filler->size, error);
 }
 
@@ -360,9 +365,9 @@ static int filler_fill(struct filler *filler, struct error *error)
     return -1;
 }
 
-int filler_run(const struct fill *fill, struct error *error)
+int filler_run(const struct fill *fill, int *giver, struct error *error)
 {
-    struct filler filler = {.fill = fill, .report = REPORT_INIT, .data = -1};
+    struct filler filler = {.fill = fill, .report = REPORT_INIT, .data = -1, .giver = giver};
     int result;
 
     log_debug("fills %s of %s from %s", fill->digest.text, fill->name, fill->upstream->name);

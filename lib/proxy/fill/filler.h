@@ -11,7 +11,10 @@
  * Downloads the blob into the cache. Breaks are resumed where they happened, as long as bytes keep
  * coming. On failure the reason has been written for the readers. Only for who holds the fetch's
  * lock, after partial_prepare(). What it has made a blob is then among lib/proxy/fill/unsynced.
+ *
+ * `giver` is a descriptor that somebody waits for the end of, or -1: it is closed, and becomes -1,
+ * when the blob turns out to be larger than FILL_SMALL.
  */
-int filler_run(const struct fill *fill, struct error *error);
+int filler_run(const struct fill *fill, int *giver, struct error *error);
 
 #endif

@@ -12,6 +12,8 @@
 #include "lib/proxy/ask/upstream.h"
 #include "lib/store/store.h"
 
+enum { FILL_SMALL = 1 << 20 }; /* bytes that are worth waiting for, and need no room of their own */
+
 /* What is fetched. */
 struct fill {
     const struct upstream *upstream;
