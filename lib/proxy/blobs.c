@@ -221,6 +221,16 @@ static bool blob_wait_for_end(const struct proxied *proxied, struct fill_view *v
     return has_ended;
 }
 
+/* What it was worth to this process lately to hurry: of misses, the next ones for which it will
+ * not, and how many that were the last time. */
+static struct {
+    unsigned left;
+    unsigned last;
+} blob_vain;
+
+/* What a worker has had fetched in haste and its child waits for: begun for that one's client. */
+static struct digest blob_begun;
+
 /* A blob that is on its way. Takes the view over. */
 static int blob_use_growing(struct proxied *proxied, const struct proxy_blob_request *request,
                             struct fill_view *view, struct proxy_blob *out_blob,
@@ -228,6 +238,7 @@ static int blob_use_growing(struct proxied *proxied, const struct proxy_blob_req
 {
     struct range range;
 
+    view->restarts += digest_equal(&blob_begun, &request->digest) ? 1 : 0;
     view->is_part = range_parse(request->range, view->size, &range) == RANGE_PART;
     if (view->is_part && blob_is_far(&range, fill_available(view))) {
         fill_close(view);
@@ -288,6 +299,8 @@ static int blob_fetch(struct proxied *proxied, const struct proxy_blob_request *
         return blob_pass_through(proxied, request, out_blob, error);
     case FILL_STORED:
         return blob_use_stored(proxied, request, out_blob, error);
+    case FILL_LATE: /* which nobody is who may wait */
+        break;
     case FILL_GROWING:
         return blob_use_growing(proxied, request, &view, out_blob, error);
     }
@@ -312,13 +325,6 @@ static int blob_ask(struct proxied *proxied, const struct proxy_blob_request *re
     return blob_fetch(proxied, request, out_blob, error);
 }
 
-/* What it was worth to this process lately to hurry: of misses, the next ones for which it will
- * not, and how many that were the last time. */
-static struct {
-    unsigned left;
-    unsigned last;
-} blob_vain;
-
 /* After each time that was in vain it is twice as long until it is tried again: an upstream that is
  * slow, or far, costs a worker next to nothing. */
 static void blob_learn(bool was_in_vain)
@@ -331,6 +337,11 @@ static void blob_learn(bool was_in_vain)
     blob_vain.left = blob_vain.last;
 }
 
+static int blob_would_wait(struct error *error)
+{
+    return error_set(error, ERROR_WOULD_WAIT, "the upstream has to be asked");
+}
+
 /*
  * For a worker: if the blob can be had in a moment, a process that waits for it costs more than
  * that. 1, 0, -1; ERROR_WOULD_WAIT. What comes of it is looked for in the cache as what was there
@@ -341,7 +352,7 @@ static int blob_hurry(struct proxied *proxied, const struct proxy_blob_request *
 {
     struct fill fill = blob_fill(proxied, &request->digest);
     int64_t begun = clock_milliseconds();
-    enum fill_result result = FILL_GROWING;
+    enum fill_result result = FILL_LATE;
     bool is_in_vain = false;
 
     if (blob_vain.left > 0) {
@@ -351,18 +362,23 @@ static int blob_hurry(struct proxied *proxied, const struct proxy_blob_request *
                !partial_was_not_kept(&fill) && proxied_set_via(proxied, proxied->via, error) == 0) {
         result = fill_hurry(&fill, &is_in_vain, proxied->report, error);
         report_waited(proxied->report, WAIT_FILL, begun);
-        if (result != FILL_GROWING || is_in_vain) {
+        if (result != FILL_LATE || is_in_vain) {
             blob_learn(is_in_vain);
         }
+        blob_begun =
+            result == FILL_GROWING || is_in_vain ? request->digest : (struct digest){.text = ""};
     }
     if (result == FILL_STORED && blob_find_stored(proxied, &request->digest, out_blob, error) > 0) {
         out_blob->look = LOOK_MISS;
         return 1;
     }
+    if (result == FILL_GROWING && request->is_asked_again) {
+        return fill_size(&fill, &out_blob->size) ? 1 : blob_would_wait(error);
+    }
     if (result == FILL_ABSENT || (result == FILL_FAILED && !error_is_ours(error))) {
         return result == FILL_ABSENT ? 0 : -1;
     }
-    return error_set(error, ERROR_WOULD_WAIT, "the upstream has to be asked");
+    return blob_would_wait(error);
 }
 
 static int blob_get(struct proxied *proxied, const struct proxy_blob_request *request,

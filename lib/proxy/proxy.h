@@ -28,7 +28,8 @@
  * `data` as it comes.
  * 4. Everybody who waits reads `data` as it grows (fill/stream), the last block held back. If the
  *    web server wants to send it itself (nginx), the request comes once more when a stream is
- *    ready.
+ *    ready: of a large blob a worker says so that has given it to a
+ *    filler.
  * 5. The filler has all of it, and the digest is right: it writes the origin and the link, then
  *    renames `data` to the blob, then removes the directory. Readers, whose descriptor is now that
  *    of the blob, get the last block. From then on the web server sends the file by itself.

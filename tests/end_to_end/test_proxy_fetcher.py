@@ -178,6 +178,34 @@ def test_a_blob_that_is_not_small_is_waited_for_by_a_process(telling):
     assert_right(client.result(), data)
 
 
+def test_where_the_web_server_asks_again_one_process_is_enough(telling):
+    """nginx is told to by the worker itself. Unless the machine is busy."""
+    upstream = telling.take()
+    fetch(telling, upstream)
+    waiting(telling)
+    before = forks(telling)
+    for _ in range(6):
+        fetch(telling, upstream, size=3 * MIB)
+        waiting(telling)
+    wait_until(lambda: not telling.children(), "the end of those that were started")
+    assert forks(telling) - before < 12
+    assert len(upstream.asked("/blobs/")) == 7
+
+
+def test_who_was_first_to_want_a_large_blob_does_not_wait_for_its_end(telling):
+    """Even if it was a worker in haste that had it fetched, and the end is near."""
+    upstream = telling.take()
+    fetch(telling, upstream)
+    waiting(telling)
+    shaped(upstream, 4_000_000)
+    data, digest = offered(upstream, 6 * MIB)
+    before = upstream.sent()
+    client = Download(telling.client, telling.at(upstream).blob(digest))
+    wait_until(lambda: client.size > 0, "the first bytes")
+    assert upstream.sent() - before < 6 * MIB
+    assert_right(client.result(), data)
+
+
 def names_of(pid):
     """Under which a process listens."""
     sockets = [os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd")]

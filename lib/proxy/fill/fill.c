@@ -204,18 +204,19 @@ enum fill_result fill_hurry(const struct fill *fill, bool *out_in_vain, struct r
     struct fill_view view = FILL_VIEW_INIT;
     AUTO_CLOSE int fetcher = -1;
     struct error ignored;
+    uint64_t size;
     int stored;
 
     *out_in_vain = false;
     if (!presence_is_any(PRESENCE_IDLE) || !fill_may_join(fill)) {
-        return FILL_GROWING;
+        return FILL_LATE;
     }
     fetcher = fetcher_find(fill->upstream, true);
     view.fill = *fill;
     view.fetcher = fetcher;
     stored = fetcher < 0 ? -1 : fill_ensure_filler(&view, &ignored);
     if (stored != 0 || !view.has_waited) {
-        return stored > 0 ? FILL_STORED : FILL_GROWING;
+        return stored > 0 ? FILL_STORED : FILL_LATE;
     }
     *out_in_vain = !fill_await(&view);
     if (fill_is_stored(fill, &ignored) > 0) {
@@ -223,7 +224,8 @@ enum fill_result fill_hurry(const struct fill *fill, bool *out_in_vain, struct r
         return FILL_STORED;
     }
     if (*out_in_vain || !partial_failure(fill, report, error)) {
-        return FILL_GROWING;
+        return !*out_in_vain && partial_total(fill, &size) && size > FILL_SMALL ? FILL_GROWING
+                                                                                : FILL_LATE;
     }
     return error->code == ERROR_BLOB_UNKNOWN ? FILL_ABSENT : FILL_FAILED;
 }

@@ -62,6 +62,7 @@ enum fill_result {
                    */
     FILL_GROWING,
     FILL_STORED, /* the blob is in the cache now */
+    FILL_LATE,   /* of fill_hurry(): who may wait has to join it */
 };
 
 /*
@@ -74,9 +75,9 @@ enum fill_result fill_join(struct fill_view *out_view, const struct fill *fill,
 
 /*
  * For a process that others wait for too: has the blob fetched, if somebody is at hand who does
- * that at once, and waits for a moment. FILL_GROWING: it is to be joined by who may wait. It is no
- * longer waited for what is larger than FILL_SMALL, or when there is no idle worker left on this
- * host. *out_in_vain: it has waited to no avail, as for an upstream that is slow.
+ * that at once, and waits for a moment; no longer when there is no idle worker left on this host.
+ * FILL_GROWING: it has begun, and is larger than FILL_SMALL. FILL_LATE, and *out_in_vain if it has
+ * waited to no avail, as for an upstream that is slow.
  */
 enum fill_result fill_hurry(const struct fill *fill, bool *out_in_vain, struct report *report,
                             struct error *error);

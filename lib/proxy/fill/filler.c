@@ -130,11 +130,14 @@ static int filler_understand(struct filler *filler, const struct answer *answer,
         return 0;
     }
     filler->has_room = true;
+    if (space_reserve(filler->fill, extent.total, extent.total - filler->size, error) < 0) {
+        return -1;
+    }
     if (extent.total > FILL_SMALL) {
         cleanup_close(filler->giver);
         *filler->giver = -1;
     }
-    return space_reserve(filler->fill, extent.total, extent.total - filler->size, error);
+    return 0;
 }
 
 static int filler_keep(struct filler *filler, const void *bytes, size_t length, struct error *error)

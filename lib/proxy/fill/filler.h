@@ -13,7 +13,7 @@
  * lock, after partial_prepare(). What it has made a blob is then among lib/proxy/fill/unsynced.
  *
  * `giver` is a descriptor that somebody waits for the end of, or -1: it is closed, and becomes -1,
- * when the blob turns out to be larger than FILL_SMALL.
+ * when the blob turns out to be larger than FILL_SMALL, and its size has been written down.
  */
 int filler_run(const struct fill *fill, int *giver, struct error *error);
 
