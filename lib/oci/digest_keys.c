@@ -69,15 +69,32 @@ void digest_keys_add(struct digest_keys *keys, const struct digest_key *key)
     keys->keys[keys->count++] = (struct digest_count){*key, 1};
 }
 
+/* Whether so many have been added since the last time that it pays to sort all. */
+static bool digest_keys_are_many(const struct digest_keys *keys)
+{
+    enum { FEW = 64, SHARE = 64 };
+
+    return keys->count - keys->sorted > FEW + keys->sorted / SHARE;
+}
+
 uint32_t digest_keys_count(struct digest_keys *keys, const struct digest_key *key)
 {
     const struct digest_count *found = NULL;
+    uint32_t times;
 
-    digest_keys_settle(keys);
-    if (keys->count > 0) {
-        found = bsearch(key, keys->keys, keys->count, sizeof(*keys->keys), digest_key_compare);
+    if (digest_keys_are_many(keys)) {
+        digest_keys_settle(keys);
     }
-    return found ? found->times : 0;
+    if (keys->sorted > 0) {
+        found = bsearch(key, keys->keys, keys->sorted, sizeof(*keys->keys), digest_key_compare);
+    }
+    times = found ? found->times : 0;
+    for (size_t i = keys->sorted; i < keys->count; i++) {
+        if (digest_key_compare(&keys->keys[i], key) == 0 && times < UINT32_MAX) {
+            times++;
+        }
+    }
+    return times;
 }
 
 bool digest_keys_have(struct digest_keys *keys, const struct digest_key *key)

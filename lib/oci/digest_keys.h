@@ -7,8 +7,8 @@
  * bytes each, of either algorithm: of a sha512 the first half, so that it may be taken for another
  * one that nobody will ever find.
  *
- * Add all of them, then ask: asking sorts what has been added since, and adds up what is there
- * twice.
+ * To add all of them and then ask is cheapest: they are sorted once. Who asks amid adding looks
+ * through the few that were added last, and sorts when they are many.
  */
 
 #include <stdint.h>

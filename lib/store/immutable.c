@@ -1,58 +1,114 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/store/immutable.h"
 
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "lib/base/memory.h"
 #include "lib/oci/digest_keys.h"
 #include "lib/store/revision.h"
+#include "lib/store/trash.h"
 #include "lib/store/walk.h"
 
-enum { IMMUTABLE_DEPTH = 8 }; /* indexes of indexes */
-
-/* What is looked for, and which manifests do not name it. */
+/* What is looked for, and the manifests that may name it: each is read once, so that no circle, no
+ * depth and no number of indexes costs more. */
 struct immutable {
     const struct repository *repository;
     const struct digest *wanted;
     struct digest_keys seen;
+    struct digest *waiting;
+    size_t count;
+    size_t capacity;
 };
 
 static void immutable_release(struct immutable *immutable)
 {
     digest_keys_release(&immutable->seen);
+    free(immutable->waiting);
 }
 
-/* Whether a manifest is what is looked for, or names it. 1, 0, -1. */
-static int immutable_leads_to(struct immutable *immutable, const struct digest *digest,
-                              unsigned depth, struct error *error)
+static void immutable_add(struct immutable *immutable, const struct digest *digest)
+{
+    struct digest_key key = digest_key_of(digest);
+
+    if (digest_keys_have(&immutable->seen, &key)) {
+        return;
+    }
+    digest_keys_add(&immutable->seen, &key);
+    if (immutable->count == immutable->capacity) {
+        immutable->capacity = immutable->capacity ? immutable->capacity * 2 : 16;
+        immutable->waiting =
+            memory_resize(immutable->waiting, immutable->capacity, sizeof(*immutable->waiting));
+    }
+    immutable->waiting[immutable->count++] = *digest;
+}
+
+/* Whether a manifest names what is looked for; what else it names waits. One that is not there, or
+ * that nobody understands, cannot be pulled with or without. 1, 0, -1. */
+static int immutable_look(struct immutable *immutable, const struct digest *digest,
+                          struct error *error)
 {
     AUTO_STORED_MANIFEST struct stored_manifest stored = STORED_MANIFEST_INIT;
     AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
-    struct digest_key key = digest_key_of(digest);
     struct error ignored;
-    int found;
+    int found = revision_read(immutable->repository, digest, &stored, error);
 
-    if (digest_equal(digest, immutable->wanted)) {
-        return 1;
-    }
-    if (depth > IMMUTABLE_DEPTH || digest_keys_have(&immutable->seen, &key)) {
-        return 0;
-    }
-    digest_keys_add(&immutable->seen, &key);
-    found = revision_read(immutable->repository, digest, &stored, error);
     if (found <= 0 || stored_manifest_parse(&stored, &manifest, &ignored) < 0) {
         return found < 0 ? -1 : 0;
     }
-    found = 0;
-    for (size_t i = 0; i < manifest.reference_count && found == 0; i++) {
+    for (size_t i = 0; i < manifest.reference_count; i++) {
         const struct reference *reference = &manifest.references[i];
 
-        found = reference->kind == REFERENCE_MANIFEST
-                    ? immutable_leads_to(immutable, &reference->digest, depth + 1, error)
-                    : digest_equal(&reference->digest, immutable->wanted);
+        if (digest_equal(&reference->digest, immutable->wanted)) {
+            return 1;
+        }
+        if (reference->kind == REFERENCE_MANIFEST) {
+            immutable_add(immutable, &reference->digest);
+        }
     }
-    return found;
+    return 0;
 }
 
-int immutable_judge(const struct repository_lock *held, const struct digest *digest,
-                    const struct actor *actor, struct error *error)
+/* Whether a tag needs it, and no tag before did. 1, 0, -1. */
+static int immutable_needs(struct immutable *immutable, const char *tag, struct error *error)
+{
+    struct digest digest;
+    struct error reason;
+    int found = tag_get(immutable->repository, tag, &digest, error);
+
+    if (found <= 0 || digest_equal(&digest, immutable->wanted)) {
+        return found;
+    }
+    immutable_add(immutable, &digest);
+    while (immutable->count > 0) {
+        digest = immutable->waiting[--immutable->count];
+        found = immutable_look(immutable, &digest, &reason);
+        if (found > 0) {
+            return 1;
+        }
+        if (found < 0) {
+            return error_set(error, reason.code,
+                             "the tag '%s' is immutable, and what it needs cannot be told: "
+                             "%s: %s: see berth check",
+                             tag, digest.text, reason.message);
+        }
+    }
+    return 0;
+}
+
+/* What is in no place cannot be taken from there; and who asks for that costs nothing. */
+static bool immutable_is_there(const struct repository *repository, struct path link)
+{
+    struct stat status;
+    struct error ignored;
+
+    return fstatat(repository->store->root, link.text, &status, AT_SYMLINK_NOFOLLOW) == 0 ||
+           trash_has(repository->store, TRASH_COLLECTED, link.text, &ignored) != 0;
+}
+
+int immutable_judge(const struct repository_lock *held, enum link_kind kind,
+                    const struct digest *digest, const struct actor *actor, struct error *error)
 {
     const struct repository *repository = held->repository;
     AUTO_TAG_WALK struct tag_walk walk = tag_walk_begin(repository, NULL);
@@ -62,18 +118,15 @@ int immutable_judge(const struct repository_lock *held, const struct digest *dig
     const char *tag;
     enum walk_result result;
 
-    if ((actor && actor->forces) || repository->store->options->immutable_tags.count == 0) {
+    if ((actor && actor->forces) || repository->store->options->immutable_tags.count == 0 ||
+        !immutable_is_there(repository, layout_link(repository->name, kind, digest))) {
         return 0;
     }
     while ((result = tag_walk_next(&walk, &tag, error)) > 0) {
-        struct digest current;
         int found = 0;
 
         if (result == WALK_FOUND && tag_is_immutable(repository->store, tag)) {
-            found = tag_get(repository, tag, &current, error);
-        }
-        if (found > 0) {
-            found = immutable_leads_to(&immutable, &current, 0, error);
+            found = immutable_needs(&immutable, tag, error);
         }
         if (found > 0) {
             return error_set(error, ERROR_TAG_IMMUTABLE,

@@ -11,13 +11,14 @@
 #include "lib/store/tag.h"
 
 /*
- * Whether a manifest or a blob may be taken from the repository. 0; -1, ERROR_TAG_IMMUTABLE if such
- * a tag needs it, unless the actor forces it. Reads the manifests of all such tags; nothing where
- * there are none.
+ * Whether a manifest or a blob may be taken from the repository: the link of that kind. 0; -1,
+ * ERROR_TAG_IMMUTABLE if such a tag needs it, unless the actor forces it. Reads the manifests of
+ * all such tags, each once; nothing where there are none, or where the link is not there either.
+ * What cannot be read is a reason to refuse, and the error says which tag's it is.
  *
  * Locking: needs repository_lock(), so that no tag comes between asking and deleting.
  */
-int immutable_judge(const struct repository_lock *held, const struct digest *digest,
-                    const struct actor *actor, struct error *error);
+int immutable_judge(const struct repository_lock *held, enum link_kind kind,
+                    const struct digest *digest, const struct actor *actor, struct error *error);
 
 #endif

@@ -358,7 +358,7 @@ int repository_delete_manifest(const struct repository *repository, const struct
     int removed;
 
     if (repository_lock(repository, &lock, error) < 0 ||
-        immutable_judge(&lock, digest, actor, error) < 0 ||
+        immutable_judge(&lock, LINK_REVISION, digest, actor, error) < 0 ||
         repository_delete_tags_of(&lock, digest, actor, &syncs, error) < 0 ||
         repository_forget_companions(&lock, digest, &syncs, error) < 0) {
         return -1;
@@ -380,7 +380,7 @@ int repository_delete_blob(const struct repository *repository, const struct dig
     int removed;
 
     if (repository_lock(repository, &lock, error) < 0 ||
-        immutable_judge(&lock, digest, NULL, error) < 0) {
+        immutable_judge(&lock, LINK_LAYER, digest, NULL, error) < 0) {
         return -1;
     }
     removed = link_delete(&lock, link.text, &syncs, error);

@@ -36,6 +36,26 @@ static void has_what_was_added_and_nothing_else(void **state)
     }
 }
 
+/* Who asks of each before adding it, of a hundred thousand, would wait for as many sorts. */
+static void to_ask_amid_adding_sorts_seldom(void **state)
+{
+    AUTO_DIGEST_KEYS struct digest_keys keys = DIGEST_KEYS_INIT;
+    unsigned sorts = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 3000; i++) {
+        struct digest_key key = key_of(i, DIGEST_SHA256);
+        size_t before = keys.sorted;
+
+        assert_false(digest_keys_have(&keys, &key));
+        digest_keys_add(&keys, &key);
+        digest_keys_add(&keys, &key);
+        assert_true(digest_keys_count(&keys, &key) == 2);
+        sorts += keys.sorted != before;
+    }
+    assert_in_range(sorts, 1, 200);
+}
+
 static void keeps_what_comes_again_and_again_once_and_counts_it(void **state)
 {
     AUTO_DIGEST_KEYS struct digest_keys keys = DIGEST_KEYS_INIT;
@@ -76,6 +96,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(has_what_was_added_and_nothing_else),
+        cmocka_unit_test(to_ask_amid_adding_sorts_seldom),
         cmocka_unit_test(keeps_what_comes_again_and_again_once_and_counts_it),
         cmocka_unit_test(a_key_is_the_first_bytes_of_a_digest),
     };

@@ -2,6 +2,8 @@
 #include "tests/unit/test.h"
 
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/store/repository.h"
 
@@ -55,10 +57,121 @@ static void what_an_immutable_tag_names_is_not_deleted(void **state)
     assert_returns(1, repository_delete_manifest(repository, &digest, NULL, &error));
 }
 
+/* An index of others. */
+static struct digest push_index(const struct repository *repository,
+                                const struct digest *const *children, size_t count,
+                                const char *tag_or_null)
+{
+    AUTO_BUFFER struct buffer index = BUFFER_INIT;
+
+    buffer_add_text(&index, "{\"schemaVersion\":2,\"mediaType\":\"" MEDIA_TYPE_OCI_INDEX
+                            "\",\"manifests\":[");
+    for (size_t i = 0; i < count; i++) {
+        buffer_format(&index,
+                      "%s{\"mediaType\":\"" MEDIA_TYPE_OCI_INDEX "\",\"digest\":\"%s\",\"size\":2}",
+                      i > 0 ? "," : "", children[i]->text);
+    }
+    buffer_add_text(&index, "]}");
+    return push_manifest(repository, index.data, tag_or_null);
+}
+
+/* However deep it is. */
+static void at_any_depth_what_it_names_is_not_deleted(void **state)
+{
+    enum { DEPTH = 40 };
+    struct fixture *fixture = *state;
+    const struct repository *repository = &fixture->repository;
+    char *patterns[] = {TEXT("v*")};
+    AUTO_BUFFER struct buffer image = BUFFER_INIT;
+    struct digest chain[DEPTH];
+    struct error error = ERROR_INIT;
+
+    make_image(repository, "deep", &image);
+    chain[0] = push_manifest(repository, image.data, NULL);
+    for (size_t i = 1; i < DEPTH; i++) {
+        const struct digest *child = &chain[i - 1];
+
+        chain[i] = push_index(repository, &child, 1, i == DEPTH - 1 ? "v1" : NULL);
+    }
+    fixture->options.immutable_tags = (struct names){.names = patterns, .count = COUNT(patterns)};
+    for (size_t i = 0; i < DEPTH; i++) {
+        assert_fails(ERROR_TAG_IMMUTABLE,
+                     repository_delete_manifest(repository, &chain[i], NULL, &error));
+    }
+}
+
+/* As no digest could be; somebody who writes to the store can. */
+static void indexes_that_name_each_other_end_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct repository *repository = &fixture->repository;
+    char *patterns[] = {TEXT("v*")};
+    AUTO_BUFFER struct buffer image = BUFFER_INIT;
+    AUTO_BUFFER struct buffer other = BUFFER_INIT;
+    AUTO_BUFFER struct buffer circle = BUFFER_INIT;
+    struct digest digest;
+    struct digest alone;
+    struct digest index;
+    const struct digest *child = &digest;
+    struct error error = ERROR_INIT;
+
+    make_image(repository, "in it", &image);
+    make_image(repository, "alone", &other);
+    digest = push_manifest(repository, image.data, NULL);
+    alone = push_manifest(repository, other.data, NULL);
+    index = push_index(repository, &child, 1, "v1");
+    fixture->damaged = true;
+    buffer_format(&circle,
+                  "{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"x/y\",\"digest\":"
+                  "\"%s\",\"size\":2}]}",
+                  index.text);
+    assert_int_equal(unlinkat(fixture->store.root, layout_blob(&digest).text, 0), 0);
+    put_file(fixture->store.root, layout_blob(&digest).text, circle.data);
+    fixture->options.immutable_tags = (struct names){.names = patterns, .count = COUNT(patterns)};
+    assert_fails(ERROR_TAG_IMMUTABLE,
+                 repository_delete_manifest(repository, &digest, NULL, &error));
+    assert_returns(1, repository_delete_manifest(repository, &alone, NULL, &error));
+}
+
+/* Nobody knows what it names: what is there stays, and who is refused hears of which tag. What is
+ * not there is not looked for. */
+static void where_a_manifest_cannot_be_read_nothing_goes(void **state)
+{
+    static const struct actor host = {.forces = true};
+    struct fixture *fixture = *state;
+    const struct repository *repository = &fixture->repository;
+    char *patterns[] = {TEXT("v*")};
+    AUTO_BUFFER struct buffer image = BUFFER_INIT;
+    AUTO_BUFFER struct buffer other = BUFFER_INIT;
+    struct digest nobody = sha256("nobody has this");
+    struct digest layer = push_blob(repository, "a layer");
+    struct digest digest;
+    struct digest alone;
+    struct error error = ERROR_INIT;
+
+    make_image(repository, "damaged", &image);
+    make_image(repository, "alone", &other);
+    digest = push_manifest(repository, image.data, "v1");
+    alone = push_manifest(repository, other.data, NULL);
+    assert_int_equal(unlinkat(fixture->store.root, layout_blob(&digest).text, 0), 0);
+    fixture->damaged = true;
+    assert_int_equal(mkdirat(fixture->store.root, layout_blob(&digest).text, 0777), 0);
+    fixture->options.immutable_tags = (struct names){.names = patterns, .count = COUNT(patterns)};
+    assert_returns(-1, repository_delete_blob(repository, &layer, &error));
+    assert_non_null(strstr(error.message, "'v1' is immutable, and what it needs cannot be told"));
+    assert_returns(-1, repository_delete_manifest(repository, &alone, NULL, &error));
+    assert_returns(0, repository_delete_blob(repository, &nobody, &error));
+    assert_returns(0, repository_delete_manifest(repository, &nobody, NULL, &error));
+    assert_returns(1, repository_delete_manifest(repository, &alone, &host, &error));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_STORE(what_an_immutable_tag_names_is_not_deleted),
+        IN_STORE(at_any_depth_what_it_names_is_not_deleted),
+        IN_STORE(indexes_that_name_each_other_end_nothing),
+        IN_STORE(where_a_manifest_cannot_be_read_nothing_goes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
