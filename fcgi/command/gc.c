@@ -12,6 +12,7 @@
 #include "lib/observe/events.h"
 #include "lib/proxy/evict/sweep.h"
 #include "lib/proxy/fill/space.h"
+#include "lib/registry/cached.h"
 #include "lib/store/census.h"
 #include "lib/store/chore.h"
 #include "lib/store/collect.h"
@@ -223,9 +224,9 @@ static void gc_summarize_cache(const struct gc *gc, const struct evict_report *r
 }
 
 /* Of each repository, for the page. Nobody is to be kept from making room for want of it. */
-static int gc_keep_sizes(struct store *store, struct error *error)
+static int gc_judge_sizes(int counted, const struct error *error)
 {
-    return sizes_count(store, error) < 0 && error->code != ERROR_NO_SPACE ? -1 : 0;
+    return counted < 0 && error->code != ERROR_NO_SPACE ? -1 : 0;
 }
 
 /* What is abandoned in the cache, what is of no more use there, and what it has no room for. */
@@ -250,7 +251,8 @@ static int gc_clean_cache(const struct configuration *configuration, const struc
     if (result == 0) {
         result = space_collect(proxy, &cache, dry_run, &report, error);
     }
-    if (result >= 0 && !dry_run && gc_keep_sizes(&cache, error) < 0) {
+    if (result >= 0 && !dry_run &&
+        gc_judge_sizes(cached_count_sizes(proxy, &cache, error), error) < 0) {
         result = -1;
     }
     if (result > 0) { /* 0: a fetch is making room in this moment */
@@ -286,7 +288,8 @@ static int gc_change(const struct configuration *configuration, struct gc *gc, s
 {
     int result = collect_store(&gc->store, &configuration->registry.collect, &gc->report, error);
     gc_clear(gc);
-    if (result > 0 && (expire_all(&gc->store, error) < 0 || gc_keep_sizes(&gc->store, error) < 0)) {
+    if (result > 0 && (expire_all(&gc->store, error) < 0 ||
+                       gc_judge_sizes(sizes_count(&gc->store, NULL, error), error) < 0)) {
         result = -1;
     }
     if (result > 0) {

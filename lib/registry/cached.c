@@ -6,7 +6,9 @@
 
 #include "lib/base/memory.h"
 #include "lib/base/text.h"
+#include "lib/proxy/fill/origin.h"
 #include "lib/proxy/keep.h"
+#include "lib/store/sizes.h"
 
 void cached_release(struct cached **cached)
 {
@@ -36,6 +38,36 @@ static void cached_add_upstream(struct store *cache, const struct shelf_entry *e
     upstream->is_bad = health_explain(cache, name, &upstream->trouble, &upstream->asked_again);
     upstream->has_limit = health_find_limit(cache, name, &upstream->limit);
     out->upstream_count++;
+}
+
+struct cached_judge {
+    const struct proxy_options *options;
+    struct store *cache;
+};
+
+static bool cached_shows(void *context, const char *repository, const struct digest *blob)
+{
+    const struct cached_judge *judge = context;
+    AUTO_BUFFER struct buffer whole = BUFFER_INIT;
+    struct naming naming = {.prefix = ""};
+    struct identity identity;
+    struct error ignored;
+
+    buffer_format(&whole, UPSTREAM_PREFIX "%s", repository);
+    naming.name = whole.data;
+    if (identity_find(&identity, judge->options, &naming, &ignored) < 0 || !identity.is_proxied) {
+        return false;
+    }
+    identity.upstream.store = judge->cache;
+    return origin_allows(&identity.upstream, identity.there, blob);
+}
+
+int cached_count_sizes(const struct proxy_options *options, struct store *cache,
+                       struct error *error)
+{
+    struct cached_judge judge = {options, cache};
+
+    return sizes_count(cache, &(struct sizes_judge){cached_shows, &judge}, error);
 }
 
 /* Whether the caller may pull what the cache has under a name of its own: then in `out` what he

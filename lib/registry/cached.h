@@ -58,6 +58,11 @@ struct cached {
     struct usage usage;
 };
 
+/* Counts how large its repositories are (lib/store/sizes): what each would be given without a
+ * question to its upstream, and not whether something that it only names is here for others. */
+int cached_count_sizes(const struct proxy_options *options, struct store *cache,
+                       struct error *error);
+
 /* Of 100 looks, how many the cache has answered by itself; of something that was measured. */
 unsigned cached_hits(const struct totals_upstream *traffic);
 

@@ -20,7 +20,8 @@ void sizes_release(struct sizes *sizes)
 }
 
 /* What a repository has links of this kind to. */
-static uint64_t sizes_add_up(const struct repository *repository, enum link_kind kind)
+static uint64_t sizes_add_up(const struct repository *repository, enum link_kind kind,
+                             const struct sizes_judge *judge)
 {
     AUTO_LINK_WALK struct link_walk walk = link_walk_begin(repository, kind);
     struct digest digest;
@@ -32,6 +33,7 @@ static uint64_t sizes_add_up(const struct repository *repository, enum link_kind
         uint64_t size = 0;
 
         if (found == WALK_FOUND &&
+            (!judge || judge->shows(judge->context, repository->name, &digest)) &&
             blob_is_stored(repository->store, &digest, &size, &ignored) > 0) {
             sum += size;
         }
@@ -39,7 +41,7 @@ static uint64_t sizes_add_up(const struct repository *repository, enum link_kind
     return sum;
 }
 
-int sizes_count(struct store *store, struct error *error)
+int sizes_count(struct store *store, const struct sizes_judge *judge, struct error *error)
 {
     AUTO_REPOSITORY_WALK struct repository_walk walk = repository_walk_begin(store, "", NULL);
     AUTO_NAMES struct names lines = NAMES_INIT;
@@ -52,8 +54,8 @@ int sizes_count(struct store *store, struct error *error)
             AUTO_BUFFER struct buffer line = BUFFER_INIT;
 
             buffer_format(&line, "%s %" PRIu64, repository.name,
-                          sizes_add_up(&repository, LINK_LAYER) +
-                              sizes_add_up(&repository, LINK_REVISION));
+                          sizes_add_up(&repository, LINK_LAYER, judge) +
+                              sizes_add_up(&repository, LINK_REVISION, NULL));
             names_add(&lines, line.data);
         }
     }

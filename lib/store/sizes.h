@@ -4,9 +4,10 @@
 
 /*
  * How large the repositories of a store are, as they were last counted: what each has links to,
- * also if others have it as well. To count takes a look at every link, and is for who has looked at
- * everything anyway; to read takes a millisecond for thousands. Of very many repositories the first
- * are known, as far as MEMO_LIMIT goes.
+ * also if others have it as well. A sum tells whether there is what it is of, and so may be of
+ * nothing that the repository itself is not given. To count takes a look at every link, and is for
+ * who has looked at everything anyway; to read takes a millisecond for thousands. Of very many
+ * repositories the first are known, as far as MEMO_LIMIT goes.
  *
  *   AUTO_SIZES struct sizes sizes = SIZES_INIT;
  *   if (sizes_read(store, &sizes, &age, &error) > 0 && sizes_find(&sizes, "team/app", &bytes)) …
@@ -27,8 +28,15 @@ struct sizes {
 #define AUTO_SIZES AUTO(sizes_release)
 void sizes_release(struct sizes *sizes);
 
-/* Counts anew. What cannot be read is left out. */
-int sizes_count(struct store *store, struct error *error);
+/* Of what a repository has a link to, what is shown to it. */
+struct sizes_judge {
+    bool (*shows)(void *context, const char *repository, const struct digest *blob);
+    void *context;
+};
+
+/* Counts anew. What cannot be read is left out, and so are blobs that the judge does not show;
+ * NULL where a link is all that is needed. */
+int sizes_count(struct store *store, const struct sizes_judge *judge, struct error *error);
 
 /* 1 and how many seconds ago they were counted; 0 if they never were; -1. */
 int sizes_read(const struct store *store, struct sizes *out, uint64_t *out_age,

@@ -10,7 +10,9 @@ import pytest
 
 from harness import content
 from harness.content import MIB
+from harness.pages import ask
 from harness.process import PATIENCE, send_signal, wait_until
+from harness.server import berth
 from harness.upstream import Upstream, basic, error
 from harness.upstream_fixtures import *  # noqa: F401,F403 pylint: disable=all
 from harness.upstream_public import ADDRESS, internet
@@ -289,6 +291,24 @@ def test_what_came_from_a_private_address_is_not_anybodys(site, upstream):
     upstream.forget()
     assert site.client.get(site.at(upstream, "another").blob(digest)).body == layer
     assert not upstream.asked("/blobs/")
+
+
+def test_sizes_do_not_tell_whether_something_is_there(site, upstream):
+    """Whoever can write a manifest somewhere names in it what he guesses: a sum of what is here would tell him."""
+    other, layer = site.take(), content.noise(5000)
+    named(site, upstream, "app", layer)
+    upstream.add_blob(layer)
+    assert site.client.get(site.at(upstream).blob(content.digest(layer))).body == layer
+    named(site, other, "app", layer)
+
+    def size(which):
+        done = berth(site.server.configuration, "gc")
+        assert done.returncode == 0, done
+        return next(each["bytes"] for each in ask(site.client, f"/proxy/{which.alias}/")["entries"])
+    assert size(upstream) > 5000 > size(other) > 0
+    other.add_blob(layer)
+    assert site.client.get(site.at(other).blob(content.digest(layer))).body == layer
+    assert size(other) > 5000
 
 
 @pytest.mark.parametrize("web", ["nginx", "lighttpd"])
