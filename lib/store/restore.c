@@ -19,12 +19,26 @@ enum { RESTORE_DEPTH = 32 };
 void restoration_release(struct restoration *restoration)
 {
     digest_keys_release(&restoration->seen);
+    digest_keys_release(&restoration->failed);
 }
 
 static void restore_complain(struct restoration *restoration, const char *name, const char *why)
 {
     restoration->problems++;
     restoration->problem(restoration->context, name, why);
+}
+
+/* What could not be brought back is told, and the rest is: unless it fares the same, with a disk
+ * that is full. 0, -1. */
+static int restore_go_on(struct restoration *restoration, const char *name,
+                         const struct error *reason, struct error *error)
+{
+    if (reason->code == ERROR_NO_SPACE) {
+        *error = *reason;
+        return -1;
+    }
+    restore_complain(restoration, name, reason->message);
+    return 0;
 }
 
 /* The names in a directory of the trash. */
@@ -149,6 +163,7 @@ static int restore_whole(struct restoration *restoration, const struct digest *d
 static int restore_reference(struct restoration *restoration, const struct reference *reference,
                              unsigned depth, struct error *error)
 {
+    uint64_t problems = restoration->problems;
     struct blob blob;
     int found = 0;
 
@@ -160,6 +175,11 @@ static int restore_reference(struct restoration *restoration, const struct refer
     }
     if (found == 0) {
         found = restore_link(restoration, LINK_LAYER, &reference->digest, error);
+    }
+    if (found == 0 && restoration->problems == problems &&
+        !repository_may_lack(restoration->repository, reference)) {
+        restore_complain(restoration, reference->digest.text,
+                         "what comes back needs this, which is not even in the trash");
     }
     return found < 0 ? -1 : 0;
 }
@@ -246,13 +266,27 @@ static int restore_fallback_tags(struct restoration *restoration, const struct d
     return 0;
 }
 
-/* A manifest without its tags. 1, 0 if there is none, -1. */
+/* All behind a manifest whose own link was looked for, and what points at it. */
+static int restore_around(struct restoration *restoration, const struct digest *digest,
+                          unsigned depth, struct error *error)
+{
+    return restore_references(restoration, digest, depth, error) < 0 ||
+                   restore_referrers(restoration, digest, depth, error) < 0 ||
+                   restore_fallback_tags(restoration, digest, depth, error) < 0
+               ? -1
+               : 0;
+}
+
+/* A manifest without its tags. 1, 0 if there is none, -1: and again for whoever needs it, too. */
 static int restore_whole(struct restoration *restoration, const struct digest *digest,
                          unsigned depth, struct error *error)
 {
     struct digest_key key = digest_key_of(digest);
     int restored;
 
+    if (digest_keys_have(&restoration->failed, &key)) {
+        return error_set(error, ERROR_INTERNAL, "%s could not be brought back", digest->text);
+    }
     if (depth > RESTORE_DEPTH || digest_keys_have(&restoration->seen, &key)) {
         return 1;
     }
@@ -268,9 +302,8 @@ static int restore_whole(struct restoration *restoration, const struct digest *d
         }
     }
     digest_keys_add(&restoration->seen, &key);
-    if (restored < 0 || restore_references(restoration, digest, depth, error) < 0 ||
-        restore_referrers(restoration, digest, depth, error) < 0 ||
-        restore_fallback_tags(restoration, digest, depth, error) < 0) {
+    if (restored < 0 || restore_around(restoration, digest, depth, error) < 0) {
+        digest_keys_add(&restoration->failed, &key);
         return -1;
     }
     if (restored > 0) {
@@ -311,14 +344,15 @@ int restore_manifest(struct restoration *restoration, const struct digest *diges
     }
     for (size_t i = 0; i < tags.count; i++) {
         struct digest of_tag;
+        struct error reason;
 
         found = tag_is_valid(tags.names[i])
-                    ? restore_read_tag(restoration, TRASH_DELETED, tags.names[i], &of_tag, error)
+                    ? restore_read_tag(restoration, TRASH_DELETED, tags.names[i], &of_tag, &reason)
                     : 0;
         if (found > 0 && digest_equal(&of_tag, digest)) {
-            found = restore_tag_of(restoration, tags.names[i], digest, error);
+            found = restore_tag_of(restoration, tags.names[i], digest, &reason);
         }
-        if (found < 0) {
+        if (found < 0 && restore_go_on(restoration, tags.names[i], &reason, error) < 0) {
             return -1;
         }
     }
@@ -434,38 +468,57 @@ int restore_put_back(struct restoration *restoration, const char *tag, const str
                       : found;
 }
 
+/* Those of one algorithm. 1 if there were any, 0, -1. */
 static int restore_revisions(struct restoration *restoration, enum digest_algorithm algorithm,
                              struct error *error)
 {
     AUTO_NAMES struct names names = NAMES_INIT;
+    struct path directory = layout_links(restoration->repository->name, LINK_REVISION, algorithm);
+    struct error reason;
     int any = 0;
 
-    if (restore_list(restoration, TRASH_DELETED,
-                     layout_links(restoration->repository->name, LINK_REVISION, algorithm), &names,
-                     error) < 0) {
-        return -1;
+    if (restore_list(restoration, TRASH_DELETED, directory, &names, &reason) < 0) {
+        return restore_go_on(restoration, directory.text, &reason, error);
     }
     for (size_t i = 0; i < names.count; i++) {
         AUTO_BUFFER struct buffer text = BUFFER_INIT;
         struct digest digest;
-        struct error ignored;
         int found = 0;
 
         buffer_format(&text, "%s:%s", digest_algorithm_name(algorithm), names.names[i]);
-        if (digest_parse(&digest, text.data, &ignored) == 0) {
-            found = restore_whole(restoration, &digest, 0, error);
+        if (digest_parse(&digest, text.data, &reason) == 0) {
+            found = restore_whole(restoration, &digest, 0, &reason);
         }
-        if (found < 0) {
+        if (found < 0 && restore_go_on(restoration, text.data, &reason, error) < 0) {
             return -1;
         }
-        any |= found;
+        any |= found != 0;
     }
     return any;
+}
+
+/* One that was deleted, with its manifest. 1, 0 if there is no such thing, -1. */
+static int restore_deleted_tag(struct restoration *restoration, const char *tag,
+                               struct error *error)
+{
+    struct digest digest;
+    int found =
+        tag_is_valid(tag) ? restore_read_tag(restoration, TRASH_DELETED, tag, &digest, error) : 0;
+
+    if (found > 0) {
+        found = restore_whole(restoration, &digest, 0, error);
+    }
+    if (found > 0 && restore_tag_of(restoration, tag, &digest, error) < 0) {
+        found = -1;
+    }
+    return found;
 }
 
 int restore_repository(struct restoration *restoration, struct error *error)
 {
     AUTO_NAMES struct names tags = NAMES_INIT;
+    struct path directory = layout_tags(restoration->repository->name);
+    struct error reason;
     int any = 0;
 
     for (int i = 0; i < DIGEST_ALGORITHM_COUNT; i++) {
@@ -476,26 +529,17 @@ int restore_repository(struct restoration *restoration, struct error *error)
         }
         any |= found;
     }
-    if (restore_list(restoration, TRASH_DELETED, layout_tags(restoration->repository->name), &tags,
-                     error) < 0) {
+    if (restore_list(restoration, TRASH_DELETED, directory, &tags, &reason) < 0 &&
+        restore_go_on(restoration, directory.text, &reason, error) < 0) {
         return -1;
     }
     for (size_t i = 0; i < tags.count; i++) {
-        struct digest digest;
-        int found = tag_is_valid(tags.names[i]) ? restore_read_tag(restoration, TRASH_DELETED,
-                                                                   tags.names[i], &digest, error)
-                                                : 0;
+        int found = restore_deleted_tag(restoration, tags.names[i], &reason);
 
-        if (found > 0) {
-            found = restore_whole(restoration, &digest, 0, error);
-        }
-        if (found > 0) {
-            any = 1;
-            found = restore_tag_of(restoration, tags.names[i], &digest, error);
-        }
-        if (found < 0) {
+        if (found < 0 && restore_go_on(restoration, tags.names[i], &reason, error) < 0) {
             return -1;
         }
+        any |= found != 0;
     }
-    return any;
+    return any || restoration->problems > 0;
 }

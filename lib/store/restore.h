@@ -25,12 +25,13 @@ struct restoration {
     uint64_t manifests;
     uint64_t tags;
     uint64_t problems;
-    struct digest_keys seen; /* manifests */
+    struct digest_keys seen;   /* manifests */
+    struct digest_keys failed; /* of these */
 };
 
 #define RESTORATION_INIT(a_repository)                                                             \
     {                                                                                              \
-        .repository = (a_repository), .seen = DIGEST_KEYS_INIT                                     \
+        .repository = (a_repository), .seen = DIGEST_KEYS_INIT, .failed = DIGEST_KEYS_INIT         \
     }
 #define AUTO_RESTORATION AUTO(restoration_release)
 void restoration_release(struct restoration *restoration);
@@ -41,7 +42,8 @@ void restoration_release(struct restoration *restoration);
  * Locking: they take repository_lock().
  */
 
-/* The manifest and the tags that it had when it, or they, were deleted. */
+/* The manifest, and all tags in the trash that stood for it: those that were deleted with it, by
+ * themselves or before. A tag that cannot be read is told, and the others come back. */
 int restore_manifest(struct restoration *restoration, const struct digest *digest,
                      struct error *error);
 
@@ -59,7 +61,7 @@ int restore_tag(struct restoration *restoration, const char *tag, struct error *
 int restore_put_back(struct restoration *restoration, const char *tag, const struct digest *digest,
                      struct error *error);
 
-/* All that was deleted in the repository. */
+/* All that was deleted in the repository. What cannot be brought back is told, and the rest is. */
 int restore_repository(struct restoration *restoration, struct error *error);
 
 #endif

@@ -176,6 +176,52 @@ def test_a_tag_that_was_pushed_again_is_not_moved_by_a_restore(start):
     assert server.client.get(repository.manifest(old)).status == 200
 
 
+@pytest.mark.quick
+@pytest.mark.parametrize("place", ["_manifests/revisions/sha256/{child}/link", "_manifests/revisions/sha256/{alone}/link",
+                                   "_manifests/tags/alone/current/link", "_layers/sha256/{layer}/link"])
+def test_what_cannot_be_read_in_the_trash_keeps_nothing_else_there(start, place):
+    """It is told; what needs it stays away with its tags, and all other things come back."""
+    server = start(settings=NO_GRACE)
+    repository = server.client.repository("me/app")
+    layer = content.noise(100)
+    child, child_digest = repository.push_image(layers=[layer])
+    alone, alone_digest = repository.push_image("alone", layers=[content.noise(100), layer])
+    _, index = repository.push_manifest(content.index([content.descriptor(child, content.IMAGE)]), "index")
+    whole, _ = repository.push_image("whole")
+    assert server.client.delete(repository.blob(content.digest(layer))).status == 202
+    assert berth(server.configuration, "delete", "me/app").returncode == 0
+    trash = server.registry_storage / "_berth/trash/deleted"
+    [path] = trash.glob("**/me/app/" + place.format(child=child_digest[7:], alone=alone_digest[7:], layer=content.digest(layer)[7:]))
+    link = path.read_bytes()
+    path.unlink()
+    path.mkdir()
+    done = berth(server.configuration, "restore", "me/app")
+    assert done.returncode == 1 and "directory" in done.stdout, done
+    assert server.client.get(repository.manifest("whole")).body == whole
+    back = repository.tag_names()
+    assert ("alone" in back) == ("{child}" in place) and ("index" in back) == ("alone" in place), done
+    path.rmdir()
+    path.write_bytes(link)
+    restore(server, "me/app")
+    assert repository.tag_names() == ["alone", "index", "whole"]
+
+
+@pytest.mark.quick
+def test_what_comes_back_without_a_layer_that_is_nowhere_is_told(start):
+    server = start(settings=NO_GRACE)
+    repository = server.client.repository("me/app")
+    layer = content.noise(100)
+    _, digest = repository.push_image("latest", layers=[layer])
+    for target in (repository.manifest(digest), repository.blob(content.digest(layer))):
+        assert server.client.delete(target).status == 202
+    for path in (server.registry_storage / "_berth/trash/deleted").glob(f"**/_layers/sha256/{content.digest(layer)[7:]}/link"):
+        path.unlink()
+    done = berth(server.configuration, "restore", "me/app")
+    assert done.returncode == 1 and f"{content.digest(layer)}: what comes back needs this" in done.stdout, done
+    repository.push_blob(layer)
+    assert server.client.get(repository.manifest("latest")).status == 200
+
+
 @BOTH
 @pytest.mark.quick
 def test_who_was_told_that_a_blob_is_there_can_push_his_manifest_whatever_is_collected(start, web):
