@@ -108,14 +108,19 @@ void response_error(struct response *response, const struct error *error,
     const char *identifier = status_identifier(error->code);
     const char *message = error->message;
     const char *cursor = details->data;
+    const char *only_ours = NULL;
     const char *item;
     size_t length;
 
     response->status = status_of_error(error->code);
     if (response->status == 500 && error->code != ERROR_DATA_LOST) {
-        message = "internal error: the operator finds the reason in the log";
+        only_ours = "internal error: the operator finds the reason in the log";
     } else if (error->code == ERROR_NO_SPACE) {
-        message = "the registry's storage is full, or takes no writes";
+        only_ours = "the registry's storage is full, or takes no writes";
+    }
+    if (only_ours) { /* what is said of an upstream may be just the same message again */
+        message = only_ours;
+        cursor = "";
     }
     response->body = BODY_BYTES;
     cleanup_close(&response->descriptor);
@@ -131,7 +136,7 @@ void response_error(struct response *response, const struct error *error,
         buffer_add(&detail, item, length);
         add_error(&response->bytes, identifier, message, detail.data);
     }
-    if (details->length == 0) {
+    if (details->length == 0 || only_ours) {
         add_error(&response->bytes, identifier, message, NULL);
     }
     json_close_array(&response->bytes);

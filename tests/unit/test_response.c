@@ -125,14 +125,18 @@ static void what_is_internal_is_not_told(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct response response = RESPONSE_INIT;
-        struct buffer none = BUFFER_INIT;
+        AUTO_BUFFER struct buffer details = BUFFER_INIT;
         struct error error = ERROR_INIT;
 
         (void)error_set(&error, rows[i].code, "open '/srv/secret': Permission denied");
-        response_error(&response, &error, &none);
-        assert_int_equal(response.status, rows[i].status);
-        assert_null(strstr(response.bytes.data, "secret"));
-        response_reset(&response);
+        for (int j = 0; j < 2; j++) {
+            response_error(&response, &error, &details);
+            assert_int_equal(response.status, rows[i].status);
+            assert_null(strstr(response.bytes.data, "secret"));
+            assert_non_null(strstr(response.bytes.data, "\"message\""));
+            response_reset(&response);
+            buffer_add_text(&details, "{\"message\":\"open '/srv/secret': No such file\"}\n");
+        }
     }
 }
 
