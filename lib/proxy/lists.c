@@ -200,7 +200,7 @@ static int listing_read(struct listing *listing, struct error *error)
     if (found > 0) {
         (void)flight_keep(proxied, &key, &listing->entries, &ignored);
     } else if (found < 0 && listing_recall(listing, &key, &age, &ignored) > 0) {
-        buffer_format(&proxied->report->warning, "served from the cache, %s", error->message);
+        report_warn(proxied->report, "served from the cache, ", error);
         found = 1;
     }
     return found;
@@ -223,8 +223,7 @@ int proxy_list_tags(struct proxied *proxied, const struct page *page, struct nam
 
         more = tag_list(&proxied->repository, page, out, &ignored);
         if (more >= 0 && out->count > 0) {
-            buffer_format(&proxied->report->warning, "only what is in the cache: %s",
-                          error->message);
+            report_warn(proxied->report, "only what is in the cache: ", error);
             return more;
         }
     }
@@ -263,7 +262,7 @@ int proxy_list_referrers(struct proxied *proxied, const struct referrers_query *
     if (more < 0) {
         *error = local;
     } else if (found < 0 && out->length > 0) {
-        buffer_format(&proxied->report->warning, "only what is in the cache: %s", error->message);
+        report_warn(proxied->report, "only what is in the cache: ", error);
     } else if (found < 0) {
         return -1;
     }

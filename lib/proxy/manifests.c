@@ -373,11 +373,8 @@ static int wish_fall_back(struct wish *wish, int result, struct error *error)
     }
     if (result == 0) {
         wish_warn(wish, "the upstream does not have it any more");
-    } else if (error_is_ours(error)) {
-        log_warning("an upstream is not asked: %s", error->message);
-        wish_warn(wish, "the upstream cannot be asked from here");
     } else {
-        wish_warn(wish, error->message);
+        report_warn(wish->proxied->report, "served from the cache, ", error);
     }
     wish->look = LOOK_STALE;
     return 1;

@@ -374,8 +374,12 @@ def test_a_cached_tag_is_served_when_we_cannot_ask(new_directory):
         assert (answer.status, answer.body, answer["Docker-Content-Digest"]) == (200, data, digest), answer
         assert answer["Warning"] and "password" not in answer["Warning"], answer
         assert str(password) in site.server.log()
+        answer = site.client.get(site.at(upstream).tags())
+        assert (answer.status, json.loads(answer.body)["tags"]) == (200, ["1"]), answer
+        assert answer["Warning"] and "password" not in answer["Warning"], answer
         with site.server.expecting_faults():
-            assert site.client.get(site.at(upstream).manifest("2")).status == 500
+            answer = site.client.get(site.at(upstream).manifest("2"))
+        assert answer.status == 500 and b"password" not in answer.body, answer
 
 
 # --- others do not wait

@@ -5,6 +5,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/json.h"
+#include "lib/base/log.h"
 
 void report_release(struct report *report)
 {
@@ -79,4 +80,16 @@ void report_failure(struct report *report, const char *upstream, int status, con
     }
     json_text(&report->detail, "message", plain.data);
     json_close_object(&report->detail);
+}
+
+void report_warn(struct report *report, const char *what, const struct error *error)
+{
+    const char *why = error->message;
+
+    if (error_is_ours(error)) {
+        log_warning("an upstream is not asked: %s", error->message);
+        why = "the upstream cannot be asked from here";
+    }
+    buffer_clear(&report->warning);
+    buffer_format(&report->warning, "%s%s", what, why);
 }

@@ -47,6 +47,12 @@ void report_add_timing(const struct report *report, struct buffer *out);
  */
 enum error_code report_code(uint64_t number);
 
+/*
+ * A client gets what the cache has: `what` says that, and the error why. What is ours is told to
+ * the log, and a client only that it is.
+ */
+void report_warn(struct report *report, const char *what, const struct error *error);
+
 /* Notes that this upstream answered with `status` (0: not at all) and what it said. */
 void report_failure(struct report *report, const char *upstream, int status, const char *message);
 
