@@ -8,7 +8,10 @@
 #include <curl/curl.h>
 #include <dlfcn.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
+
+#include "lib/base/log.h"
 
 #undef curl_easy_setopt
 #undef curl_easy_getinfo
@@ -16,17 +19,25 @@
 
 static void *library;
 
+/* Each time anew: what was missing may have been a descriptor, or a file amid an upgrade. The log
+ * hears of it once, since a URL that cannot be read without it is only said to be none. */
 const char *library_load(void)
 {
     static char reason[256];
+    bool is_told = *reason != '\0';
 
-    if (!library && !*reason) {
-        library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
-        if (!library) {
-            (void)snprintf(reason, sizeof(reason), "%s", dlerror());
-        }
+    if (library) {
+        return NULL;
     }
-    return library ? NULL : reason;
+    library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
+    if (library) {
+        return NULL;
+    }
+    (void)snprintf(reason, sizeof(reason), "%s", dlerror());
+    if (!is_told) {
+        log_error("libcurl cannot be loaded: %s", reason);
+    }
+    return reason;
 }
 
 static void library_find(const char *name, void *out_function)

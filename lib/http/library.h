@@ -14,7 +14,8 @@
 
 /*
  * Loads it now. A process that is going to have children that need it has them inherit it: each of
- * them would take some ten milliseconds. NULL, or why it cannot be loaded.
+ * them would take some ten milliseconds. NULL, or why it cannot be loaded, now; that is also
+ * logged, once.
  */
 const char *library_load(void);
 

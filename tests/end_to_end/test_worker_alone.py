@@ -352,3 +352,27 @@ def test_what_asks_other_registries_is_loaded_when_one_is_asked(new_directory):
         data, _ = upstream.add_image("app", "latest", [b"layer"])
         assert worker.get("/v2/proxy/up/app/manifests/latest").body == data
         assert has_libcurl(worker)
+
+
+def test_what_is_hosted_needs_no_libcurl_and_the_rest_says_that_it_is_missing(new_directory, monkeypatch):
+    """And what was broken only while it was upgraded is not broken for good."""
+    directory = pathlib.Path(new_directory("missing"))
+    broken = directory / "libcurl.so.4"
+    broken.write_text("No library, and long enough to be one.\n" * 10)
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(directory))
+    settings = "[proxy]\n[upstream up]\nurl = {url}\nallow_private_address = yes\n"
+    with contextlib.closing(Upstream()) as upstream, Worker(directory, settings.format(url=upstream.url), expected_faults=True) as worker:
+        data, _ = worker.repository("me/app").push_image("latest")
+        assert worker.get("/v2/me/app/manifests/latest").body == data
+        data, _ = upstream.add_image("app", "latest", [b"layer"])
+        # Who it is for is told by a URL that we cannot read by ourselves.
+        address = upstream.url.partition("//")[2]
+        assert worker.get(f"/v2/app/manifests/latest?ns={address}").status == 403
+        assert worker.log().count(f"libcurl cannot be loaded: {broken}: ") == 1
+        for _ in range(2):
+            answer = worker.get("/v2/proxy/up/app/manifests/latest")
+            assert answer.status == 500 and b"libcurl" not in answer.body, answer
+        assert worker.log().count(f"libcurl cannot be used: {broken}: ") == 2
+        broken.unlink()
+        assert worker.get("/v2/proxy/up/app/manifests/latest").body == data
+        assert worker.get(f"/v2/app/manifests/latest?ns={address}").body == data

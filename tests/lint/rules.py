@@ -44,7 +44,7 @@ ROOMS = [
      ["lib/base/memory."]),
     (r"<psl\w*\.h>|<libpsl\.h>|\bpsl_\w+", "libpsl", ["lib/proxy/"]),
     # A failed request is logged once, by the worker. These have nobody left to return an error to.
-    (r"\blog_(error|warning|info)\b", "the operator's log", ["fcgi/", "lib/base/log.", "lib/base/memory.", "lib/proxy/fill/filler.", "lib/proxy/fill/unsynced.", "lib/proxy/evict/evict.",
+    (r"\blog_(error|warning|info)\b", "the operator's log", ["fcgi/", "lib/base/log.", "lib/base/memory.", "lib/http/library.", "lib/proxy/fill/filler.", "lib/proxy/fill/unsynced.", "lib/proxy/evict/evict.",
                                                             "lib/observe/", "lib/proxy/evict/sweep.", "lib/proxy/blobs.", "lib/proxy/manifests.", "lib/proxy/ask/report.", "lib/registry/registry.", "lib/access/failure."]),
     # A command that only looks makes nothing, and root leaves nothing of its own in a store.
     (r"\b(store_open|store_look|proxy_open|registry_open|owner_become)\b", "a way to a store, which for commands is command_open_…(),",
