@@ -125,6 +125,7 @@ static void serve_in_child(struct service *service, const struct listener *liste
     }
     if (child == 0) {
         process_reset_signals();
+        process_listen(-1);
         (void)close(listener->epoll);
         (void)close(FCGI_LISTENSOCK_FILENO);
         (void)open("/dev/null", O_RDWR);
@@ -232,6 +233,7 @@ int worker_run(struct service *service)
         log_error("descriptor 0 is no socket that FastCGI could listen on");
         return 2;
     }
+    process_listen(FCGI_LISTENSOCK_FILENO);
     while (!stopping && served >= 0) {
         struct epoll_event connection;
 

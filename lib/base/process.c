@@ -31,6 +31,20 @@ bool process_is_deserted(void)
     return client.fd >= 0 && poll(&client, 1, 0) > 0;
 }
 
+static struct pollfd process_listener = {.fd = -1, .events = POLLIN};
+
+void process_listen(int listener)
+{
+    process_listener.fd = listener;
+}
+
+bool process_is_wanted(void)
+{
+    struct pollfd listener = process_listener;
+
+    return listener.fd >= 0 && poll(&listener, 1, 0) > 0;
+}
+
 /* The lowest number in `keep` that is at least `from`, or INT_MAX. */
 static int next_kept(const int *keep, size_t keep_count, int from)
 {
@@ -108,6 +122,7 @@ static void become_detached(const int *keep, size_t keep_count)
         (void)dup2(null, STDERR_FILENO);
     }
     process_client.fd = -1;
+    process_listener.fd = -1;
     process_reset_signals();
     if (null >= 0) {
         (void)dup2(null, STDIN_FILENO);

@@ -29,6 +29,13 @@ enum process_client {
 void process_serve(int descriptor, enum process_client kind);
 bool process_is_deserted(void);
 
+/*
+ * Where this process, and perhaps others, take clients from: a socket that listens, and outlives
+ * this; -1: nowhere. It is wanted while one waits there whom nobody has taken yet.
+ */
+void process_listen(int listener);
+bool process_is_wanted(void);
+
 /* In a forked process: the signals that ask a worker to end do so at once. */
 void process_reset_signals(void);
 

@@ -5,10 +5,12 @@ import os
 import select
 import signal
 import socket
+import threading
 
 import pytest
 from harness import content
 from harness.process import send_signal, wait_until
+from harness.server import Server
 from harness.upstream_site import Download, Site, download, is_idle
 from test_log import set_level
 from test_proxy_blob import MIB, assert_right, fillers, offered, shaped
@@ -204,6 +206,39 @@ def test_who_was_first_to_want_a_large_blob_does_not_wait_for_its_end(telling):
     wait_until(lambda: client.size > 0, "the first bytes")
     assert upstream.sent() - before < 6 * MIB
     assert_right(client.result(), data)
+
+
+def ask_all_the_time(site, until):
+    while not until.is_set():
+        assert site.client.get("/v2/").status == 200
+
+
+def test_a_worker_does_not_wait_while_clients_of_its_pool_do(new_directory):
+    """Though another pool's is idle."""
+    site = Site(new_directory("lone"), "nginx", workers=1)
+    set_level(site.server, "debug")
+    with site, Server(new_directory("idle"), "nginx", workers=1, storage=str(site.server.storage)) as other:
+        upstream = site.take()
+        upstream.keeps = True
+        fetch(site, upstream)
+        waiting(site)
+        for server in (site.server, other):    # there are counters now
+            assert server.client.get("/v2/").status == 200
+        shaped(upstream, 400_000)
+        before, enough = forks(site), threading.Event()
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            others = [pool.submit(ask_all_the_time, site, enough) for _ in range(4)]
+            try:
+                for _ in range(20):
+                    fetch(site, upstream)
+                    waiting(site)
+                    if forks(site) > before:
+                        break
+            finally:
+                enough.set()
+        for each in others:
+            each.result()
+        assert forks(site) > before
 
 
 def names_of(pid):

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/base/local.h"
 #include "lib/base/process.h"
 
 static int forks_left = INT_MAX;
@@ -127,12 +128,37 @@ static void a_signal_leaves_no_dead_child_behind(void **state)
     assert_int_equal(interruptions, 0);
 }
 
+/* Until somebody has taken the client. */
+static void a_process_is_wanted_while_a_client_waits_where_it_listens(void **state)
+{
+    int listener = local_listen("berth-test-process");
+    int client;
+    int taken;
+
+    (void)state;
+    assert_true(listener >= 0);
+    assert_false(process_is_wanted());
+    process_listen(listener);
+    assert_false(process_is_wanted());
+    client = local_connect("berth-test-process");
+    assert_true(client >= 0);
+    assert_true(process_is_wanted());
+    taken = local_accept(listener, -1, 1000);
+    assert_true(taken >= 0);
+    assert_false(process_is_wanted());
+    process_listen(-1);
+    (void)close(taken);
+    (void)close(client);
+    (void)close(listener);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_could_not_be_started_is_not_said_to_run),
         cmocka_unit_test(what_is_started_is_nobodys_child_and_keeps_what_it_was_given),
         cmocka_unit_test(it_keeps_no_more_where_descriptors_cannot_be_closed_by_ranges),
+        cmocka_unit_test(a_process_is_wanted_while_a_client_waits_where_it_listens),
         cmocka_unit_test(a_signal_leaves_no_dead_child_behind),
     };
 

@@ -32,6 +32,7 @@ enum {
     END_SAMPLE = 100,    /* milliseconds after which the speed is judged */
     HURRY_WAIT = 150,    /* milliseconds that a worker waits instead of starting a process */
     HURRY_LOOK = 10,     /* milliseconds between two looks whether another one is idle */
+    HURRY_LOOKS = 2,     /* in a row that find a client whom no idle one has taken */
 };
 
 static int fill_is_stored(const struct fill *fill, struct error *error)
@@ -185,16 +186,22 @@ void fill_start(const struct fill *fill)
     }
 }
 
-/* Waits for what was given to a fetcher. True if that has come to an end. */
+/*
+ * Waits for what was given to a fetcher. True if that has come to an end. An idle worker may be
+ * another pool's, or stopped, or a number that has another process by now: so we look as well
+ * whether clients of ours wait for one.
+ */
 static bool fill_await(const struct fill_view *view)
 {
     int64_t end = clock_milliseconds() + HURRY_WAIT;
+    int wanted = 0;
 
     do {
         if (local_is_ready(view->fetcher, HURRY_LOOK)) {
             return true;
         }
-    } while (clock_milliseconds() < end && presence_is_any(PRESENCE_IDLE));
+        wanted = process_is_wanted() ? wanted + 1 : 0;
+    } while (clock_milliseconds() < end && wanted < HURRY_LOOKS && presence_is_any(PRESENCE_IDLE));
     return false;
 }
 

@@ -75,7 +75,8 @@ enum fill_result fill_join(struct fill_view *out_view, const struct fill *fill,
 
 /*
  * For a process that others wait for too: has the blob fetched, if somebody is at hand who does
- * that at once, and waits for a moment; no longer when there is no idle worker left on this host.
+ * that at once, and waits for a moment; no longer when there is no idle worker left on this host,
+ * or none that takes the clients who come meanwhile.
  * FILL_GROWING: it has begun, and is larger than FILL_SMALL. FILL_LATE, and *out_in_vain if it has
  * waited to no avail, as for an upstream that is slow.
  */
