@@ -35,6 +35,7 @@
 
   // Where the list of repositories is shown, what is typed is asked for as the form would, a moment later.
   const main = document.querySelector("main");
+  const nav = document.querySelector("header nav");
   const box = document.querySelector("#q");
   if (!box || location.pathname !== new URL(box.form.action).pathname) {
     return;
@@ -56,10 +57,15 @@
       const answer = await fetch(url, { headers: { Accept: "text/html" }, signal: asked.signal });
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const found = page.querySelector("main");
+      if (answer.redirected || answer.status === 401 || answer.status === 403) {
+        location.assign(url); // whoever has to log in is told so as by the form
+        return;
+      }
       if (!answer.ok || !found) {
         return;
       }
       main.replaceChildren(...found.childNodes);
+      nav.replaceChildren(...page.querySelector("header nav").childNodes); // whose list it is: a log-in may have ended
       comfort(main);
       document.title = page.title;
       history.replaceState(null, "", url);
@@ -72,5 +78,8 @@
     clearTimeout(pause);
     pause = setTimeout(search, 200);
   });
-  box.form.addEventListener("submit", () => clearTimeout(pause));
+  box.form.addEventListener("submit", () => {
+    clearTimeout(pause);
+    asked?.abort();
+  });
 })();

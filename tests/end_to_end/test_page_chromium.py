@@ -144,6 +144,32 @@ def test_a_list_follows_what_is_typed(chromium, server, pages):
     assert chromium.run("fetch('http://localhost:1/').then(() => 'fetched', error => 'refused')") == "refused"
 
 
+def test_a_list_that_follows_says_whose_it_is(chromium, start):
+    """A log-in may end between two letters: what is shown then is not who had it, and a log-in leads back to what was typed."""
+    server = start("nginx", settings="[authentication]\nmode = htpasswd\nhtpasswd = users\n[access all]\nrepositories = **\npull = alice\npush = alice\n")
+    write_users(server.directory / "users", {"alice": "a"})
+    As(server.client, basic("alice", "a")).repository("team/app").push_image("v1")
+    base = f"http://{server.authority}"
+
+    def type_in(text):
+        chromium.run(f"{{ const box = document.querySelector('#q'); box.value = '{text}'; box.dispatchEvent(new Event('input')); }} true")
+        wait_until(lambda: chromium.run("location.search") == f"?q={text}", "the address")
+
+    def told():
+        return chromium.run("[document.querySelector('header nav').textContent, document.querySelectorAll('main th[scope=row]').length]")
+    chromium.look()
+    chromium.visit(base + "/-/login")
+    chromium.run("document.querySelector('#user').value = 'alice'; document.querySelector('#password').value = 'a';"
+                 "document.querySelector('main form').submit(); true")
+    wait_until(lambda: chromium.run("document.readyState === 'complete' && location.pathname") == "/", "the front")
+    type_in("app")
+    assert "alice" in told()[0] and told()[1] == 1
+    chromium("Network.clearBrowserCookies")
+    type_in("ap")
+    assert "alice" not in told()[0] and told()[1] == 0
+    assert chromium.run("document.querySelector('header nav a[rel=nofollow]').getAttribute('href')") == "/-/login?return=/%3Fq%3Dap"
+
+
 def test_nobody_else_can_put_a_page_into_his_or_script_into_ours(chromium, server, pages):
     """What the policy says holds in a browser: even if markup came through, nothing would run."""
     chromium.look()
