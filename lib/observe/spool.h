@@ -45,8 +45,12 @@ bool spool_entry_parse(const char *name, struct spool_entry *out);
 /* A number for an event: greater than all that were given out before. */
 int spool_number(struct store *store, uint64_t *out_number, struct error *error);
 
-/* More than these wait for nobody: what comes then is not kept. */
-enum { SPOOL_LIMIT = 10000 };
+/*
+ * More than these wait for nobody: what comes then is not kept. To know takes a look at all of
+ * them, so a process that has looked adds a share of what there was room for before it looks again:
+ * a few more may wait where others have added meanwhile.
+ */
+enum { SPOOL_LIMIT = 10000, SPOOL_SHARE = 64 };
 
 /* Durable once `syncs` is flushed, unless that is a set without a root. 1; 0 if too many wait
  * already; -1. */
