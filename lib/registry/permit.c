@@ -137,8 +137,10 @@ static bool section_excludes(const struct rules_section *section, const char *be
 
 bool permit_sees_all(const struct permit *permit, const char *below)
 {
-    /* Names that only patterns have which have all of this depth. */
-    static const char *const probes[] = {"0.0", "0.0/0.0", "0.0/0.0/0.0"};
+    /* Names that only patterns have which have all of this depth; the last one is deeper than
+     * anybody writes a pattern for each depth. */
+    static const char *const probes[] = {"0.0", "0.0/0.0", "0.0/0.0/0.0",
+                                         "0.0/0.0/0.0/0.0/0.0/0.0/0.0/0.0/0.0/0.0/0.0/0.0"};
     const struct caller *caller = permit->granted_caller;
 
     if (!caller || *caller->prefix) {

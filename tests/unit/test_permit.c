@@ -142,6 +142,7 @@ static const struct {
     {{"proxy/a/**"}, "proxy/b/", false},
     {{"proxy/a/**"}, "proxy/", false},
     {{"proxy/a/*"}, "proxy/a/", false},
+    {{"proxy/a/*", "proxy/a/*/*", "proxy/a/*/*/*"}, "proxy/a/", false},
     {{"proxy/a/app"}, "proxy/a/", false},
     {{"**", "!proxy/a/secret/**"}, "proxy/a/", false},
     {{"**", "!proxy/**"}, "proxy/a/", false},
