@@ -436,7 +436,7 @@ ssize_t http_lend(struct http_transfer *transfer, size_t size, const char **out_
 
 ssize_t http_read(struct http_transfer *transfer, void *bytes, size_t size, struct error *error)
 {
-    const char *lent;
+    const char *lent = NULL;
     ssize_t got = http_lend(transfer, size, &lent, error);
 
     if (got > 0) {
