@@ -240,6 +240,20 @@ int posix_fallocate(int descriptor, off_t offset, off_t length)
     return fallocate(descriptor, 0, offset, length) < 0 ? errno : 0;
 }
 
+int futimens(int descriptor, const struct timespec times[2])
+{
+    return fails("times", descriptor, NULL)
+               ? -1
+               : (int)syscall(SYS_utimensat, descriptor, NULL, times, 0);
+}
+
+int utimensat(int directory, const char *path, const struct timespec times[2], int flags)
+{
+    return fails("times", directory, path)
+               ? -1
+               : (int)syscall(SYS_utimensat, directory, path, times, flags);
+}
+
 int flock(int descriptor, int operation)
 {
     return fails("flock", descriptor, NULL) ? -1 : (int)syscall(SYS_flock, descriptor, operation);

@@ -21,7 +21,7 @@ from harness.upstream import Upstream
 
 CALLS = {call: [errno.EIO, errno.ENOSPC] if writes else [errno.EIO] for call, writes in {
     "open": False, "create": True, "stat": False, "flock": False, "sync": True, "rename": True, "link": True, "write": True,
-    "mkdir": True, "unlink": False, "allocate": True, "truncate": False}.items()}
+    "mkdir": True, "unlink": False, "allocate": True, "truncate": False, "times": False}.items()}
 SETTINGS = """
 [hosted]
 minimum_free_space = 0
@@ -60,6 +60,10 @@ class Injector:
     def everywhere(self, operation, call, number, lasts=False):
         """The operation with a fault at the first call of a kind, at the second, … until it has no more of them. If it lasts, all
         calls that follow fail as well."""
+        return sum(1 for _ in self.trials(operation, call, number, lasts))
+
+    def trials(self, operation, call, number, lasts=False):
+        """Those of everywhere(), each when it has met its fault."""
         for nth in itertools.count(1):
             if lasts:  # what earlier ones have left is looked at by each sweep, which are some more calls each time
                 shutil.rmtree(self.storage / "proxy/_berth/temporary/partial", ignore_errors=True)
@@ -67,8 +71,9 @@ class Injector:
             operation(trial)
             assert trial.has_run
             if not trial.path:
-                return nth - 1
+                return
             self.count += 1
+            yield trial
 
 
 class Trial:
@@ -80,7 +85,7 @@ class Trial:
         self.name = f"t/{next(NUMBERS)}"
         self.repository = self.client.repository(self.name)
         self.path = None  # where the fault was met
-        self.has_run = False
+        self.has_run, self.answer = False, None
 
     def run(self, method, target, headers=None, body=b""):
         """The answer: a 2xx one, or a server's error in words; None if it was cut short."""
@@ -111,6 +116,7 @@ class Trial:
             (self, done, answer)
         if answer is not None and answer.status >= 500:
             assert answer.codes() and self.path, (self, answer)
+        self.answer = answer
         return answer
 
     def lost_data(self, name="data"):
