@@ -224,7 +224,7 @@ def test_a_worker_does_not_wait_while_clients_of_its_pool_do(new_directory):
         waiting(site)
         for server in (site.server, other):    # there are counters now
             assert server.client.get("/v2/").status == 200
-        shaped(upstream, 400_000)
+        shaped(upstream, 160_000)  # a blob takes nearly as long as a worker would wait
         before, enough = forks(site), threading.Event()
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
             others = [pool.submit(ask_all_the_time, site, enough) for _ in range(4)]
