@@ -418,10 +418,13 @@ ssize_t http_lend(struct http_transfer *transfer, size_t size, const char **out_
         client_begin_to_wait(transfer);
     }
     while (transfer->pending.length == 0) {
+        if (transfer->finished && transfer->result == CURLE_OK &&
+            transfer->failure.code == ERROR_NONE) {
+            return 0;
+        }
         if (transfer->finished) {
-            return transfer->result == CURLE_OK && transfer->failure.code == ERROR_NONE
-                       ? 0
-                       : client_explain(transfer, error);
+            (void)client_explain(transfer, error);
+            return -1;
         }
         if (client_step(transfer, true, error) < 0) {
             return -1;
@@ -436,7 +439,7 @@ ssize_t http_lend(struct http_transfer *transfer, size_t size, const char **out_
 
 ssize_t http_read(struct http_transfer *transfer, void *bytes, size_t size, struct error *error)
 {
-    const char *lent = NULL;
+    const char *lent;
     ssize_t got = http_lend(transfer, size, &lent, error);
 
     if (got > 0) {
