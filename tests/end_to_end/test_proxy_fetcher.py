@@ -208,6 +208,40 @@ def test_who_was_first_to_want_a_large_blob_does_not_wait_for_its_end(telling):
     assert_right(client.result(), data)
 
 
+def test_whatever_the_size_a_blob_in_haste_is_what_it_is(telling):
+    """None, one byte, and what is small as well as what just is not: whole, by HEAD, and in part. The one that has fetched the last
+    one waits for the next, unless the machine is busy."""
+    upstream = telling.take()
+    fetch(telling, upstream)
+    for size in (0, 1, MIB - 1, MIB, MIB + 1):
+        for first, last in ((None, None), (0, 0), (size // 2, size - 1)):
+            data, digest = offered(upstream, size)
+            target = telling.at(upstream).blob(digest)
+            if first is None or first > last or size == 0:
+                assert_right(download(telling.client, target), data)
+                answer = telling.client.request("HEAD", target)
+                assert (answer.status, answer["Content-Length"]) == (200, str(size))
+            else:
+                answer = telling.client.get(target, headers={"Range": f"bytes={first}-{last}"})
+                assert (answer.status, answer.body) == (206, data[first:last + 1]), (size, first, last, answer)
+            wait_until(lambda: not fillers(telling), "the end of the fetch")
+
+
+def test_a_blob_in_haste_that_is_not_there_or_not_right_is_told_as_ever(telling):
+    upstream = telling.take()
+    fetch(telling, upstream)
+    waiting(telling)
+    nowhere = content.digest(content.noise(10))
+    assert telling.client.get(telling.at(upstream).blob(nowhere)).status == 404
+    fetch(telling, upstream)
+    waiting(telling)
+    wrong = content.digest(content.noise(5000))
+    upstream.blobs[wrong] = content.noise(5000)
+    got = download(telling.client, telling.at(upstream).blob(wrong))
+    assert got.status == 502 or not got.is_whole, got
+    fetch(telling, upstream)
+
+
 def ask_all_the_time(site, until):
     while not until.is_set():
         assert site.client.get("/v2/").status == 200
