@@ -201,9 +201,10 @@ class Server:
 
     @contextlib.contextmanager
     def expecting_faults(self):
-        """While a test takes something away that a worker may rightly complain about."""
+        """While a test takes something away that a worker may rightly complain about, though never as a sanitizer does."""
         yield
-        self.log()
+        fault = SANITIZERS.search(self.log())
+        assert not fault, f"in the log: {fault.group(0)}\n{self.whole_log()[-4000:]}"
 
     def check(self, *arguments):
         return berth(self.configuration, "check", *arguments)
