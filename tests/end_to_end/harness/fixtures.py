@@ -59,12 +59,31 @@ def pytest_collection_modifyitems(config, items):
     items[:] = sorted(filter(wanted, items), key=lambda item: places.get(item.path.stem, len(places)))
 
 
+MADE = []  # all directories
+
+
 def make_directory(parent, name):
     """Named by hexadecimal digits: podman takes a path for an image's name, in which mkdtemp()'s underscores may be wrong."""
     path = os.path.join(parent, f"{name}-{uuid.uuid4().hex[:8]}")
     os.mkdir(path)
     os.chmod(path, 0o755)
+    MADE.append(path)
     return path
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item):
+    """What a test itself has made goes with it: several processes of campaigns that keep theirs to the end fill the memory."""
+    count = len(MADE)
+    yield
+    item.made = MADE[count:]
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_teardown(item):
+    yield
+    for directory in getattr(item, "made", ()):
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
