@@ -80,12 +80,17 @@ void buffer_format(struct buffer *buffer, const char *format, ...)
     va_end(arguments);
 }
 
+void buffer_cut(struct buffer *buffer, size_t length)
+{
+    if (length < buffer->length) {
+        buffer->length = length;
+        buffer->data[length] = '\0';
+    }
+}
+
 void buffer_clear(struct buffer *buffer)
 {
-    buffer->length = 0;
-    if (buffer->capacity > 0) {
-        buffer->data[0] = '\0';
-    }
+    buffer_cut(buffer, 0);
 }
 
 void buffer_release(struct buffer *buffer)

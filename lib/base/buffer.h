@@ -40,7 +40,8 @@ void buffer_format_list(struct buffer *buffer, const char *format, va_list argum
 char *buffer_reserve(struct buffer *buffer, size_t length);
 void buffer_added(struct buffer *buffer, size_t length);
 
-/* Empties it and keeps the memory. */
+/* Empties it, or lets go of all but the first `length` bytes, and keeps the memory. */
+void buffer_cut(struct buffer *buffer, size_t length);
 void buffer_clear(struct buffer *buffer);
 
 /* Frees the memory; the buffer is empty and usable afterwards. */

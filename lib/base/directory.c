@@ -29,7 +29,9 @@ int directory_open(struct directory *directory, int above, const char *path, str
     return 1;
 }
 
-int directory_next(struct directory *directory, const char **out_name, struct error *error)
+/* 1, 0, -1. */
+static int directory_read(struct directory *directory, const struct dirent **out,
+                          struct error *error)
 {
     const struct dirent *entry;
 
@@ -44,8 +46,44 @@ int directory_next(struct directory *directory, const char **out_name, struct er
             return 0;
         }
     } while (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0);
-    *out_name = entry->d_name;
+    *out = entry;
     return 1;
+}
+
+int directory_next(struct directory *directory, const char **out_name, struct error *error)
+{
+    const struct dirent *entry;
+    int found = directory_read(directory, &entry, error);
+
+    if (found > 0) {
+        *out_name = entry->d_name;
+    }
+    return found;
+}
+
+static bool directory_entry_is_one(const struct directory *directory, const struct dirent *entry)
+{
+    struct stat status;
+
+    if (entry->d_type != DT_UNKNOWN) {
+        return entry->d_type == DT_DIR;
+    }
+    return fstatat(directory_descriptor(directory), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) ==
+               0 &&
+           S_ISDIR(status.st_mode);
+}
+
+int directory_split(struct directory *directory, struct names *out_directories,
+                    struct names *out_others, struct error *error)
+{
+    const struct dirent *entry;
+    int found;
+
+    while ((found = directory_read(directory, &entry, error)) > 0) {
+        names_add(directory_entry_is_one(directory, entry) ? out_directories : out_others,
+                  entry->d_name);
+    }
+    return found;
 }
 
 int directory_descriptor(const struct directory *directory)

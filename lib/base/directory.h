@@ -34,6 +34,14 @@ int directory_open(struct directory *directory, int above, const char *path, str
  * call. */
 int directory_next(struct directory *directory, const char **out_name, struct error *error);
 
+/*
+ * The names of the directories in a directory and of what else is there, apart, in the order in
+ * which they come: for who goes through a tree. One call of the system for many of them, unless the
+ * filesystem does not tell what is what at once. 0, -1.
+ */
+int directory_split(struct directory *directory, struct names *out_directories,
+                    struct names *out_others, struct error *error);
+
 /* The descriptor, for calls that are relative to the directory. */
 int directory_descriptor(const struct directory *directory);
 

@@ -60,8 +60,7 @@ static int delivery_read_secret(const struct delivery *delivery, struct buffer *
     if (found <= 0) {
         return found < 0 ? -1 : error_set(error, ERROR_INTERNAL, "there is no file '%s'", file);
     }
-    out->length = strcspn(out->data, "\r\n");
-    out->data[out->length] = '\0';
+    buffer_cut(out, strcspn(out->data, "\r\n"));
     return 0;
 }
 

@@ -120,6 +120,11 @@ static void clearing_keeps_the_memory_and_releasing_does_not(void **state)
     (void)state;
     buffer_add_text(&buffer, "some text");
     capacity = buffer.capacity;
+    buffer_cut(&buffer, 100);
+    assert_string_equal(buffer.data, "some text");
+    buffer_cut(&buffer, 4);
+    assert_int_equal(buffer.length, 4);
+    assert_string_equal(buffer.data, "some");
     buffer_clear(&buffer);
     assert_int_equal(buffer.capacity, capacity);
     assert_int_equal(buffer.length, 0);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/test.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -315,6 +317,69 @@ static void is_emptied_of_what_is_old_and_may_go(void **state)
     assert_int_equal(count_entries(fixture->store.root, layout_trash(TRASH_COLLECTED, "").text), 0);
 }
 
+/* Deletes the links of some blobs. */
+static void delete_links(struct fixture *fixture, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char text[16];
+        struct digest digest;
+
+        (void)snprintf(text, sizeof(text), "blob %zu", i);
+        digest = push_blob(&fixture->repository, text);
+        put_in_trash(fixture, TRASH_DELETED, layout_link("team/app", LINK_LAYER, &digest).text);
+    }
+}
+
+/* Calls of this name. */
+static size_t count_calls(const char *name)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; (i = trace_find(name, "", i)) != SIZE_MAX; i++) {
+        count++;
+    }
+    return count;
+}
+
+static void what_stays_is_looked_at_once(void **state)
+{
+    enum { LINKS = 20, ABOVE = 9 /* from the tree to the directory of links */ };
+    struct fixture *fixture = *state;
+    struct trash_emptying emptying = {.before = {.tv_sec = 1}};
+    struct error error = ERROR_INIT;
+
+    delete_links(fixture, LINKS);
+    trace_begin();
+    trace_looks();
+    assert_returns(0, trash_empty(&fixture->store, TRASH_DELETED, &emptying, &error));
+    (void)trace_end();
+    assert_int_equal(emptying.left_files, LINKS);
+    assert_int_equal(count_calls("fstatat "), LINKS);
+    assert_int_equal(count_calls("openat "), LINKS + ABOVE);
+    assert_int_equal(count_calls("unlinkat "), 0);
+}
+
+static void what_cannot_be_looked_at_keeps_nothing_else_from_going(void **state)
+{
+    enum { LINKS = 5, FAILS = 11 /* of the openat()s, the directory of a link */ };
+    struct fixture *fixture = *state;
+    struct trash_emptying emptying = {.may_go = NULL};
+    struct error error = ERROR_INIT;
+
+    delete_links(fixture, LINKS);
+    emptying.before = later(fixture);
+    trace_begin_with_fault(FAILS, EACCES);
+    trace_looks();
+    trace_fault_only("openat");
+    assert_fails(ERROR_INTERNAL, trash_empty(&fixture->store, TRASH_DELETED, &emptying, &error));
+    assert_true(trace_end());
+    assert_non_null(strstr(error.message, LAYOUT_TRASH "/deleted/" LAYOUT_REPOSITORIES "/"));
+    assert_int_equal(emptying.files, LINKS - 1);
+    assert_returns(0, trash_empty(&fixture->store, TRASH_DELETED, &emptying, &error));
+    assert_int_equal(emptying.files, LINKS);
+    assert_int_equal(count_entries(fixture->store.root, layout_trash(TRASH_DELETED, "").text), 0);
+}
+
 static void reads_whose_blob_a_path_is(void **state)
 {
     static const char *const others[] = {
@@ -357,6 +422,8 @@ int main(void)
         IN_STORE(what_a_cache_deletes_is_gone),
         IN_STORE(who_only_looks_follows_a_link_and_leaves_it_where_it_is),
         IN_STORE(is_emptied_of_what_is_old_and_may_go),
+        IN_STORE(what_stays_is_looked_at_once),
+        IN_STORE(what_cannot_be_looked_at_keeps_nothing_else_from_going),
         cmocka_unit_test(reads_whose_blob_a_path_is),
     };
 
