@@ -372,10 +372,11 @@ enum blob_match blob_match(const struct store *store, const struct digest *diges
     if (found <= 0) {
         return found < 0 ? BLOB_MATCH_FAILED : BLOB_ABSENT;
     }
-    return fstat(descriptor, &held) == 0 && held.st_ino == stored.st_ino &&
-                   held.st_dev == stored.st_dev
-               ? BLOB_SAME
-               : BLOB_OTHER;
+    if (fstat(descriptor, &held) < 0) {
+        (void)error_errno(error, "stat what may have become the blob %s", digest->text);
+        return BLOB_MATCH_FAILED;
+    }
+    return held.st_ino == stored.st_ino && held.st_dev == stored.st_dev ? BLOB_SAME : BLOB_OTHER;
 }
 
 uint64_t blob_room(uint64_t size)

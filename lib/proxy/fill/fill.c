@@ -26,6 +26,7 @@ enum {
     CALM_PAUSE = 100,    /* where the end is noticed and how far it is need not be known sooner */
     GATHER_PAUSE = 1,    /* for some more to come: to be woken for each write costs both sides */
     LOOK_INTERVAL = 250, /* milliseconds between two looks at the filler */
+    BLIND_LOOKS = 3,     /* of one reader that the disk may fail */
     RESTART_LIMIT = 20,  /* fillers that one reader starts */
     EMPTY_LIMIT = 500,   /* reads that find nothing where there should be something */
     END_WAIT = 2000,     /* milliseconds worth waiting for the web server to take over */
@@ -350,6 +351,12 @@ uint64_t fill_available(const struct fill_view *view)
     return fstat(view->descriptor, &status) == 0 ? (uint64_t)status.st_size : 0;
 }
 
+/* A disk that stumbles once cuts nobody short. */
+static bool fill_may_look_again(struct fill_view *view)
+{
+    return ++view->blind <= BLIND_LOOKS;
+}
+
 /* Whether the blob is there, made of the file that we are reading. */
 static int fill_check_complete(struct fill_view *view, struct error *error)
 {
@@ -357,7 +364,7 @@ static int fill_check_complete(struct fill_view *view, struct error *error)
 
     switch (blob_match(store, &view->fill.digest, view->descriptor, error)) {
     case BLOB_MATCH_FAILED:
-        return -1;
+        return fill_may_look_again(view) ? 0 : -1;
     case BLOB_ABSENT:
         view->complete =
             partial_is_given_away(view->descriptor) && fill_available(view) == view->size;
@@ -427,7 +434,7 @@ ssize_t fill_wait_for(struct fill_view *view, uint64_t offset, struct error *err
         if (limit > offset) {
             return (ssize_t)(limit - offset);
         }
-        if (view->complete) {
+        if (view->complete && (available > 0 || !fill_may_look_again(view))) {
             return error_set(error, ERROR_UPSTREAM, "the blob is shorter than announced");
         }
         if (available >= view->size && fill_check_complete(view, error) < 0) {
