@@ -21,6 +21,7 @@ from harness.server import BERTH, berth
 LOST = (OSError, BrokenAnswer, AttributeError)  # a worker was killed: the client tries again, as real ones do
 PASSING = {429, 500, 502, 503, 504}  # what a web server says of a worker that was killed
 REPOSITORIES = ["torture/one", "torture/two", "torture/three"]
+AHEAD = 12  # pushes for each collection: nothing untagged is collected within the hour, so each is dearer than the last
 SHARED = 12  # layers that images have in common, and that are nobody's when none of them has them
 
 
@@ -105,6 +106,9 @@ class Torture:
         enough = self.counts["pushes"] + count
         wait_until(lambda: self.stop.is_set() or self.counts["pushes"] >= enough, "pushes")
 
+    def let_them_collect(self):
+        wait_until(lambda: self.stop.is_set() or self.failures or self.counts["pushes"] < AHEAD * (1 + self.counts["collections"]), "collections")
+
     def repair(self):
         how = ["--older-than", f"{self.random.randrange(20)}s", "--rate", "100M"] if self.random.randrange(3) else ["--no-content"]
         done = berth(self.random.choice(self.hosts).configuration, "check", "--repair", *how)
@@ -158,6 +162,7 @@ class Pusher(Torturer):
         self.past = collections.defaultdict(list)  # what each tag has stood for
 
     def act(self):
+        self.torture.let_them_collect()
         name = self.random.choice(REPOSITORIES)
         repository = self.client.repository(name)
         tag = f"pusher{self.number}-{self.random.randrange(4)}"
