@@ -88,7 +88,23 @@ static void gc_tell_judged(void *context, const struct repository *repository,
     line_end(&line);
 }
 
-static void gc_tell_problem(void *context, const char *path, const char *what)
+/* What stays because of a problem, in one word and in some. */
+static const struct {
+    const char *word;
+    const char *consequence;
+} gc_spared[] = {
+    [COLLECT_SPARES_TAGS] = {"tags", "retention deletes nothing more in this repository"},
+    [COLLECT_SPARES_REPOSITORY] = {"repository",
+                                   "nothing of this repository is collected, nor removed from the "
+                                   "trash"},
+    [COLLECT_SPARES_BLOBS] = {"blobs",
+                              "no blob of any repository is collected, and nothing is removed from "
+                              "the trash"},
+};
+#define GC_REMEDY "'berth check --repair' mends it, or says what to do"
+
+static void gc_tell_problem(void *context, const char *path, const char *what,
+                            enum collect_spared spared)
 {
     const struct gc *gc = context;
     AUTO_LINE struct line line = line_begin(gc->json);
@@ -97,6 +113,12 @@ static void gc_tell_problem(void *context, const char *path, const char *what)
     line_text(&line, "path", path);
     line_text(&line, "problem", what);
     line_say(&line, "%s: %s", path, what);
+    if (spared != COLLECT_SPARES_NOTHING) {
+        line_text(&line, "spares", gc_spared[spared].word);
+        line_text(&line, "consequence", gc_spared[spared].consequence);
+        line_text(&line, "remedy", GC_REMEDY);
+        line_say(&line, ": until this is mended %s: " GC_REMEDY, gc_spared[spared].consequence);
+    }
     line_end(&line);
 }
 
@@ -184,6 +206,8 @@ static void gc_summarize(const struct gc *gc)
     line_number(&line, "emptied_files", report->emptied_files);
     line_number(&line, "emptied_bytes", report->emptied_bytes);
     line_number(&line, "problems", report->problems);
+    line_number(&line, "spared_repositories", report->spared_repositories);
+    line_raw(&line, "spares_blobs", report->spares_blobs ? "true" : "false");
     line_say(&line,
              "%" PRIu64 " repositories, %" PRIu64 " tags, %" PRIu64 " manifests, %" PRIu64
              " blobs of %s; %s to the trash: %" PRIu64 " manifests, %" PRIu64 " tags, %" PRIu64
@@ -194,6 +218,13 @@ static void gc_summarize(const struct gc *gc)
              report->collected_tags, report->collected_links, report->collected_blobs,
              collected.data, report->dry_run ? "would be removed" : "removed",
              report->emptied_files, emptied.data, report->problems);
+    if (report->spares_blobs) {
+        line_say(&line, "; not all links could be seen, and so no blob and nothing in the trash "
+                        "was judged: berth check --repair");
+    } else if (report->spared_repositories > 0) {
+        line_say(&line, "; %" PRIu64 " repositories could not be judged: berth check --repair",
+                 report->spared_repositories);
+    }
     line_end(&line);
 }
 
@@ -279,7 +310,7 @@ static void gc_keep_census(struct gc *gc)
     }
     if (census_write(&gc->store, &census, &error) < 0 && error.code != ERROR_NO_SPACE) {
         gc->report.problems++;
-        gc_tell_problem(gc, LAYOUT_CENSUS, error.message);
+        gc_tell_problem(gc, LAYOUT_CENSUS, error.message, COLLECT_SPARES_NOTHING);
     }
 }
 

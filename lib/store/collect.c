@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/store/collect.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +13,7 @@
 #include "lib/base/directory.h"
 #include "lib/store/blob.h"
 #include "lib/store/link.h"
+#include "lib/store/linked.h"
 #include "lib/store/prune.h"
 #include "lib/store/pulled.h"
 #include "lib/store/recall.h"
@@ -26,12 +29,14 @@ struct collection {
     struct timespec untouched; /* what was touched later, or then, stays */
     time_t noted_since;        /* when pulls began to be noted; 0: not yet */
     struct digest_keys marked; /* blobs that somebody has a link to */
+    struct names spared;       /* repositories of which nothing may go, in their order */
     bool is_blind;             /* not all links could be seen: nobody's blob may go */
 };
 
 static void collection_release(struct collection *collection)
 {
     digest_keys_release(&collection->marked);
+    names_release(&collection->spared);
 }
 
 /* What the filesystem calls now, so that the clocks of hosts do not matter. */
@@ -69,12 +74,44 @@ static struct timespec collect_before(const struct timespec *time, uint64_t seco
     return before;
 }
 
+static void collect_tell_spared(struct collection *collection, const char *path, const char *what,
+                                enum collect_spared spared)
+{
+    collection->report->problems++;
+    collection->report->problem(collection->report->context, path, what, spared);
+}
+
 static void collect_tell_problem(void *context, const char *path, const char *what)
 {
-    struct collection *collection = context;
+    collect_tell_spared(context, path, what, COLLECT_SPARES_NOTHING);
+}
 
-    collection->report->problems++;
-    collection->report->problem(collection->report->context, path, what);
+/* Nobody's blob goes because of what is there. */
+static void collect_go_blind(struct collection *collection, const char *path, const char *what)
+{
+    collection->is_blind = true;
+    collection->report->spares_blobs = true;
+    collect_tell_spared(collection, path, what, COLLECT_SPARES_BLOBS);
+}
+
+/* Nothing of a repository goes, nor a blob that it may need. Whether its links could be seen. */
+static bool collect_spare(struct collection *collection, const struct repository *repository)
+{
+    names_add(&collection->spared, repository->name);
+    return linked_mark(repository, &collection->marked);
+}
+
+static void collect_spare_damaged(struct collection *collection,
+                                  const struct repository *repository, const char *what)
+{
+    struct path path = layout_repository(repository->name);
+
+    collection->report->spared_repositories++;
+    if (collect_spare(collection, repository)) {
+        collect_tell_spared(collection, path.text, what, COLLECT_SPARES_REPOSITORY);
+    } else {
+        collect_go_blind(collection, path.text, what);
+    }
 }
 
 static void collect_tell_found(void *context, const char *path, const char *why)
@@ -135,11 +172,18 @@ static int collect_in_repository(struct collection *collection, const struct rep
     };
     struct prune_report pruned = {.manifests = 0};
     AUTO_REACH struct reach reach = REACH_INIT;
+    struct error reason;
 
-    if (collect_retire(collection, repository, &retired, error) < 0 ||
-        recall_reach(&reach, repository, &reach_rules, error) < 0 ||
+    if (collect_retire(collection, repository, &retired, &reason) < 0) {
+        collect_tell_spared(collection, layout_repository(repository->name).text, reason.message,
+                            COLLECT_SPARES_TAGS);
+    }
+    if (recall_reach(&reach, repository, &reach_rules, error) < 0 ||
         prune_repository(&reach, &prune_rules, &collection->marked, &pruned, error) < 0) {
         return -1;
+    }
+    if (reach.is_blind && (!reach.is_unsettled || !collect_spare(collection, repository))) {
+        collect_spare_damaged(collection, repository, "nobody knows what this needs");
     }
     report->repositories++;
     report->manifests += reach.revision_count;
@@ -155,9 +199,9 @@ static int collect_in_repository(struct collection *collection, const struct rep
 
 /*
  * What is no repository to us may be one to another program, or to whoever has moved it there: what
- * its links lead to stays.
+ * its links lead to stays. False if not all of them can be seen.
  */
-static void collect_mark_stray(struct collection *collection, struct path path, unsigned depth)
+static bool collect_mark_stray(struct collection *collection, struct path path, unsigned depth)
 {
     enum { DEPTH = 16 };
     const struct store *store = collection->store;
@@ -165,30 +209,28 @@ static void collect_mark_stray(struct collection *collection, struct path path, 
     struct digest target;
     struct stat status;
     struct error ignored;
+    bool is_all = true;
 
     if (fstatat(store->root, path.text, &status, AT_SYMLINK_NOFOLLOW) < 0) {
-        return;
+        return file_is_gone(errno);
     }
     if (S_ISREG(status.st_mode) && link_read(store, path.text, &target, &ignored) > 0) {
         struct digest_key key = digest_key_of(&target);
 
         digest_keys_add(&collection->marked, &key);
     }
-    collection->is_blind |= S_ISLNK(status.st_mode);
     if (!S_ISDIR(status.st_mode)) {
-        return;
+        return !S_ISLNK(status.st_mode);
     }
     if (depth > DEPTH || directory_list(store->root, path.text, &names, &ignored) < 0) {
-        collection->is_blind = true;
-        return;
+        return false;
     }
     for (size_t i = 0; i < names.count; i++) {
-        if (strlen(path.text) + strlen(names.names[i]) + 2 > sizeof(path.text)) {
-            collection->is_blind = true;
-        } else {
+        is_all &=
+            strlen(path.text) + strlen(names.names[i]) + 2 <= sizeof(path.text) &&
             collect_mark_stray(collection, layout_below(path.text, names.names[i]), depth + 1);
-        }
     }
+    return is_all;
 }
 
 static int collect_in_repositories(struct collection *collection, struct error *error)
@@ -202,12 +244,14 @@ static int collect_in_repositories(struct collection *collection, struct error *
         struct error reason;
 
         if (found == WALK_STRAY) {
-            collect_tell_problem(collection, walk.stray.text, "this can be no repository");
-            collect_mark_stray(collection, walk.stray, 0);
+            if (collect_mark_stray(collection, walk.stray, 0)) {
+                collect_tell_problem(collection, walk.stray.text, "this can be no repository");
+            } else {
+                collect_go_blind(collection, walk.stray.text,
+                                 "this can be no repository, and not all in it can be seen");
+            }
         } else if (collect_in_repository(collection, &repository, &reason) < 0) {
-            collect_tell_problem(collection, layout_repository(repository.name).text,
-                                 reason.message);
-            collection->is_blind = true;
+            collect_spare_damaged(collection, &repository, reason.message);
         }
     }
     return (int)found;
@@ -272,6 +316,21 @@ static int collect_blobs(struct collection *collection, struct error *error)
     return (int)found;
 }
 
+static int collect_compare_name(const void *name, const void *member)
+{
+    return strcmp(name, *(char *const *)member);
+}
+
+/* Whether what lies in the trash is of a repository of which nothing may go. */
+static bool collect_is_spared(const struct collection *collection, const char *path)
+{
+    char name[NAME_SIZE];
+
+    return collection->spared.count > 0 && layout_read_repository(path, name) &&
+           bsearch(name, collection->spared.names, collection->spared.count,
+                   sizeof(*collection->spared.names), collect_compare_name) != NULL;
+}
+
 /* A blob that somebody has a link to comes back instead, unless it was pushed again and is there:
  * then this is a copy too many. */
 static bool collect_may_go(void *context, const char *path)
@@ -282,7 +341,7 @@ static bool collect_may_go(void *context, const char *path)
     struct error ignored;
     uint64_t size;
 
-    if (collection->is_blind) {
+    if (collection->is_blind || collect_is_spared(collection, path)) {
         return false;
     }
     if (!layout_read_blob(path, &digest)) {

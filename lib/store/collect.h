@@ -12,8 +12,14 @@
  * 3. What has lain in the trash for `trash_days`, and was put there before this began, and is not
  *    among the blobs noted since, is removed. Nothing else ever is. What is noted comes back.
  *
- * Where not all links can be seen, because something cannot be read, no blob goes and nothing is
- * removed; the rest is done. What is no repository by its name has links all the same.
+ * What cannot be read ends no run, and takes nothing that may be needed behind it:
+ * - Tags that cannot be judged: retention deletes none of their repository (any more).
+ * - What a repository needs cannot be told, since a manifest, tag or link of it cannot be read:
+ *   nothing of it goes. Its blobs are those that its links lead to, read or not, in the trash as
+ *   well (lib/store/linked): they stay, and so does what lies in the trash of it.
+ * - Not even its links can be seen, as in a directory that cannot be listed: no blob goes, and
+ *   nothing is removed from the trash; the rest is done.
+ * What is no repository by its name has links all the same.
  *
  * No writer is locked out, and none loses anything: who misses a link or a blob finds it in the
  * trash, durably (lib/store/trash), and who relies on one that is there touches it. It may be ended
@@ -29,6 +35,14 @@ struct collect_options {
     struct retention retention;
 };
 
+/* What goes on staying because of a problem. */
+enum collect_spared {
+    COLLECT_SPARES_NOTHING,
+    COLLECT_SPARES_TAGS,       /* that retention would delete in the repository */
+    COLLECT_SPARES_REPOSITORY, /* all of it, and of it in the trash */
+    COLLECT_SPARES_BLOBS,      /* all, and what lies in the trash */
+};
+
 struct collect_report {
     /* How to go about it. */
     bool dry_run;
@@ -36,7 +50,7 @@ struct collect_report {
     /* Called for each thing that goes, with a path below the root, the reason, and its size. */
     void (*found)(void *context, const char *path, const char *why, uint64_t bytes);
     /* Called for what is damaged or foreign, which is left as it is. */
-    void (*problem)(void *context, const char *path, const char *what);
+    void (*problem)(void *context, const char *path, const char *what, enum collect_spared spared);
     const struct actor *actor; /* who deletes by retention: see lib/store/retire */
     /* Called for each tag that sections of [retention] are about, once it was judged and, if it
      * goes, has gone; or NULL. */
@@ -53,6 +67,8 @@ struct collect_report {
     uint64_t bytes;
     uint64_t linked_bytes; /* if each repository had its own copy */
     uint64_t problems;
+    uint64_t spared_repositories;
+    bool spares_blobs;
     uint64_t retention_tags; /* by retention */
     /* What went to the trash: by retention, … */
     uint64_t retired_tags;

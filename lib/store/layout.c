@@ -117,6 +117,11 @@ struct path layout_damaged(const struct digest *digest)
                        digest_hex(digest));
 }
 
+struct path layout_damaged_path(const char *id, const char *path)
+{
+    return PATH_JOIN(LAYOUT_DAMAGED, "/", id, "/", path);
+}
+
 struct path layout_verified(enum digest_algorithm algorithm, const char *prefix)
 {
     return path_format(LAYOUT_OWN "/verified/%s-%s", digest_algorithm_name(algorithm), prefix);
@@ -125,6 +130,15 @@ struct path layout_verified(enum digest_algorithm algorithm, const char *prefix)
 struct path layout_repository(const char *name)
 {
     return path_format(LAYOUT_REPOSITORIES "/%s", name);
+}
+
+bool layout_read_repository(const char *path, char out_name[NAME_SIZE])
+{
+    enum { PREFIX = sizeof(LAYOUT_REPOSITORIES) /* with its slash */ };
+    const char *end =
+        text_begins(path, LAYOUT_REPOSITORIES "/") ? strstr(path + PREFIX, "/_") : NULL;
+
+    return end && text_copy(out_name, NAME_SIZE, path + PREFIX, (size_t)(end - path) - PREFIX);
 }
 
 struct path layout_layers(const char *name)

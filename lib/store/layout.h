@@ -61,9 +61,13 @@ struct path layout_blob(const struct digest *digest);
 /* Whose blob has this path; false if it is none's. */
 bool layout_read_blob(const char *path, struct digest *out_digest);
 struct path layout_damaged(const struct digest *digest);
+/* Where `path` of the store is kept when it is no blob, each time elsewhere. */
+struct path layout_damaged_path(const char *id, const char *path);
 /* When the blobs whose digits begin so were last verified, see lib/store/verified. */
 struct path layout_verified(enum digest_algorithm algorithm, const char *prefix);
 struct path layout_repository(const char *name);
+/* Whose thing has this path, by the first name with an underscore; false if it is none's. */
+bool layout_read_repository(const char *path, char out_name[NAME_SIZE]);
 /* A repository is what has one of these two. */
 struct path layout_layers(const char *name);
 struct path layout_manifests(const char *name);

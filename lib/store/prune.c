@@ -44,6 +44,13 @@ static bool prune_is_untouched(const struct prune *prune, const char *path)
            trash_is_before(&status, &prune->rules->before);
 }
 
+static bool prune_is_there(const struct prune *prune, const char *path)
+{
+    struct stat status;
+
+    return fstatat(prune->reach->repository->store->root, path, &status, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 /* A link that stays. */
 static int prune_keep(struct prune *prune, const struct digest *digest, struct error *error)
 {
@@ -51,10 +58,9 @@ static int prune_keep(struct prune *prune, const struct digest *digest, struct e
     struct path path = layout_link(repository->name, prune->kind, digest);
     struct digest_key key = digest_key_of(digest);
     struct digest target;
-    struct stat status;
     int found = link_follow(repository, prune->kind, digest, &target, error);
 
-    if (found == 0 && fstatat(repository->store->root, path.text, &status, 0) == 0) {
+    if (found == 0 && prune_is_there(prune, path.text)) {
         found = link_follow(repository, prune->kind, digest, &target, error); /* just pushed? */
     }
     prune->left++;
@@ -62,12 +68,15 @@ static int prune_keep(struct prune *prune, const struct digest *digest, struct e
         digest_keys_add(&prune->present, &key);
         key = digest_key_of(&target);
         digest_keys_add(prune->marked, &key);
-    } else if (found == 0 && fstatat(repository->store->root, path.text, &status, 0) == 0) {
+        return 0;
+    }
+    if (found == 0 && prune_is_there(prune, path.text)) {
         digest_keys_add(prune->marked, &key); /* what it was for, as its name says */
         prune->rules->problem(prune->rules->context, path.text,
                               "an empty, garbled or wrong link: see 'berth check --repair'");
+        return 0;
     }
-    return found < 0 ? -1 : 0;
+    return found < 0 ? -1 : walk_refuse_links(repository->store, path.text, error);
 }
 
 static void prune_count(struct prune *prune, const char *path)
@@ -153,14 +162,16 @@ static int prune_layers(struct prune *prune, struct error *error)
 
     prune->kind = LINK_LAYER;
     while ((found = link_walk_next(&walk, &digest, error)) > 0) {
-        struct digest_key key = digest_key_of(&digest);
+        struct digest_key key;
 
         if (found == WALK_STRAY) {
             prune->rules->problem(prune->rules->context, walk.stray.text,
                                   "this has no digest as its name");
             prune->left++;
-        } else if (prune_judge(prune, &digest, digest_keys_have(&prune->reach->needed, &key),
-                               error) < 0) {
+            continue;
+        }
+        key = digest_key_of(&digest);
+        if (prune_judge(prune, &digest, digest_keys_have(&prune->reach->needed, &key), error) < 0) {
             return -1;
         }
     }

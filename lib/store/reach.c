@@ -79,15 +79,12 @@ static int reach_read(struct reach *reach, const struct reach_rules *rules,
         return found;
     }
     if (found == 0) {
-        reach_complain(reach, rules, link.text,
-                       "a manifest whose bytes are not there: 'berth check --repair' removes it; "
-                       "until then nothing of its repository is collected");
+        reach_complain(reach, rules, link.text, "a manifest whose bytes are not there");
         return 1;
     }
     if (stored_manifest_parse(&stored, &manifest, &reason) < 0) {
         reach_complain(reach, rules, link.text,
-                       "a manifest that cannot be read: nobody knows what it names, so nothing "
-                       "of its repository is collected");
+                       "a manifest that cannot be read: nobody knows what it names");
         return 1;
     }
     reach_add_edges(reach, &manifest, revision);
@@ -105,8 +102,10 @@ static int reach_add_revision(struct reach *reach, const struct reach_rules *rul
     struct stat status;
     int found;
 
-    if (reach_stat(reach, digest, &status) < 0) {
-        return 0; /* just coming or going */
+    if (reach_stat(reach, digest, &status) < 0) { /* just coming or going, or hidden */
+        return walk_refuse_links(reach->repository->store,
+                                 layout_link(reach->repository->name, LINK_REVISION, digest).text,
+                                 error);
     }
     revision.touched = status.st_ctim;
     revision.is_retired = retire_is_noted(reach->repository, digest, &status);
@@ -211,8 +210,12 @@ static int reach_add_tag(struct reach *reach, const struct reach_rules *rules, c
     int found = tag_get(reach->repository, tag, &digest, error);
     int dead;
 
-    if (found == 0 && fstatat(reach->repository->store->root, current.text, &status, 0) < 0) {
-        reach_add_dead_tag(reach, tag, &(struct digest){.text = ""});
+    if (found == 0 &&
+        fstatat(reach->repository->store->root, current.text, &status, AT_SYMLINK_NOFOLLOW) < 0) {
+        found = walk_refuse_links(reach->repository->store, current.text, error);
+        if (found == 0) {
+            reach_add_dead_tag(reach, tag, &(struct digest){.text = ""});
+        }
     }
     if (found <= 0) {
         return found;

@@ -69,6 +69,7 @@ struct reach {
     uint64_t tag_count;
     /* A manifest cannot be read, so that nobody knows what it names: nothing is to be taken. */
     bool is_blind;
+    bool is_unsettled; /* the same for no other reason than that others were quicker, see recall */
 };
 
 #define REACH_INIT                                                                                 \

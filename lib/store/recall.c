@@ -57,9 +57,9 @@ static int recall_find_present(const struct reach *reach, struct digest_keys *ou
         digest_keys_add(out, &reach->revisions[i].key);
     }
     while ((found = link_walk_next(&walk, &digest, error)) > 0) {
-        struct digest_key key = digest_key_of(&digest);
-
         if (found == WALK_FOUND) {
+            struct digest_key key = digest_key_of(&digest);
+
             digest_keys_add(out, &key);
         }
     }
@@ -179,6 +179,7 @@ int recall_reach(struct reach *reach, const struct repository *repository,
         }
     }
     if (again > 0) { /* so busy that nobody can tell */
+        reach->is_unsettled = !reach->is_blind;
         reach->is_blind = true;
     }
     return again < 0 ? -1 : 0;

@@ -15,10 +15,6 @@
 /* So many tags are in memory, or up to twice as many. */
 enum { TAG_WINDOW = 4096 };
 
-/*
- * A symbolic link in the place of a directory is not followed, and is not nothing either: others
- * may reach what is behind it, and who takes it for nothing would take that for unreferenced.
- */
 static bool walk_is_link(const struct store *store, const char *path)
 {
     struct stat status;
@@ -26,11 +22,31 @@ static bool walk_is_link(const struct store *store, const char *path)
     return fstatat(store->root, path, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(status.st_mode);
 }
 
-static int walk_refuse_link(const struct store *store, const char *path, struct error *error)
+/* Whether a path is where directories of a repository are, which begin with an underscore. */
+static bool walk_is_within(const char *path)
 {
-    return walk_is_link(store, path)
-               ? error_set(error, ERROR_INTERNAL, "'%s' is a symbolic link", path)
-               : 0;
+    return strstr(path, "/_") != NULL;
+}
+
+int walk_refuse_links(const struct store *store, const char *path, struct error *error)
+{
+    struct path above = layout_above(path);
+    bool is_link = walk_is_link(store, path);
+
+    if (!is_link && walk_is_within(above.text)) {
+        return walk_refuse_links(store, above.text, error);
+    }
+    return is_link ? error_set(error, ERROR_INTERNAL,
+                               "'%s' is a symbolic link, which is not followed", path)
+                   : 0;
+}
+
+int walk_open(struct directory *directory, const struct store *store, const char *path,
+              struct error *error)
+{
+    int found = directory_open(directory, store->root, path, error);
+
+    return found == 0 ? walk_refuse_links(store, path, error) : found;
 }
 
 /* 1 and the next entry; 0 at the end of the last algorithm's directory; -1. */
@@ -41,12 +57,7 @@ static int digest_walk_next(struct digest_walk *walk, const struct store *store,
         int found = 1;
 
         if (!walk->directory.stream) {
-            const char *path = walk->paths[walk->algorithm].text;
-
-            found = directory_open(&walk->directory, store->root, path, error);
-            if (found == 0) {
-                found = walk_refuse_link(store, path, error);
-            }
+            found = walk_open(&walk->directory, store, walk->paths[walk->algorithm].text, error);
         }
         if (found > 0) {
             found = directory_next(&walk->directory, out_entry, error);
@@ -204,13 +215,13 @@ static int tag_walk_read(struct tag_walk *walk, struct error *error)
     struct path path = layout_tags(walk->repository->name);
     AUTO_DIRECTORY struct directory directory = DIRECTORY_INIT;
     const char *entry;
-    int found = directory_open(&directory, store->root, path.text, error);
+    int found = walk_open(&directory, store, path.text, error);
 
     names_release(&walk->tags);
     walk->next = 0;
     walk->is_cut = false;
     if (found <= 0) {
-        return found < 0 ? -1 : walk_refuse_link(store, path.text, error);
+        return found;
     }
     while ((found = directory_next(&directory, &entry, error)) > 0) {
         tag_walk_take(walk, entry);

@@ -107,6 +107,19 @@ enum walk_result repository_walk_next(struct repository_walk *walk,
 void repository_walk_release(struct repository_walk *walk);
 
 /*
+ * For who takes what is not there for unreferenced: a symbolic link in the place of a directory is
+ * not followed, and is not nothing either, also when it leads nowhere, since others may reach what
+ * is behind it, or it is there again tomorrow.
+ *
+ * walk_open(): 1; 0 if there is no such directory; -1, also where it, or one above it in its
+ * repository, is such a link. walk_refuse_links() is the same question about what was not found: 0,
+ * -1.
+ */
+int walk_open(struct directory *directory, const struct store *store, const char *path,
+              struct error *error);
+int walk_refuse_links(const struct store *store, const char *path, struct error *error);
+
+/*
  * The repository name that an entry in the directory of the name `parent` ("": at the top) stands
  * for. False for what belongs to `parent` itself and for what can be no name.
  */

@@ -22,11 +22,13 @@ static void note_found(void *context, const char *path, const char *why, uint64_
     buffer_format(&collected->found, "%s: %s\n", path, why);
 }
 
-static void note_problem(void *context, const char *path, const char *what)
+static void note_problem(void *context, const char *path, const char *what,
+                         enum collect_spared spared)
 {
+    static const char *const words[] = {"", " (tags)", " (repository)", " (blobs)"};
     struct collected *collected = context;
 
-    buffer_format(&collected->problems, "%s: %s\n", path, what);
+    buffer_format(&collected->problems, "%s: %s%s\n", path, what, words[spared]);
 }
 
 static void step(void *context)

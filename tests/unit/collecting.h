@@ -15,8 +15,8 @@ struct image {
 
 struct collected {
     struct collect_report report;
-    struct buffer found; /* "path: why" a line */
-    struct buffer problems;
+    struct buffer found;    /* "path: why" a line */
+    struct buffer problems; /* "path: what (what is spared)" */
 };
 
 #define AUTO_COLLECTED AUTO(collected_release)

@@ -234,12 +234,15 @@ static void what_cannot_be_read_keeps_its_repository(void **state)
     collect_untagged(fixture, &collected);
     assert_true(has_image(fixture, &image));
     assert_true(has_link(fixture, LINK_LAYER, &lonely));
-    assert_int_equal(collected.report.problems, 2);
+    assert_int_equal(collected.report.problems, 3);
+    assert_int_equal(collected.report.spared_repositories, 1);
     assert_non_null(strstr(collected.problems.data, "cannot be read"));
+    assert_non_null(
+        strstr(collected.problems.data, "/team/app: nobody knows what this needs (rep"));
     assert_non_null(strstr(collected.problems.data, "does not belong here"));
     assert_int_equal(unlinkat(fixture->store.root, layout_blob(&image.digest).text, 0), 0);
     collect(fixture, &collected);
-    assert_int_equal(collected.report.problems, 3);
+    assert_int_equal(collected.report.problems, 4);
     assert_true(has_link(fixture, LINK_LAYER, &image.layer));
     fixture->damaged = true;
 }

@@ -52,9 +52,11 @@ static void run_found(void *context, const char *path, const char *why, uint64_t
     (void)bytes;
 }
 
-static void run_problem(void *context, const char *path, const char *what)
+static void run_problem(void *context, const char *path, const char *what,
+                        enum collect_spared spared)
 {
     (void)context;
+    (void)spared;
     print_message("%s: %s\n", path, what);
 }
 
