@@ -14,7 +14,9 @@
 #include "lib/store/blob.h"
 #include "lib/store/hurt.h"
 #include "lib/store/link.h"
+#include "lib/store/mend.h"
 #include "lib/store/repository.h"
+#include "lib/store/shape.h"
 #include "lib/store/tag.h"
 #include "lib/store/verified.h"
 #include "lib/store/walk.h"
@@ -26,17 +28,6 @@ static void verify_tell(struct verify_report *report, const char *path, const ch
 {
     report->problems++;
     report->problem(report->context, path, what);
-}
-
-/* What cannot even be looked at is told, and the rest is verified: one damaged file hides no
- * other. */
-static void verify_tell_failure(struct verify_report *report, struct path path,
-                                const struct error *reason)
-{
-    AUTO_BUFFER struct buffer what = BUFFER_INIT;
-
-    buffer_format(&what, "this cannot be looked at: %s", reason->message);
-    verify_tell(report, path.text, what.data);
 }
 
 /* A run: what is known on the way. */
@@ -52,6 +43,27 @@ static void verify_release(struct verify *verify)
 {
     verified_release(&verify->verified);
     digest_keys_release(&verify->damaged);
+}
+
+/* What cannot even be looked at is told, and the rest is verified: one damaged file hides no
+ * other. */
+static void verify_tell_failure(struct verify *verify, struct path path, const struct error *reason)
+{
+    AUTO_BUFFER struct buffer what = BUFFER_INIT;
+
+    buffer_format(&what, "this cannot be looked at: %s", reason->message);
+    verify_tell(verify->report, path.text, what.data);
+}
+
+/* The same of a link, unless it was told already that there is none that can be read. */
+static void verify_tell_link_failure(struct verify *verify, struct path path,
+                                     const struct error *reason)
+{
+    struct shape_fault fault = {.path = path, .wants_file = true};
+
+    if (!shape_is_faulty(verify->store, &fault)) {
+        verify_tell_failure(verify, path, reason);
+    }
 }
 
 /* Whether a blob is to be read. */
@@ -175,8 +187,7 @@ static int verify_blobs(struct verify *verify, bool measures, struct error *erro
             (void)verify_measure_blob(verify, &digest, &reason);
         } else if (found == WALK_FOUND) {
             if (verify_blob(verify, &digest, &reason) < 0) {
-                verify_tell_failure(verify->report, blob_path(&(struct blob){.target = digest}),
-                                    &reason);
+                verify_tell_failure(verify, blob_path(&(struct blob){.target = digest}), &reason);
             }
         } else if (!measures) {
             verify_tell(verify->report, walk.stray.text, "this does not belong here");
@@ -226,7 +237,9 @@ static int verify_repair_link(const struct repository *repository, enum link_kin
     AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
     AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(repository->store);
     struct path path = layout_link(repository->name, kind, digest);
+    AUTO_BUFFER struct buffer what = BUFFER_INIT;
     struct link_fault fault;
+    int mended = 0;
     int removed;
 
     if (repository_lock(repository, &lock, error) < 0 ||
@@ -236,11 +249,16 @@ static int verify_repair_link(const struct repository *repository, enum link_kin
     if (!fault.what) {
         return 0; /* mended meanwhile */
     }
-    removed = fault.leads_somewhere
-                  ? blob_remove_link(&lock, path.text, &fault.target, &syncs, error)
-                  : link_remove(&lock, path.text, &syncs, error);
+    if (fault.leads_somewhere) {
+        removed = blob_remove_link(&lock, path.text, &fault.target, &syncs, error);
+    } else {
+        mended = mend_link(&lock, kind, digest, &syncs, error);
+        removed = mended == 0 ? link_remove(&lock, path.text, &syncs, error) : mended;
+    }
     if (removed > 0) {
-        verify_tell(report, path.text, fault.what);
+        buffer_format(&what, "%s: %s", fault.what,
+                      mended > 0 ? "written anew" : "removed, until somebody pushes it again");
+        verify_tell(report, path.text, what.data);
     }
     return removed < 0 ? -1 : sync_set_flush(&syncs, error);
 }
@@ -344,8 +362,7 @@ static int verify_links(struct verify *verify, const struct repository *reposito
         } else if (verify_link(repository, kind, &digest, verify->report, &reason) < 0 ||
                    (kind == LINK_REVISION &&
                     verify_manifest(verify, repository, &digest, &reason) < 0)) {
-            verify_tell_failure(verify->report, layout_link(repository->name, kind, &digest),
-                                &reason);
+            verify_tell_link_failure(verify, layout_link(repository->name, kind, &digest), &reason);
         }
     }
     return found == WALK_FAILED ? -1 : 0;
@@ -437,10 +454,65 @@ static int verify_tags(struct verify *verify, const struct repository *repositor
         if (found == WALK_STRAY) {
             verify_tell(verify->report, walk.stray.text, "this can be no tag");
         } else if (verify_tag(verify, repository, tag, &reason) < 0) {
-            verify_tell_failure(verify->report, layout_tag_current(repository->name, tag), &reason);
+            verify_tell_link_failure(verify, layout_tag_current(repository->name, tag), &reason);
         }
     }
     return found == WALK_FAILED ? -1 : 0;
+}
+
+/* A repository, for who is told what is wrong with its shape. */
+struct verify_shape {
+    struct verify *verify;
+    const struct repository *repository;
+};
+
+static void verify_tell_shape(void *context, const struct shape_fault *fault)
+{
+    const struct verify_shape *shape = context;
+    struct verify_report *report = shape->verify->report;
+    bool repairs = report->repair && fault->may_move;
+    AUTO_BUFFER struct buffer what = BUFFER_INIT;
+    AUTO_BUFFER struct buffer done = BUFFER_INIT;
+    struct error reason;
+    int mended = repairs ? mend_shape(shape->repository, fault, &done, &reason) : 0;
+
+    if (repairs && mended == 0) {
+        return; /* somebody has mended it meanwhile */
+    }
+    buffer_format(&what, "%s%s%s", fault->what.message, done.length > 0 ? ": " : "", done.data);
+    if (mended < 0) {
+        buffer_format(&what, ": it cannot be mended: %s", reason.message);
+    } else if (fault->may_move && !repairs) {
+        buffer_add_text(&what, ": 'berth check --repair' moves it out of the way");
+    }
+    verify_tell(report, fault->path.text, what.data);
+}
+
+static bool verify_shape_goes_on(void *context)
+{
+    const struct verify_shape *shape = context;
+
+    return verify_goes_on(shape->verify);
+}
+
+/* One damaged thing hides no other. */
+static void verify_repository(struct verify *verify, const struct repository *repository)
+{
+    struct verify_shape shape = {verify, repository};
+    const struct shape_rules rules = {verify_tell_shape, verify_shape_goes_on, &shape};
+    struct error reasons[3];
+    int results[3];
+
+    verify->has_hurt = false;
+    (void)shape_look(repository, &rules);
+    results[0] = verify_links(verify, repository, LINK_LAYER, &reasons[0]);
+    results[1] = verify_links(verify, repository, LINK_REVISION, &reasons[1]);
+    results[2] = verify_tags(verify, repository, &reasons[2]);
+    for (size_t i = 0; i < sizeof(results) / sizeof(*results); i++) {
+        if (results[i] < 0) {
+            verify_tell_failure(verify, layout_repository(repository->name), &reasons[i]);
+        }
+    }
 }
 
 static int verify_repositories(struct verify *verify, struct error *error)
@@ -448,18 +520,14 @@ static int verify_repositories(struct verify *verify, struct error *error)
     AUTO_REPOSITORY_WALK struct repository_walk walk =
         repository_walk_begin(verify->store, "", NULL);
     struct repository repository;
-    struct error reason;
     enum walk_result found = WALK_END;
 
     while (verify_goes_on(verify) &&
            (found = repository_walk_next(&walk, &repository, error)) > 0) {
-        verify->has_hurt = false;
         if (found == WALK_STRAY) {
             verify_tell(verify->report, walk.stray.text, "this can be no repository");
-        } else if (verify_links(verify, &repository, LINK_LAYER, &reason) < 0 ||
-                   verify_links(verify, &repository, LINK_REVISION, &reason) < 0 ||
-                   verify_tags(verify, &repository, &reason) < 0) {
-            verify_tell_failure(verify->report, layout_repository(repository.name), &reason);
+        } else {
+            verify_repository(verify, &repository);
         }
     }
     return found == WALK_FAILED ? -1 : 0;

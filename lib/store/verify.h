@@ -4,11 +4,14 @@
 
 /*
  * Looks whether a store keeps its promises, while it is in use: every blob has its digest, every
- * link leads to a blob, every tag to a manifest, every manifest to what it names.
+ * link leads to a blob, every tag to a manifest, every manifest to what it names, and all that is
+ * in a repository is what its place says (lib/store/shape).
  *
  * A repair beside writers loses nothing that they have been told is stored:
  * - A link or tag is removed under the repository's lock, when it is still wrong there. Publishers
  *   bring the bytes first and, where they find a link, look again under that lock (link_add()).
+ * - What should be a file and is none, or cannot be read, is moved aside under that lock, and a
+ * link that is of no use is written anew there, if its blob is there (lib/store/mend).
  * - A damaged blob is moved aside, the file that was read and no other: one that a push has put in
  *   its place in that moment is put back, by this process or by the next that misses it.
  *
@@ -27,7 +30,7 @@ struct verify_report {
     /* Called after each piece that was read, see blob_check(): false ends the run; or NULL. */
     bool (*read)(void *context, uint64_t bytes);
     void *context;
-    bool repair;       /* move damaged blobs aside and remove useless links */
+    bool repair;       /* move damaged things aside, mend or remove useless links */
     bool skip_content; /* do not read the blobs */
     bool is_cache;     /* its links and tags may be lost or lead nowhere: only bytes matter */
     bool measures;     /* look first how much is to be read: due_bytes */

@@ -103,7 +103,7 @@ EMITTER = "fcgi/page/html.c"
 MARKUP = re.compile(r"<[a-zA-Z/!]|&(lt|gt|amp|quot|#\d+);")
 
 # Where things are on disk is known in one place. A URL's "/_berth/" is something else.
-LAYOUT = "lib/store/layout."
+LAYOUT = ("lib/store/layout.", "lib/store/layout_tree.")
 PATH_PARTS = re.compile(r'(^|%s/|[^/\w])_berth\b|docker/registry|\b(_manifests|_layers|_uploads|_referrers|_media_types|_history)\b')
 PATH_MACRO = re.compile(r'\bLAYOUT_\w+\s*"|"\s*LAYOUT_\w+')
 

@@ -312,7 +312,7 @@ static void a_garbled_link_that_a_push_mends_stays(void **state)
     struct meddler meddler = begin_meddler(fixture, push_content);
 
     put_file(fixture->store.root, link.text, "");
-    meddler.prefix = "unlinkat ";
+    meddler.prefix = "renameat ";
     meddler.suffix = link.text;
     assert_int_equal(repair(fixture, &meddler), 1);
     end_meddler(&meddler);

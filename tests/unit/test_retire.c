@@ -384,6 +384,7 @@ static void a_pipe_in_the_place_of_a_note_holds_nobody_up(void **state)
     assert_fails(ERROR_INTERNAL, retire_telling(&receiver));
     assert_true(has(fixture, "old"));
     assert_int_equal(receiver.told, 0);
+    assert_int_equal(unlinkat(fixture->store.root, note.text, 0), 0);
 }
 
 static void (*change)(struct fixture *fixture);

@@ -37,13 +37,17 @@ NUMBERS = itertools.count()
 TRIES = 4000  # a machine under load waits long, and looks again each time; what spins does this in a second
 
 
+def build(library):
+    subprocess.run(["cc", "-std=c17", "-D_GNU_SOURCE", "-O1", "-shared", "-fPIC", "-o", library, SOURCE], check=True)
+
+
 class Injector:
     """`with Injector(directory) as injector`: a storage with a healthy worker, and an upstream."""
 
     def __init__(self, directory):
         self.directory = pathlib.Path(directory)
         self.library = self.directory / "faults.so"
-        subprocess.run(["cc", "-std=c17", "-D_GNU_SOURCE", "-O1", "-shared", "-fPIC", "-o", self.library, SOURCE], check=True)
+        build(self.library)
         self.upstream = Upstream(alias="up")
         self.worker = Worker(self.directory, SETTINGS.format(url=self.upstream.url), expected_faults=True)
         self.storage = self.directory / "storage"
@@ -74,6 +78,24 @@ class Injector:
                 return
             self.count += 1
             yield trial
+
+
+class FaultyCommand:
+    """Subcommands on a server's configuration, to which each call of a kind that is made of one path fails."""
+
+    def __init__(self, server, path, number, call="open"):
+        self.server, self.library, self.report = server, server.directory / "faults.so", server.directory / "report"
+        build(self.library)
+        self.fields = {"FAULT_CALL": call, "FAULT_NUMBER": str(number), "FAULT_NTH": "1", "FAULT_LASTS": "1", "FAULT_BELOW": str(path)}
+
+    def run(self, *arguments):
+        self.report.write_bytes(bytes(1024))
+        environment = {**os.environ, **self.fields, "BERTH_CONFIGURATION": str(self.server.configuration),
+                       "LD_PRELOAD": str(self.library), "FAULT_REPORT": str(self.report)}
+        done = subprocess.run([BERTH, *arguments], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=PATIENCE, check=False)
+        assert struct.unpack("ii1016s", self.report.read_bytes())[1], (arguments, self.fields, done)
+        return done
 
 
 class Trial:

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/store/mend.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/store/blob.h"
+#include "lib/store/history.h"
+#include "lib/store/link.h"
+#include "lib/store/referrers.h"
+#include "lib/store/revision.h"
+#include "lib/store/touch.h"
+
+int mend_link(const struct repository_lock *held, enum link_kind kind, const struct digest *digest,
+              struct sync_set *syncs, struct error *error)
+{
+    const struct repository *repository = held->repository;
+    struct path path = layout_link(repository->name, kind, digest);
+    uint64_t size;
+    int found = blob_is_stored(repository->store, digest, &size, error);
+
+    if (found <= 0) {
+        return found;
+    }
+    return link_overwrite(held, path.text, digest, syncs, error) < 0 ? -1 : 1;
+}
+
+/* The entry that a manifest has among the referrers of its subject. 1; 0 if it has no such subject;
+ * -1. */
+static int mend_referrer(const struct repository_lock *held, const struct shape_fault *fault,
+                         struct sync_set *syncs, struct error *error)
+{
+    AUTO_STORED_MANIFEST struct stored_manifest stored = STORED_MANIFEST_INIT;
+    AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
+    struct referrer referrer = {.manifest = &manifest,
+                                .self = {.kind = REFERENCE_MANIFEST, .digest = fault->digest}};
+    struct error ignored;
+    int found = revision_read(held->repository, &fault->digest, &stored, error);
+
+    if (found <= 0 || stored_manifest_parse(&stored, &manifest, &ignored) < 0 ||
+        !manifest.has_subject || !digest_equal(&manifest.subject, &fault->subject)) {
+        return found < 0 ? -1 : 0;
+    }
+    referrer.self.size = stored.content.length;
+    return referrers_add(held, &referrer, syncs, error) < 0 ? -1 : 1;
+}
+
+/* A file that tells what it has to tell by being there, and by its time. */
+static int mend_note(const struct repository_lock *held, const struct shape_fault *fault,
+                     const struct timespec *time, struct error *error)
+{
+    struct store *store = held->repository->store;
+    const struct timespec times[] = {{.tv_nsec = UTIME_OMIT}, *time};
+    const struct buffer nothing = BUFFER_INIT;
+
+    if (fault->thing == THING_TAG_INDEX) {
+        struct path link = layout_tag_history(held->repository->name, fault->tag, &fault->digest);
+
+        if (link_note(held, link.text, &fault->digest, error) < 0) {
+            return -1;
+        }
+        (void)utimensat(store->root, link.text, times, 0);
+        return 1;
+    }
+    if (store_replace(store, (struct file_place){store->root, fault->path.text}, &nothing,
+                      REPLACE_SHARED, error) < 0) {
+        return -1;
+    }
+    (void)utimensat(store->root, fault->path.text, times, 0);
+    return 1;
+}
+
+/* What the tag was: the manifest is kept for as long as one that has just lost its tag. */
+static void mend_tell_tag(const struct repository_lock *held, const char *tag, struct buffer *out)
+{
+    const struct repository *repository = held->repository;
+    AUTO_HISTORY struct history history = HISTORY_INIT;
+    struct error ignored;
+
+    buffer_add_text(out, "; the tag has gone");
+    if (history_read(repository, tag, 1, &history, &ignored) > 0) {
+        const char *digest = history.entries[0].digest.text;
+
+        touch_always(repository->store,
+                     layout_link(repository->name, LINK_REVISION, &history.entries[0].digest).text);
+        buffer_format(out, ", and stood for %s, as its history tells: 'berth restore %s:%s@%s'",
+                      digest, repository->name, tag, digest);
+    }
+}
+
+/* When what was in the way is out of it. */
+static int mend_anew(const struct repository_lock *held, const struct shape_fault *fault,
+                     const struct timespec *time, struct buffer *out, struct error *error)
+{
+    AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(held->repository->store);
+    int written = 0;
+
+    switch (fault->thing) {
+    case THING_LAYER:
+        written = mend_link(held, LINK_LAYER, &fault->digest, &syncs, error);
+        break;
+    case THING_REVISION:
+        written = mend_link(held, LINK_REVISION, &fault->digest, &syncs, error);
+        break;
+    case THING_REFERRER:
+        written = mend_referrer(held, fault, &syncs, error);
+        break;
+    case THING_TAG_INDEX:
+    case THING_PULLED:
+        written = mend_note(held, fault, time, error);
+        break;
+    case THING_TAG:
+        mend_tell_tag(held, fault->tag, out);
+        break;
+    case THING_DIRECTORY:
+    case THING_HISTORY:
+    case THING_RETIRED:
+    case THING_TYPE:
+        break;
+    }
+    if (written > 0) {
+        buffer_add_text(out, ", and written anew");
+    }
+    return written < 0 ? -1 : sync_set_flush(&syncs, error);
+}
+
+int mend_shape(const struct repository *repository, const struct shape_fault *fault,
+               struct buffer *out, struct error *error)
+{
+    AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
+    const struct store *store = repository->store;
+    struct file_place place = {store->root, fault->path.text};
+    struct shape_fault again = *fault;
+    struct stat status;
+    struct path aside;
+    char id[ID_SIZE];
+
+    if (repository_lock(repository, &lock, error) < 0) {
+        return -1;
+    }
+    if (!shape_is_faulty(store, &again) || !again.may_move ||
+        fstatat(store->root, fault->path.text, &status, AT_SYMLINK_NOFOLLOW) < 0) {
+        return 0;
+    }
+    id_make(id);
+    aside = layout_damaged_path(id, fault->path.text);
+    if (file_publish(place, (struct file_place){store->root, aside.text}, error) < 0) {
+        return -1;
+    }
+    buffer_format(out, "moved to '%s'", aside.text);
+    return store->options->may_be_lost || mend_anew(&lock, fault, &status.st_mtim, out, error) == 0
+               ? 1
+               : -1;
+}
