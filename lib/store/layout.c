@@ -200,6 +200,20 @@ struct path layout_tag_history(const char *name, const char *tag, const struct d
                        digest_algorithm_name(digest->algorithm), digest_hex(digest));
 }
 
+struct path layout_tag_index(const char *name, const char *tag)
+{
+    return path_format(LAYOUT_REPOSITORIES "/%s/_manifests/tags/%s/index", name, tag);
+}
+
+bool layout_is_tag_index(const char *path)
+{
+    static const char tags[] = "/_manifests/tags/"; /* no name has such a part */
+    const char *found = strstr(path, tags);
+    const char *tag = found ? found + strlen(tags) : "";
+
+    return *tag && strcmp(tag + strcspn(tag, "/"), "/index") == 0;
+}
+
 struct path layout_pulled_tag(const char *name, const char *tag)
 {
     return PATH_JOIN(LAYOUT_REPOSITORIES, "/", name, "/_manifests/tags/", tag, "/_pulled");

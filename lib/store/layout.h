@@ -82,10 +82,13 @@ struct path layout_tag(const char *name, const char *tag);
 struct path layout_tag_current(const char *name, const char *tag);
 /* The same below layout_tags(), for who has that open. */
 struct path layout_tag_current_within(const char *tag);
-/* One for every digest that the tag has ever stood for, below a directory. */
+/* One for every digest that the tag has ever stood for, below a directory; and where these are, of
+ * all algorithms, and whether that is what a path stands for. */
 struct path layout_tag_histories(const char *name, const char *tag,
                                  enum digest_algorithm algorithm);
 struct path layout_tag_history(const char *name, const char *tag, const struct digest *digest);
+struct path layout_tag_index(const char *name, const char *tag);
+bool layout_is_tag_index(const char *path);
 
 /* What is known of pulls by tag and by digest, and where the latter is; see lib/store/pulled. */
 struct path layout_pulled_tag(const char *name, const char *tag);

@@ -155,6 +155,25 @@ static int tag_put_history(const struct repository_lock *held, enum trash which,
     return 0;
 }
 
+/* What it has stood for. */
+static int tag_put_index(const struct repository_lock *held, enum trash which, const char *tag,
+                         struct error *error)
+{
+    const struct store *store = held->repository->store;
+    struct path index = layout_tag_index(held->repository->name, tag);
+
+    if (trash_put_tree(store, which, index.text)) {
+        return 0;
+    }
+    for (int i = 0; i < DIGEST_ALGORITHM_COUNT; i++) {
+        if (tag_put_history(held, which, tag, (enum digest_algorithm)i, error) < 0) {
+            return -1;
+        }
+    }
+    (void)unlinkat(store->root, index.text, AT_REMOVEDIR);
+    return 0;
+}
+
 /* `deletion` is what its history has to tell of, or NULL. */
 static int tag_put(const struct repository_lock *held, enum trash which, const char *tag,
                    const struct tag_change *deletion, struct error *error)
@@ -164,23 +183,15 @@ static int tag_put(const struct repository_lock *held, enum trash which, const c
     struct path current = layout_tag_current(name, tag);
     /* First what the tag is: whatever comes of the rest, it is gone. */
     int moved = trash_put(store, which, current.text, error);
-    struct path history = layout_tag_histories(name, tag, DIGEST_SHA256);
 
     if (moved > 0 && deletion) {
         history_add(held, tag, HISTORY_DELETED, tag_author(deletion), &deletion->judged_former);
     }
-    for (int i = 0; i < DIGEST_ALGORITHM_COUNT && moved >= 0; i++) {
-        if (tag_put_history(held, which, tag, (enum digest_algorithm)i, error) < 0) {
-            moved = -1;
-        }
-    }
-    if (moved >= 0 && trash_put(store, which, layout_pulled_tag(name, tag).text, error) < 0) {
+    if (moved >= 0 && (tag_put_index(held, which, tag, error) < 0 ||
+                       trash_put(store, which, layout_pulled_tag(name, tag).text, error) < 0 ||
+                       history_put_in_trash(held, which, tag, error) < 0)) {
         moved = -1;
     }
-    if (moved >= 0 && history_put_in_trash(held, which, tag, error) < 0) {
-        moved = -1;
-    }
-    (void)unlinkat(store->root, layout_above(history.text).text, AT_REMOVEDIR);
     (void)unlinkat(store->root, layout_above(current.text).text, AT_REMOVEDIR);
     (void)unlinkat(store->root, layout_tag(name, tag).text, AT_REMOVEDIR);
     return moved;

@@ -77,6 +77,23 @@ int trash_put(const struct store *store, enum trash which, const char *path, str
     return moved == 0 ? older : moved;
 }
 
+bool trash_put_tree(const struct store *store, enum trash which, const char *path)
+{
+    struct path there = layout_trash(which, path);
+    struct path collected = layout_trash(TRASH_COLLECTED, path);
+    struct error ignored;
+    struct stat status;
+
+    if (store->options->may_be_lost || !file_is_local(store->root) ||
+        fstatat(store->root, collected.text, &status, AT_SYMLINK_NOFOLLOW) == 0 ||
+        fstatat(store->root, path, &status, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(status.st_mode)) {
+        return false;
+    }
+    /* It replaces no directory that holds something. */
+    return file_publish((struct file_place){store->root, path},
+                        (struct file_place){store->root, there.text}, &ignored) == 0;
+}
+
 int trash_collect(const struct store *store, const char *path, uint64_t *no_room,
                   struct error *error)
 {
@@ -112,10 +129,15 @@ int trash_take_back(const struct store *store, enum trash which, const char *pat
     return sync_set_flush(&syncs, error) < 0 ? -1 : 1;
 }
 
+static bool trash_is_earlier(const struct timespec *one, const struct timespec *other)
+{
+    return one->tv_sec != other->tv_sec ? one->tv_sec < other->tv_sec
+                                        : one->tv_nsec < other->tv_nsec;
+}
+
 bool trash_is_before(const struct stat *status, const struct timespec *time)
 {
-    return status->st_ctim.tv_sec != time->tv_sec ? status->st_ctim.tv_sec < time->tv_sec
-                                                  : status->st_ctim.tv_nsec < time->tv_nsec;
+    return trash_is_earlier(&status->st_ctim, time);
 }
 
 /* Where trash_empty() is. */
@@ -124,6 +146,7 @@ struct trash_walk {
     struct trash_emptying *emptying;
     struct buffer *path; /* below the root */
     size_t top;          /* bytes of it that lead to the tree, with the slash */
+    struct timespec put; /* when a directory that came as a whole was put here, in that; else 0 */
 };
 
 /*
@@ -166,7 +189,8 @@ static int trash_empty_file(const struct trash_walk *walk, struct file_place pla
     if (fstatat(place.directory, place.path, &status, AT_SYMLINK_NOFOLLOW) < 0) {
         return 1; /* taken back */
     }
-    if (!may_go || !trash_is_before(&status, &emptying->before)) {
+    if (!may_go || !trash_is_before(&status, &emptying->before) ||
+        !trash_is_earlier(&walk->put, &emptying->before)) {
         emptying->left_files++;
         emptying->left_bytes += (uint64_t)status.st_size;
         return 0;
@@ -208,38 +232,49 @@ static int trash_empty_names(const struct trash_walk *walk, int directory,
     return result;
 }
 
+static int trash_empty_open(const struct trash_walk *walk, struct directory *directory,
+                            struct error *error)
+{
+    AUTO_NAMES struct names directories = NAMES_INIT;
+    AUTO_NAMES struct names files = NAMES_INIT;
+    int descriptor = directory_descriptor(directory);
+    int below;
+    int here;
+
+    if (directory_split(directory, &directories, &files, error) < 0) {
+        return error_errno(error, "list '%s'", walk->path->data);
+    }
+    below = trash_empty_names(walk, descriptor, &directories, trash_empty_tree, error);
+    here = trash_empty_names(walk, descriptor, &files, trash_empty_file, error);
+    return below < here ? below : here;
+}
+
 /*
  * 1 if it is not there any more, 0, -1; what cannot be looked at keeps nothing else from going.
  * Everything is looked at from the directory that it is in: a path from the root costs several
- * times as much, and of what was deleted there are as many as of tags.
+ * times as much, and of what was deleted there are as many as of tags. And it is the directory that
+ * was dated, whatever is put in its place meanwhile.
  */
 static int trash_empty_tree(const struct trash_walk *walk, struct file_place place,
                             struct error *error)
 {
     AUTO_DIRECTORY struct directory directory = DIRECTORY_INIT;
-    AUTO_NAMES struct names directories = NAMES_INIT;
-    AUTO_NAMES struct names files = NAMES_INIT;
-    int opened = directory_open(&directory, place.directory, place.path, error);
-    int below;
-    int here;
+    struct trash_walk inner = *walk;
+    struct stat status;
+    int gone = directory_open(&directory, place.directory, place.path, error);
 
-    if (opened <= 0) {
-        return opened < 0 ? error_errno(error, "open '%s'", walk->path->data) : 1;
+    if (gone <= 0) {
+        return gone < 0 ? error_errno(error, "open '%s'", walk->path->data) : 1;
     }
-    if (directory_split(&directory, &directories, &files, error) < 0) {
-        return error_errno(error, "list '%s'", walk->path->data);
+    if (layout_is_tag_index(walk->path->data) &&
+        fstat(directory_descriptor(&directory), &status) == 0) {
+        inner.put = status.st_ctim; /* before it changes, since things go from it */
     }
-    below = trash_empty_names(walk, directory_descriptor(&directory), &directories,
-                              trash_empty_tree, error);
-    here =
-        trash_empty_names(walk, directory_descriptor(&directory), &files, trash_empty_file, error);
-    if (below <= 0 || here <= 0) {
-        return below < here ? below : here;
-    }
-    if (!walk->emptying->dry_run && walk->path->length >= walk->top) {
+    gone = trash_empty_open(&inner, &directory, error);
+    if (gone > 0 && !walk->emptying->dry_run && walk->path->length >= walk->top) {
         (void)unlinkat(place.directory, place.path, AT_REMOVEDIR);
     }
-    return 1;
+    return gone;
 }
 
 int trash_empty(const struct store *store, enum trash which, struct trash_emptying *emptying,

@@ -12,10 +12,15 @@
  *   found again.
  * - TRASH_DELETED: what somebody has deleted. It comes back only when it is restored.
  *
- * Only files are moved, never directories: a directory that came back would be taken for the one
- * that was synced (lib/base/sync). When something was put here is its ctime, which a rename sets.
- * A second file of the same path takes the place of the first. What lies here is removed by
- * trash_empty() alone.
+ * Only files come back, never directories: one that did would be taken for the one that was synced
+ * (lib/base/sync). And what somebody writes to must not be moved with a directory either: a host
+ * that knows this one under its old name (NFS) would write into the trash, and be told that all is
+ * well; where files alone are moved, the directory is gone and its name is looked up anew. So only
+ * one is ever put here as a whole: see trash_put_tree().
+ *
+ * When something was put here is its ctime, which a rename sets, or that of the directory that it
+ * came with. A second file of the same path takes the place of the first. What lies here is removed
+ * by trash_empty() alone.
  */
 
 #include <time.h>
@@ -35,8 +40,21 @@
 int trash_put(const struct store *store, enum trash which, const char *path, struct error *error);
 
 /*
- * The same for the collector, which goes on where there is no room for the directories that a move
- * takes: to empty the trash is what gives room. Then it counts in `no_room`, and the file stays.
+ * Moves the directory of what a tag has stood for, layout_tag_index(), with all that is in it: one
+ * rename instead of the three directories that each link takes here, and the three that it leaves.
+ * False if nothing was moved, since that cannot be done at once: something of it lies here already,
+ * the filesystem is not this machine's alone, there is no such directory, the disk fails. Then put
+ * each file. What another host writes there nevertheless, as said above, nobody relies on: it is
+ * link_note()'s.
+ *
+ * Locking: needs repository_lock().
+ */
+bool trash_put_tree(const struct store *store, enum trash which, const char *path);
+
+/*
+ * trash_put() for the collector, which goes on where there is no room for the directories that a
+ * move takes: to empty the trash is what gives room. Then it counts in `no_room`, and the file
+ * stays.
  */
 int trash_collect(const struct store *store, const char *path, uint64_t *no_room,
                   struct error *error);

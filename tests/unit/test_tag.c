@@ -3,10 +3,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/directory.h"
 #include "lib/store/repository.h"
 #include "lib/store/tag.h"
 #include "tests/unit/trace.h"
@@ -107,6 +113,96 @@ static void a_deleted_one_takes_its_history_along(void **state)
     assert_returns(1, tag_get(&fixture->repository, "v2", &digest, &error));
     assert_returns(0, delete_tag(fixture, "v1", &syncs, &error));
     assert_int_equal(count_entries(fixture->store.temporary, "pieces"), 0);
+}
+
+/* How many calls change the disk when a tag goes that has stood for so many digests. */
+static size_t count_deletion(struct fixture *fixture, size_t digests)
+{
+    AUTO_SYNC_SET struct sync_set syncs = SYNC_SET_INIT(-1);
+    struct error error = ERROR_INIT;
+
+    for (size_t i = 0; i < digests; i++) {
+        char content[16];
+
+        (void)snprintf(content, sizeof(content), "%zu", i);
+        set(fixture, "v1", content);
+    }
+    trace_begin();
+    assert_returns(1, delete_tag(fixture, "v1", &syncs, &error));
+    (void)trace_end();
+    assert_int_equal(directory_remove(fixture->store.root, LAYOUT_TRASH, &error), 0);
+    return trace_count();
+}
+
+static void a_deleted_one_costs_the_same_whatever_it_has_stood_for(void **state)
+{
+    struct fixture *fixture = *state;
+    size_t one = count_deletion(fixture, 1);
+
+    assert_int_equal(count_deletion(fixture, 20), one);
+}
+
+/* Whether the directory of what a tag has stood for is moved as a whole when that is deleted. */
+static bool is_moved_whole(struct fixture *fixture, const char *tag)
+{
+    AUTO_SYNC_SET struct sync_set syncs = SYNC_SET_INIT(-1);
+    struct path deleted = layout_trash(TRASH_DELETED, layout_tag_index("team/app", tag).text);
+    struct error error = ERROR_INIT;
+
+    trace_begin();
+    assert_returns(1, delete_tag(fixture, tag, &syncs, &error));
+    (void)trace_end();
+    assert_false(is_there(fixture->store.root, layout_tag("team/app", tag).text));
+    return trace_find("renameat ", deleted.text, 0) != SIZE_MAX;
+}
+
+static bool is_in_deleted_index(struct fixture *fixture, const char *tag, const char *content)
+{
+    struct digest digest = sha256(content);
+
+    return is_there(
+        fixture->store.root,
+        layout_trash(TRASH_DELETED, layout_tag_history("team/app", tag, &digest).text).text);
+}
+
+static void what_it_has_stood_for_joins_what_was_deleted_before(void **state)
+{
+    struct fixture *fixture = *state;
+
+    set(fixture, "v1", "first");
+    assert_true(is_moved_whole(fixture, "v1"));
+    set(fixture, "v1", "second");
+    (void)is_moved_whole(fixture, "v1");
+    assert_true(is_in_deleted_index(fixture, "v1", "first"));
+    assert_true(is_in_deleted_index(fixture, "v1", "second"));
+}
+
+/* For file_is_local(). */
+static bool is_far;
+
+int fstatfs(int descriptor, struct statfs *status)
+{
+    int result = (int)syscall(SYS_fstatfs, descriptor, status);
+
+    if (is_far) {
+        status->f_type = NFS_SUPER_MAGIC;
+    }
+    return result;
+}
+
+static void where_another_host_may_know_a_directory_only_files_move(void **state)
+{
+    struct fixture *fixture = *state;
+    bool was_whole;
+
+    set(fixture, "v1", "first");
+    set(fixture, "v1", "second");
+    is_far = true;
+    was_whole = is_moved_whole(fixture, "v1");
+    is_far = false;
+    assert_false(was_whole);
+    assert_true(is_in_deleted_index(fixture, "v1", "first"));
+    assert_true(is_in_deleted_index(fixture, "v1", "second"));
 }
 
 /* May "v1" become this, or go? */
@@ -302,6 +398,9 @@ int main(void)
         IN_STORE(remembers_every_digest_as_distribution_does),
         IN_STORE(the_history_comes_before_the_tag),
         IN_STORE(a_deleted_one_takes_its_history_along),
+        IN_STORE(a_deleted_one_costs_the_same_whatever_it_has_stood_for),
+        IN_STORE(what_it_has_stood_for_joins_what_was_deleted_before),
+        IN_STORE(where_another_host_may_know_a_directory_only_files_move),
         IN_STORE(a_deleted_one_is_deleted_whatever_cannot_be_cleared_away),
         IN_STORE(an_immutable_one_stays_what_it_is),
         IN_STORE(nothing_changes_unjudged),

@@ -380,6 +380,59 @@ static void what_cannot_be_looked_at_keeps_nothing_else_from_going(void **state)
     assert_int_equal(count_entries(fixture->store.root, layout_trash(TRASH_DELETED, "").text), 0);
 }
 
+/* As the link of a tag that was written long ago. */
+static struct path put_index(struct fixture *fixture, const char *tag)
+{
+    struct digest digest = sha256(tag);
+    struct path link = layout_tag_history("team/app", tag, &digest);
+
+    put_file(fixture->store.root, link.text, digest.text);
+    return link;
+}
+
+static void what_came_with_its_directory_has_lain_there_as_long_as_that(void **state)
+{
+    struct fixture *fixture = *state;
+    struct path old = put_index(fixture, "old");
+    struct path young = put_index(fixture, "young");
+    struct trash_emptying emptying = {.may_go = NULL};
+    struct error error = ERROR_INIT;
+    struct stat file;
+
+    assert_true(
+        trash_put_tree(&fixture->store, TRASH_DELETED, layout_tag_index("team/app", "old").text));
+    emptying.before = later(fixture);
+    assert_true(
+        trash_put_tree(&fixture->store, TRASH_DELETED, layout_tag_index("team/app", "young").text));
+    file = look(fixture, layout_trash(TRASH_DELETED, young.text).text);
+    assert_true(trash_is_before(&file, &emptying.before)); /* by itself it is as old */
+    assert_returns(0, trash_empty(&fixture->store, TRASH_DELETED, &emptying, &error));
+    assert_int_equal(emptying.files, 1);
+    assert_int_equal(emptying.left_files, 1);
+    assert_returns(0, trash_has(&fixture->store, TRASH_DELETED, old.text, &error));
+    assert_returns(1, trash_take_back(&fixture->store, TRASH_DELETED, young.text, &error));
+    assert_file(fixture->store.root, young.text, sha256("young").text);
+}
+
+static void is_asked_for_the_index_of_a_tag_and_nothing_else(void **state)
+{
+    static const char *const others[] = {
+        "",
+        LAYOUT_REPOSITORIES "/team/app/_manifests/tags",
+        LAYOUT_REPOSITORIES "/team/app/_manifests/tags/",
+        LAYOUT_REPOSITORIES "/team/app/_manifests/tags/index",
+        LAYOUT_REPOSITORIES "/team/app/_manifests/tags/v1/index/sha256",
+        LAYOUT_REPOSITORIES "/team/app/_manifests/tags/v1/current",
+        LAYOUT_REPOSITORIES "/team/index",
+    };
+
+    (void)state;
+    assert_true(layout_is_tag_index(layout_tag_index("team/app", "index").text));
+    for (size_t i = 0; i < COUNT(others); i++) {
+        assert_false(layout_is_tag_index(others[i]));
+    }
+}
+
 static void reads_whose_blob_a_path_is(void **state)
 {
     static const char *const others[] = {
@@ -424,6 +477,8 @@ int main(void)
         IN_STORE(is_emptied_of_what_is_old_and_may_go),
         IN_STORE(what_stays_is_looked_at_once),
         IN_STORE(what_cannot_be_looked_at_keeps_nothing_else_from_going),
+        IN_STORE(what_came_with_its_directory_has_lain_there_as_long_as_that),
+        cmocka_unit_test(is_asked_for_the_index_of_a_tag_and_nothing_else),
         cmocka_unit_test(reads_whose_blob_a_path_is),
     };
 

@@ -89,9 +89,9 @@ class LoopDisk(Mount):
         run("mount", "-o", self.options, self.image, self.point)
 
     def age(self, directory, seconds):
-        """As if all files below it had been made, changed and moved there so much earlier, also by the time that nobody can set
+        """As if all that is below it had been made, changed and moved there so much earlier, also by the time that nobody can set
         (ctime). Nothing may use the disk: it is unmounted for that."""
-        ages = [(path.relative_to(self.point), path.lstat()) for path in directory.rglob("*") if path.is_file()]
+        ages = [(path.relative_to(self.point), path.lstat()) for path in directory.rglob("*")]
         self.unmount()
         lines = [f"set_inode_field /{path} {field} @{int(getattr(status, 'st_' + field) - seconds)}\n"
                  for path, status in ages for field in ("ctime", "mtime", "atime")]
