@@ -38,12 +38,18 @@ bool settle_put_off(const struct store *store, int descriptor)
 }
 
 /* The claim first: who lets go of it has settled the file before, if he lives. */
-bool settle_is_believed(const struct store *store, int descriptor)
+bool settle_is_vouched_for(int descriptor)
 {
     struct stat status;
 
-    return !store->options->may_be_lost || store->keeps_no_marks || lock_is_claimed(descriptor) ||
+    return lock_is_claimed(descriptor) ||
            (fstat(descriptor, &status) == 0 && settle_is_done(&status));
+}
+
+bool settle_is_believed(const struct store *store, int descriptor)
+{
+    return !store->options->may_be_lost || store->keeps_no_marks ||
+           settle_is_vouched_for(descriptor);
 }
 
 int settle_forget(const struct store *store, const char *path, struct error *error)

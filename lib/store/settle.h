@@ -42,6 +42,10 @@ void settle_own(const struct store *store, int descriptor);
  * later. Then it is claimed by this process as long as the descriptor is open. */
 bool settle_put_off(const struct store *store, int descriptor);
 
+/* Of an open file that was to become a blob of a cache: whether its digest was verified, as far as
+ * that is said where marks are kept, whatever has become of its name. */
+bool settle_is_vouched_for(int descriptor);
+
 /* Of an open blob of a cache that is not ours: whether its bytes may be believed as they are. */
 bool settle_is_believed(const struct store *store, int descriptor);
 

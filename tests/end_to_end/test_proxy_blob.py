@@ -220,6 +220,44 @@ def test_an_upstream_without_ranges_starts_over(nginx_site, upstream):
     assert_right(download(nginx_site.client, nginx_site.at(upstream).blob(digest)), data)
 
 
+def test_a_download_goes_on_when_another_upstream_was_faster(site, upstream):
+    """Both have the layer, as registries with images of one base do."""
+    data, digest = offered(upstream, 4 * MIB)
+    other = site.take()
+    other.add_blob(data)
+    shaped(upstream, MIB)
+    client = Download(site.client, site.at(upstream).blob(digest))
+    wait_until(lambda: client.size, "some bytes")
+    assert_right(download(site.client, site.at(other).blob(digest)), data)
+    assert upstream.sent() < 2 * MIB, "too much for what follows to mean anything"
+    assert_right(client.result(), data)
+
+
+def test_who_reads_slowly_gets_the_end_when_another_upstream_was_slower(nginx_site, upstream):
+    """Then it is the other one's file that has the name."""
+    data, digest = offered(upstream, 24 * MIB)
+    other = nginx_site.take()
+    other.add_blob(data)
+    cached = nginx_site.cache / f"docker/registry/v2/blobs/sha256/{digest[7:9]}/{digest[7:]}/data"
+    for each in (upstream, other):
+        each.when(lambda reply, _: setattr(reply, "stall", 2 * MIB), "/blobs/")
+    target = nginx_site.at(upstream).blob(digest)
+    with nginx_site.client.connect() as connection:
+        connection.sendall(nginx_site.client.head("GET", target, None, None, None))
+        answer = bytearray(connection.recv(1000))
+        last = Download(nginx_site.client, nginx_site.at(other).blob(digest))
+        wait_until(lambda: last.size, "some bytes")
+        upstream.free.set()
+        wait_until(cached.exists, "the blob of who is faster")
+        first = cached.stat().st_ino
+        other.free.set()
+        assert_right(last.result(), data)
+        assert cached.stat().st_ino != first
+        while block := connection.recv(MIB):
+            answer += block
+    assert content.digest(answer.partition(b"\r\n\r\n")[2]) == digest
+
+
 def test_ranges_are_answered_from_a_download_under_way(site, upstream):
     data, digest = offered(upstream, 32 * MIB)
     upstream.when(lambda reply, request: setattr(reply, "stall", None if request["Range"] else 8 * MIB), "/blobs/")

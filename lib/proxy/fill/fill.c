@@ -19,6 +19,7 @@
 #include "lib/proxy/fill/slot.h"
 #include "lib/store/blob.h"
 #include "lib/store/link.h"
+#include "lib/store/settle.h"
 
 enum {
     SHORT_PAUSE = 2, /* milliseconds between two looks at the file */
@@ -357,7 +358,11 @@ static bool fill_may_look_again(struct fill_view *view)
     return ++view->blind <= BLIND_LOOKS;
 }
 
-/* Whether the blob is there, made of the file that we are reading. */
+/*
+ * Whether the blob is there, made of the file that we are reading; or of another one, which another
+ * upstream has sent. Then ours is still as good as that, once its digest is verified: which its
+ * filler says by a claim or a mark (lib/store/settle).
+ */
 static int fill_check_complete(struct fill_view *view, struct error *error)
 {
     struct store *store = view->fill.upstream->store;
@@ -373,9 +378,12 @@ static int fill_check_complete(struct fill_view *view, struct error *error)
         view->complete = true;
         return 0;
     case BLOB_OTHER:
-        break;
+        view->is_overtaken = true;
+        view->complete =
+            settle_is_vouched_for(view->descriptor) && fill_available(view) == view->size;
+        return 0;
     }
-    return error_set(error, ERROR_UPSTREAM, "another fetch of the blob came first");
+    return -1;
 }
 
 /* Whether it makes sense to wait on. */
@@ -385,6 +393,7 @@ static int fill_check_filler(struct fill_view *view, struct error *error)
     struct path data = partial_place(&view->fill, "data");
     struct report report = REPORT_INIT;
     bool failed;
+    int stored;
 
     if (clock_milliseconds() - view->looked < LOOK_INTERVAL) {
         return 0;
@@ -400,8 +409,12 @@ static int fill_check_filler(struct fill_view *view, struct error *error)
 
         return fill_check_complete(view, &ignored) == 0 && view->complete ? 0 : -1;
     }
-    if (fill_ensure_filler(view, error) < 0 || fill_check_complete(view, error) < 0) {
+    stored = fill_ensure_filler(view, error);
+    if (stored < 0 || fill_check_complete(view, error) < 0) {
         return -1;
+    }
+    if (!view->complete && stored > 0 && view->is_overtaken) { /* and ours has died */
+        return error_set(error, ERROR_UPSTREAM, "another fetch of the blob came first");
     }
     if (!view->complete &&
         file_is_same(view->descriptor, (struct file_place){store->temporary, data.text}, error) ==
@@ -486,7 +499,7 @@ static bool fill_comes_to_its_end(struct fill_view *view)
         uint64_t available = fill_available(view);
         uint64_t gained = available - (available > first ? first : available);
 
-        if (fill_check_complete(view, &ignored) < 0 || view->complete) {
+        if (fill_check_complete(view, &ignored) < 0 || view->complete || view->is_overtaken) {
             return fill_is_stored(&view->fill, &ignored) > 0;
         }
         if (elapsed > END_WAIT || is_far) {

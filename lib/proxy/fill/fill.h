@@ -25,7 +25,9 @@
  *
  * The file becomes the blob by a rename, so that readers who have it open need not notice. Until
  * then they hold back the last block: no response is complete before the digest is verified. If it
- * is and the rename fails, they get the rest and the cache nothing (partial_give_away()).
+ * is and the rename fails, they get the rest and the cache nothing (partial_give_away()). Fetches
+ * of the same blob from two upstreams know nothing of each other: whichever comes last has the
+ * name, and the readers of both go on to their end.
  */
 
 #include "lib/base/watch.h"
@@ -44,6 +46,7 @@ struct fill_view {
     uint64_t found;     /* bytes that this fetch has not got from the upstream, but found */
     bool has_waited;    /* from now on, what fails has failed for this reader */
     bool is_reading;    /* it has been let in */
+    bool is_overtaken;  /* another upstream's fetch has brought the blob meanwhile */
     bool is_local;      /* bytes are there as soon as the size says so */
     int fetcher;        /* one that has its fetch, or will: see fill_hurry(); -1 */
     unsigned restarts;  /* fillers that this reader has started */

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/test.h"
+
+/*
+ * Those who wait for a fetch, and read what comes of it: what they make of each other's steps, of
+ * earlier fetches and other upstreams', and of looks that the disk fails. The filler is the test,
+ * which holds the lock, and does something at one of the reader's calls.
+ */
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/directory.h"
+#include "lib/base/lock.h"
+#include "lib/proxy/fill/fill.h"
+#include "tests/unit/trace.h"
+
+#define WORDS "what one upstream has, another may have too"
+enum { SIZE = sizeof(WORDS) - 1 };
+
+static struct error error;
+static struct proxy_options options;
+static struct upstream upstream;
+static struct fill fill;
+static struct lock filler = LOCK_INIT;
+
+/* What happens at which of the reader's calls. */
+static struct {
+    const char *suffix; /* of the calls that are counted; "": of all */
+    unsigned left;
+    void (*step)(struct fixture *fixture);
+    struct fixture *fixture;
+} plan;
+
+static void follow_plan(void *context, const char *line)
+{
+    size_t length = strlen(line);
+    size_t suffix = strlen(plan.suffix);
+
+    (void)context;
+    if (plan.left > 0 && length >= suffix && strcmp(line + length - suffix, plan.suffix) == 0 &&
+        --plan.left == 0) {
+        plan.step(plan.fixture);
+    }
+}
+
+static void begin(struct fixture *fixture)
+{
+    fixture->options.may_be_lost = true;
+    options = (struct proxy_options){.enabled = true, .maximum_waiting = 8};
+    upstream =
+        (struct upstream){.options = &options, .store = &fixture->store, .name = "one.example"};
+    fill = (struct fill){.upstream = &upstream,
+                         .repository = &fixture->repository,
+                         .name = "app",
+                         .digest = sha256(WORDS)};
+    plan.fixture = fixture;
+}
+
+/* From now on somebody is at work, as far as others can see. */
+static void take_lock(struct fixture *fixture)
+{
+    struct path path = partial_place(&fill, "lock");
+
+    assert_int_equal(lock_take(&filler, (struct file_place){fixture->store.temporary, path.text},
+                               LOCK_TRY, &error),
+                     LOCK_TAKEN);
+}
+
+static void end(void)
+{
+    lock_release(&filler);
+    partial_discard(&fill);
+}
+
+/* All bytes are there, and not yet the blob. */
+static struct fill_view read_all_but_the_end(struct fixture *fixture)
+{
+    struct fill_view view = FILL_VIEW_INIT;
+    struct path data = partial_place(&fill, "data");
+
+    assert_returns(0, partial_prepare(&fill, &error));
+    assert_returns(0, partial_write_total(&fill, SIZE, &error));
+    put_file(fixture->store.temporary, data.text, WORDS);
+    view.fill = fill;
+    view.size = SIZE;
+    view.has_waited = true;
+    view.is_reading = true;
+    view.descriptor = openat(fixture->store.temporary, data.text, O_RDONLY | O_CLOEXEC);
+    assert_true(view.descriptor >= 0);
+    return view;
+}
+
+static void forget(struct fixture *fixture)
+{
+    assert_returns(0, directory_remove(fixture->store.root, LAYOUT_BLOBS, &error));
+    assert_returns(0, directory_remove(fixture->store.root, LAYOUT_REPOSITORIES, &error));
+}
+
+static void bring_the_blob(struct fixture *fixture)
+{
+    (void)push_blob(&fixture->repository, WORDS);
+}
+
+static struct fill_view reader;
+
+static void verify_ours(struct fixture *fixture)
+{
+    (void)fixture;
+    partial_give_away(reader.descriptor);
+}
+
+static void die(struct fixture *fixture)
+{
+    (void)fixture;
+    lock_release(&filler);
+}
+
+/* Registries have layers in common. What ours sends is not worse for that another was faster. */
+static void another_upstreams_blob_cuts_nobody_short(void **state)
+{
+    struct fixture *fixture = *state;
+
+    begin(fixture);
+    for (int dies = 0; dies < 2; dies++) {
+        char bytes[SIZE + 1] = "";
+
+        reader = read_all_but_the_end(fixture);
+        take_lock(fixture);
+        bring_the_blob(fixture);
+        plan.suffix = layout_blob(&fill.digest).text;
+        plan.left = 3;
+        plan.step = dies ? die : verify_ours;
+        trace_begin();
+        trace_looks();
+        trace_hook(follow_plan, NULL);
+        assert_int_equal(fill_read(&reader, 0, bytes, SIZE, &error), dies ? -1 : SIZE);
+        (void)trace_end();
+        assert_int_equal(plan.left, 0);
+        assert_string_equal(bytes, dies ? "" : WORDS);
+        fill_close(&reader);
+        end();
+        forget(fixture);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_STORE(another_upstreams_blob_cuts_nobody_short),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
