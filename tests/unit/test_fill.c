@@ -98,9 +98,55 @@ static void forget(struct fixture *fixture)
     assert_returns(0, directory_remove(fixture->store.root, LAYOUT_REPOSITORIES, &error));
 }
 
+static void fail_with(const char *message)
+{
+    struct report report = REPORT_INIT;
+    struct error failure;
+
+    (void)error_set(&failure, ERROR_UPSTREAM, "%s", message);
+    partial_write_failure(&fill, &report, &failure);
+}
+
 static void bring_the_blob(struct fixture *fixture)
 {
     (void)push_blob(&fixture->repository, WORDS);
+}
+
+static void fail_anew(struct fixture *fixture)
+{
+    (void)fixture;
+    fail_with("just now");
+}
+
+/* Who has taken the lock has not yet come to removing what the last one has left. */
+static void an_earlier_failure_is_told_to_nobody_who_comes_later(void **state)
+{
+    struct fixture *fixture = *state;
+    struct report report = REPORT_INIT;
+    struct fill_view view;
+
+    begin(fixture);
+    for (int fails = 0; fails < 2; fails++) {
+        assert_returns(0, partial_prepare(&fill, &error));
+        fail_with("long ago");
+        take_lock(fixture);
+        plan.suffix = "/lock";
+        plan.left = 5;
+        plan.step = fails ? fail_anew : bring_the_blob;
+        trace_begin();
+        trace_looks();
+        trace_hook(follow_plan, NULL);
+        assert_int_equal(fill_join(&view, &fill, &report, &error),
+                         fails ? FILL_FAILED : FILL_STORED);
+        (void)trace_end();
+        assert_int_equal(plan.left, 0);
+        if (fails) {
+            assert_string_equal(error.message, "just now");
+        }
+        end();
+        forget(fixture);
+    }
+    report_release(&report);
 }
 
 static struct fill_view reader;
@@ -148,6 +194,7 @@ static void another_upstreams_blob_cuts_nobody_short(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        IN_STORE(an_earlier_failure_is_told_to_nobody_who_comes_later),
         IN_STORE(another_upstreams_blob_cuts_nobody_short),
     };
 

@@ -129,12 +129,22 @@ static int fill_start_filler(struct fill_view *view, struct lock *lock, struct e
     return started < 0 ? -1 : 0;
 }
 
+/* Why the fetch that this reader waits for has failed, if it has. What an earlier one has left is
+ * none of his, however long who begins anew takes to remove it. */
+static bool fill_read_failure(const struct fill_view *view, struct report *report,
+                              struct error *error)
+{
+    uint64_t number = partial_failure_number(&view->fill);
+
+    return number != 0 && number != view->earlier && partial_failure(&view->fill, report, error);
+}
+
 /* What has just failed for this reader is for it to tell, not to try again. */
 static bool fill_has_failed(const struct fill_view *view)
 {
     struct report report = REPORT_INIT;
     struct error ignored;
-    bool failed = view->has_waited && partial_failure(&view->fill, &report, &ignored);
+    bool failed = view->has_waited && fill_read_failure(view, &report, &ignored);
 
     report_release(&report);
     return failed;
@@ -268,7 +278,10 @@ static bool fill_look(struct fill_view *view, enum fill_result *out_result, stru
     if (is_thorough) {
         view->looked = now;
     }
-    if (stored == 0 && view->has_waited && partial_failure(&view->fill, report, error)) {
+    if (!view->has_waited) { /* and before we look whether somebody is at work */
+        view->earlier = partial_failure_number(&view->fill);
+    }
+    if (stored == 0 && view->has_waited && fill_read_failure(view, report, error)) {
         *out_result = error->code == ERROR_BLOB_UNKNOWN ? FILL_ABSENT : FILL_FAILED;
         return true;
     }
@@ -402,7 +415,7 @@ static int fill_check_filler(struct fill_view *view, struct error *error)
     if (process_is_deserted()) {
         return error_set(error, ERROR_CLIENT_GONE, "the client has gone");
     }
-    failed = partial_failure(&view->fill, &report, error);
+    failed = fill_read_failure(view, &report, error);
     report_release(&report);
     if (failed) { /* but perhaps only to keep it, and since the last look */
         struct error ignored;

@@ -50,6 +50,7 @@ struct fill_view {
     bool is_local;      /* bytes are there as soon as the size says so */
     int fetcher;        /* one that has its fetch, or will: see fill_hurry(); -1 */
     unsigned restarts;  /* fillers that this reader has started */
+    uint64_t earlier;   /* number of the failure that was there when this reader came */
     unsigned blind;     /* looks of this reader that the disk has failed */
     int64_t looked;     /* when it last looked whether the filler lives, in milliseconds */
 };

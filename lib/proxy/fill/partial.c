@@ -205,6 +205,19 @@ void partial_write_failure(const struct fill *fill, const struct report *report,
     (void)memo_write(store, (struct file_place){store->temporary, path.text}, &memo, &ignored);
 }
 
+/* Each is a new file, so that a number comes again at most within the grain of the clock. */
+uint64_t partial_failure_number(const struct fill *fill)
+{
+    struct path path = partial_place(fill, "failed");
+    struct stat status;
+
+    if (fstatat(fill->upstream->store->temporary, path.text, &status, AT_SYMLINK_NOFOLLOW) < 0) {
+        return 0;
+    }
+    return (uint64_t)status.st_ino + (uint64_t)status.st_ctim.tv_sec * 1000000000 +
+           (uint64_t)status.st_ctim.tv_nsec;
+}
+
 struct partial_failure {
     struct buffer memo;
     uint64_t age; /* seconds */

@@ -66,6 +66,10 @@ bool partial_is_given_away(int data);
 void partial_write_failure(const struct fill *fill, const struct report *report,
                            const struct error *error);
 
+/* Which failure is written there, of all that ever were; 0 for none: by this, who comes tells an
+ * old one from that of the fetch that he waits for. */
+uint64_t partial_failure_number(const struct fill *fill);
+
 /* True if the last filler gave up, and was this repository's. */
 bool partial_failure(const struct fill *fill, struct report *report, struct error *error);
 
