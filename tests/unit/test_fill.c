@@ -7,6 +7,7 @@
  * which holds the lock, and does something at one of the reader's calls.
  */
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include "lib/base/directory.h"
 #include "lib/base/lock.h"
 #include "lib/proxy/fill/fill.h"
+#include "lib/store/blob.h"
 #include "tests/unit/trace.h"
 
 #define WORDS "what one upstream has, another may have too"
@@ -191,11 +193,78 @@ static void another_upstreams_blob_cuts_nobody_short(void **state)
     }
 }
 
+static void publish_ours(struct fixture *fixture)
+{
+    struct path data = partial_place(&fill, "data");
+
+    assert_returns(0, blob_publish(&fixture->repository, &fill.digest,
+                                   (struct file_place){fixture->store.temporary, data.text},
+                                   reader.descriptor, &error));
+}
+
+/* While a filler is at work, and well. */
+static void no_failed_look_cuts_a_reader_short(void **state)
+{
+    enum { CALLS = 14 };
+    struct fixture *fixture = *state;
+    bool reached = true;
+    size_t n;
+
+    begin(fixture);
+    for (n = 0; reached && n < CALLS; n++) {
+        char bytes[SIZE + 1] = "";
+
+        reader = read_all_but_the_end(fixture);
+        take_lock(fixture);
+        plan.suffix = "";
+        plan.left = CALLS;
+        plan.step = publish_ours;
+        trace_begin_with_fault(n, EIO);
+        trace_looks();
+        trace_hook(follow_plan, NULL);
+        assert_returns(SIZE, fill_read(&reader, 0, bytes, SIZE, &error));
+        reached = trace_end();
+        assert_string_equal(bytes, WORDS);
+        fill_close(&reader);
+        end();
+        forget(fixture);
+    }
+    assert_true(n > 5);
+}
+
+/* A power cut may have left anything, which a part must not have before all is verified. */
+static void what_cannot_be_looked_at_is_taken_for_found(void **state)
+{
+    struct fixture *fixture = *state;
+    bool reached = true;
+    unsigned prepared = 0;
+
+    begin(fixture);
+    for (size_t n = 0; reached; n++) {
+        int result;
+
+        assert_returns(0, partial_prepare(&fill, &error));
+        put_file(fixture->store.temporary, partial_place(&fill, "data").text, WORDS);
+        trace_begin_with_fault(n, EIO);
+        trace_looks();
+        result = partial_prepare(&fill, &error);
+        reached = trace_end();
+        if (result == 0) {
+            assert_true(partial_found(&fill) >= SIZE);
+            prepared++;
+        }
+        end();
+    }
+    assert_true(prepared > 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_STORE(an_earlier_failure_is_told_to_nobody_who_comes_later),
         IN_STORE(another_upstreams_blob_cuts_nobody_short),
+        IN_STORE(no_failed_look_cuts_a_reader_short),
+        IN_STORE(what_cannot_be_looked_at_is_taken_for_found),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

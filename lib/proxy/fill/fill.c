@@ -423,7 +423,10 @@ static int fill_check_filler(struct fill_view *view, struct error *error)
         return fill_check_complete(view, &ignored) == 0 && view->complete ? 0 : -1;
     }
     stored = fill_ensure_filler(view, error);
-    if (stored < 0 || fill_check_complete(view, error) < 0) {
+    if (stored < 0) {
+        return error_is_ours(error) && fill_may_look_again(view) ? 0 : -1;
+    }
+    if (fill_check_complete(view, error) < 0) {
         return -1;
     }
     if (!view->complete && stored > 0 && view->is_overtaken) { /* and ours has died */

@@ -130,15 +130,16 @@ bool partial_is_given_away(int data)
     return fstat(data, &status) == 0 && (status.st_mode & S_ISVTX) != 0;
 }
 
-/* How many bytes there are now. */
+/* How many bytes there are now. Where that cannot be told, none is taken for one that will come. */
 static uint64_t partial_bytes(const struct fill *fill)
 {
     struct path data = partial_place(fill, "data");
     struct stat status;
 
-    return fstatat(fill->upstream->store->temporary, data.text, &status, AT_SYMLINK_NOFOLLOW) == 0
-               ? (uint64_t)status.st_size
-               : 0;
+    if (fstatat(fill->upstream->store->temporary, data.text, &status, AT_SYMLINK_NOFOLLOW) < 0) {
+        return errno == ENOENT ? 0 : UINT64_MAX;
+    }
+    return (uint64_t)status.st_size;
 }
 
 int partial_prepare(const struct fill *fill, struct error *error)

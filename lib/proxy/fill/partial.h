@@ -43,7 +43,8 @@ enum partial_owner {
 };
 enum partial_owner partial_owner(const struct fill *fill);
 
-/* How many bytes were there when the last filler began: another's, so not seen to come. */
+/* How many bytes were there when the last filler began: another's, so not seen to come. UINT64_MAX
+ * if nobody could tell. */
 uint64_t partial_found(const struct fill *fill);
 
 /* How many bytes the blob will have. False if it is not known yet. */
