@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/test.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "lib/proxy/ask/credentials.h"
 #include "tests/unit/server.h"
+#include "tests/unit/trace.h"
 
 /* Who may see a password, and what is kept of a log-in. */
 
@@ -231,6 +233,24 @@ static void nobody_else_gets_what_one_repository_got(void **state)
     assert_string_equal(out.data, "");
 }
 
+/* A disk that fails costs a log-in, and no answer. */
+static void what_cannot_be_read_is_asked_for_anew(void **state)
+{
+    AUTO_BUFFER struct buffer challenge = BUFFER_INIT;
+    AUTO_BUFFER struct buffer out = BUFFER_INIT;
+    struct server service;
+    struct upstream upstream = begin_with_token(*state, &service, &challenge);
+
+    server_end(&service);
+    trace_begin_with_fault(0, EIO);
+    trace_fault_only("pread");
+    assert_returns(0, credentials_cached(&upstream, "app", &out, &error));
+    assert_true(trace_end());
+    assert_string_equal(out.data, "");
+    assert_returns(0, credentials_cached(&upstream, "app", &out, &error));
+    assert_string_equal(out.data, "Bearer with");
+}
+
 /* The challenge is the upstream's; none of these is a reason to show anything to anybody. */
 static void an_odd_challenge_gets_nothing(void **state)
 {
@@ -261,6 +281,7 @@ int main(void)
         IN_STORE(basic_goes_to_the_upstream_only_and_is_not_written_down),
         IN_STORE(an_account_for_a_prefix_is_for_that),
         IN_STORE(nobody_else_gets_what_one_repository_got),
+        IN_STORE(what_cannot_be_read_is_asked_for_anew),
         IN_STORE(an_odd_challenge_gets_nothing),
     };
 

@@ -366,6 +366,31 @@ static void what_was_left_and_cannot_be_synced_is_not_gone_on_with(void **state)
     }
 }
 
+/* Nor is what cannot be read: the next one would not get any further. */
+static void what_was_left_and_cannot_be_read_is_fetched_again(void **state)
+{
+    static const enum manner manner = WELL;
+    struct fixture *fixture = *state;
+    bool reached = true;
+    unsigned anew = 0;
+
+    for (size_t n = 0; reached; n++) {
+        fetch_from(fixture, &manner);
+        leave(fixture, "the quick ", 43);
+        assert_returns(0, partial_prepare(&fill, &error));
+        trace_begin_with_fault(n, EIO);
+        trace_fault_only("pread");
+        anew += fill_run() == 0 && was_asked_from(0);
+        reached = trace_end();
+        if (!is_stored(fixture)) {
+            assert_returns(0, run());
+        }
+        forget(fixture);
+        server_end(&server);
+    }
+    assert_true(anew > 0);
+}
+
 static struct fill_view reader;
 
 /* Somebody joins as soon as all bytes are there. */
@@ -514,6 +539,7 @@ int main(void)
         IN_STORE(a_failure_that_nobody_can_have_meant_is_the_upstreams),
         IN_STORE(after_a_failed_sync_all_is_fetched_again),
         IN_STORE(what_was_left_and_cannot_be_synced_is_not_gone_on_with),
+        IN_STORE(what_was_left_and_cannot_be_read_is_fetched_again),
         IN_STORE(what_is_right_and_cannot_be_kept_is_for_those_who_wait),
         IN_STORE(a_filler_that_dies_leaves_what_the_next_can_use),
         IN_STORE(a_push_that_comes_meanwhile_has_the_reserve),

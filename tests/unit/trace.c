@@ -235,11 +235,23 @@ int fchmodat(int directory, const char *path, mode_t mode, int flags)
     return flags ? -1 : (int)syscall(SYS_fchmodat, directory, path, mode);
 }
 
+/* Of what is recorded only where it may fail. */
+static bool is_meant(const char *name)
+{
+    return trace.only && strcmp(trace.only, name) == 0;
+}
+
+ssize_t pread(int descriptor, void *bytes, size_t length, off_t offset)
+{
+    if (is_meant("pread") && fails("pread", "%s", path_of(descriptor))) {
+        return -1;
+    }
+    return syscall(SYS_pread64, descriptor, bytes, length, offset);
+}
+
 int fchmod(int descriptor, mode_t mode)
 {
-    bool is_meant = trace.only && strcmp(trace.only, "fchmod") == 0;
-
-    if (is_meant && fails("fchmod", "%s", path_of(descriptor))) {
+    if (is_meant("fchmod") && fails("fchmod", "%s", path_of(descriptor))) {
         return -1;
     }
     return (int)syscall(SYS_fchmod, descriptor, mode);

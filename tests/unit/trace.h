@@ -17,7 +17,8 @@
 void trace_begin(void);
 /* The n-th call from now on, from 0, fails with this errno; with 0 the process ends before it. */
 void trace_begin_with_fault(size_t n, int number);
-/* Only calls of this name count for the fault; of fchmod, which is recorded only then, too. */
+/* Only calls of this name count for the fault; of fchmod and pread, which are recorded
+ * only then, too. */
 void trace_fault_only(const char *name);
 /* Records openat, fstatat and fchmodat as well, until the next trace_begin(). */
 void trace_looks(void);

@@ -91,12 +91,12 @@ int credentials_cached(const struct upstream *upstream, const char *repository, 
     struct file_place place = {upstream->store->root, path.text};
     AUTO_BUFFER struct buffer memo = BUFFER_INIT;
     AUTO_BUFFER struct buffer line = BUFFER_INIT;
+    struct error ignored;
     uint64_t expires;
     uint64_t age;
-    int found = memo_read(place, &memo, &age, error);
 
-    if (found <= 0) {
-        return found;
+    if (memo_read(place, &memo, &age, &ignored) <= 0) {
+        return 0; /* what cannot be read is asked for anew, and then written anew */
     }
     if (age > TOKEN_LONGEST || !memo_number(&memo, 0, &expires) ||
         (uint64_t)clock_date() >= expires) {

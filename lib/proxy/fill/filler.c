@@ -93,7 +93,7 @@ static int filler_take_over(struct filler *filler, struct error *error)
     }
     hash_begin(&filler->hash, filler->fill->digest.algorithm);
     if (hash_update_from(&filler->hash, filler->data, &filler->size, UINT64_MAX, error) < 0) {
-        return -1;
+        return filler_start_over(filler, error); /* or it would keep the next one from it, too */
     }
     filler->written = filler->size;
     filler->resumed = filler->size > 0;
