@@ -22,8 +22,9 @@ struct trial {
     const char *username;
     const char *message;
     enum error_code code;
-    bool is_public; /* private addresses are not allowed */
-    bool has_tls;   /* is asked by https */
+    bool is_public;  /* private addresses are not allowed */
+    bool has_tls;    /* is asked by https */
+    bool looks_back; /* at earlier failures */
 };
 
 #define CLOSE "Connection: close\r\nContent-Length: 0\r\n\r\n"
@@ -31,62 +32,62 @@ struct trial {
 static const struct trial trials[] = {
     {"HTTP/1.1 403 Forbidden\r\n" CLOSE, NULL,
      "upstream corp ($) does not let us in (403): username and password_file in [upstream corp]",
-     ERROR_UPSTREAM_REFUSED, false, false},
+     ERROR_UPSTREAM_REFUSED, false, false, false},
     {"HTTP/1.1 403 Forbidden\r\n" CLOSE, "bob",
      "upstream corp ($) does not let the account in [upstream corp] in (403): look at its username "
      "and password_file",
-     ERROR_UPSTREAM_REFUSED, false, false},
+     ERROR_UPSTREAM_REFUSED, false, false, false},
     {"HTTP/1.1 401 Unauthorized\r\n" CLOSE, NULL,
      "upstream corp ($) does not let us in (401): username and password_file in [upstream corp]",
-     ERROR_UPSTREAM_REFUSED, false, false},
+     ERROR_UPSTREAM_REFUSED, false, false, false},
     {"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\n" CLOSE, "bob",
      "upstream corp ($) does not let the account in [upstream corp] in (401): look at its username "
      "and password_file",
-     ERROR_UPSTREAM_REFUSED, false, false},
+     ERROR_UPSTREAM_REFUSED, false, false, false},
     /* The token service answers as the registry does. */
     {"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer realm=\"http://$/token\"\r\n" CLOSE,
      "bob",
      "upstream corp ($) does not let the account in [upstream corp] in (401): look at its username "
      "and password_file",
-     ERROR_UPSTREAM, false, false},
+     ERROR_UPSTREAM, false, false, false},
     {"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer "
      "realm=\"http://localhost:%/token\"\r\n" CLOSE,
      "bob",
      "upstream corp ($) does not let us in: its token service on localhost does not see the "
      "account in [upstream corp] (token_host = localhost in [upstream corp])",
-     ERROR_UPSTREAM, false, false},
+     ERROR_UPSTREAM, false, false, false},
     {"HTTP/1.1 429 Too Many Requests\r\n" CLOSE, NULL,
      "upstream corp ($) limits our requests (429): it may allow more to an account, username and "
      "password_file in [upstream corp]",
-     ERROR_TOO_MANY_REQUESTS, false, false},
+     ERROR_TOO_MANY_REQUESTS, false, false, false},
     {"HTTP/1.1 429 Too Many Requests\r\n" CLOSE, "bob",
      "upstream corp ($) limits the requests of the account in [upstream corp] (429)",
-     ERROR_TOO_MANY_REQUESTS, false, false},
+     ERROR_TOO_MANY_REQUESTS, false, false, false},
     {"HTTP/1.1 503 Service Unavailable\r\n" CLOSE, NULL, "upstream corp ($) answers 503",
-     ERROR_UPSTREAM, false, false},
+     ERROR_UPSTREAM, false, false, false},
     {"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n", NULL,
      "upstream corp ($) answers 400: it speaks TLS (url = https://... in [upstream corp])",
-     ERROR_UPSTREAM, false, false},
+     ERROR_UPSTREAM, false, false, false},
     {"\x15\x03\x01", NULL,
      "upstream corp ($) does not speak HTTP as it should (if it speaks TLS, url = https://... in "
      "[upstream corp])",
-     ERROR_UPSTREAM, false, false},
+     ERROR_UPSTREAM, false, false, false},
     {"HTTP/1.1 400 Bad Request\r\n\r\n", NULL,
      "upstream corp ($) cannot be reached: it does not speak TLS (url = http://... in [upstream "
      "corp])",
-     ERROR_UPSTREAM_UNREACHABLE, false, true},
+     ERROR_UPSTREAM_UNREACHABLE, false, true, false},
     {"HTTP/1.1 302 Found\r\nLocation: ftp://elsewhere/\r\n" CLOSE, NULL,
-     "upstream corp ($) redirects to nowhere", ERROR_UPSTREAM, false, false},
+     "upstream corp ($) redirects to nowhere", ERROR_UPSTREAM, false, false, false},
     {"HTTP/1.1 302 Found\r\nLocation: /again?signature=secret\r\n" CLOSE, NULL,
-     "upstream corp ($) redirects in circles", ERROR_UPSTREAM, false, false},
+     "upstream corp ($) redirects in circles", ERROR_UPSTREAM, false, false, false},
     {"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/x?signature=secret\r\n" CLOSE, NULL,
      "upstream corp (127.0.0.1:1) cannot be reached: it refuses connections (look whether it runs, "
      "and at url in [upstream corp])",
-     ERROR_UPSTREAM_UNREACHABLE, false, false},
+     ERROR_UPSTREAM_UNREACHABLE, false, false, false},
     {"", NULL,
      "upstream corp ($) is not in the public internet: allow_private_address = yes in [upstream "
      "corp]",
-     ERROR_DENIED, true, false},
+     ERROR_DENIED, true, false, false},
 };
 
 static void add_with_address(struct buffer *out, const char *text, unsigned port)
@@ -130,7 +131,7 @@ static int ask(struct fixture *fixture, const struct trial *trial, const char *u
                                     .sections = &section,
                                     .section_count = 1};
     struct question question = {
-        .method = "GET", .repository = "app", .rest = "tags/list", .again = true};
+        .method = "GET", .repository = "app", .rest = "tags/list", .again = !trial->looks_back};
     struct upstream upstream;
 
     assert_returns(0, upstream_find(&upstream, &options, "corp", &error));
@@ -160,6 +161,40 @@ static void names_whom_it_is_about_and_the_cure(void **state)
     }
 }
 
+/* What it was in trouble for is over, whatever it says to this one. */
+static void whoever_gets_an_answer_ends_the_trouble_of_all(void **state)
+{
+    static const struct {
+        const char *answer;
+        bool is_trouble;
+    } cases[] = {
+        {"HTTP/1.1 200 OK\r\n" CLOSE, false},
+        {"HTTP/1.1 404 Not Found\r\n" CLOSE, false},
+        {"HTTP/1.1 401 Unauthorized\r\n" CLOSE, false},
+        {"HTTP/1.1 403 Forbidden\r\n" CLOSE, false},
+        {"HTTP/1.1 500 Internal Server Error\r\n" CLOSE, false},
+        {"HTTP/1.1 429 Too Many Requests\r\n" CLOSE, true},
+        {"HTTP/1.1 503 Service Unavailable\r\n" CLOSE, true},
+    };
+    struct fixture *fixture = *state;
+    struct path memo = layout_upstream("corp", "trouble");
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct trial trial = {.answer = cases[i].answer, .looks_back = true};
+        AUTO_BUFFER struct buffer url = BUFFER_INIT;
+        struct report report = REPORT_INIT;
+        struct server server;
+
+        put_file(fixture->store.root, memo.text, "1\n0\nlong ago\n");
+        server_start(&server, answer_trial, &trial);
+        add_with_address(&url, "http://$", server.port);
+        (void)ask(fixture, &trial, url.data, &report);
+        server_end(&server);
+        assert_int_equal(is_there(fixture->store.root, memo.text), cases[i].is_trouble);
+        report_release(&report);
+    }
+}
+
 static void a_redirect_or_token_service_in_clear_is_not_followed(void **state)
 {
     struct proxy_options options = {.enabled = true, .upstreams = TEXT("*")};
@@ -181,6 +216,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_STORE(names_whom_it_is_about_and_the_cure),
+        IN_STORE(whoever_gets_an_answer_ends_the_trouble_of_all),
         cmocka_unit_test(a_redirect_or_token_service_in_clear_is_not_followed),
     };
 

@@ -234,6 +234,12 @@ static bool answer_wants_tls(const struct upstream *upstream, int status, const 
            (strstr(body, "HTTPS server") || strstr(body, "HTTPS port"));
 }
 
+/* Whether an answer says that the upstream, as a whole, is not to be asked for a while. */
+static bool answer_is_trouble(int status)
+{
+    return status == 429 || (status >= 502 && status <= 504);
+}
+
 /* An answer that is neither 2xx nor 404, as an error. */
 static int question_refuse(const struct upstream *upstream, const struct question *question,
                            struct answer *answer, struct report *report, struct error *error)
@@ -263,7 +269,7 @@ static int question_refuse(const struct upstream *upstream, const struct questio
                              status, upstream_section(upstream));
     }
     (void)upstream_fail(upstream, error, ERROR_UPSTREAM, "answers %d", status);
-    if (status >= 502 && status <= 504) {
+    if (answer_is_trouble(status)) {
         health_record(upstream->store, upstream->name, error, 0);
     }
     return -1;
@@ -296,10 +302,12 @@ int question_ask(const struct upstream *upstream, const struct question *questio
     }
     health_record_limit(upstream->store, upstream->name, &out_answer->transfer);
     status = out_answer->transfer.status;
+    /* Also if it is a refusal: where all that is asked for is refused, the others would be told of
+     * the old trouble for ever. */
+    if (out_answer->probe.descriptor >= 0 && !answer_is_trouble(status)) {
+        health_clear(upstream->store, upstream->name);
+    }
     if (status == 404 || (status >= 200 && status < 300)) {
-        if (out_answer->probe.descriptor >= 0) {
-            health_clear(upstream->store, upstream->name);
-        }
         return status != 404;
     }
     return question_refuse(upstream, question, out_answer, report, error);
