@@ -317,6 +317,43 @@ static void what_a_filler_has_left_goes_first(void **state)
     options.maximum_size = 0;
 }
 
+/* A fetch that brought nothing. */
+static void fail_to_fetch(const struct fill *fill)
+{
+    struct report report = REPORT_INIT;
+    struct lock lock = LOCK_INIT;
+
+    begin(fill, 0, &lock);
+    (void)error_set(&error, ERROR_BLOB_UNKNOWN, "it is nowhere");
+    partial_write_failure(fill, &report, &error);
+    lock_release(&lock);
+}
+
+/* Or whoever asks for a thousand things that are nowhere makes all that is fetched later wait. */
+static void what_has_failed_is_not_gone_through_for_ever(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fill fills[] = {fill_of("failed"), fill_of("begun"), fill_of("busy"), fill_of("fresh")};
+    struct fill fill = fill_of("fill");
+    struct lock busy = LOCK_INIT;
+    struct lock lock = LOCK_INIT;
+
+    fixture->options.may_be_lost = true;
+    upstream.store = &fixture->store;
+    fail_to_fetch(&fills[0]);
+    begin(&fills[1], MIB, &lock);
+    lock_release(&lock);
+    begin(&fills[2], 0, &busy);
+    set_age_of_all(fixture->store.temporary, LAYOUT_PARTIAL, 3600);
+    fail_to_fetch(&fills[3]);
+    assert_int_equal(reserve(&fill, 10), 0);
+    for (size_t i = 0; i < COUNT(fills); i++) {
+        assert_int_equal(is_there(fixture->store.temporary, partial_directory(&fills[i]).text),
+                         i > 0);
+    }
+    lock_release(&busy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,6 +365,7 @@ int main(void)
         IN_STORE(blobs_go_where_the_disk_lacks_room),
         IN_STORE(a_blob_of_unknown_length_has_to_fit_as_well),
         IN_STORE(what_a_filler_has_left_goes_first),
+        IN_STORE(what_has_failed_is_not_gone_through_for_ever),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

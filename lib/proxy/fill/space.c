@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/proxy/fill/space.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,6 +17,8 @@ enum {
     ROOM_TRIES = 3,                  /* others may be faster in using what was made */
     UNKNOWN_PIECE = 8 * 1024 * 1024, /* bytes that may come until who has no length looks again */
     STALE_SECONDS = 600,             /* after which nobody is expected to go on with a fetch */
+    FAILED_SECONDS = 60,             /* the same, of one that brought nothing */
+    SWEEP_COUNT = 1000,
 };
 
 /* A file of a fetch, with what it is called there. */
@@ -79,18 +82,41 @@ static void space_add_need(struct store *store, const struct path *directory, vo
     need->missing = space_sum(need->missing, total > written ? total - written : 0);
 }
 
-/* Removes what a filler that died has left, if nobody has gone on with it soon. */
+/* What is removed on the way. */
+struct space_sweep {
+    bool makes_room; /* also of bytes */
+    unsigned left;   /* directories that may still be removed: somebody waits for this */
+};
+
+/* Whether a directory has what a filler that died has left, and nobody has gone on with soon; or
+ * nothing but why it failed, which those who waited know by now. */
+static bool space_is_stale(const struct store *store, const struct path *directory, bool makes_room)
+{
+    struct path data = layout_below(directory->text, "data");
+    struct stat status = {.st_size = 0};
+
+    if (fstatat(store->temporary, data.text, &status, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT) {
+        return false;
+    }
+    if (status.st_size > 0) {
+        return makes_room && clock_age(status.st_mtime) > STALE_SECONDS;
+    }
+    return fstatat(store->temporary, directory->text, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           clock_age(status.st_mtime) > FAILED_SECONDS;
+}
+
+/* Who asks for what no upstream has leaves a directory each time, and all are gone through. */
 static void space_discard_stale(struct store *store, const struct path *directory, void *context)
 {
+    struct space_sweep *sweep = context;
     AUTO_LOCK struct lock lock = LOCK_INIT;
     struct path path;
     struct error ignored;
-    time_t when = 0;
 
-    (void)context;
-    if (space_written(store, directory, &when) > 0 && clock_age(when) > STALE_SECONDS &&
+    if (sweep->left > 0 && space_is_stale(store, directory, sweep->makes_room) &&
         lock_take(&lock, space_place(store, directory, "lock", &path), LOCK_TRY, &ignored) ==
             LOCK_TAKEN) {
+        sweep->left--;
         (void)store_discard(store, (struct file_place){store->temporary, directory->text},
                             &ignored);
     }
@@ -270,10 +296,10 @@ static int space_give_up(struct error *error)
 int space_reserve(const struct fill *fill, uint64_t total, uint64_t missing, struct error *error)
 {
     struct space_need own = {.total = total, .missing = missing};
+    struct space_sweep sweep = {.makes_room = fill->upstream->options->maximum_size > 0,
+                                .left = SWEEP_COUNT};
 
-    if (fill->upstream->options->maximum_size > 0) {
-        space_visit(fill->upstream->store, NULL, space_discard_stale, NULL);
-    }
+    space_visit(fill->upstream->store, NULL, space_discard_stale, &sweep);
     for (int i = 0; i < ROOM_TRIES; i++) {
         struct evict_wish wish;
         int reserved = space_try(fill, &own, &wish, error);
