@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/store/retire.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -39,11 +40,8 @@ static int retire_look(const struct repository *repository, const char *name,
 {
     struct pulled pulled;
     time_t pushed;
-    int found = tag_get(repository, name, out_digest, error);
+    int found = tag_get_dated(repository, name, out_digest, &pushed, error);
 
-    if (found > 0) {
-        found = tag_pushed_at(repository, name, &pushed, error);
-    }
     if (found <= 0) {
         return found;
     }
@@ -102,20 +100,27 @@ static int retire_look_again(const struct retire *retire, const struct retention
                      now.pulled == tag->pulled && now.restored == tag->restored;
 }
 
+/* Whatever is there: nobody waits for the other end of a pipe, and holds the lock. */
+static int retire_open_note(const struct store *store, const char *path)
+{
+    return openat(store->root, path, O_WRONLY | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW,
+                  store->file_mode);
+}
+
 /* That the image loses its last tag: the file's being there says it, and its ctime since when. */
 static int retire_note(const struct repository_lock *held, const struct digest *digest,
                        struct sync_set *syncs, struct error *error)
 {
     const struct store *store = held->repository->store;
     struct path path = layout_retired(held->repository->name, digest);
-    AUTO_CLOSE int descriptor = -1;
+    AUTO_CLOSE int descriptor = retire_open_note(store, path.text);
 
-    if (file_make_parents(store->root, path.text, error) < 0) {
-        return -1;
+    if (descriptor < 0 && errno == ENOENT) {
+        if (file_make_parents(store->root, path.text, error) < 0) {
+            return -1;
+        }
+        descriptor = retire_open_note(store, path.text);
     }
-    /* Whatever is there: nobody waits for the other end of a pipe, and holds the lock. */
-    descriptor = openat(store->root, path.text,
-                        O_WRONLY | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW, store->file_mode);
     if (descriptor < 0) {
         return error_errno(error, "create '%s'", path.text);
     }

@@ -20,22 +20,27 @@ int tag_get(const struct repository *repository, const char *tag, struct digest 
                      error);
 }
 
-int tag_pushed_at(const struct repository *repository, const char *tag, time_t *out_time,
-                  struct error *error)
+int tag_get_dated(const struct repository *repository, const char *tag, struct digest *out_digest,
+                  time_t *out_pushed, struct error *error)
 {
     struct path current = layout_tag_current(repository->name, tag);
     struct stat status;
     struct digest digest;
+    time_t pushed;
     int found = tag_get(repository, tag, &digest, error);
-    int known = found > 0 ? history_find_push(repository, tag, &digest, out_time, error) : 0;
+    int known = found > 0 ? history_find_push(repository, tag, &digest, &pushed, error) : 0;
 
-    if (found <= 0 || known != 0) {
+    if (found <= 0 || known < 0) {
         return known < 0 ? -1 : found;
     }
-    if (fstatat(repository->store->root, current.text, &status, AT_SYMLINK_NOFOLLOW) < 0) {
-        return file_is_gone(errno) ? 0 : error_errno(error, "stat '%s'", current.text);
+    if (known == 0) {
+        if (fstatat(repository->store->root, current.text, &status, AT_SYMLINK_NOFOLLOW) < 0) {
+            return file_is_gone(errno) ? 0 : error_errno(error, "stat '%s'", current.text);
+        }
+        pushed = status.st_mtime;
     }
-    *out_time = status.st_mtime;
+    *out_digest = digest;
+    *out_pushed = pushed;
     return 1;
 }
 
@@ -192,8 +197,11 @@ static int tag_put(const struct repository_lock *held, enum trash which, const c
                        history_put_in_trash(held, which, tag, error) < 0)) {
         moved = -1;
     }
-    (void)unlinkat(store->root, layout_above(current.text).text, AT_REMOVEDIR);
-    (void)unlinkat(store->root, layout_tag(name, tag).text, AT_REMOVEDIR);
+    if (unlinkat(store->root, layout_tag(name, tag).text, AT_REMOVEDIR) < 0) {
+        /* There was no link, and so its directory has not gone with it. */
+        (void)unlinkat(store->root, layout_above(current.text).text, AT_REMOVEDIR);
+        (void)unlinkat(store->root, layout_tag(name, tag).text, AT_REMOVEDIR);
+    }
     return moved;
 }
 

@@ -15,12 +15,11 @@ int tag_get(const struct repository *repository, const char *tag, struct digest 
             struct error *error);
 
 /*
- * When it was last pushed, or put back: as its history tells, or, where another program has written
- * or the history was lost, when its link was written. Seconds since the epoch. 1; 0 if there is no
- * such tag; -1.
+ * And when it was last pushed, or put back: as its history tells, or, where another program has
+ * written or the history was lost, when its link was written. Seconds since the epoch.
  */
-int tag_pushed_at(const struct repository *repository, const char *tag, time_t *out_time,
-                  struct error *error);
+int tag_get_dated(const struct repository *repository, const char *tag, struct digest *out_digest,
+                  time_t *out_pushed, struct error *error);
 
 /* What somebody has done to a repository, for who tells others. */
 enum actor_act {

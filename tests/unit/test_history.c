@@ -224,9 +224,10 @@ static void goes_with_its_tag_and_on_with_the_next(void **state)
 static time_t pushed_at(struct fixture *fixture)
 {
     struct error error = ERROR_INIT;
+    struct digest digest;
     time_t time = 0;
 
-    assert_returns(1, tag_pushed_at(&fixture->repository, "v1", &time, &error));
+    assert_returns(1, tag_get_dated(&fixture->repository, "v1", &digest, &time, &error));
     return time;
 }
 
@@ -242,9 +243,10 @@ static void a_push_is_dated_by_history_or_else_by_the_link(void **state)
     struct digest first = sha256("first");
     struct error error = ERROR_INIT;
     struct stat status;
+    struct digest digest;
     time_t time;
 
-    assert_returns(0, tag_pushed_at(&fixture->repository, "v1", &time, &error));
+    assert_returns(0, tag_get_dated(&fixture->repository, "v1", &digest, &time, &error));
     change(fixture, "first", "alice");
     change(fixture, "second", "alice");
     set_age(fixture->store.root, current.text, 7200);

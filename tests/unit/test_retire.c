@@ -184,6 +184,25 @@ static void a_dry_run_counts_what_goes_and_changes_nothing(void **state)
     assert_int_equal(dry.report.collected_bytes, wet.report.collected_bytes);
 }
 
+/* There may be a hundred thousand. */
+static void a_tag_is_read_once_to_be_judged(void **state)
+{
+    struct fixture *fixture = *state;
+    struct path current = layout_tag_current("team/app", "old");
+    AUTO_RUN struct run run = {.said = BUFFER_INIT};
+    size_t reads = 0;
+
+    (void)push_tag(fixture, "old", "old", 2);
+    trace_begin();
+    trace_looks();
+    assert_returns(1, collect_now(fixture, true, &run));
+    (void)trace_end();
+    for (size_t i = 0; (i = trace_find("openat ", current.text, i)) != SIZE_MAX; i++) {
+        reads++;
+    }
+    assert_int_equal(reads, 1 + 1); /* and to see what can be reached by it */
+}
+
 static void what_never_had_a_tag_or_lost_it_by_hand_is_kept_untagged(void **state)
 {
     struct fixture *fixture = *state;
@@ -535,6 +554,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_STORE(a_tag_that_nothing_keeps_goes_with_its_image_and_can_be_restored),
         IN_STORE(a_dry_run_counts_what_goes_and_changes_nothing),
+        IN_STORE(a_tag_is_read_once_to_be_judged),
         IN_STORE(what_never_had_a_tag_or_lost_it_by_hand_is_kept_untagged),
         IN_STORE(an_image_that_was_retired_once_is_kept_when_its_tag_is_deleted_by_hand),
         IN_STORE(who_pulls_a_retired_image_by_its_digest_has_it_back),
