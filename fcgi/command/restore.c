@@ -7,6 +7,7 @@
 #include "fcgi/command/open.h"
 #include "fcgi/command/target.h"
 #include "lib/base/text.h"
+#include "lib/store/put_back.h"
 #include "lib/store/restore.h"
 
 static void restore_tell(void *context, const char *kind, const char *name)
@@ -35,7 +36,7 @@ static int restore_target(struct restoration *restoration, const struct target *
                           struct error *error)
 {
     if (*target->tag && target->digest.text[0]) {
-        int moved = restore_put_back(restoration, target->tag, &target->digest, error);
+        int moved = put_back_tag(restoration, target->tag, &target->digest, error);
 
         return moved < 0 ? -1 : 1;
     }

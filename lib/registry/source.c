@@ -6,6 +6,7 @@
 
 #include "lib/store/catalog.h"
 #include "lib/store/deleted.h"
+#include "lib/store/put_back.h"
 #include "lib/store/referrers.h"
 #include "lib/store/restore.h"
 
@@ -132,7 +133,7 @@ int source_put_back(const struct source *source, const char *tag, const struct d
     restoration.actor = &actor;
     restoration.restored = source_ignore;
     restoration.problem = source_ignore;
-    return source_explain(source, restore_put_back(&restoration, tag, digest, error), error);
+    return source_explain(source, put_back_tag(&restoration, tag, digest, error), error);
 }
 
 int source_delete_manifest(const struct source *source, const struct digest *digest,

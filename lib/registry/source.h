@@ -59,7 +59,7 @@ void source_note_pull(const struct source *source, const struct pull *pull, cons
 int source_put_manifest(const struct source *source, const struct manifest_put *put,
                         struct buffer *out_details, struct error *error);
 
-/* The same for a tag that becomes what it was before, see restore_put_back(). 1, 0, -1. */
+/* The same for a tag that becomes what it was before, see put_back_tag(). 1, 0, -1. */
 int source_put_back(const struct source *source, const char *tag, const struct digest *digest,
                     struct error *error);
 

@@ -329,11 +329,17 @@ static int restore_tag_of(struct restoration *restoration, const char *tag,
     return found < 0 ? -1 : 0;
 }
 
+int restore_untagged(struct restoration *restoration, const struct digest *digest,
+                     struct error *error)
+{
+    return restore_whole(restoration, digest, 0, error);
+}
+
 int restore_manifest(struct restoration *restoration, const struct digest *digest,
                      struct error *error)
 {
     AUTO_NAMES struct names tags = NAMES_INIT;
-    int found = restore_whole(restoration, digest, 0, error);
+    int found = restore_untagged(restoration, digest, error);
 
     if (found <= 0) {
         return found;
@@ -378,94 +384,9 @@ int restore_tag(struct restoration *restoration, const char *tag, struct error *
                          current.text);
     }
     if (found > 0) {
-        found = restore_whole(restoration, &digest, 0, error);
+        found = restore_untagged(restoration, &digest, error);
     }
     return found > 0 ? restore_tag_files(restoration, TRASH_DELETED, tag, error) : found;
-}
-
-/* Whether a tag has ever stood for a manifest, as far as is known. 1, 0, -1. */
-static int restore_has_been(const struct restoration *restoration, const char *tag,
-                            const struct digest *digest, struct error *error)
-{
-    AUTO_HISTORY struct history history = HISTORY_INIT;
-
-    if (history_read(restoration->repository, tag, SIZE_MAX, &history, error) < 0) {
-        return -1;
-    }
-    for (size_t i = 0; i < history.count; i++) {
-        if (digest_equal(&history.entries[i].digest, digest)) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/* By the way that pushed tags go, with what is there: so whatever is checked of these is here. */
-static int restore_move_tag(struct restoration *restoration, const char *tag,
-                            const struct digest *digest, struct error *error)
-{
-    AUTO_STORED_MANIFEST struct stored_manifest stored = STORED_MANIFEST_INIT;
-    AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
-    AUTO_BUFFER struct buffer missing = BUFFER_INIT;
-    struct manifest_put put = {.manifest = &manifest,
-                               .digest = *digest,
-                               .tags = &tag,
-                               .tag_count = 1,
-                               .actor = restoration->actor,
-                               .event = HISTORY_PUT_BACK};
-    int found = revision_read(restoration->repository, digest, &stored, error);
-
-    if (found <= 0) {
-        return found;
-    }
-    put.document = stored_manifest_document(&stored);
-    if (stored_manifest_parse(&stored, &manifest, error) < 0 ||
-        repository_put_manifest(restoration->repository, &put, &missing, error) < 0) {
-        return -1;
-    }
-    restoration->tags++;
-    restoration->restored(restoration->context, "tag", tag);
-    return 1;
-}
-
-/* Before anything comes back for who may not move the tag. 1, 0 if it need not move, -1. */
-static int restore_judge(const struct restoration *restoration, const char *tag,
-                         const struct digest *digest, struct error *error)
-{
-    AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
-    struct tag_change change = {.tag = tag, .to = digest, .actor = restoration->actor};
-
-    if (repository_lock(restoration->repository, &lock, error) < 0 ||
-        tag_judge(&lock, &change, error) < 0) {
-        return -1;
-    }
-    return !digest_equal(&change.judged_former, digest);
-}
-
-int restore_put_back(struct restoration *restoration, const char *tag, const struct digest *digest,
-                     struct error *error)
-{
-    int found = restore_judge(restoration, tag, digest, error);
-
-    if (found <= 0) {
-        return found;
-    }
-    found = restore_has_been(restoration, tag, digest, error);
-    if (found == 0) {
-        return error_set(error, ERROR_MANIFEST_UNKNOWN,
-                         "the tag '%s' has never stood for %s, as far as its history tells", tag,
-                         digest->text);
-    }
-    if (found > 0) {
-        found = restore_whole(restoration, digest, 0, error);
-    }
-    if (found > 0) {
-        found = restore_move_tag(restoration, tag, digest, error);
-    }
-    return found == 0 ? error_set(error, ERROR_MANIFEST_UNKNOWN,
-                                  "the manifest %s is not there any more, not even in the trash",
-                                  digest->text)
-                      : found;
 }
 
 /* Those of one algorithm. 1 if there were any, 0, -1. */

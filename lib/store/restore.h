@@ -42,6 +42,10 @@ void restoration_release(struct restoration *restoration);
  * Locking: they take repository_lock().
  */
 
+/* The manifest without its tags. */
+int restore_untagged(struct restoration *restoration, const struct digest *digest,
+                     struct error *error);
+
 /* The manifest, and all tags in the trash that stood for it: those that were deleted with it, by
  * themselves or before. A tag that cannot be read is told, and the others come back. */
 int restore_manifest(struct restoration *restoration, const struct digest *digest,
@@ -49,17 +53,6 @@ int restore_manifest(struct restoration *restoration, const struct digest *diges
 
 /* A tag alone. ERROR_PRECONDITION: it is there, and stands for another manifest. */
 int restore_tag(struct restoration *restoration, const char *tag, struct error *error);
-
-/*
- * A tag becomes what it was before: a manifest that its history has (lib/store/history), which
- * comes back with all that it needs, whether it was deleted or collected. The tag may have been
- * deleted, too. Its history tells of it. 0 if it stands for that already. ERROR_MANIFEST_UNKNOWN:
- * it never did, as far as is known, or the manifest is nowhere any more.
- * ERROR_MANIFEST_BLOB_UNKNOWN: what that needs is not. ERROR_TAG_IMMUTABLE, ERROR_DENIED: see
- * tag_judge(). Then the tag is what it is.
- */
-int restore_put_back(struct restoration *restoration, const char *tag, const struct digest *digest,
-                     struct error *error);
 
 /* All that was deleted in the repository. What cannot be brought back is told, and the rest is. */
 int restore_repository(struct restoration *restoration, struct error *error);

@@ -15,6 +15,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/store/blob.h"
 #include "lib/store/expire.h"
+#include "lib/store/put_back.h"
 #include "lib/store/repository.h"
 #include "lib/store/restore.h"
 #include "lib/store/upload.h"
@@ -163,7 +164,7 @@ static int run_put_back(struct fixture *fixture)
 
     restoration.restored = say_nothing;
     restoration.problem = say_nothing;
-    return restore_put_back(&restoration, "v1", &digest, &error);
+    return put_back_tag(&restoration, "v1", &digest, &error);
 }
 
 /* Whatever was cut, what is known of the tag begins with its first push. */

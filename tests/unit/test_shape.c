@@ -12,6 +12,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/directory.h"
 #include "lib/store/pulled.h"
+#include "lib/store/put_back.h"
 #include "lib/store/referrers.h"
 #include "lib/store/restore.h"
 #include "lib/store/verify.h"
@@ -208,7 +209,7 @@ static void check_lost_tag(struct scene *scene)
     look(scene, false);
     assert_string_equal(scene->problems.data, "");
     restoration.restored = restoration.problem = ignore;
-    assert_returns(1, restore_put_back(&restoration, "v1", &scene->image.digest, &error));
+    assert_returns(1, put_back_tag(&restoration, "v1", &scene->image.digest, &error));
     assert_returns(1, tag_get(&fixture->repository, "v1", &digest, &error));
     assert_true(digest_equal(&digest, &scene->image.digest));
 }
