@@ -208,9 +208,6 @@ static int trash_empty_file(const struct trash_walk *walk, struct file_place pla
 static int trash_empty_tree(const struct trash_walk *walk, struct file_place place,
                             struct error *error);
 
-static int trash_empty_tree(const struct trash_walk *walk, struct file_place place,
-                            struct error *error);
-
 /* The names in an open directory, which are directories or files. 1 if they are all gone, 0, -1. */
 static int trash_empty_names(const struct trash_walk *walk, int directory,
                              const struct names *names,
