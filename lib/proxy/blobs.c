@@ -12,6 +12,10 @@
 
 enum { SPACE_TO_FETCH = 1024 * 1024 }; /* bytes */
 
+/* What the log says of a cache that fails. */
+static const char blob_unkept[] = "a blob is not kept";
+static const char blob_unread[] = "a cached blob cannot be read";
+
 static struct fill blob_fill(const struct proxied *proxied, const struct digest *digest)
 {
     return (struct fill){.upstream = &proxied->upstream,
@@ -140,10 +144,10 @@ static int blob_pass_through(struct proxied *proxied, const struct proxy_blob_re
 
 /* A disk that is full or fails keeps us from caching, not from serving. What is to be done about it
  * only the log can tell. */
-static bool blob_bear(const struct error *error)
+static bool blob_bear(const char *what, const struct error *error)
 {
     if (error_is_ours(error) && error->code != ERROR_NO_SPACE) {
-        log_warning("a blob is not kept: %s", error->message);
+        log_warning("%s: %s", what, error->message);
     }
     return error_is_ours(error);
 }
@@ -179,13 +183,17 @@ static int blob_use_proven(struct proxied *proxied, const struct proxy_blob_requ
 {
     int found = blob_find_proven(proxied, &request->digest, out_blob, error);
 
-    if (found != 0) {
+    if (found > 0 || (found < 0 && !blob_bear(blob_unread, error))) {
         return found;
     }
     found = blob_confirm(proxied, &request->digest, error);
-    if (found < 0 && !request->head_only &&
-        (error->code == ERROR_UPSTREAM || blob_bear(error))) { /* it knows no HEAD, perhaps */
-        return blob_pass_through(proxied, request, out_blob, error);
+    if (found < 0 && request->head_only) {
+        return blob_bear(blob_unkept, error)
+                   ? blob_ask_size(proxied, &request->digest, &out_blob->size, error)
+                   : -1;
+    }
+    if (found < 0 && (error->code == ERROR_UPSTREAM || blob_bear(blob_unkept, error))) {
+        return blob_pass_through(proxied, request, out_blob, error); /* it knows no HEAD, perhaps */
     }
     return found > 0 ? blob_find_proven(proxied, &request->digest, out_blob, error) : found;
 }
@@ -292,7 +300,8 @@ static int blob_fetch(struct proxied *proxied, const struct proxy_blob_request *
     }
     switch (blob_join(proxied, &fill, &view, error)) {
     case FILL_FAILED:
-        return blob_bear(error) ? blob_pass_through(proxied, request, out_blob, error) : -1;
+        return blob_bear(blob_unkept, error) ? blob_pass_through(proxied, request, out_blob, error)
+                                             : -1;
     case FILL_ABSENT:
         return 0;
     case FILL_FOREIGN:
@@ -313,8 +322,11 @@ static int blob_ask(struct proxied *proxied, const struct proxy_blob_request *re
 {
     int found = blob_prove_stored(proxied, &request->digest, error);
 
-    if (found != 0) {
-        return found < 0 ? -1 : blob_use_proven(proxied, request, out_blob, error);
+    if (found > 0) {
+        return blob_use_proven(proxied, request, out_blob, error);
+    }
+    if (found < 0 && !blob_bear(blob_unread, error)) {
+        return -1;
     }
     out_blob->look = request->head_only ? LOOK_PASSED : LOOK_MISS;
     if (request->head_only) {
@@ -389,7 +401,7 @@ static int blob_get(struct proxied *proxied, const struct proxy_blob_request *re
     int found;
 
     found = blob_find_stored(proxied, &request->digest, out_blob, error);
-    if (found != 0) {
+    if (found > 0 || (found < 0 && !blob_bear(blob_unread, error))) {
         return found;
     }
     if (request->head_only && fill_size(&fill, &out_blob->size)) {

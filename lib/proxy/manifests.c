@@ -70,6 +70,17 @@ int proxy_doubt_tag(const struct proxied *proxied, const char *tag, struct error
     return 1;
 }
 
+/* A disk that is full or fails keeps us from caching, not from serving. What is to be done about it
+ * only the log can tell. */
+static bool wish_bear(const char *what, const struct error *error)
+{
+    if (error_is_ours(error)) {
+        log_warning("%s: %s", what, error->message);
+    }
+    return error_is_ours(error);
+}
+
+/* What cannot be read is as good as not cached. */
 static int wish_look_into_cache(struct wish *wish, struct error *error)
 {
     int found;
@@ -78,7 +89,7 @@ static int wish_look_into_cache(struct wish *wish, struct error *error)
     stored_manifest_release(wish->out);
     found = repository_get_manifest(&wish->proxied->repository, wish->reference, wish->out, error);
     wish->cached = found > 0;
-    return found < 0 ? -1 : 0;
+    return found < 0 && !wish_bear("a cached manifest cannot be read", error) ? -1 : 0;
 }
 
 static bool wish_is_fresh(const struct wish *wish)
@@ -228,16 +239,6 @@ static void wish_hand_over(struct wish *wish, const struct fetched *fetched)
     buffer_add(&out->content, fetched->document.bytes, fetched->document.length);
 }
 
-/* A disk that is full or fails keeps us from caching, not from serving. What is to be done about it
- * only the log can tell. */
-static bool wish_bear(const struct error *error)
-{
-    if (error_is_ours(error)) {
-        log_warning("a manifest is not kept: %s", error->message);
-    }
-    return error_is_ours(error);
-}
-
 /* 1, 0, -1. */
 static int wish_fetch(struct wish *wish, struct error *error)
 {
@@ -273,7 +274,7 @@ static int wish_fetch(struct wish *wish, struct error *error)
     found = wish_read(wish, &fetched, error);
     if (found == 0 && wish_store(wish, &fetched, error) < 0) {
         wish->look = LOOK_PASSED;
-        found = wish_bear(error) ? 0 : -1;
+        found = wish_bear("a manifest is not kept", error) ? 0 : -1;
     }
     if (found == 0) {
         wish_hand_over(wish, &fetched);

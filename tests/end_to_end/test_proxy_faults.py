@@ -307,6 +307,29 @@ def opened_anew(worker):
     return worker.start()
 
 
+@pytest.mark.parametrize("what", ["bytes", "link"])
+def test_what_cannot_be_read_in_the_cache_is_asked_for(nginx_site, upstream, what):
+    """As if it were not there; a directory is as unreadable as a bad sector."""
+    layer = content.noise(20_000)
+    data, digest = upstream.add_image("app", "1", [layer])
+    repository = nginx_site.at(upstream)
+    wanted = {repository.manifest("1"): data, repository.manifest(digest): data, repository.blob(content.digest(layer)): layer}
+    broken = [nginx_site.cache / f"docker/registry/v2/blobs/sha256/{digest[7:9]}/{digest[7:]}/data"] if what == "bytes" else \
+        [nginx_site.cache / f"docker/registry/v2/repositories/{upstream.alias}/app" / path for path in (
+            f"_layers/sha256/{content.digest(layer)[7:]}/link", "_manifests/tags/1/current/link", f"_manifests/revisions/sha256/{digest[7:]}/link")]
+    for target, body in wanted.items():
+        assert nginx_site.client.get(target).body == body
+    for each in broken:
+        each.unlink()
+        each.mkdir()
+    for target, body in wanted.items():
+        got = nginx_site.client.get(target)
+        assert (got.status, got.body) == (200, body), got
+        assert nginx_site.client.exists(target).status == 200
+    for each in broken:
+        each.rmdir()
+
+
 def test_a_cache_that_cannot_be_made_is_passed_by(new_directory, mounted):
     """Files where it wants directories, or no room for one more file: whatever a new worker finds."""
     directory = pathlib.Path(new_directory("unmade"))
