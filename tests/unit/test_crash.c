@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/test.h"
 
-/*
- * A process that ends between any two calls that change the disk, and one whose calls fail. Either
- * way the store has no problems afterwards, and what was there before is there still, or is as the
- * operation wanted it: nothing in between.
- */
+/* What clients ask for, see tests/unit/crashing.h. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,18 +15,11 @@
 #include "lib/store/repository.h"
 #include "lib/store/restore.h"
 #include "lib/store/upload.h"
+#include "tests/unit/crashing.h"
 #include "tests/unit/trace.h"
 
 #define OLD "{\"schemaVersion\":2,\"manifests\":[],\"annotations\":{\"n\":\"old\"}}"
 #define NEW "{\"schemaVersion\":2,\"manifests\":[],\"annotations\":{\"n\":\"new\"}}"
-
-struct operation {
-    const char *name;
-    void (*prepare)(struct fixture *fixture); /* or NULL */
-    int (*run)(struct fixture *fixture);      /* less than 0: failed */
-    /* What a client may see: 0 the old state, 1 the new one, -1 something else. */
-    int (*state_of)(struct fixture *fixture);
-};
 
 static struct error error;
 
@@ -246,7 +235,7 @@ static int state_of_unlink(struct fixture *fixture)
     return found < 0 ? -1 : !found;
 }
 
-static const struct operation operations[] = {
+static const struct crashing operations[] = {
     {"the first push of a manifest", NULL, run_first_put, state_of_first_put},
     {"a push that moves tags", prepare_old, run_put, state_of_put},
     {"deleting a manifest", prepare_old, run_delete_manifest, state_of_delete_manifest},
@@ -257,81 +246,22 @@ static const struct operation operations[] = {
     {"unlinking a blob", prepare_blob, run_unlink, state_of_unlink},
 };
 
-/* A store in which the operation meets one fault; number 0: its process ends there. */
-static bool meet_fault(const struct operation *operation, size_t n, int number)
-{
-    void *state = NULL;
-    struct fixture *fixture;
-    bool reached = false;
-    int seen;
-    int result = -1;
-
-    assert_int_equal(store_setup(&state), 0);
-    fixture = state;
-    if (operation->prepare) {
-        operation->prepare(fixture);
-    }
-    if (number == 0) {
-        pid_t child = fork_child();
-
-        if (child == 0) {
-            trace_begin_with_fault(n, 0);
-            _exit(operation->run(fixture) < 0 ? 2 : 1);
-        }
-        result = wait_for_child(child);
-        assert_int_not_equal(result, 2);
-        reached = result == 0;
-        result = reached ? -1 : 0;
-    } else {
-        trace_begin_with_fault(n, number);
-        result = operation->run(fixture);
-        reached = trace_end();
-    }
-    assert_problems(fixture, 0);
-    seen = operation->state_of(fixture);
-    /* What was acknowledged is there. That what was not is not there, nobody has promised. */
-    if (seen < 0 || (result >= 0 && seen != 1)) {
-        fail_msg("%s, call %zu, errno %d: result %d, state %d: %s", operation->name, n, number,
-                 result, seen, error.message);
-    }
-    fixture->damaged = true; /* what is left lies in the temporary directory */
-    assert_true(operation->run(fixture) >= 0);
-    if (operation->state_of(fixture) != 1) {
-        fail_msg("%s cannot be done again after a fault at call %zu", operation->name, n);
-    }
-    assert_problems(fixture, 0);
-    assert_int_equal(store_teardown(&state), 0);
-    return reached;
-}
-
-static void meet_faults_everywhere(int number)
-{
-    for (size_t i = 0; i < COUNT(operations); i++) {
-        size_t n = 0;
-
-        while (meet_fault(&operations[i], n, number)) {
-            n++;
-        }
-        assert_true(n >= 3);
-    }
-}
-
 static void a_crash_at_any_call_leaves_a_good_store(void **state)
 {
     (void)state;
-    meet_faults_everywhere(0);
+    crash_everywhere(operations, COUNT(operations), 0);
 }
 
 static void an_io_error_at_any_call_leaves_a_good_store(void **state)
 {
     (void)state;
-    meet_faults_everywhere(EIO);
+    crash_everywhere(operations, COUNT(operations), EIO);
 }
 
 static void a_full_disk_at_any_call_leaves_a_good_store(void **state)
 {
     (void)state;
-    meet_faults_everywhere(ENOSPC);
+    crash_everywhere(operations, COUNT(operations), ENOSPC);
 }
 
 static void what_a_crash_left_expires(void **state)

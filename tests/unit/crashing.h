@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef UNIT_CRASHING_H
+#define UNIT_CRASHING_H
+
+/*
+ * A process that ends between any two calls that change the disk, and one whose calls fail. Either
+ * way the store has no problems afterwards, and what was there before is there still, or is as the
+ * operation wanted it: nothing in between. Done again, the operation does what is left.
+ */
+
+#include "tests/unit/test.h"
+
+struct crashing {
+    const char *name;
+    void (*prepare)(struct fixture *fixture); /* or NULL */
+    int (*run)(struct fixture *fixture);      /* less than 0: failed */
+    /* What a client may see: 0 the old state, 1 the new one, -1 something else. */
+    int (*state_of)(struct fixture *fixture);
+};
+
+/* All of them, each in a new store for each call: the call fails with `number`; 0: the process ends
+ * there. */
+void crash_everywhere(const struct crashing *operations, size_t count, int number);
+
+#endif
