@@ -96,13 +96,12 @@ int blob_is_untouched(const struct store *store, const struct digest *digest,
 int blob_collect(const struct store *store, const struct digest *digest, uint64_t *no_room,
                  struct error *error)
 {
-    struct path path = layout_blob(digest);
-    int moved = trash_collect(store, path.text, no_room, error);
+    return trash_collect(store, layout_blob(digest).text, no_room, error);
+}
 
-    if (moved == 0) {
-        (void)unlinkat(store->root, layout_above(path.text).text, AT_REMOVEDIR);
-    }
-    return moved;
+bool blob_sweep(const struct store *store, const struct digest *digest)
+{
+    return unlinkat(store->root, layout_above(layout_blob(digest).text).text, AT_REMOVEDIR) == 0;
 }
 
 int blob_find(const struct repository *repository, const struct digest *digest,

@@ -76,9 +76,13 @@ int blob_is_untouched(const struct store *store, const struct digest *digest,
                       const struct timespec *since, uint64_t *out_size, struct error *error);
 
 /* Moves them to where whoever misses them finds them: see trash_collect(). 1, 0 if there are none,
- * -1. The directory of a blob that is not there goes, too. */
+ * -1. */
 int blob_collect(const struct store *store, const struct digest *digest, uint64_t *no_room,
                  struct error *error);
+
+/* Removes the directory of a blob that is not there, as a crash leaves it. Whether there was one;
+ * whoever publishes one at this moment makes it again. */
+bool blob_sweep(const struct store *store, const struct digest *digest);
 
 /* Adds all of them to `out`. 1; 0 if there are none; -1, also if they are more than `limit`. */
 int blob_read(const struct store *store, const struct digest *digest, size_t limit,

@@ -29,6 +29,7 @@ struct collection {
     struct timespec untouched; /* what was touched later, or then, stays */
     time_t noted_since;        /* when pulls began to be noted; 0: not yet */
     struct digest_keys marked; /* blobs that somebody has a link to */
+    struct digest_keys held;   /* blobs that stay in the trash because of `spared` */
     struct names spared;       /* repositories of which nothing may go, in their order */
     bool is_blind;             /* not all links could be seen: nobody's blob may go */
 };
@@ -36,6 +37,7 @@ struct collection {
 static void collection_release(struct collection *collection)
 {
     digest_keys_release(&collection->marked);
+    digest_keys_release(&collection->held);
     names_release(&collection->spared);
 }
 
@@ -98,7 +100,7 @@ static void collect_go_blind(struct collection *collection, const char *path, co
 static bool collect_spare(struct collection *collection, const struct repository *repository)
 {
     names_add(&collection->spared, repository->name);
-    return linked_mark(repository, &collection->marked);
+    return linked_mark(repository, &collection->marked, &collection->held);
 }
 
 static void collect_spare_damaged(struct collection *collection,
@@ -240,6 +242,7 @@ static int collect_in_repositories(struct collection *collection, struct error *
     struct repository repository;
     enum walk_result found;
 
+    walk.removes_empty = !collection->report->dry_run;
     while ((found = repository_walk_next(&walk, &repository, error)) > 0) {
         struct error reason;
 
@@ -282,6 +285,9 @@ static int collect_blob(struct collection *collection, const struct digest *dige
         report->collected_blobs++;
         report->collected_bytes += size;
         report->found(report->context, blob_path(&blob).text, "no repository has this", size);
+        return 0;
+    }
+    if (!is_marked && size == 0 && !report->dry_run && blob_sweep(collection->store, digest)) {
         return 0;
     }
     if (is_marked) { /* what is not in its place comes back */
@@ -349,7 +355,7 @@ static bool collect_may_go(void *context, const char *path)
     }
     key = digest_key_of(&digest);
     if (!digest_keys_have(&collection->marked, &key)) {
-        return true;
+        return !digest_keys_have(&collection->held, &key);
     }
     if (!collection->report->dry_run &&
         blob_is_stored(collection->store, &digest, &size, &ignored) <= 0) {

@@ -58,7 +58,8 @@ static bool linked_mark_links(const struct store *store, const char *path,
 }
 
 /* The trash first: what is taken back meanwhile is seen in its place. */
-bool linked_mark(const struct repository *repository, struct digest_keys *marked)
+bool linked_mark(const struct repository *repository, struct digest_keys *marked,
+                 struct digest_keys *held)
 {
     static const enum link_kind kinds[] = {LINK_LAYER, LINK_REVISION};
     bool is_all = true;
@@ -72,7 +73,7 @@ bool linked_mark(const struct repository *repository, struct digest_keys *marked
             for (int which = 0; which < TRASH_COUNT; which++) {
                 struct path there = layout_trash((enum trash)which, links.text);
 
-                is_all &= linked_mark_links(repository->store, there.text, algorithm, marked);
+                is_all &= linked_mark_links(repository->store, there.text, algorithm, held);
             }
             is_all &= linked_mark_links(repository->store, links.text, algorithm, marked);
         }

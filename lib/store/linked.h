@@ -15,8 +15,9 @@
 #include "lib/oci/digest_keys.h"
 #include "lib/store/store.h"
 
-/* Adds them to `marked`, each once. False if there may be more: not all links can be seen, or told
- * by their names. */
-bool linked_mark(const struct repository *repository, struct digest_keys *marked);
+/* Adds them to `marked`, and those that links in the trash lead to to `held`, each once. False if
+ * there may be more: not all links can be seen, or told by their names. */
+bool linked_mark(const struct repository *repository, struct digest_keys *marked,
+                 struct digest_keys *held);
 
 #endif

@@ -51,6 +51,21 @@ static bool prune_is_there(const struct prune *prune, const char *path)
     return fstatat(prune->reach->repository->store->root, path, &status, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+/* What a crash has left: the directory of a link that is not there. Whoever puts one there at this
+ * moment makes it again. 0, -1. */
+static int prune_sweep(const struct prune *prune, const char *link, struct error *error)
+{
+    const struct store *store = prune->reach->repository->store;
+
+    if (walk_refuse_links(store, link, error) < 0) {
+        return -1;
+    }
+    if (!prune->rules->dry_run) {
+        (void)unlinkat(store->root, layout_above(link).text, AT_REMOVEDIR);
+    }
+    return 0;
+}
+
 /* A link that stays. */
 static int prune_keep(struct prune *prune, const struct digest *digest, struct error *error)
 {
@@ -63,20 +78,18 @@ static int prune_keep(struct prune *prune, const struct digest *digest, struct e
     if (found == 0 && prune_is_there(prune, path.text)) {
         found = link_follow(repository, prune->kind, digest, &target, error); /* just pushed? */
     }
-    prune->left++;
     if (found > 0) {
         digest_keys_add(&prune->present, &key);
         key = digest_key_of(&target);
-        digest_keys_add(prune->marked, &key);
-        return 0;
-    }
-    if (found == 0 && prune_is_there(prune, path.text)) {
-        digest_keys_add(prune->marked, &key); /* what it was for, as its name says */
+    } else if (found == 0 && prune_is_there(prune, path.text)) { /* what it was for, by its name */
         prune->rules->problem(prune->rules->context, path.text,
                               "an empty, garbled or wrong link: see 'berth check --repair'");
-        return 0;
+    } else {
+        return found < 0 ? -1 : prune_sweep(prune, path.text, error);
     }
-    return found < 0 ? -1 : walk_refuse_links(repository->store, path.text, error);
+    digest_keys_add(prune->marked, &key);
+    prune->left++;
+    return 0;
 }
 
 static void prune_count(struct prune *prune, const char *path)
@@ -131,14 +144,40 @@ static int prune_flush(struct prune *prune, struct error *error)
 static int prune_judge(struct prune *prune, const struct digest *digest, bool is_needed,
                        struct error *error)
 {
-    const char *name = prune->reach->repository->name;
+    struct path path = layout_link(prune->reach->repository->name, prune->kind, digest);
+    bool goes = !is_needed && !prune->reach->is_blind;
 
-    if (is_needed || prune->reach->is_blind ||
-        !prune_is_untouched(prune, layout_link(name, prune->kind, digest).text)) {
+    if (goes && !prune_is_untouched(prune, path.text)) { /* touched, or not there */
+        return prune_is_there(prune, path.text) ? prune_keep(prune, digest, error)
+                                                : prune_sweep(prune, path.text, error);
+    }
+    if (!goes) {
         return prune_keep(prune, digest, error);
     }
     prune->batch[prune->batch_count++] = *digest;
     return prune->batch_count == PRUNE_BATCH ? prune_flush(prune, error) : 0;
+}
+
+/* Directories of manifests that were not there when it was looked what can be reached. */
+static int prune_sweep_revisions(struct prune *prune, struct error *error)
+{
+    const struct repository *repository = prune->reach->repository;
+    AUTO_LINK_WALK struct link_walk walk = link_walk_begin(repository, LINK_REVISION);
+    struct digest digest;
+    enum walk_result found;
+
+    while ((found = link_walk_next(&walk, &digest, error)) > 0) {
+        if (found == WALK_FOUND) {
+            struct digest_key key = digest_key_of(&digest);
+
+            if (!reach_get(prune->reach, &key) &&
+                prune_sweep(prune, layout_link(repository->name, LINK_REVISION, &digest).text,
+                            error) < 0) {
+                return -1;
+            }
+        }
+    }
+    return (int)found;
 }
 
 static int prune_revisions(struct prune *prune, struct error *error)
@@ -151,7 +190,7 @@ static int prune_revisions(struct prune *prune, struct error *error)
             return -1;
         }
     }
-    return prune_flush(prune, error);
+    return prune_flush(prune, error) < 0 ? -1 : prune_sweep_revisions(prune, error);
 }
 
 static int prune_layers(struct prune *prune, struct error *error)

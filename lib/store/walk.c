@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/base/cleanup.h"
 #include "lib/base/memory.h"
@@ -319,6 +320,15 @@ struct repository_walk repository_walk_begin(struct store *store, const char *pr
     return (struct repository_walk){.store = store, .prefix = prefix, .after = after};
 }
 
+/* And the names above it that held nothing else. */
+static void walk_remove_empty(const struct store *store, struct path path)
+{
+    while (strcmp(path.text, LAYOUT_REPOSITORIES) != 0 &&
+           unlinkat(store->root, path.text, AT_REMOVEDIR) == 0) {
+        path = layout_above(path.text);
+    }
+}
+
 /* Goes on with what is below a name. */
 static int repository_walk_enter(struct repository_walk *walk, const char *name,
                                  struct error *error)
@@ -326,6 +336,10 @@ static int repository_walk_enter(struct repository_walk *walk, const char *name,
     AUTO_NAMES struct names entries = NAMES_INIT;
     int found = directory_list(walk->store->root, layout_repository(name).text, &entries, error);
 
+    if (found > 0 && entries.count == 0 && walk->removes_empty) {
+        walk_remove_empty(walk->store, layout_repository(name));
+        return 0;
+    }
     if (found <= 0) {
         return found;
     }

@@ -88,6 +88,9 @@ struct repository_walk {
     struct store *store;
     const char *prefix;
     const char *after;
+    /* For who cleans up: removes directories with nothing in them, as a crash leaves them. Whoever
+     * makes something there at this moment makes them again. */
+    bool removes_empty;
     bool is_begun;
     struct walk_level *levels; /* one for each directory on the way down */
     size_t depth;

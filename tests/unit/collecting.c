@@ -50,11 +50,9 @@ struct timespec let_time_pass(struct fixture *fixture)
     return now.st_ctim;
 }
 
-void collect_with(struct fixture *fixture, const struct collect_options *options,
-                  struct collected *out)
+int collect_try(struct fixture *fixture, const struct collect_options *options,
+                struct collected *out, struct error *error)
 {
-    struct error error = ERROR_INIT;
-
     (void)let_time_pass(fixture);
     collected_release(out);
     out->found = (struct buffer)BUFFER_INIT;
@@ -63,7 +61,15 @@ void collect_with(struct fixture *fixture, const struct collect_options *options
     out->report.problem = note_problem;
     out->report.step = step;
     out->report.context = out;
-    assert_returns(1, collect_store(&fixture->store, options, &out->report, &error));
+    return collect_store(&fixture->store, options, &out->report, error);
+}
+
+void collect_with(struct fixture *fixture, const struct collect_options *options,
+                  struct collected *out)
+{
+    struct error error = ERROR_INIT;
+
+    assert_returns(1, collect_try(fixture, options, out, &error));
 }
 
 void collect(struct fixture *fixture, struct collected *out)

@@ -26,6 +26,9 @@ void collected_release(struct collected *collected);
  * time it returns. */
 struct timespec let_time_pass(struct fixture *fixture);
 
+/* What collect_store() returns. */
+int collect_try(struct fixture *fixture, const struct collect_options *options,
+                struct collected *out, struct error *error);
 void collect_with(struct fixture *fixture, const struct collect_options *options,
                   struct collected *out);
 /* As a run of `berth gc` with grace = 0s. */

@@ -16,10 +16,15 @@ struct crashing {
     int (*run)(struct fixture *fixture);      /* less than 0: failed */
     /* What a client may see: 0 the old state, 1 the new one, -1 something else. */
     int (*state_of)(struct fixture *fixture);
+    bool is_repair; /* there are problems until it is done */
+    /* Whether something is left that nobody needs; looked for when it was done again. NULL: that is
+     * another's. */
+    bool (*has_remains)(struct fixture *fixture);
 };
 
 /* All of them, each in a new store for each call: the call fails with `number`; 0: the process ends
- * there. */
-void crash_everywhere(const struct crashing *operations, size_t count, int number);
+ * there. `error` is where they leave why they failed. */
+void crash_everywhere(const struct crashing *operations, size_t count, int number,
+                      const struct error *error);
 
 #endif

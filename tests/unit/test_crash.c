@@ -236,32 +236,33 @@ static int state_of_unlink(struct fixture *fixture)
 }
 
 static const struct crashing operations[] = {
-    {"the first push of a manifest", NULL, run_first_put, state_of_first_put},
-    {"a push that moves tags", prepare_old, run_put, state_of_put},
-    {"deleting a manifest", prepare_old, run_delete_manifest, state_of_delete_manifest},
-    {"deleting a tag", prepare_old, run_delete_tag, state_of_delete_tag},
-    {"putting a tag back", prepare_put_back, run_put_back, state_of_put_back},
-    {"pushing a blob", NULL, run_push_blob, state_of_blob},
-    {"mounting a blob", prepare_blob_elsewhere, run_mount, state_of_blob},
-    {"unlinking a blob", prepare_blob, run_unlink, state_of_unlink},
+    {"the first push of a manifest", NULL, run_first_put, state_of_first_put, false, NULL},
+    {"a push that moves tags", prepare_old, run_put, state_of_put, false, NULL},
+    {"deleting a manifest", prepare_old, run_delete_manifest, state_of_delete_manifest, false,
+     NULL},
+    {"deleting a tag", prepare_old, run_delete_tag, state_of_delete_tag, false, NULL},
+    {"putting a tag back", prepare_put_back, run_put_back, state_of_put_back, false, NULL},
+    {"pushing a blob", NULL, run_push_blob, state_of_blob, false, NULL},
+    {"mounting a blob", prepare_blob_elsewhere, run_mount, state_of_blob, false, NULL},
+    {"unlinking a blob", prepare_blob, run_unlink, state_of_unlink, false, NULL},
 };
 
 static void a_crash_at_any_call_leaves_a_good_store(void **state)
 {
     (void)state;
-    crash_everywhere(operations, COUNT(operations), 0);
+    crash_everywhere(operations, COUNT(operations), 0, &error);
 }
 
 static void an_io_error_at_any_call_leaves_a_good_store(void **state)
 {
     (void)state;
-    crash_everywhere(operations, COUNT(operations), EIO);
+    crash_everywhere(operations, COUNT(operations), EIO, &error);
 }
 
 static void a_full_disk_at_any_call_leaves_a_good_store(void **state)
 {
     (void)state;
-    crash_everywhere(operations, COUNT(operations), ENOSPC);
+    crash_everywhere(operations, COUNT(operations), ENOSPC, &error);
 }
 
 static void what_a_crash_left_expires(void **state)
