@@ -344,6 +344,16 @@ int file_publish_new(struct file_place from, struct file_place to, struct error 
     return error_errno(error, "rename '%s' to '%s'", from.path, to.path);
 }
 
+int file_exchange(struct file_place one, struct file_place other, struct error *error)
+{
+    if (renameat2(one.directory, one.path, other.directory, other.path, RENAME_EXCHANGE) == 0) {
+        return 1;
+    }
+    return errno == EINVAL || errno == ENOSYS
+               ? 0
+               : error_errno(error, "exchange '%s' and '%s'", one.path, other.path);
+}
+
 int file_is_same(int descriptor, struct file_place place, struct error *error)
 {
     struct stat held;

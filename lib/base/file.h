@@ -98,6 +98,11 @@ struct file_place {
     const char *path;
 };
 
+/*
+ * Exchanges what two names stand for, at once. 1; 0 if the filesystem cannot do that; -1.
+ */
+int file_exchange(struct file_place one, struct file_place other, struct error *error);
+
 /* Whether an open file is what has this name now. 1; 0 if the name is another's or nobody's; -1. */
 int file_is_same(int descriptor, struct file_place place, struct error *error);
 

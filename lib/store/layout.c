@@ -168,6 +168,11 @@ struct path layout_link(const char *name, enum link_kind kind, const struct dige
                      digest_algorithm_name(digest->algorithm), "/", digest_hex(digest), "/link");
 }
 
+struct path layout_link_in(const char *directory)
+{
+    return layout_below(directory, "link");
+}
+
 struct path layout_tags(const char *name)
 {
     return path_format(LAYOUT_REPOSITORIES "/%s/_manifests/tags", name);

@@ -72,6 +72,9 @@ bool layout_read_repository(const char *path, char out_name[NAME_SIZE]);
 struct path layout_layers(const char *name);
 struct path layout_manifests(const char *name);
 
+/* The link in the directory of one digest. */
+struct path layout_link_in(const char *directory);
+
 /* Where the links of a kind are, below a repository, below the root; and the link of one digest. */
 struct path layout_links_within(enum link_kind kind, enum digest_algorithm algorithm);
 struct path layout_links(const char *name, enum link_kind kind, enum digest_algorithm algorithm);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/directory.h"
 #include "lib/store/blob.h"
 #include "lib/store/history.h"
 #include "lib/store/link.h"
@@ -125,12 +126,51 @@ static int mend_anew(const struct repository_lock *held, const struct shape_faul
     return written < 0 ? -1 : sync_set_flush(&syncs, error);
 }
 
+/* Whether an empty file tells something until its content is written, or at least who looks next
+ * what is to be written. */
+static bool mend_leaves_trace(const struct shape_fault *fault)
+{
+    return fault->thing == THING_LAYER || fault->thing == THING_REVISION ||
+           fault->thing == THING_TAG_INDEX || fault->thing == THING_REFERRER ||
+           fault->thing == THING_PULLED;
+}
+
+/*
+ * Moves what is in the way aside. An empty file takes its place in the same moment, where that can
+ * be: a crash in between would else lose what only the name tells. 0, -1.
+ */
+static int mend_move(struct store *store, const struct shape_fault *fault, const char *aside,
+                     struct error *error)
+{
+    struct file_place from = {store->root, fault->path.text};
+    struct file_place to = {store->root, aside};
+    const struct buffer nothing = BUFFER_INIT;
+    struct path trace = fault->wants_file ? (struct path){""} : layout_link_in(aside);
+    int exchanged;
+
+    if (!mend_leaves_trace(fault) || store->options->may_be_lost) {
+        return file_publish(from, to, error);
+    }
+    if (store_replace(store,
+                      (struct file_place){store->root, fault->wants_file ? aside : trace.text},
+                      &nothing, REPLACE_SHARED, error) < 0) {
+        return -1;
+    }
+    exchanged = file_exchange(from, to, error);
+    if (exchanged > 0) {
+        return 0;
+    }
+    if (directory_remove(store->root, aside, error) < 0 || exchanged < 0) {
+        return -1;
+    }
+    return file_publish(from, to, error);
+}
+
 int mend_shape(const struct repository *repository, const struct shape_fault *fault,
                struct buffer *out, struct error *error)
 {
     AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
-    const struct store *store = repository->store;
-    struct file_place place = {store->root, fault->path.text};
+    struct store *store = repository->store;
     struct shape_fault again = *fault;
     struct stat status;
     struct path aside;
@@ -145,7 +185,7 @@ int mend_shape(const struct repository *repository, const struct shape_fault *fa
     }
     id_make(id);
     aside = layout_damaged_path(id, fault->path.text);
-    if (file_publish(place, (struct file_place){store->root, aside.text}, error) < 0) {
+    if (mend_move(store, fault, aside.text, error) < 0) {
         return -1;
     }
     buffer_format(out, "moved to '%s'", aside.text);

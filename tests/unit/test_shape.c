@@ -3,6 +3,7 @@
 
 /* What stands in a repository where something else should be: told, and out of the way. */
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -186,6 +187,23 @@ static void what_its_name_tells_is_written_anew(void **state)
     assert_non_null(strstr(list.data, scene.referrer.digest.text));
     assert_returns(0, pulled_read(&fixture->repository, "v1", digest, &pulled, &error));
     assert_int_equal(pulled.last, before.last);
+}
+
+/* Some network filesystems cannot exchange names. */
+static void where_names_cannot_be_exchanged_one_move_comes_after_the_other(void **state)
+{
+    AUTO_SCENE struct scene scene = begin(*state);
+    struct path path = layout_link("team/app", LINK_LAYER, &scene.image.layer);
+
+    put_obstacle(&scene, path.text, A_FULL_DIRECTORY);
+    trace_begin_with_fault(1, EINVAL);
+    trace_fault_only("renameat");
+    look(&scene, true);
+    assert_true(trace_end());
+    assert_int_equal(scene.report.problems, 1);
+    assert_non_null(strstr(scene.problems.data, ", and written anew\n"));
+    assert_int_equal(count_damaged(&scene), 1);
+    assert_true(has_image(scene.fixture, &scene.image));
 }
 
 static void ignore(void *context, const char *kind, const char *name)
@@ -382,6 +400,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_in_place_of_a_file_is_told_and_moved_out_of_the_way),
         IN_STORE(what_its_name_tells_is_written_anew),
+        IN_STORE(where_names_cannot_be_exchanged_one_move_comes_after_the_other),
         IN_STORE(what_a_tag_was_is_told_and_it_can_be_put_back),
         IN_STORE(a_link_to_no_directory_stays_where_things_may_be_behind_it),
         IN_STORE(a_link_to_what_should_be_there_is_fine),
