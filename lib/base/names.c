@@ -48,6 +48,30 @@ void names_sort(struct names *names)
     }
 }
 
+size_t names_find(const struct names *names, const char *text)
+{
+    size_t low = 0;
+    size_t high = names->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (strcmp(names->names[middle], text) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+bool names_sorted_have(const struct names *names, const char *name)
+{
+    size_t place = names_find(names, name);
+
+    return place < names->count && strcmp(names->names[place], name) == 0;
+}
+
 void names_release(struct names *names)
 {
     for (size_t i = 0; i < names->count; i++) {

@@ -4,6 +4,7 @@
 
 /* A list of texts that grows: the names in a directory, tags, descriptors. */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lib/base/cleanup.h"
@@ -29,6 +30,10 @@ void names_replace(struct names *names, size_t place, const char *name);
 void names_cut(struct names *names, size_t count);
 /* By their bytes. */
 void names_sort(struct names *names);
+/* Of sorted ones the place of the first that does not come before `text`, as those that begin with
+ * it do; `count` if there is none. And whether `name` is one of them. */
+size_t names_find(const struct names *names, const char *text);
+bool names_sorted_have(const struct names *names, const char *name);
 void names_release(struct names *names);
 
 #endif

@@ -183,19 +183,10 @@ static void reach_add_dead_tag(struct reach *reach, const char *tag, const struc
         (struct reach_tag){.name = memory_text(tag), .digest = *digest};
 }
 
-static int reach_compare_name(const void *name, const void *member)
-{
-    return strcmp(name, *(char *const *)member);
-}
-
 /* Whether a tag goes before what is reached by it is looked at. */
 static bool reach_is_without(const struct reach_rules *rules, const char *tag)
 {
-    const struct names *without = rules->without;
-
-    return without && without->count > 0 &&
-           bsearch(tag, without->names, without->count, sizeof(*without->names),
-                   reach_compare_name) != NULL;
+    return rules->without && names_sorted_have(rules->without, tag);
 }
 
 /* 1 if its manifest has come back from the trash, 0, -1. */

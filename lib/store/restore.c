@@ -20,6 +20,7 @@ void restoration_release(struct restoration *restoration)
 {
     digest_keys_release(&restoration->seen);
     digest_keys_release(&restoration->failed);
+    names_release(&restoration->collected);
 }
 
 static void restore_complain(struct restoration *restoration, const char *name, const char *why)
@@ -232,38 +233,87 @@ static int restore_referrers(struct restoration *restoration, const struct diges
     return 0;
 }
 
-/* The tags by which clients keep referrers: "sha256-DIGITS", with an ending or without. */
+/* One of the tags by which clients keep referrers, with what it stands for. 1, 0, -1. */
+static int restore_collected_tag(struct restoration *restoration, const char *tag, unsigned depth,
+                                 struct error *error)
+{
+    struct digest referrer;
+    int found = restore_read_tag(restoration, TRASH_COLLECTED, tag, &referrer, error);
+
+    if (found > 0) {
+        found = restore_whole(restoration, &referrer, depth + 1, error);
+    }
+    return found > 0 ? restore_tag_files(restoration, TRASH_COLLECTED, tag, error) : found;
+}
+
+static int restore_list_collected(struct restoration *restoration, struct error *error)
+{
+    restoration->has_listed = true;
+    return restore_list(restoration, TRASH_COLLECTED, layout_tags(restoration->repository->name),
+                        &restoration->collected, error);
+}
+
+/* Those of one manifest: "sha256-DIGITS", with an ending or without. There may be as many as
+ * manifests come back, so that they are listed once: see restore_late_tags(). */
 static int restore_fallback_tags(struct restoration *restoration, const struct digest *digest,
                                  unsigned depth, struct error *error)
 {
-    const struct repository *repository = restoration->repository;
-    AUTO_NAMES struct names names = NAMES_INIT;
+    const struct names *collected = &restoration->collected;
     char prefix[TAG_SIZE];
 
-    referrers_fallback_tag(digest, prefix);
-    if (restore_list(restoration, TRASH_COLLECTED, layout_tags(repository->name), &names, error) <
-        0) {
+    if (!restoration->has_listed && restore_list_collected(restoration, error) < 0) {
         return -1;
     }
-    for (size_t i = 0; i < names.count; i++) {
-        struct digest referrer;
-        int found = 0;
-
-        if (text_begins(names.names[i], prefix)) {
-            found =
-                restore_read_tag(restoration, TRASH_COLLECTED, names.names[i], &referrer, error);
-        }
-        if (found > 0) {
-            found = restore_whole(restoration, &referrer, depth + 1, error);
-        }
-        if (found > 0) {
-            found = restore_tag_files(restoration, TRASH_COLLECTED, names.names[i], error);
-        }
-        if (found < 0) {
+    referrers_fallback_tag(digest, prefix);
+    for (size_t i = names_find(collected, prefix);
+         i < collected->count && text_begins(collected->names[i], prefix); i++) {
+        if (restore_collected_tag(restoration, collected->names[i], depth, error) < 0) {
             return -1;
         }
     }
     return 0;
+}
+
+/* Those that a collector has taken after they were listed, and before their manifest was back. 1 if
+ * there were any, 0, -1. */
+static int restore_late_tags(struct restoration *restoration, struct error *error)
+{
+    AUTO_NAMES struct names known = restoration->collected;
+    int any = 0;
+
+    restoration->collected = (struct names)NAMES_INIT;
+    if (restore_list_collected(restoration, error) < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < restoration->collected.count; i++) {
+        const char *tag = restoration->collected.names[i];
+        struct digest subject;
+        int found = 0;
+
+        if (!names_sorted_have(&known, tag) && referrers_read_fallback_tag(tag, &subject)) {
+            struct digest_key key = digest_key_of(&subject);
+
+            found = digest_keys_have(&restoration->seen, &key)
+                        ? restore_collected_tag(restoration, tag, 0, error)
+                        : 0;
+        }
+        if (found < 0) {
+            return -1;
+        }
+        any |= found;
+    }
+    return any;
+}
+
+/* Until none is late any more. 0, -1. */
+static int restore_latecomers(struct restoration *restoration, struct error *error)
+{
+    int any = restoration->has_listed;
+
+    while (any > 0) {
+        any = restore_late_tags(restoration, error);
+    }
+    return any;
 }
 
 /* All behind a manifest whose own link was looked for, and what points at it. */
@@ -332,7 +382,9 @@ static int restore_tag_of(struct restoration *restoration, const char *tag,
 int restore_untagged(struct restoration *restoration, const struct digest *digest,
                      struct error *error)
 {
-    return restore_whole(restoration, digest, 0, error);
+    int found = restore_whole(restoration, digest, 0, error);
+
+    return found > 0 && restore_latecomers(restoration, error) < 0 ? -1 : found;
 }
 
 int restore_manifest(struct restoration *restoration, const struct digest *digest,
@@ -461,6 +513,10 @@ int restore_repository(struct restoration *restoration, struct error *error)
             return -1;
         }
         any |= found != 0;
+    }
+    if (restore_latecomers(restoration, &reason) < 0 &&
+        restore_go_on(restoration, directory.text, &reason, error) < 0) {
+        return -1;
     }
     return any || restoration->problems > 0;
 }

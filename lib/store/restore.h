@@ -27,11 +27,14 @@ struct restoration {
     uint64_t problems;
     struct digest_keys seen;   /* manifests */
     struct digest_keys failed; /* of these */
+    struct names collected;    /* tags that a collector has taken, sorted */
+    bool has_listed;           /* these */
 };
 
 #define RESTORATION_INIT(a_repository)                                                             \
     {                                                                                              \
-        .repository = (a_repository), .seen = DIGEST_KEYS_INIT, .failed = DIGEST_KEYS_INIT         \
+        .repository = (a_repository), .seen = DIGEST_KEYS_INIT, .failed = DIGEST_KEYS_INIT,        \
+        .collected = NAMES_INIT                                                                    \
     }
 #define AUTO_RESTORATION AUTO(restoration_release)
 void restoration_release(struct restoration *restoration);

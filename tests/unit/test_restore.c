@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/collecting.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/store/repository.h"
+#include "lib/store/restore.h"
+#include "lib/store/trash.h"
+#include "tests/unit/trace.h"
+
+/* An image, and what cosign has made of it. */
+struct signed_image {
+    struct digest digest;
+    char tag[TAG_SIZE]; /* of its signature */
+};
+
+static void ignore(void *context, const char *kind, const char *name)
+{
+    (void)context;
+    (void)kind;
+    (void)name;
+}
+
+static struct signed_image push_signed(struct fixture *fixture, size_t number)
+{
+    struct signed_image image;
+    char note[32];
+
+    (void)snprintf(note, sizeof(note), "image %zu", number);
+    image.digest = push(&fixture->repository, note, NULL, NULL).digest;
+    (void)snprintf(image.tag, sizeof(image.tag), "sha256-%s.sig", digest_hex(&image.digest));
+    (void)push(&fixture->repository, image.tag, image.tag, NULL);
+    return image;
+}
+
+static bool has_tag(struct fixture *fixture, const char *tag)
+{
+    struct digest digest;
+    struct error error = ERROR_INIT;
+    int found = tag_get(&fixture->repository, tag, &digest, &error);
+
+    assert_true(found >= 0);
+    return found > 0;
+}
+
+static void delete_image(struct fixture *fixture, const struct digest *digest)
+{
+    struct error error = ERROR_INIT;
+
+    assert_returns(1, repository_delete_manifest(&fixture->repository, digest, NULL, &error));
+}
+
+static void restore_all(struct fixture *fixture)
+{
+    AUTO_RESTORATION struct restoration restoration = RESTORATION_INIT(&fixture->repository);
+    struct error error = ERROR_INIT;
+
+    restoration.restored = ignore;
+    restoration.problem = ignore;
+    assert_returns(1, restore_repository(&restoration, &error));
+    assert_int_equal(restoration.problems, 0);
+}
+
+/* How often what was collected is listed when so many signed images come back. */
+static size_t count_lists(struct fixture *fixture, size_t count)
+{
+    struct path list = layout_trash(TRASH_COLLECTED, layout_tags("team/app").text);
+    AUTO_COLLECTED struct collected collected = {.found = BUFFER_INIT};
+    struct signed_image images[8];
+    size_t lists = 0;
+
+    assert_true(count <= COUNT(images));
+    for (size_t i = 0; i < count; i++) {
+        images[i] = push_signed(fixture, i);
+    }
+    for (size_t i = 0; i < count; i++) {
+        delete_image(fixture, &images[i].digest);
+    }
+    collect(fixture, &collected);
+    assert_int_equal(collected.report.collected_tags, count);
+    trace_begin();
+    trace_looks();
+    restore_all(fixture);
+    (void)trace_end();
+    for (size_t i = 0; (i = trace_find("openat ", list.text, i)) != SIZE_MAX; i++) {
+        lists++;
+    }
+    for (size_t i = 0; i < count; i++) {
+        assert_true(has_tag(fixture, images[i].tag));
+    }
+    return lists;
+}
+
+static void many_signed_images_cost_no_more_lists_than_few(void **state)
+{
+    struct fixture *fixture = *state;
+    size_t lists = count_lists(fixture, 1);
+
+    assert_int_equal(count_lists(fixture, 8), lists);
+}
+
+/* What a collector takes at the moment before an image is back. */
+struct latecomer {
+    struct fixture *fixture;
+    struct path back; /* the image's link in the trash */
+    struct path tag;
+    bool is_taken;
+};
+
+static void take_late(void *context, const char *line)
+{
+    struct latecomer *latecomer = context;
+    struct error error = ERROR_INIT;
+
+    if (!latecomer->is_taken && strncmp(line, "renameat ", 9) == 0 &&
+        strstr(line, latecomer->back.text)) {
+        latecomer->is_taken = true;
+        assert_returns(
+            1, trash_put(&latecomer->fixture->store, TRASH_COLLECTED, latecomer->tag.text, &error));
+    }
+}
+
+static void a_signature_that_is_collected_meanwhile_comes_back(void **state)
+{
+    struct fixture *fixture = *state;
+    struct signed_image one = push_signed(fixture, 1);
+    struct signed_image other = push_signed(fixture, 2);
+    struct signed_image last = strcmp(one.digest.text, other.digest.text) < 0 ? other : one;
+    struct latecomer latecomer = {
+        .fixture = fixture,
+        .back =
+            layout_trash(TRASH_DELETED, layout_link("team/app", LINK_REVISION, &last.digest).text),
+        .tag = layout_tag_current("team/app", last.tag),
+    };
+
+    delete_image(fixture, &one.digest);
+    delete_image(fixture, &other.digest);
+    trace_begin();
+    trace_hook(take_late, &latecomer);
+    restore_all(fixture);
+    (void)trace_end();
+    assert_true(latecomer.is_taken);
+    assert_true(has_tag(fixture, last.tag));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_STORE(many_signed_images_cost_no_more_lists_than_few),
+        IN_STORE(a_signature_that_is_collected_meanwhile_comes_back),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
