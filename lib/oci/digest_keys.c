@@ -28,24 +28,59 @@ int digest_key_compare(const void *left, const void *right)
     return memcmp(left, right, sizeof(struct digest_key));
 }
 
-/* Sorts all, and makes one of twins. */
-static void digest_keys_settle(struct digest_keys *keys)
+static void digest_count_add(struct digest_count *count, uint32_t times)
+{
+    if (count->times < UINT32_MAX - times) {
+        count->times += times;
+    }
+}
+
+/* Sorts them, and makes one of twins: so many are left. */
+static size_t digest_counts_sort(struct digest_count *counts, size_t count)
 {
     size_t kept = 0;
 
-    if (keys->sorted == keys->count) {
-        return;
-    }
-    qsort(keys->keys, keys->count, sizeof(*keys->keys), digest_key_compare);
-    for (size_t i = 0; i < keys->count; i++) {
-        if (kept == 0 || digest_key_compare(&keys->keys[kept - 1], &keys->keys[i]) != 0) {
-            keys->keys[kept++] = keys->keys[i];
-        } else if (keys->keys[kept - 1].times < UINT32_MAX - keys->keys[i].times) {
-            keys->keys[kept - 1].times += keys->keys[i].times;
+    qsort(counts, count, sizeof(*counts), digest_key_compare);
+    for (size_t i = 0; i < count; i++) {
+        if (kept == 0 || digest_key_compare(&counts[kept - 1], &counts[i]) != 0) {
+            counts[kept++] = counts[i];
+        } else {
+            digest_count_add(&counts[kept - 1], counts[i].times);
         }
     }
-    keys->count = kept;
-    keys->sorted = kept;
+    return kept;
+}
+
+/* Sorts what is not yet, and puts it among the others, from the last on: so none is overwritten
+ * that has to be moved. */
+static void digest_keys_settle(struct digest_keys *keys)
+{
+    struct digest_count *all = keys->keys;
+    AUTO_FREE struct digest_count *news = NULL;
+    size_t added = keys->count - keys->sorted;
+    size_t old = keys->sorted;
+    size_t place;
+    size_t end;
+
+    if (added == 0) {
+        return;
+    }
+    added = digest_counts_sort(all + old, added);
+    end = old + added;
+    place = end;
+    news = memory_allocate(added, sizeof(*news));
+    memcpy(news, all + old, added * sizeof(*news));
+    while (added > 0) {
+        int order = old > 0 ? digest_key_compare(&all[old - 1], &news[added - 1]) : -1;
+
+        if (order == 0) {
+            digest_count_add(&all[old - 1], news[--added].times);
+        }
+        all[--place] = order >= 0 ? all[--old] : news[--added];
+    }
+    memmove(all + old, all + place, (end - place) * sizeof(*all));
+    keys->count = old + end - place;
+    keys->sorted = keys->count;
 }
 
 /* Before it grows, twins make room: what every repository has is then here once. */

@@ -2,6 +2,7 @@
 #include "tests/unit/test.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/oci/digest_keys.h"
@@ -33,6 +34,46 @@ static void has_what_was_added_and_nothing_else(void **state)
         struct digest_key key = key_of(i, i % 2 ? DIGEST_SHA512 : DIGEST_SHA256);
 
         assert_int_equal(digest_keys_have(&keys, &key), i % 3 == 0);
+    }
+}
+
+static size_t sorted; /* things given to qsort() */
+
+static int compare_with(const void *left, const void *right, void *compare)
+{
+    int (*const *function)(const void *, const void *) = compare;
+
+    return (*function)(left, right);
+}
+
+void qsort(void *base, size_t count, size_t size, int (*compare)(const void *, const void *))
+{
+    sorted += count;
+    qsort_r(base, count, size, compare_with, &compare);
+}
+
+/* What is new comes behind, among and before the rest. */
+static void nothing_is_sorted_twice(void **state)
+{
+    enum { COUNT_OF_KEYS = 3000 };
+    static const unsigned steps[] = {1, 1001, COUNT_OF_KEYS - 1};
+
+    (void)state;
+    for (size_t j = 0; j < COUNT(steps); j++) {
+        AUTO_DIGEST_KEYS struct digest_keys keys = DIGEST_KEYS_INIT;
+
+        sorted = 0;
+        for (unsigned i = 0; i < COUNT_OF_KEYS; i++) {
+            struct digest_key key = {.bytes = {0}};
+            unsigned number = i * steps[j] % COUNT_OF_KEYS;
+
+            key.bytes[0] = (unsigned char)(number >> 8);
+            key.bytes[1] = (unsigned char)number;
+            digest_keys_add(&keys, &key);
+            assert_true(digest_keys_have(&keys, &key));
+        }
+        assert_in_range(sorted, 1, COUNT_OF_KEYS);
+        assert_int_equal(keys.count, COUNT_OF_KEYS);
     }
 }
 
@@ -96,6 +137,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(has_what_was_added_and_nothing_else),
+        cmocka_unit_test(nothing_is_sorted_twice),
         cmocka_unit_test(to_ask_amid_adding_sorts_seldom),
         cmocka_unit_test(keeps_what_comes_again_and_again_once_and_counts_it),
         cmocka_unit_test(a_key_is_the_first_bytes_of_a_digest),
