@@ -39,11 +39,11 @@ static void delete_release(struct delete_company *company)
     names_release(&company->referrers);
 }
 
-static void delete_add_tag(void *context, const char *tag)
+static void delete_add_tag(void *context, const char *tag, const struct digest *digest)
 {
     struct delete_company *company = context;
 
-    if (strcmp(tag, company->reference) == 0) {
+    if (!digest_equal(digest, &company->digest) || strcmp(tag, company->reference) == 0) {
         return;
     }
     if (company->tags.count < DELETE_SHOWN) {
@@ -244,8 +244,7 @@ int page_delete(struct view *view, struct error *error)
         return found < 0 ? -1 : error_set(error, ERROR_NOT_FOUND, "there is no such image");
     }
     more = delete_find_referrers(view, &company.digest, &company.referrers, error);
-    if (more < 0 ||
-        tagged_find(view_repository(view), &company.digest, delete_add_tag, &company, error) < 0) {
+    if (more < 0 || tagged_visit(view_repository(view), delete_add_tag, &company, error) < 0) {
         return -1;
     }
     names_sort(&company.tags);

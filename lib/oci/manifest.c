@@ -434,6 +434,18 @@ enum type_source manifest_media_type(const struct document *document,
     return stated ? TYPE_STATED : TYPE_IMPLIED;
 }
 
+static bool manifest_has(const struct document *document, const char *text)
+{
+    return memmem(document->bytes, document->length, text, strlen(text)) != NULL;
+}
+
+bool manifest_may_name(const struct document *document, const struct digest *digest)
+{
+    /* With escapes, each of the others may be written in ways that nobody wants to look for. */
+    return manifest_has(document, digest_hex(digest)) || manifest_has(document, "\"manifests\"") ||
+           manifest_has(document, "\\");
+}
+
 void manifest_describe(const struct manifest *manifest, const struct reference *self,
                        struct buffer *out)
 {

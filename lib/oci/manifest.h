@@ -83,6 +83,12 @@ bool media_type_is_generic(const char *type);
 enum type_source manifest_media_type(const struct document *document,
                                      char out_type[MEDIA_TYPE_SIZE]);
 
+/*
+ * Whether a manifest can name this, or other manifests: where it cannot, which takes a fraction of
+ * the time to see, it need not be parsed to know that it does not.
+ */
+bool manifest_may_name(const struct document *document, const struct digest *digest);
+
 /* A descriptor as an image index lists it (distribution-spec, "Listing Referrers"). */
 void manifest_describe(const struct manifest *manifest, const struct reference *self,
                        struct buffer *out);

@@ -8,8 +8,8 @@
 #include "lib/base/memory.h"
 #include "lib/oci/digest_keys.h"
 #include "lib/store/revision.h"
+#include "lib/store/tagged.h"
 #include "lib/store/trash.h"
-#include "lib/store/walk.h"
 
 /* What is looked for, and the manifests that may name it: each is read once, so that no circle, no
  * depth and no number of indexes costs more. */
@@ -51,11 +51,19 @@ static int immutable_look(struct immutable *immutable, const struct digest *dige
 {
     AUTO_STORED_MANIFEST struct stored_manifest stored = STORED_MANIFEST_INIT;
     AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
+    struct document document;
     struct error ignored;
-    int found = revision_read(immutable->repository, digest, &stored, error);
+    int found = revision_read_content(immutable->repository, digest, &stored, error);
 
-    if (found <= 0 || stored_manifest_parse(&stored, &manifest, &ignored) < 0) {
+    document = stored_manifest_document(&stored);
+    if (found <= 0 || !manifest_may_name(&document, immutable->wanted)) {
         return found < 0 ? -1 : 0;
+    }
+    if (revision_read_type(immutable->repository, &stored, error) < 0) {
+        return -1;
+    }
+    if (stored_manifest_parse(&stored, &manifest, &ignored) < 0) {
+        return 0;
     }
     for (size_t i = 0; i < manifest.reference_count; i++) {
         const struct reference *reference = &manifest.references[i];
@@ -71,19 +79,19 @@ static int immutable_look(struct immutable *immutable, const struct digest *dige
 }
 
 /* Whether a tag needs it, and no tag before did. 1, 0, -1. */
-static int immutable_needs(struct immutable *immutable, const char *tag, struct error *error)
+static int immutable_needs(struct immutable *immutable, const char *tag,
+                           const struct digest *digest, struct error *error)
 {
-    struct digest digest;
     struct error reason;
-    int found = tag_get(immutable->repository, tag, &digest, error);
 
-    if (found <= 0 || digest_equal(&digest, immutable->wanted)) {
-        return found;
+    if (digest_equal(digest, immutable->wanted)) {
+        return 1;
     }
-    immutable_add(immutable, &digest);
+    immutable_add(immutable, digest);
     while (immutable->count > 0) {
-        digest = immutable->waiting[--immutable->count];
-        found = immutable_look(immutable, &digest, &reason);
+        struct digest next = immutable->waiting[--immutable->count];
+        int found = immutable_look(immutable, &next, &reason);
+
         if (found > 0) {
             return 1;
         }
@@ -91,7 +99,7 @@ static int immutable_needs(struct immutable *immutable, const char *tag, struct 
             return error_set(error, reason.code,
                              "the tag '%s' is immutable, and what it needs cannot be told: "
                              "%s: %s: see berth check",
-                             tag, digest.text, reason.message);
+                             tag, next.text, reason.message);
         }
     }
     return 0;
@@ -107,27 +115,51 @@ static bool immutable_is_there(const struct repository *repository, struct path 
            trash_has(repository->store, TRASH_COLLECTED, link.text, &ignored) != 0;
 }
 
-int immutable_judge(const struct repository_lock *held, enum link_kind kind,
-                    const struct digest *digest, const struct actor *actor, struct error *error)
+void immutables_release(struct immutables *immutables)
 {
-    const struct repository *repository = held->repository;
-    AUTO_TAG_WALK struct tag_walk walk = tag_walk_begin(repository, NULL);
-    AUTO(immutable_release)
-    struct immutable immutable = {
-        .repository = repository, .wanted = digest, .seen = DIGEST_KEYS_INIT};
-    const char *tag;
-    enum walk_result result;
+    names_release(&immutables->tags);
+    free(immutables->digests);
+}
 
-    if ((actor && actor->forces) || repository->store->options->immutable_tags.count == 0 ||
-        !immutable_is_there(repository, layout_link(repository->name, kind, digest))) {
+void immutables_add(struct immutables *immutables, const char *tag, const struct digest *digest)
+{
+    if (!tag_is_immutable(immutables->held->repository->store, tag)) {
+        return;
+    }
+    if (immutables->tags.count == immutables->capacity) {
+        immutables->capacity = immutables->capacity ? immutables->capacity * 2 : 16;
+        immutables->digests =
+            memory_resize(immutables->digests, immutables->capacity, sizeof(*immutables->digests));
+    }
+    immutables->digests[immutables->tags.count] = *digest;
+    names_add(&immutables->tags, tag);
+}
+
+/* Whether there is anything to ask. */
+static bool immutables_matter(const struct immutables *immutables, const struct actor *actor)
+{
+    const struct repository *repository = immutables->held->repository;
+
+    return !(actor && actor->forces) && repository->store->options->immutable_tags.count > 0 &&
+           immutable_is_there(repository,
+                              layout_link(repository->name, immutables->kind, immutables->wanted));
+}
+
+int immutables_judge(const struct immutables *immutables, const struct actor *actor,
+                     struct error *error)
+{
+    AUTO(immutable_release)
+    struct immutable immutable = {.repository = immutables->held->repository,
+                                  .wanted = immutables->wanted,
+                                  .seen = DIGEST_KEYS_INIT};
+
+    if (!immutables_matter(immutables, actor)) {
         return 0;
     }
-    while ((result = tag_walk_next(&walk, &tag, error)) > 0) {
-        int found = 0;
+    for (size_t i = 0; i < immutables->tags.count; i++) {
+        const char *tag = immutables->tags.names[i];
+        int found = immutable_needs(&immutable, tag, &immutables->digests[i], error);
 
-        if (result == WALK_FOUND && tag_is_immutable(repository->store, tag)) {
-            found = immutable_needs(&immutable, tag, error);
-        }
         if (found > 0) {
             return error_set(error, ERROR_TAG_IMMUTABLE,
                              "this cannot be deleted: '%s' needs it, and the tag is immutable "
@@ -138,5 +170,22 @@ int immutable_judge(const struct repository_lock *held, enum link_kind kind,
             return -1;
         }
     }
-    return (int)result;
+    return 0;
+}
+
+static void immutable_visit(void *context, const char *tag, const struct digest *digest)
+{
+    immutables_add(context, tag, digest);
+}
+
+int immutable_judge(const struct repository_lock *held, enum link_kind kind,
+                    const struct digest *digest, const struct actor *actor, struct error *error)
+{
+    AUTO_IMMUTABLES struct immutables immutables = IMMUTABLES_INIT(held, kind, digest);
+
+    if (immutables_matter(&immutables, actor) &&
+        tagged_visit(held->repository, immutable_visit, &immutables, error) < 0) {
+        return -1;
+    }
+    return immutables_judge(&immutables, actor, error);
 }

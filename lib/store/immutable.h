@@ -21,4 +21,34 @@
 int immutable_judge(const struct repository_lock *held, enum link_kind kind,
                     const struct digest *digest, const struct actor *actor, struct error *error);
 
+/*
+ * The same for who goes through the tags anyway:
+ *
+ *   AUTO_IMMUTABLES struct immutables immutables = IMMUTABLES_INIT(&lock, LINK_REVISION, &digest);
+ *
+ *   … immutables_add(&immutables, tag, &its_digest) for each of them …
+ *   immutables_judge(&immutables, actor, error)
+ */
+struct immutables {
+    const struct repository_lock *held;
+    enum link_kind kind;
+    const struct digest *wanted;
+    struct names tags;      /* of the repository, that are immutable, … */
+    struct digest *digests; /* … and what each stands for */
+    size_t capacity;
+};
+
+#define IMMUTABLES_INIT(a_held, a_kind, a_digest)                                                  \
+    {                                                                                              \
+        .held = (a_held), .kind = (a_kind), .wanted = (a_digest)                                   \
+    }
+#define AUTO_IMMUTABLES AUTO(immutables_release)
+void immutables_release(struct immutables *immutables);
+
+/* A tag, which need not be one of those. */
+void immutables_add(struct immutables *immutables, const char *tag, const struct digest *digest);
+
+int immutables_judge(const struct immutables *immutables, const struct actor *actor,
+                     struct error *error);
+
 #endif

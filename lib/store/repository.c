@@ -13,6 +13,7 @@
 #include "lib/store/link.h"
 #include "lib/store/referrers.h"
 #include "lib/store/settle.h"
+#include "lib/store/tagged.h"
 #include "lib/store/touch.h"
 #include "lib/store/walk.h"
 
@@ -265,50 +266,88 @@ int repository_put_manifest(const struct repository *repository, const struct ma
     return 0;
 }
 
-/* The tags that stand for the manifest, or for NULL all of them; each of them may go. */
-static int repository_judge_tags_of(const struct repository_lock *held, const struct digest *digest,
-                                    const struct actor *actor, struct names *out,
-                                    struct error *error)
+/* Tags, if all of them may go. Durable on return: what is pointed at goes after what points. 1, 0
+ * if none was there, -1. */
+static int repository_delete_tags(const struct repository_lock *held, const struct names *tags,
+                                  const struct actor *actor, struct sync_set *syncs,
+                                  struct error *error)
 {
-    AUTO_TAG_WALK struct tag_walk walk = tag_walk_begin(held->repository, NULL);
-    struct tag_change change = {.actor = actor};
-    enum walk_result result;
+    int any = 0;
 
-    while ((result = tag_walk_next(&walk, &change.tag, error)) > 0) {
-        struct digest current;
-        int found =
-            result == WALK_STRAY ? 0 : tag_get(held->repository, change.tag, &current, error);
+    for (size_t i = 0; i < tags->count; i++) {
+        struct tag_change change = {.tag = tags->names[i], .actor = actor};
 
-        if (found > 0 && (!digest || digest_equal(&current, digest))) {
-            names_add(out, change.tag);
-            found = tag_judge(held, &change, error);
-        }
-        if (found < 0) {
+        if (tag_judge(held, &change, error) < 0) {
             return -1;
         }
     }
-    return (int)result;
+    for (size_t i = 0; i < tags->count; i++) {
+        struct tag_change change = {.tag = tags->names[i], .actor = actor};
+
+        if (tag_judge(held, &change, error) < 0 ||
+            (change.judged_former.text[0] && tag_delete(&change, syncs, error) < 0)) {
+            return -1;
+        }
+        any |= change.judged_former.text[0] != '\0';
+    }
+    return sync_set_flush(syncs, error) < 0 ? -1 : any;
 }
 
-/* Of those, or of none. Durable on return: what is pointed at goes after what points. 1, 0 if there
- * was none, -1. */
+/* What there is to know of a repository's tags before a manifest goes. */
+struct repository_tags {
+    const struct digest *digest; /* the manifest's */
+    struct names tags;           /* that stand for it */
+    struct immutables immutables;
+};
+
+static void repository_tags_release(struct repository_tags *tags)
+{
+    names_release(&tags->tags);
+    immutables_release(&tags->immutables);
+}
+
+static void repository_tags_add(void *context, const char *tag, const struct digest *digest)
+{
+    struct repository_tags *tags = context;
+
+    if (digest_equal(digest, tags->digest)) {
+        names_add(&tags->tags, tag);
+    }
+    immutables_add(&tags->immutables, tag, digest);
+}
+
+/* Its tags, if it may go: each tag of the repository is read once for both. 0, -1. */
 static int repository_delete_tags_of(const struct repository_lock *held,
                                      const struct digest *digest, const struct actor *actor,
                                      struct sync_set *syncs, struct error *error)
 {
-    AUTO_NAMES struct names tags = NAMES_INIT;
+    AUTO(repository_tags_release)
+    struct repository_tags tags = {.digest = digest,
+                                   .tags = NAMES_INIT,
+                                   .immutables = IMMUTABLES_INIT(held, LINK_REVISION, digest)};
 
-    if (repository_judge_tags_of(held, digest, actor, &tags, error) < 0) {
+    if (tagged_visit(held->repository, repository_tags_add, &tags, error) < 0 ||
+        immutables_judge(&tags.immutables, actor, error) < 0) {
         return -1;
     }
-    for (size_t i = 0; i < tags.count; i++) {
-        struct tag_change change = {.tag = tags.names[i], .actor = actor};
+    names_sort(&tags.tags);
+    return repository_delete_tags(held, &tags.tags, actor, syncs, error) < 0 ? -1 : 0;
+}
 
-        if (tag_judge(held, &change, error) < 0 || tag_delete(&change, syncs, error) < 0) {
-            return -1;
+static int repository_delete_all_tags(const struct repository_lock *held, const struct actor *actor,
+                                      struct sync_set *syncs, struct error *error)
+{
+    AUTO_TAG_WALK struct tag_walk walk = tag_walk_begin(held->repository, NULL);
+    AUTO_NAMES struct names tags = NAMES_INIT;
+    const char *tag;
+    enum walk_result result;
+
+    while ((result = tag_walk_next(&walk, &tag, error)) > 0) {
+        if (result == WALK_FOUND) {
+            names_add(&tags, tag);
         }
     }
-    return sync_set_flush(syncs, error) < 0 ? -1 : tags.count > 0;
+    return result == WALK_FAILED ? -1 : repository_delete_tags(held, &tags, actor, syncs, error);
 }
 
 /* Of what is durable: `tag` alone, or the manifest; NULL and NULL are all. */
@@ -358,7 +397,6 @@ int repository_delete_manifest(const struct repository *repository, const struct
     int removed;
 
     if (repository_lock(repository, &lock, error) < 0 ||
-        immutable_judge(&lock, LINK_REVISION, digest, actor, error) < 0 ||
         repository_delete_tags_of(&lock, digest, actor, &syncs, error) < 0 ||
         repository_forget_companions(&lock, digest, &syncs, error) < 0) {
         return -1;
@@ -403,7 +441,7 @@ int repository_delete_all(const struct repository *repository, const struct acto
     if (repository_lock(repository, &lock, error) < 0) {
         return -1;
     }
-    any = repository_delete_tags_of(&lock, NULL, actor, &syncs, error);
+    any = repository_delete_all_tags(&lock, actor, &syncs, error);
     if (any < 0) {
         return -1;
     }

@@ -101,8 +101,8 @@ static int revision_read_media_type(const struct repository *repository,
 }
 
 /* What the document states, else what was said when it was pushed, else what it looks like. */
-static int revision_find_media_type(const struct repository *repository,
-                                    struct stored_manifest *manifest, struct error *error)
+int revision_read_type(const struct repository *repository, struct stored_manifest *manifest,
+                       struct error *error)
 {
     bool is_long = manifest->content.length > TOLD_LENGTH;
     int found = is_long ? revision_read_media_type(repository, manifest, error) : 0;
@@ -117,8 +117,8 @@ static int revision_find_media_type(const struct repository *repository,
     return revision_read_media_type(repository, manifest, error) < 0 ? -1 : 0;
 }
 
-int revision_read(const struct repository *repository, const struct digest *digest,
-                  struct stored_manifest *out_manifest, struct error *error)
+int revision_read_content(const struct repository *repository, const struct digest *digest,
+                          struct stored_manifest *out_manifest, struct error *error)
 {
     struct digest target;
     int found = link_follow(repository, LINK_REVISION, digest, &target, error);
@@ -132,7 +132,15 @@ int revision_read(const struct repository *repository, const struct digest *dige
     }
     out_manifest->digest = *digest;
     out_manifest->size = out_manifest->content.length;
-    return revision_find_media_type(repository, out_manifest, error) < 0 ? -1 : 1;
+    return 1;
+}
+
+int revision_read(const struct repository *repository, const struct digest *digest,
+                  struct stored_manifest *out_manifest, struct error *error)
+{
+    int found = revision_read_content(repository, digest, out_manifest, error);
+
+    return found > 0 && revision_read_type(repository, out_manifest, error) < 0 ? -1 : found;
 }
 
 int revision_look(const struct repository *repository, const struct digest *digest,

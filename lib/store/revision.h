@@ -43,6 +43,13 @@ int stored_manifest_parse(const struct stored_manifest *stored, struct manifest 
 int revision_read(const struct repository *repository, const struct digest *digest,
                   struct stored_manifest *out_manifest, struct error *error);
 
+/* The same in two steps, for who may not need the second: the bytes, and then their type. 1, 0, -1;
+ * 0, -1. */
+int revision_read_content(const struct repository *repository, const struct digest *digest,
+                          struct stored_manifest *out_manifest, struct error *error);
+int revision_read_type(const struct repository *repository, struct stored_manifest *manifest,
+                       struct error *error);
+
 /* The same for who wants to know what it is, and not the bytes: a process that has read them before
  * leaves them where they are, and `content` empty. */
 int revision_look(const struct repository *repository, const struct digest *digest,

@@ -10,6 +10,7 @@
 #include "lib/base/directory.h"
 #include "lib/base/memory.h"
 #include "lib/store/link.h"
+#include "lib/store/walk.h"
 
 void tagged_list_release(struct tagged_list *list)
 {
@@ -31,7 +32,7 @@ static void tagged_list_add(struct tagged_list *list, const struct tagged *item)
 static int tagged_open(const struct repository *repository, struct directory *out,
                        struct error *error)
 {
-    return directory_open(out, repository->store->root, layout_tags(repository->name).text, error);
+    return walk_open(out, repository->store, layout_tags(repository->name).text, error);
 }
 
 /* 1, 0 if it has gone or stands for nothing, -1. */
@@ -96,25 +97,26 @@ int tagged_list_read(const struct repository *repository, size_t limit, struct t
     return 0;
 }
 
-int tagged_find(const struct repository *repository, const struct digest *digest,
-                void (*found)(void *context, const char *tag), void *context, struct error *error)
+int tagged_visit(const struct repository *repository,
+                 void (*visit)(void *context, const char *tag, const struct digest *digest),
+                 void *context, struct error *error)
 {
     AUTO_DIRECTORY struct directory directory = DIRECTORY_INIT;
     int result = tagged_open(repository, &directory, error);
     const char *entry;
 
     while (result > 0 && (result = directory_next(&directory, &entry, error)) > 0) {
-        struct digest current;
+        struct digest digest;
         int read = tag_is_valid(entry)
                        ? link_read_at(directory_descriptor(&directory),
-                                      layout_tag_current_within(entry).text, &current, error)
+                                      layout_tag_current_within(entry).text, &digest, error)
                        : 0;
 
         if (read < 0) {
             return -1;
         }
-        if (read > 0 && digest_equal(&current, digest)) {
-            found(context, entry);
+        if (read > 0) {
+            visit(context, entry, &digest);
         }
     }
     return result;

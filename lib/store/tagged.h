@@ -31,11 +31,12 @@ int tagged_list_read(const struct repository *repository, size_t limit, struct t
                      struct error *error);
 
 /*
- * The tags that stand for a manifest, in no order: all of them are looked at, once, which for a
- * hundred thousand takes a fraction of what a walk in order does. Called for each; 0, -1.
+ * Calls for each tag, in no order, with what it stands for: each is read once, which for a hundred
+ * thousand takes a fraction of what a walk in order does. 0, -1.
  */
-int tagged_find(const struct repository *repository, const struct digest *digest,
-                void (*found)(void *context, const char *tag), void *context, struct error *error);
+int tagged_visit(const struct repository *repository,
+                 void (*visit)(void *context, const char *tag, const struct digest *digest),
+                 void *context, struct error *error);
 
 /*
  * Whether `one` comes before `other` as people count: runs of digits are numbers, so that 1.9 is

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/test.h"
 
+#include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/store/repository.h"
+#include "tests/unit/trace.h"
 
 static int push_to(const struct repository *repository, const char *json, const char *const *tags,
                    size_t tag_count, struct error *error)
@@ -133,6 +136,39 @@ static void indexes_that_name_each_other_end_nothing(void **state)
     assert_returns(1, repository_delete_manifest(repository, &alone, NULL, &error));
 }
 
+/* There may be ten thousand, and nobody else changes a tag meanwhile. */
+static void each_tag_is_read_once(void **state)
+{
+    enum { TAGS = 10 };
+    struct fixture *fixture = *state;
+    const struct repository *repository = &fixture->repository;
+    char *patterns[] = {TEXT("v*")};
+    AUTO_BUFFER struct buffer alone = BUFFER_INIT;
+    struct digest digest;
+    struct error error = ERROR_INIT;
+    size_t reads = 0;
+
+    for (size_t i = 0; i < TAGS; i++) {
+        AUTO_BUFFER struct buffer image = BUFFER_INIT;
+        char tag[8];
+
+        (void)snprintf(tag, sizeof(tag), "v%zu", i);
+        make_image(repository, tag, &image);
+        (void)push_manifest(repository, image.data, tag);
+    }
+    make_image(repository, "alone", &alone);
+    digest = push_manifest(repository, alone.data, NULL);
+    fixture->options.immutable_tags = (struct names){.names = patterns, .count = COUNT(patterns)};
+    trace_begin();
+    trace_looks();
+    assert_returns(1, repository_delete_manifest(repository, &digest, NULL, &error));
+    (void)trace_end();
+    for (size_t i = 0; (i = trace_find("openat ", "/current/link", i)) != SIZE_MAX; i++) {
+        reads++;
+    }
+    assert_int_equal(reads, TAGS);
+}
+
 /* Nobody knows what it names: what is there stays, and who is refused hears of which tag. What is
  * not there is not looked for. */
 static void where_a_manifest_cannot_be_read_nothing_goes(void **state)
@@ -171,6 +207,7 @@ int main(void)
         IN_STORE(what_an_immutable_tag_names_is_not_deleted),
         IN_STORE(at_any_depth_what_it_names_is_not_deleted),
         IN_STORE(indexes_that_name_each_other_end_nothing),
+        IN_STORE(each_tag_is_read_once),
         IN_STORE(where_a_manifest_cannot_be_read_nothing_goes),
     };
 

@@ -447,6 +447,31 @@ static void is_described_as_an_index_lists_it(void **state)
                                   "\",\"size\":4711}");
 }
 
+static void tells_what_cannot_name_a_digest(void **state)
+{
+    struct digest digest = sha256("wanted");
+    AUTO_BUFFER struct buffer named = BUFFER_INIT;
+    struct document document;
+    static const struct {
+        const char *json;
+        bool may;
+    } rows[] = {
+        {"{\"layers\":[{\"digest\":\"sha256:0123\"}]}", false},
+        {"{\"manifests\":[]}", true}, /* which may */
+        {"{\"layers\":[{\"digest\":\"\\u0073ha256:0123\"}]}", true},
+        {"", false},
+    };
+
+    (void)state;
+    buffer_format(&named, "{\"layers\":[{\"digest\":\"%s\"}]}", digest.text);
+    document = (struct document){named.data, named.length, NULL};
+    assert_true(manifest_may_name(&document, &digest));
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        document = (struct document){rows[i].json, strlen(rows[i].json), NULL};
+        assert_int_equal(manifest_may_name(&document, &digest), rows[i].may);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -464,6 +489,7 @@ int main(void)
         cmocka_unit_test(deep_nesting_is_refused),
         cmocka_unit_test(documents_tell_their_type_or_imply_it),
         cmocka_unit_test(is_described_as_an_index_lists_it),
+        cmocka_unit_test(tells_what_cannot_name_a_digest),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -55,35 +55,35 @@ static void tags_are_listed_with_what_they_stand_for(void **state)
     }
 }
 
-static void tags_add(void *context, const char *tag)
+static void note_visit(void *context, const char *tag, const struct digest *digest)
 {
+    assert_string_equal(digest->text, *tag == 'c' ? TWO : ONE);
     names_add(context, tag);
 }
 
-static void tags_of_a_manifest_are_found(void **state)
+static void all_that_stand_for_something_are_visited(void **state)
 {
     struct fixture *fixture = *state;
     const struct repository app = {.store = &fixture->store, .name = "team/app"};
-    AUTO_NAMES struct names found = NAMES_INIT;
-    struct digest digest;
-    struct error error;
+    AUTO_NAMES struct names visited = NAMES_INIT;
+    struct error error = ERROR_INIT;
 
-    assert_returns(0, digest_parse(&digest, ONE, &error));
-    assert_returns(0, tagged_find(&app, &digest, tags_add, &found, &error));
-    assert_int_equal(found.count, 0);
+    assert_returns(0, tagged_visit(&app, note_visit, &visited, &error));
+    assert_int_equal(visited.count, 0);
     put_tags(fixture);
-    assert_returns(0, tagged_find(&app, &digest, tags_add, &found, &error));
-    names_sort(&found);
-    assert_int_equal(found.count, 2);
-    assert_string_equal(found.names[0], "a");
-    assert_string_equal(found.names[1], "b");
+    assert_returns(0, tagged_visit(&app, note_visit, &visited, &error));
+    names_sort(&visited);
+    assert_int_equal(visited.count, 3);
+    assert_string_equal(visited.names[0], "a");
+    assert_string_equal(visited.names[1], "b");
+    assert_string_equal(visited.names[2], "c");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_STORE(tags_are_listed_with_what_they_stand_for),
-        IN_STORE(tags_of_a_manifest_are_found),
+        IN_STORE(all_that_stand_for_something_are_visited),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
