@@ -145,15 +145,15 @@ static int mend_move(struct store *store, const struct shape_fault *fault, const
     struct file_place from = {store->root, fault->path.text};
     struct file_place to = {store->root, aside};
     const struct buffer nothing = BUFFER_INIT;
-    struct path trace = fault->wants_file ? (struct path){""} : layout_link_in(aside);
+    struct path link = layout_link_in(aside);
+    const char *trace = fault->wants_file ? aside : link.text;
     int exchanged;
 
     if (!mend_leaves_trace(fault) || store->options->may_be_lost) {
         return file_publish(from, to, error);
     }
-    if (store_replace(store,
-                      (struct file_place){store->root, fault->wants_file ? aside : trace.text},
-                      &nothing, REPLACE_SHARED, error) < 0) {
+    if (store_replace(store, (struct file_place){store->root, trace}, &nothing, REPLACE_SHARED,
+                      error) < 0) {
         return -1;
     }
     exchanged = file_exchange(from, to, error);
