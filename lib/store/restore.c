@@ -143,10 +143,12 @@ static int restore_tag_files(struct restoration *restoration, enum trash which, 
                         error) < 0) {
         return -1;
     }
+    /* Before the tag, which nobody would restore again that is there. */
+    history_take_back(&lock, tag);
+    pulled_note_restored(&lock, tag);
     found = trash_take_back(repository->store, which,
                             layout_tag_current(repository->name, tag).text, error);
     if (found > 0) {
-        pulled_note_restored(&lock, tag);
         tag_note(&change, HISTORY_RESTORED);
         restoration->tags++;
         restoration->restored(restoration->context, "tag", tag);

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * For LD_PRELOAD: makes one call of a program, or of the processes that it starts, fail. Counted
- * are calls of one kind on what is below a directory; see faults.py. The report is shared by all of
- * them, since the counting goes on in children.
+ * For LD_PRELOAD: makes one call of a program, or of the processes that it starts, fail, or sends
+ * the process a signal before it. Counted are calls of one kind on what is below a directory, or
+ * all that change something there ("change"); see faults.py. The report is shared by all of them,
+ * since the counting goes on in children.
  */
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/stat.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -29,7 +31,7 @@ struct report {
 static struct report *report;
 static const char *kind;
 static const char *below;
-static int number;
+static int number; /* of the error; negative: of the signal */
 static int nth;
 static bool lasts; /* and all that follow fail, too */
 
@@ -53,6 +55,21 @@ __attribute__((constructor)) static void begin(void)
     }
 }
 
+static bool is_meant(const char *name)
+{
+    static const char *const looks[] = {"open", "stat", "flock"};
+
+    if (strcmp(kind, "change") != 0) {
+        return strcmp(name, kind) == 0;
+    }
+    for (size_t i = 0; i < sizeof(looks) / sizeof(*looks); i++) {
+        if (strcmp(name, looks[i]) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Whether this call is the one. `path` is relative to `directory`, or NULL for what that is. */
 static bool fails(const char *name, int directory, const char *path)
 {
@@ -61,7 +78,7 @@ static bool fails(const char *name, int directory, const char *path)
     ssize_t length = 0;
     int call;
 
-    if (!report || strcmp(name, kind) != 0) {
+    if (!report || !is_meant(name)) {
         return false;
     }
     if ((!path || path[0] != '/') && directory != AT_FDCWD) {
@@ -81,6 +98,10 @@ static bool fails(const char *name, int directory, const char *path)
     if (call == nth) {
         memcpy(report->path, full, sizeof(full));
         atomic_store(&report->reached, 1);
+    }
+    if (number < 0) {
+        (void)raise(-number);
+        return false;
     }
     errno = number;
     return true;

@@ -81,21 +81,35 @@ class Injector:
 
 
 class FaultyCommand:
-    """Subcommands on a server's configuration, to which each call of a kind that is made of one path fails."""
+    """Subcommands on a server's configuration, to which each call of a kind fails that is made of what is below a path."""
 
-    def __init__(self, server, path, number, call="open"):
+    def __init__(self, server, path, number=errno.EIO, call="open"):
         self.server, self.library, self.report = server, server.directory / "faults.so", server.directory / "report"
+        self.fields = {"FAULT_CALL": call, "FAULT_BELOW": str(path)}
+        self.number = number
         build(self.library)
-        self.fields = {"FAULT_CALL": call, "FAULT_NUMBER": str(number), "FAULT_NTH": "1", "FAULT_LASTS": "1", "FAULT_BELOW": str(path)}
 
     def run(self, *arguments):
-        self.report.write_bytes(bytes(1024))
-        environment = {**os.environ, **self.fields, "BERTH_CONFIGURATION": str(self.server.configuration),
-                       "LD_PRELOAD": str(self.library), "FAULT_REPORT": str(self.report)}
-        done = subprocess.run([BERTH, *arguments], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              timeout=PATIENCE, check=False)
-        assert struct.unpack("ii1016s", self.report.read_bytes())[1], (arguments, self.fields, done)
+        done = self.start(arguments, self.number, 1, lasts=True)
+        assert self.has_met(), (arguments, self.fields, done)
         return done
+
+    def start(self, arguments, number, nth, lasts=False):
+        """With a fault at the n-th call, or, of a negative number, a signal before it."""
+        self.report.write_bytes(bytes(1024))
+        environment = {**os.environ, **self.fields, "BERTH_CONFIGURATION": str(self.server.configuration), "FAULT_NTH": str(nth),
+                       "FAULT_NUMBER": str(number), "LD_PRELOAD": str(self.library), "FAULT_REPORT": str(self.report),
+                       **({"FAULT_LASTS": "1"} if lasts else {})}
+        return subprocess.run([BERTH, *arguments], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=PATIENCE, check=False)
+
+    def count(self, arguments):
+        """How many calls there are."""
+        assert self.start(arguments, 0, 0).returncode in (0, 1)
+        return struct.unpack("ii1016s", self.report.read_bytes())[0]
+
+    def has_met(self):
+        return struct.unpack("ii1016s", self.report.read_bytes())[1] != 0
 
 
 class Trial:
