@@ -32,6 +32,7 @@ static int slot_take_one(struct lock *lock, const struct store *store, const cha
 {
     char host[65];
     uint64_t start;
+    bool has_room = true;
 
     slot_host(host, sizeof(host));
     start = maximum > 0 ? slot_start(maximum) : 0;
@@ -43,13 +44,17 @@ static int slot_take_one(struct lock *lock, const struct store *store, const cha
         case LOCK_TAKEN:
             return 1;
         case LOCK_FAILED:
-            return -1;
+            if (error->code != ERROR_NO_SPACE) {
+                return -1;
+            }
+            has_room = false; /* for a new file: one of those that are there will do */
+            break;
         case LOCK_ABSENT:
         case LOCK_BUSY:
             break;
         }
     }
-    return 0;
+    return has_room ? 0 : -1;
 }
 
 int slot_take(struct slot *slot, enum slot_kind kind, const struct upstream *upstream,
