@@ -102,8 +102,10 @@ def test_notes_that_cannot_be_read_keep_what_is_judged_by_them(stocked, place, s
     hinder(path) if "/" in place else path.symlink_to(path.name)
     told, report = of_gc(stocked, status=1)
     assert [line["spares"] for line in told] == [spared], told
-    assert report["collected_blobs"] == 1 and report["spared_repositories"] == (spared == "repository"), report
+    # What was found unneeded before the fault was met may be in the trash, and stays there: more than one, then.
+    assert report["collected_blobs"] >= 1 and report["spared_repositories"] == (spared == "repository"), report
     assert not blob_path(stocked, stocked.lonely).exists()
+    assert_whole(stocked)
     assert sorted(stocked.client.repository("a/app").tag_names()) == (["new", "other"] if spared == "tags" else ["new"])
     assert berth(stocked.configuration, "check", "--repair").returncode == 1
     told, report = of_gc(stocked)
