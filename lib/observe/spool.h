@@ -42,7 +42,8 @@ struct spool_entry {
 };
 bool spool_entry_parse(const char *name, struct spool_entry *out);
 
-/* A number for an event: greater than all that were given out before. */
+/* A number for an event: greater than all that were given out before; the date, where somebody does
+ * not let go of what was given out. Waits a second at most. */
 int spool_number(struct store *store, uint64_t *out_number, struct error *error);
 
 /*

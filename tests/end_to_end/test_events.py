@@ -1,4 +1,5 @@
 """[webhook NAME]: receivers are told of pushes, pulls and deletions: each event once, in order, whatever dies meanwhile."""
+import fcntl
 import json
 import os
 import pathlib
@@ -425,6 +426,21 @@ def test_what_cannot_be_kept_to_be_told_is_in_the_log_and_the_push_is_one(told, 
     assert repository.put_manifest("v3", data).status == 201
     wait_until(lambda: len(receiver.events()) == 2, "the next one")
     assert [each[2] for each in receiver.told()] == ["v1", "v3"]
+
+
+def test_who_stops_where_numbers_are_given_out_stops_no_push(told, receiver):
+    """A host that freezes there holds the lock of all repositories."""
+    server = told("lighttpd", "push")
+    repository = server.client.repository("team/app")
+    data, _ = repository.push_image("v1")
+    with open(server.registry_storage / "_berth/events/number", "rb") as number:
+        fcntl.flock(number, fcntl.LOCK_EX)
+        assert repository.put_manifest("v2", data).status == 201
+        assert repository.put_manifest("v3", data).status == 201
+        wait_until(lambda: len(receiver.events()) == 3, "all that was pushed")
+    assert repository.put_manifest("v4", data).status == 201
+    wait_until(lambda: len(receiver.events()) == 4, "the last one")
+    assert [each[2] for each in receiver.told()] == ["v1", "v2", "v3", "v4"]
 
 
 def test_what_somebody_puts_into_the_spool_is_in_nobodys_way(told, receiver):
