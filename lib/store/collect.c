@@ -243,10 +243,13 @@ static int collect_in_repositories(struct collection *collection, struct error *
     enum walk_result found;
 
     walk.removes_empty = !collection->report->dry_run;
+    walk.passes_closed = true;
     while ((found = repository_walk_next(&walk, &repository, error)) > 0) {
         struct error reason;
 
-        if (found == WALK_STRAY) {
+        if (walk.closed.message[0]) {
+            collect_go_blind(collection, walk.stray.text, walk.closed.message);
+        } else if (found == WALK_STRAY) {
             if (collect_mark_stray(collection, walk.stray, 0)) {
                 collect_tell_problem(collection, walk.stray.text, "this can be no repository");
             } else {
@@ -308,9 +311,12 @@ static int collect_blobs(struct collection *collection, struct error *error)
     enum walk_result found;
     unsigned count = 0;
 
+    walk.passes_closed = true;
     while ((found = blob_walk_next(&walk, &digest, error)) > 0) {
         if (found == WALK_STRAY) {
-            collect_tell_problem(collection, walk.stray.text, "this does not belong here");
+            collect_tell_problem(collection, walk.stray.text,
+                                 walk.closed.message[0] ? walk.closed.message
+                                                        : "this does not belong here");
         } else if (collect_blob(collection, &digest, &reason) < 0) { /* it stays */
             collect_tell_problem(collection, blob_path(&(struct blob){.target = digest}).text,
                                  reason.message);

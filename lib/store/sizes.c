@@ -49,6 +49,7 @@ int sizes_count(struct store *store, const struct sizes_judge *judge, struct err
     struct repository repository;
     enum walk_result found;
 
+    walk.passes_closed = true;
     while ((found = repository_walk_next(&walk, &repository, error)) > 0) {
         if (found == WALK_FOUND) {
             AUTO_BUFFER struct buffer line = BUFFER_INIT;

@@ -55,6 +55,17 @@ static void verify_tell_failure(struct verify *verify, struct path path, const s
     verify_tell(verify->report, path.text, what.data);
 }
 
+/* What a walk has met on its way, and passed. */
+static void verify_tell_stray(struct verify *verify, struct path path, const struct error *closed,
+                              const char *what)
+{
+    if (closed->message[0]) {
+        verify_tell_failure(verify, path, closed);
+    } else {
+        verify_tell(verify->report, path.text, what);
+    }
+}
+
 /* The same of a link, unless it was told already that there is none that can be read. */
 static void verify_tell_link_failure(struct verify *verify, struct path path,
                                      const struct error *reason)
@@ -179,6 +190,7 @@ static int verify_blobs(struct verify *verify, bool measures, struct error *erro
     enum walk_result found;
     int result = 0;
 
+    walk.passes_closed = true;
     while (!verify->report->is_stopped && result == 0 &&
            (found = blob_walk_next(&walk, &digest, error)) != WALK_END) {
         if (found == WALK_FAILED) {
@@ -190,7 +202,7 @@ static int verify_blobs(struct verify *verify, bool measures, struct error *erro
                 verify_tell_failure(verify, blob_path(&(struct blob){.target = digest}), &reason);
             }
         } else if (!measures) {
-            verify_tell(verify->report, walk.stray.text, "this does not belong here");
+            verify_tell_stray(verify, walk.stray, &walk.closed, "this does not belong here");
         }
     }
     if (result < 0 || verify->report->is_stopped) {
@@ -522,10 +534,11 @@ static int verify_repositories(struct verify *verify, struct error *error)
     struct repository repository;
     enum walk_result found = WALK_END;
 
+    walk.passes_closed = true;
     while (verify_goes_on(verify) &&
            (found = repository_walk_next(&walk, &repository, error)) > 0) {
         if (found == WALK_STRAY) {
-            verify_tell(verify->report, walk.stray.text, "this can be no repository");
+            verify_tell_stray(verify, walk.stray, &walk.closed, "this can be no repository");
         } else {
             verify_repository(verify, &repository);
         }

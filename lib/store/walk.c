@@ -32,14 +32,17 @@ static bool walk_is_within(const char *path)
 int walk_refuse_links(const struct store *store, const char *path, struct error *error)
 {
     struct path above = layout_above(path);
-    bool is_link = walk_is_link(store, path);
+    struct stat status;
+    int found = fstatat(store->root, path, &status, AT_SYMLINK_NOFOLLOW);
 
-    if (!is_link && walk_is_within(above.text)) {
-        return walk_refuse_links(store, above.text, error);
+    if (found < 0 && !file_is_gone(errno)) {
+        return error_errno(error, "look at '%s'", path);
     }
-    return is_link ? error_set(error, ERROR_INTERNAL,
-                               "'%s' is a symbolic link, which is not followed", path)
-                   : 0;
+    if (found == 0 && S_ISLNK(status.st_mode)) {
+        return error_set(error, ERROR_INTERNAL, "'%s' is a symbolic link, which is not followed",
+                         path);
+    }
+    return walk_is_within(above.text) ? walk_refuse_links(store, above.text, error) : 0;
 }
 
 int walk_open(struct directory *directory, const struct store *store, const char *path,
@@ -94,6 +97,20 @@ struct blob_walk blob_walk_begin(const struct store *store)
     return walk;
 }
 
+/* The one directory cannot be read (on). */
+static enum walk_result blob_walk_pass(struct blob_walk *walk, const struct error *error)
+{
+    const struct digest_walk *prefixes = &walk->prefixes;
+
+    directory_close(&walk->directory);
+    if (!walk->passes_closed) {
+        return WALK_FAILED;
+    }
+    walk->closed = *error;
+    walk->stray = layout_below(prefixes->paths[prefixes->algorithm].text, walk->prefix);
+    return WALK_STRAY;
+}
+
 /* Opens the next directory of blobs. */
 static enum walk_result blob_walk_descend(struct blob_walk *walk, struct error *error)
 {
@@ -110,7 +127,7 @@ static enum walk_result blob_walk_descend(struct blob_walk *walk, struct error *
         found = directory_open(&walk->directory, directory_descriptor(&prefixes->directory), entry,
                                error);
         if (found != 0) {
-            return found < 0 ? WALK_FAILED : WALK_FOUND;
+            return found < 0 ? blob_walk_pass(walk, error) : WALK_FOUND;
         }
     }
     return found < 0 ? WALK_FAILED : WALK_END;
@@ -119,6 +136,7 @@ static enum walk_result blob_walk_descend(struct blob_walk *walk, struct error *
 enum walk_result blob_walk_next(struct blob_walk *walk, struct digest *out_digest,
                                 struct error *error)
 {
+    walk->closed.message[0] = '\0';
     for (;;) {
         const char *entry;
         int found;
@@ -132,7 +150,7 @@ enum walk_result blob_walk_next(struct blob_walk *walk, struct digest *out_diges
         }
         found = directory_next(&walk->directory, &entry, error);
         if (found < 0) {
-            return WALK_FAILED;
+            return blob_walk_pass(walk, error);
         }
         if (found == 0) {
             directory_close(&walk->directory);
@@ -407,6 +425,7 @@ static enum walk_result repository_walk_step(struct repository_walk *walk, const
         return repository_walk_enter(walk, found.name, error) < 0 ? WALK_FAILED : WALK_END;
     }
     (void)snprintf(found.name, sizeof(found.name), "%s", step);
+    walk->stray = layout_repository(step);
     result = repository_walk_look(walk, step, error);
     if (result > 0) {
         *out_repository = found;
@@ -421,6 +440,7 @@ enum walk_result repository_walk_next(struct repository_walk *walk,
         return WALK_FAILED;
     }
     walk->is_begun = true;
+    walk->closed.message[0] = '\0';
     while (walk->depth > 0) {
         struct walk_level *level = &walk->levels[walk->depth - 1];
         enum walk_result result;
@@ -432,6 +452,10 @@ enum walk_result repository_walk_next(struct repository_walk *walk,
         }
         result =
             repository_walk_step(walk, level->steps.names[level->next++], out_repository, error);
+        if (result == WALK_FAILED && walk->passes_closed) {
+            walk->closed = *error;
+            result = WALK_STRAY;
+        }
         if (result != WALK_END) {
             return result;
         }

@@ -37,13 +37,21 @@ struct digest_walk {
     struct directory directory;
 };
 
+/*
+ * `passes_closed` is for who goes on where a directory cannot be looked at: that is stray, too,
+ * instead of a failure, and `closed` says why; of anything else it says nothing, "". The same
+ * directory may be met twice.
+ */
+
 /* Blobs, in no order. */
 struct blob_walk {
     const struct store *store;
     struct digest_walk prefixes; /* the directories of the first two digits */
     struct directory directory;  /* one of them */
     char prefix[3];
+    bool passes_closed;
     struct path stray;
+    struct error closed;
 };
 
 #define AUTO_BLOB_WALK AUTO(blob_walk_release)
@@ -95,7 +103,9 @@ struct repository_walk {
     struct walk_level *levels; /* one for each directory on the way down */
     size_t depth;
     size_t capacity;
+    bool passes_closed;
     struct path stray;
+    struct error closed;
 };
 
 #define AUTO_REPOSITORY_WALK AUTO(repository_walk_release)
@@ -112,11 +122,12 @@ void repository_walk_release(struct repository_walk *walk);
 /*
  * For who takes what is not there for unreferenced: a symbolic link in the place of a directory is
  * not followed, and is not nothing either, also when it leads nowhere, since others may reach what
- * is behind it, or it is there again tomorrow.
+ * is behind it, or it is there again tomorrow. Nor is what we may not look at, or what the disk
+ * does not give.
  *
  * walk_open(): 1; 0 if there is no such directory; -1, also where it, or one above it in its
- * repository, is such a link. walk_refuse_links() is the same question about what was not found: 0,
- * -1.
+ * repository, is such a link. walk_refuse_links() is the same question about what was not found: 0;
+ * -1, also where it cannot be looked at.
  */
 int walk_open(struct directory *directory, const struct store *store, const char *path,
               struct error *error);
