@@ -72,8 +72,7 @@ static int mend_note(const struct repository_lock *held, const struct shape_faul
     return 1;
 }
 
-/* What the tag was: the manifest is kept for as long as one that has just lost its tag. */
-static void mend_tell_tag(const struct repository_lock *held, const char *tag, struct buffer *out)
+void mend_tell_tag(const struct repository_lock *held, const char *tag, struct buffer *out)
 {
     const struct repository *repository = held->repository;
     AUTO_HISTORY struct history history = HISTORY_INIT;

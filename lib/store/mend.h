@@ -28,4 +28,8 @@ int mend_shape(const struct repository *repository, const struct shape_fault *fa
 int mend_link(const struct repository_lock *held, enum link_kind kind, const struct digest *digest,
               struct sync_set *syncs, struct error *error);
 
+/* Says of a tag that cannot be read, and goes, what it was: that manifest is kept for as long as
+ * one that has just lost its tag. */
+void mend_tell_tag(const struct repository_lock *held, const char *tag, struct buffer *out);
+
 #endif

@@ -189,25 +189,44 @@ static bool reach_is_without(const struct reach_rules *rules, const char *tag)
     return rules->without && names_sorted_have(rules->without, tag);
 }
 
+/* What a tag stands for. 1, 0, -1. */
+static int reach_read_tag(struct reach *reach, const struct reach_rules *rules, const char *tag,
+                          struct digest *out_digest, struct error *error)
+{
+    const struct repository *repository = reach->repository;
+    struct path current = layout_tag_current(repository->name, tag);
+    bool is_there = true;
+    int found = 0;
+
+    for (int i = 0; i < 2 && found == 0 && is_there; i++) { /* just pushed, or just deleted? */
+        struct stat status;
+
+        found = tag_get(repository, tag, out_digest, error);
+        is_there = found == 0 && fstatat(repository->store->root, current.text, &status,
+                                         AT_SYMLINK_NOFOLLOW) == 0;
+    }
+    if (is_there) {
+        reach_complain(reach, rules, current.text,
+                       "an empty or garbled tag: nobody knows what it stands for");
+    } else if (found == 0) {
+        found = walk_refuse_links(repository->store, current.text, error);
+        if (found == 0) {
+            reach_add_dead_tag(reach, tag, &(struct digest){.text = ""});
+        }
+    }
+    return found;
+}
+
 /* 1 if its manifest has come back from the trash, 0, -1. */
 static int reach_add_tag(struct reach *reach, const struct reach_rules *rules, const char *tag,
                          struct error *error)
 {
     struct reach_revision *revision;
     struct digest_key key;
-    struct path current = layout_tag_current(reach->repository->name, tag);
-    struct stat status;
     struct digest digest;
-    int found = tag_get(reach->repository, tag, &digest, error);
+    int found = reach_read_tag(reach, rules, tag, &digest, error);
     int dead;
 
-    if (found == 0 &&
-        fstatat(reach->repository->store->root, current.text, &status, AT_SYMLINK_NOFOLLOW) < 0) {
-        found = walk_refuse_links(reach->repository->store, current.text, error);
-        if (found == 0) {
-            reach_add_dead_tag(reach, tag, &(struct digest){.text = ""});
-        }
-    }
     if (found <= 0) {
         return found;
     }

@@ -396,6 +396,8 @@ static int verify_repair_tag(const struct repository *repository, const char *ta
     AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
     AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(repository->store);
     struct path path = layout_tag_current(repository->name, tag);
+    AUTO_BUFFER struct buffer what = BUFFER_INIT;
+    struct digest digest;
     int found = repository_lock(repository, &lock, error);
 
     if (found == 0) {
@@ -404,7 +406,11 @@ static int verify_repair_tag(const struct repository *repository, const char *ta
     if (found != 0) {
         return found < 0 ? -1 : 0; /* 1: pushed meanwhile */
     }
-    verify_tell(report, path.text, NO_MANIFEST);
+    buffer_add_text(&what, NO_MANIFEST);
+    if (tag_get(repository, tag, &digest, error) == 0) {
+        mend_tell_tag(&lock, tag, &what);
+    }
+    verify_tell(report, path.text, what.data);
     return link_remove(&lock, path.text, &syncs, error) < 0 ? -1 : sync_set_flush(&syncs, error);
 }
 
