@@ -34,8 +34,20 @@ static int trash_remove(const struct store *store, const char *path, struct erro
     return removed;
 }
 
-/* 1; 0 if there is no file `from`; -1. */
-static int trash_move(const struct store *store, const char *from, const char *to,
+/* What came back by half: a crash leaves that where a move is a second name and the end of the
+ * first (file_publish_new()), and to rename one to the other does nothing. */
+static void trash_part(const struct store *store, const char *from, const struct stat *moved)
+{
+    struct stat status;
+
+    if (fstatat(store->root, from, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+        status.st_ino == moved->st_ino) {
+        (void)unlinkat(store->root, from, 0);
+    }
+}
+
+/* 1; 0 if there is no file `from`; -1. Where `is_locked`, nobody is about to end its other name. */
+static int trash_move(const struct store *store, const char *from, const char *to, bool is_locked,
                       struct error *error)
 {
     struct stat status;
@@ -49,6 +61,9 @@ static int trash_move(const struct store *store, const char *from, const char *t
     if (file_publish((struct file_place){store->root, from}, (struct file_place){store->root, to},
                      error) < 0) {
         return file_is_gone(errno) && fstatat(store->root, from, &status, 0) < 0 ? 0 : -1;
+    }
+    if (is_locked && status.st_nlink > 1) {
+        trash_part(store, from, &status);
     }
     (void)unlinkat(store->root, layout_above(from).text, AT_REMOVEDIR);
     return 1;
@@ -65,9 +80,9 @@ int trash_put(const struct store *store, enum trash which, const char *path, str
         return trash_remove(store, path, error);
     }
     if (which == TRASH_DELETED) { /* first: whoever takes it back meanwhile is caught below */
-        older = trash_move(store, collected.text, there.text, error);
+        older = trash_move(store, collected.text, there.text, false, error);
     }
-    moved = older < 0 ? -1 : trash_move(store, path, there.text, error);
+    moved = older < 0 ? -1 : trash_move(store, path, there.text, which != TRASH_COLLECTED, error);
     if (moved < 0 && which == TRASH_DELETED && error->code == ERROR_NO_SPACE) {
         int removed = file_remove(store->root, collected.text, error);
 

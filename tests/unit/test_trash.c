@@ -283,6 +283,23 @@ static bool is_no_layer(void *context, const char *path)
     return !strstr(path, "/_layers/");
 }
 
+/* Where a move is a second name and the end of the first, as on NFS, a crash in between leaves
+ * both; and to rename one to the other is nothing at all. */
+static void what_came_back_by_half_can_be_put_there_again(void **state)
+{
+    struct fixture *fixture = *state;
+    struct digest digest = push_blob(&fixture->repository, "content");
+    struct path path = layout_link("team/app", LINK_LAYER, &digest);
+    struct path there = layout_trash(TRASH_DELETED, path.text);
+    int root = fixture->store.root;
+
+    put_in_trash(fixture, TRASH_DELETED, path.text);
+    assert_int_equal(mkdirat(root, layout_above(path.text).text, 0777), 0);
+    assert_int_equal(linkat(root, there.text, root, path.text, 0), 0);
+    put_in_trash(fixture, TRASH_DELETED, path.text);
+    assert_int_equal(look(fixture, there.text).st_nlink, 1);
+}
+
 static void is_emptied_of_what_is_old_and_may_go(void **state)
 {
     struct fixture *fixture = *state;
@@ -474,6 +491,7 @@ int main(void)
         IN_STORE(the_links_of_a_cache_do_not_come_back),
         IN_STORE(what_a_cache_deletes_is_gone),
         IN_STORE(who_only_looks_follows_a_link_and_leaves_it_where_it_is),
+        IN_STORE(what_came_back_by_half_can_be_put_there_again),
         IN_STORE(is_emptied_of_what_is_old_and_may_go),
         IN_STORE(what_stays_is_looked_at_once),
         IN_STORE(what_cannot_be_looked_at_keeps_nothing_else_from_going),
