@@ -30,12 +30,27 @@ int link_read_at(int directory, const char *path, struct digest *out_target, str
     return digest_parse(out_target, text, &ignored) == 0;
 }
 
-/* What a collector has taken comes back, and its bytes count as touched: somebody refers to them.
- * 1, 0, -1. */
-static int link_take_back(const struct repository *repository, const char *path,
-                          struct digest *out_target, struct error *error)
+/* Whether a link, if there is one, is right under its name. */
+static int link_judge(int found, const struct digest *digest, const struct digest *target)
+{
+    return found > 0 && target->algorithm == digest->algorithm ? digest_equal(target, digest)
+                                                               : found;
+}
+
+int link_find(const struct repository *repository, enum link_kind kind, const struct digest *digest,
+              struct digest *out_target, struct error *error)
+{
+    struct path path = layout_link(repository->name, kind, digest);
+
+    return link_judge(link_read(repository->store, path.text, out_target, error), digest,
+                      out_target);
+}
+
+int link_take_back(const struct repository *repository, enum link_kind kind,
+                   const struct digest *digest, struct digest *out_target, struct error *error)
 {
     const struct store *store = repository->store;
+    struct path path = layout_link(repository->name, kind, digest);
     int came_back = 1;
     int found = 0;
 
@@ -43,33 +58,27 @@ static int link_take_back(const struct repository *repository, const char *path,
         return 0; /* a cache's links can be had again */
     }
     if (store->only_looks) {
-        found = link_read(store, layout_trash(TRASH_COLLECTED, path).text, out_target, error);
-        return found == 0 ? link_read(store, path, out_target, error) : found;
+        found = link_read(store, layout_trash(TRASH_COLLECTED, path.text).text, out_target, error);
+        return found == 0 ? link_find(repository, kind, digest, out_target, error)
+                          : link_judge(found, digest, out_target);
     }
     /* Also where the trash has none: somebody else may have taken it back between two looks. */
     for (int i = 0; i < TRASH_TRIES && found == 0 && came_back > 0; i++) {
-        came_back = trash_take_back(store, TRASH_COLLECTED, path, error);
-        found = came_back < 0 ? -1 : link_read(store, path, out_target, error);
+        came_back = trash_take_back(store, TRASH_COLLECTED, path.text, error);
+        found = came_back < 0 ? -1 : link_read(store, path.text, out_target, error);
     }
-    if (found > 0) {
+    if (found > 0) { /* somebody refers to them */
         touch_blob(store, out_target);
     }
-    return found;
+    return link_judge(found, digest, out_target);
 }
 
 int link_follow(const struct repository *repository, enum link_kind kind,
                 const struct digest *digest, struct digest *out_target, struct error *error)
 {
-    struct path path = layout_link(repository->name, kind, digest);
-    int found = link_read(repository->store, path.text, out_target, error);
+    int found = link_find(repository, kind, digest, out_target, error);
 
-    if (found == 0) {
-        found = link_take_back(repository, path.text, out_target, error);
-    }
-    if (found > 0 && out_target->algorithm == digest->algorithm) {
-        return digest_equal(out_target, digest);
-    }
-    return found;
+    return found == 0 ? link_take_back(repository, kind, digest, out_target, error) : found;
 }
 
 static int link_replace(struct store *store, const char *path, const struct digest *target,

@@ -23,6 +23,13 @@ int link_read_at(int directory, const char *path, struct digest *out_target, str
 int link_follow(const struct repository *repository, enum link_kind kind,
                 const struct digest *digest, struct digest *out_target, struct error *error);
 
+/* The two steps of it: one that is in its place; and one that is in the trash, and comes back, with
+ * its bytes as touched. */
+int link_find(const struct repository *repository, enum link_kind kind, const struct digest *digest,
+              struct digest *out_target, struct error *error);
+int link_take_back(const struct repository *repository, enum link_kind kind,
+                   const struct digest *digest, struct digest *out_target, struct error *error);
+
 /* `path` is one of the locked repository's. Durable once `syncs` is flushed, also if the link was
  * there already. */
 int link_write(const struct repository_lock *held, const char *path, const struct digest *target,

@@ -58,6 +58,7 @@ static int restore_link(struct restoration *restoration, enum link_kind kind,
     const struct repository *repository = restoration->repository;
     struct path path = layout_link(repository->name, kind, digest);
     AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
+    AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(repository->store);
     struct digest target;
     uint64_t size;
     int found =
@@ -73,7 +74,8 @@ static int restore_link(struct restoration *restoration, enum link_kind kind,
     if (found <= 0) {
         return found;
     }
-    if (repository_lock(repository, &lock, error) < 0) {
+    if (repository_lock(repository, &lock, error) < 0 ||
+        revision_make_layers(repository, &syncs, error) < 0 || sync_set_flush(&syncs, error) < 0) {
         return -1;
     }
     return trash_take_back(repository->store, TRASH_DELETED, path.text, error);

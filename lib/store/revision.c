@@ -7,12 +7,106 @@
 #include "lib/base/cleanup.h"
 #include "lib/store/blob.h"
 #include "lib/store/link.h"
+#include "lib/store/trash.h"
+
+int revision_make_layers(const struct repository *repository, struct sync_set *syncs,
+                         struct error *error)
+{
+    struct path below = layout_links(repository->name, LINK_LAYER, DIGEST_SHA256);
+
+    if (file_make_parents(repository->store->root, below.text, error) < 0) {
+        return -1;
+    }
+    sync_set_add_lasting(syncs, layout_layers(repository->name).text);
+    return 0;
+}
+
+/* How deep indexes of indexes are followed. */
+enum { REVISION_DEPTH = 32 };
+
+static int revision_follow(const struct repository *repository, const struct digest *digest,
+                           unsigned depth, struct digest *out_target, struct error *error);
+
+/* What a manifest names comes back, as far as it is there. 0, -1. */
+static int revision_recall(const struct repository *repository, const struct manifest *manifest,
+                           unsigned depth, struct error *error)
+{
+    for (size_t i = 0; i < manifest->reference_count; i++) {
+        const struct reference *reference = &manifest->references[i];
+        struct digest target;
+        struct blob blob;
+        int found = 0;
+
+        if (reference->kind == REFERENCE_MANIFEST) {
+            found = revision_follow(repository, &reference->digest, depth + 1, &target, error);
+        }
+        if (found == 0) {
+            found = blob_find(repository, &reference->digest, &blob, error);
+        }
+        if (found < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Of one that is in the collector's trash. 0, -1. */
+static int revision_recall_named(const struct repository *repository, const struct digest *digest,
+                                 unsigned depth, struct error *error)
+{
+    struct path link = layout_link(repository->name, LINK_REVISION, digest);
+    AUTO_STORED_MANIFEST struct stored_manifest stored = {.digest = *digest};
+    AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(repository->store);
+    AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
+    struct digest target;
+    struct error ignored;
+    int found =
+        link_read(repository->store, layout_trash(TRASH_COLLECTED, link.text).text, &target, error);
+
+    if (found > 0 && revision_make_layers(repository, &syncs, error) < 0) {
+        return -1;
+    }
+    if (found > 0) {
+        found = blob_read(repository->store, &target, MANIFEST_SIZE_LIMIT, &stored.content, error);
+    }
+    if (found <= 0) {
+        return found;
+    }
+    if (sync_set_flush(&syncs, error) < 0 || revision_read_type(repository, &stored, error) < 0) {
+        return -1;
+    }
+    return stored_manifest_parse(&stored, &manifest, &ignored) == 0
+               ? revision_recall(repository, &manifest, depth, error)
+               : 0;
+}
+
+/*
+ * The bytes of a manifest. From the collector's trash it comes back behind all that it names: who
+ * relies on it from now on relies on that, and the trash may be emptied in this moment, for which
+ * nobody has looked what it needs. It is emptied in the other order (trash_empty()): so what is
+ * named is there for as long as the manifest is.
+ */
+static int revision_follow(const struct repository *repository, const struct digest *digest,
+                           unsigned depth, struct digest *out_target, struct error *error)
+{
+    const struct store *store = repository->store;
+    int found = link_find(repository, LINK_REVISION, digest, out_target, error);
+
+    if (found != 0) {
+        return found;
+    }
+    if (depth < REVISION_DEPTH && !store->only_looks && !store->options->may_be_lost &&
+        revision_recall_named(repository, digest, depth, error) < 0) {
+        return -1;
+    }
+    return link_take_back(repository, LINK_REVISION, digest, out_target, error);
+}
 
 int revision_find(const struct repository *repository, const struct digest *digest,
                   struct digest *out_target, struct error *error)
 {
     uint64_t size;
-    int found = link_follow(repository, LINK_REVISION, digest, out_target, error);
+    int found = revision_follow(repository, digest, 0, out_target, error);
 
     return found > 0 ? blob_is_stored(repository->store, out_target, &size, error) : found;
 }
@@ -121,7 +215,7 @@ int revision_read_content(const struct repository *repository, const struct dige
                           struct stored_manifest *out_manifest, struct error *error)
 {
     struct digest target;
-    int found = link_follow(repository, LINK_REVISION, digest, &target, error);
+    int found = revision_follow(repository, digest, 0, &target, error);
 
     if (found > 0) {
         found = blob_read(repository->store, &target, MANIFEST_SIZE_LIMIT, &out_manifest->content,
@@ -154,7 +248,7 @@ int revision_look(const struct repository *repository, const struct digest *dige
     if (!digest_equal(&told_types[slot].digest, digest) || told_types[slot].source != TYPE_STATED) {
         return revision_read(repository, digest, out_manifest, error);
     }
-    found = link_follow(repository, LINK_REVISION, digest, &target, error);
+    found = revision_follow(repository, digest, 0, &target, error);
     if (found > 0) {
         found = blob_is_stored(repository->store, &target, &size, error);
     }
@@ -186,20 +280,6 @@ static int revision_write_media_type(const struct repository *repository,
     }
     buffer_add_text(&text, manifest->media_type);
     return store_write(repository->store, path.text, &text, syncs, error);
-}
-
-/* Without `_layers`, distribution does not see the repository, and its collector would take the
- * manifests away. */
-static int revision_make_layers(const struct repository *repository, struct sync_set *syncs,
-                                struct error *error)
-{
-    struct path below = layout_links(repository->name, LINK_LAYER, DIGEST_SHA256);
-
-    if (file_make_parents(repository->store->root, below.text, error) < 0) {
-        return -1;
-    }
-    sync_set_add_lasting(syncs, layout_layers(repository->name).text);
-    return 0;
 }
 
 int revision_write(const struct repository_lock *held, const struct stored_manifest *manifest,

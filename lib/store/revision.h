@@ -61,6 +61,12 @@ int revision_look(const struct repository *repository, const struct digest *dige
 int revision_write(const struct repository_lock *held, const struct stored_manifest *manifest,
                    struct sync_set *syncs, struct error *error);
 
+/* For who puts a link to a manifest in its place: without `_layers` neither distribution nor
+ * repository_exists() sees the repository, and distribution's collector would take the manifest
+ * away. Durable once `syncs` is flushed. */
+int revision_make_layers(const struct repository *repository, struct sync_set *syncs,
+                         struct error *error);
+
 /* To the trash of what was deleted. 1, 0 if there was none, -1. The bytes stay, and so does what is
  * beside the link: without it, it is nobody's, and with it, it is what it was. */
 int revision_remove(const struct repository_lock *held, const struct digest *digest,

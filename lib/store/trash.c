@@ -223,7 +223,11 @@ static int trash_empty_file(const struct trash_walk *walk, struct file_place pla
 static int trash_empty_tree(const struct trash_walk *walk, struct file_place place,
                             struct error *error);
 
-/* The names in an open directory, which are directories or files. 1 if they are all gone, 0, -1. */
+/*
+ * The names in an open directory, which are directories or files, from the last to the first. So
+ * what names something goes before that: "repositories" before "blobs", "_manifests" before
+ * "_layers", and in there "tags" before "revisions". 1 if they are all gone, 0, -1.
+ */
 static int trash_empty_names(const struct trash_walk *walk, int directory,
                              const struct names *names,
                              int (*empty)(const struct trash_walk *walk, struct file_place place,
@@ -233,11 +237,12 @@ static int trash_empty_names(const struct trash_walk *walk, int directory,
     size_t length = walk->path->length;
     int result = 1;
 
-    for (size_t i = 0; i < names->count; i++) {
+    for (size_t i = names->count; i > 0; i--) {
+        const char *name = names->names[i - 1];
         int gone;
 
-        buffer_format(walk->path, "/%s", names->names[i]);
-        gone = empty(walk, (struct file_place){directory, names->names[i]}, error);
+        buffer_format(walk->path, "/%s", name);
+        gone = empty(walk, (struct file_place){directory, name}, error);
         buffer_cut(walk->path, length);
         result = gone < result ? gone : result;
     }
@@ -256,6 +261,7 @@ static int trash_empty_open(const struct trash_walk *walk, struct directory *dir
     if (directory_split(directory, &directories, &files, error) < 0) {
         return error_errno(error, "list '%s'", walk->path->data);
     }
+    names_sort(&directories);
     below = trash_empty_names(walk, descriptor, &directories, trash_empty_tree, error);
     here = trash_empty_names(walk, descriptor, &files, trash_empty_file, error);
     return below < here ? below : here;

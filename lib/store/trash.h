@@ -86,7 +86,8 @@ struct trash_emptying {
 };
 
 /*
- * Unlinks what has lain here for long, and removes the directories that are empty then. Looks at
+ * Unlinks what has lain here for long, tags before manifests, and these before what they name (see
+ * lib/store/revision), and removes the directories that are empty then. Looks at
  * the time right before; whoever takes a file back in that moment has it, and nothing is left to be
  * removed.
  */

@@ -9,6 +9,7 @@
 #include "lib/store/prune.h"
 #include "lib/store/recall.h"
 #include "lib/store/repository.h"
+#include "lib/store/restore.h"
 #include "lib/store/tag.h"
 #include "lib/store/trash.h"
 
@@ -242,6 +243,22 @@ static void an_unreadable_link_of_which_the_name_tells_its_blob_keeps_that(void 
     }
 }
 
+/* As a power cut leaves one that another program has written. */
+static void an_empty_tag_is_told_and_keeps_what_it_may_have_stood_for(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_COLLECTED struct collected collected = {.found = BUFFER_INIT};
+    struct image image = push(&fixture->repository, "layer", "latest", NULL);
+    struct path current = layout_tag_current("team/app", "latest");
+
+    put_file(fixture->store.root, current.text, "");
+    collect_untagged(fixture, &collected);
+    assert_true(has_image(fixture, &image));
+    assert_int_equal(collected.report.spared_repositories, 1);
+    assert_non_null(strstr(collected.problems.data, current.text));
+    fixture->damaged = true;
+}
+
 /* What would have come back, if anybody had known that it is needed. */
 static void what_a_repository_that_cannot_be_judged_has_in_the_trash_stays_there(void **state)
 {
@@ -269,6 +286,74 @@ static void what_a_repository_that_cannot_be_judged_has_in_the_trash_stays_there
     assert_true(has_image(fixture, &image));
 }
 
+/* Somebody refers to what has lain in the trash for long, after its repository was looked at. */
+struct late_push {
+    struct fixture *fixture;
+    struct image image;
+    bool is_done;
+};
+
+static void push_late(void *context)
+{
+    struct late_push *late = context;
+
+    if (!late->is_done) {
+        late->is_done = true;
+        (void)push_index(&late->fixture->repository, &late->image, 1, "latest");
+    }
+}
+
+static void note_nothing(void *context, const char *path, const char *why, uint64_t bytes)
+{
+    (void)context;
+    (void)path;
+    (void)why;
+    (void)bytes;
+}
+
+static void what_comes_back_while_the_trash_is_emptied_comes_back_whole(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_COLLECTED struct collected collected = {.found = BUFFER_INIT};
+    struct late_push late = {fixture, push(&fixture->repository, "layer", NULL, NULL), false};
+    struct collect_report report = {
+        .empty_trash = true, .found = note_nothing, .step = push_late, .context = &late};
+    struct error error = ERROR_INIT;
+
+    (void)push(&fixture->repository, "other", "other", NULL);
+    collect_untagged(fixture, &collected);
+    assert_false(has_image(fixture, &late.image));
+    (void)let_time_pass(fixture);
+    assert_returns(1, collect_store(&fixture->store, &(struct collect_options){.trash_days = 0},
+                                    &report, &error));
+    assert_true(late.is_done);
+    assert_true(has_image(fixture, &late.image));
+}
+
+/* Without the directory of its layers distribution does not see it, and neither do we. */
+static void a_repository_without_layers_is_seen_when_its_manifest_comes_back(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_COLLECTED struct collected collected = {.found = BUFFER_INIT};
+    AUTO_RESTORATION struct restoration restoration = RESTORATION_INIT(&fixture->repository);
+    const struct image absent = {.digest = sha256("of another architecture")};
+    struct digest digest;
+    struct error error = ERROR_INIT;
+
+    fixture->options.accept_sparse = SPARSE_INDEX;
+    restoration.restored = ignore;
+    digest = push_index(&fixture->repository, &absent, 1, NULL);
+    collect_untagged(fixture, &collected);
+    assert_returns(0, repository_exists(&fixture->repository, &error));
+    assert_returns(1, revision_exists(&fixture->repository, &digest, &error));
+    assert_returns(1, repository_exists(&fixture->repository, &error));
+    delete_image(fixture, &(struct image){.digest = digest});
+    collect(fixture, &collected);
+    assert_returns(0, repository_exists(&fixture->repository, &error));
+    assert_returns(1, restore_repository(&restoration, &error));
+    assert_returns(1, repository_exists(&fixture->repository, &error));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -280,7 +365,10 @@ int main(void)
         IN_STORE(what_cannot_be_looked_at_ends_no_run_and_costs_nobody_else_s_room),
         IN_STORE(links_that_cannot_be_looked_at_cost_nobody_a_blob),
         IN_STORE(an_unreadable_link_of_which_the_name_tells_its_blob_keeps_that),
+        IN_STORE(an_empty_tag_is_told_and_keeps_what_it_may_have_stood_for),
         IN_STORE(what_a_repository_that_cannot_be_judged_has_in_the_trash_stays_there),
+        IN_STORE(a_repository_without_layers_is_seen_when_its_manifest_comes_back),
+        IN_STORE(what_comes_back_while_the_trash_is_emptied_comes_back_whole),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
