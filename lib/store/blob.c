@@ -93,6 +93,14 @@ int blob_is_untouched(const struct store *store, const struct digest *digest,
     return trash_is_before(&status, since);
 }
 
+bool blob_is_in_place(const struct store *store, const struct digest *digest)
+{
+    struct stat status;
+    struct error ignored;
+
+    return blob_look(store, layout_blob(digest).text, NULL, &status, &ignored) != 0;
+}
+
 int blob_collect(const struct store *store, const struct digest *digest, uint64_t *no_room,
                  struct error *error)
 {

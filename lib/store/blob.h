@@ -75,6 +75,9 @@ int blob_is_stored(const struct store *store, const struct digest *digest, uint6
 int blob_is_untouched(const struct store *store, const struct digest *digest,
                       const struct timespec *since, uint64_t *out_size, struct error *error);
 
+/* For the same: whether there is anything in their place. */
+bool blob_is_in_place(const struct store *store, const struct digest *digest);
+
 /* Moves them to where whoever misses them finds them: see trash_collect(). 1, 0 if there are none,
  * -1. */
 int blob_collect(const struct store *store, const struct digest *digest, uint64_t *no_room,

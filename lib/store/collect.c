@@ -290,7 +290,9 @@ static int collect_blob(struct collection *collection, const struct digest *dige
         report->found(report->context, blob_path(&blob).text, "no repository has this", size);
         return 0;
     }
-    if (!is_marked && size == 0 && !report->dry_run && blob_sweep(collection->store, digest)) {
+    if (!is_marked && size == 0 &&
+        (report->dry_run ? !blob_is_in_place(collection->store, digest)
+                         : blob_sweep(collection->store, digest))) {
         return 0;
     }
     if (is_marked) { /* what is not in its place comes back */
@@ -363,14 +365,12 @@ static bool collect_may_go(void *context, const char *path)
     if (!digest_keys_have(&collection->marked, &key)) {
         return !digest_keys_have(&collection->held, &key);
     }
-    if (!collection->report->dry_run &&
-        blob_is_stored(collection->store, &digest, &size, &ignored) <= 0) {
-        return false;
-    }
-    return !collection->report->dry_run;
+    return collection->report->dry_run
+               ? blob_is_in_place(collection->store, &digest)
+               : blob_is_stored(collection->store, &digest, &size, &ignored) > 0;
 }
 
-static int collect_trash(struct collection *collection, struct error *error)
+static void collect_trash(struct collection *collection)
 {
     enum { DAY = 86400 };
     struct collect_report *report = collection->report;
@@ -387,24 +387,25 @@ static int collect_trash(struct collection *collection, struct error *error)
             .context = collection,
             .dry_run = report->dry_run,
         };
+        struct error reason;
 
-        if (trash_empty(collection->store, (enum trash)which, &emptying, error) < 0) {
-            return -1;
+        if (trash_empty(collection->store, (enum trash)which, &emptying, &reason) < 0) {
+            collect_tell_problem(collection, layout_trash((enum trash)which, "").text,
+                                 reason.message);
         }
         report->emptied_files += emptying.files;
         report->emptied_bytes += emptying.bytes;
         report->trash[which] = (struct collect_trash){emptying.left_files, emptying.left_bytes};
         report->step(report->context);
     }
-    return 0;
 }
 
 static int collect_all(struct collection *collection, struct error *error)
 {
-    if (collect_in_repositories(collection, error) < 0 || collect_blobs(collection, error) < 0 ||
-        collect_trash(collection, error) < 0) {
+    if (collect_in_repositories(collection, error) < 0 || collect_blobs(collection, error) < 0) {
         return -1;
     }
+    collect_trash(collection);
     return 1;
 }
 

@@ -483,5 +483,8 @@ int prune_repository(struct reach *reach, const struct prune_rules *rules,
             return -1;
         }
     }
+    if (prune.left == 0 && rules->dry_run) {
+        report->repositories++;
+    }
     return prune.left == 0 && !rules->dry_run ? prune_whole(&prune, error) : 0;
 }

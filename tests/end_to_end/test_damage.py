@@ -132,8 +132,10 @@ def test_repair_moves_it_out_of_the_way_and_loses_nothing(stocked, place):
     assert stocked.client.repository("a/app").put_manifest("other", stocked.document).status == 201
 
 
-def test_a_tag_that_is_repaired_away_is_put_back_as_check_says(stocked):
-    hinder(stocked.path / "_manifests/tags/new/current/link")
+@pytest.mark.parametrize("damage", [hinder, lambda path: path.write_bytes(b"")], ids=["directory", "empty"])
+def test_a_tag_that_is_repaired_away_is_put_back_as_check_says(stocked, damage):
+    damage(stocked.path / "_manifests/tags/new/current/link")
+    assert of_gc(stocked, status=1)[1]["spared_repositories"] == 1
     said = berth(stocked.configuration, "check", "--repair").stdout
     command = f"berth restore a/app:new@{stocked.digest}"
     assert f"'{command}'" in said, said
@@ -166,3 +168,45 @@ def test_what_has_no_digest_as_its_name_is_told_and_ends_no_run(stocked):
     assert report["collected_blobs"] == 1, report
     assert_whole(stocked)
     (stocked.path / "_layers/sha256/x").rmdir()
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES], ids=["io", "permission"])
+def test_an_untagged_manifest_that_cannot_be_looked_at_keeps_its_layers(stocked, number):
+    layer = content.noise(1000)
+    _, digest = stocked.client.repository("a/app").push_image(layers=[layer])
+    done = FaultyCommand(stocked, stocked.path / f"_manifests/revisions/sha256/{digest[7:]}", number, call="stat").run("gc", "--json")
+    *told, report = map(json.loads, done.stdout.splitlines())
+    assert [line["spares"] for line in told if "problem" in line] == ["repository"], done
+    assert (done.returncode, report["spared_repositories"], report["collected_blobs"]) == (1, 1, 1), report
+    assert blob_path(stocked, content.digest(layer)).exists() and not blob_path(stocked, stocked.lonely).exists()
+
+
+@pytest.mark.parametrize("call", ["stat", "open"])
+@pytest.mark.parametrize("command", [["gc", "--dry-run"], ["gc"], ["check"]], ids=" ".join)
+def test_a_repository_that_cannot_be_looked_at_ends_no_run(stocked, command, call):
+    done = FaultyCommand(stocked, stocked.path, errno.EACCES, call).run(*command, "--json")
+    *told, report = map(json.loads, done.stdout.splitlines())
+    told = [line for line in told if line.get("path") == "docker/registry/v2/repositories/a/app"]
+    assert done.returncode == 1 and report["problems"] >= 1 and "Permission denied" in told[0]["problem"], done
+    assert report.get("spares_blobs", True) and report.get("collected_blobs", 0) == report.get("emptied_files", 0) == 0, report
+    assert_whole(stocked)
+
+
+@pytest.mark.parametrize("command", [["gc"], ["check"]], ids=" ".join)
+def test_blobs_that_cannot_be_looked_at_end_no_run(stocked, command):
+    prefix = blob_path(stocked, content.digest(stocked.layer)).parent.parent
+    done = FaultyCommand(stocked, prefix, errno.EIO).run(*command, "--json")
+    *told, report = map(json.loads, done.stdout.splitlines())
+    assert done.returncode == 1 and str(prefix.relative_to(stocked.registry_storage)) in [line.get("path") for line in told], done
+    assert prefix == blob_path(stocked, stocked.lonely).parent.parent or not blob_path(stocked, stocked.lonely).exists() or command == ["check"]
+    assert_whole(stocked)
+
+
+def test_a_trash_that_cannot_be_looked_at_ends_no_run(stocked):
+    stocked.client.delete(stocked.client.repository("a/app").manifest("new"))
+    trash = stocked.registry_storage / "_berth/trash/deleted"
+    done = FaultyCommand(stocked, trash / "docker", errno.EIO).run("gc", "--json")
+    *told, report = map(json.loads, done.stdout.splitlines())
+    assert done.returncode == report["problems"] == 1 and report["collected_blobs"] > 0, done
+    told = [line for line in told if "problem" in line]
+    assert [line["path"] for line in told] == ["_berth/trash/deleted"] and "docker" in told[0]["problem"], done

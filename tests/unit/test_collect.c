@@ -95,6 +95,36 @@ static void only_counts_and_tells_in_a_dry_run(void **state)
     assert_false(is_there(fixture->store.root, LAYOUT_TRASH));
 }
 
+static void counts_in_a_dry_run_what_the_run_does(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct collect_options options = {.trash_days = 0};
+    AUTO_COLLECTED struct collected dry = {.report = {.dry_run = true, .empty_trash = true}};
+    AUTO_COLLECTED struct collected wet = {.report.empty_trash = true};
+    struct repository other = repository_named(fixture, "team/other");
+    struct image image = push(&fixture->repository, "layer", "latest", NULL);
+    struct path copy = layout_trash(TRASH_COLLECTED, layout_blob(&image.layer).text);
+    struct digest absent = sha256("absent");
+
+    (void)push_blob(&other, "lonely");
+    put_file(fixture->store.root, copy.text, "layer");
+    put_file(fixture->store.root, layout_blob(&absent).text, "");
+    assert_int_equal(unlinkat(fixture->store.root, layout_blob(&absent).text, 0), 0);
+    fixture->store.only_looks = true;
+    collect_with(fixture, &options, &dry);
+    fixture->store.only_looks = false;
+    collect_with(fixture, &options, &wet);
+    assert_int_equal(wet.report.removed_repositories, 1);
+    assert_int_equal(dry.report.removed_repositories, 1);
+    assert_int_equal(wet.report.emptied_files, 1);
+    assert_int_equal(dry.report.emptied_files, 1);
+    assert_int_equal(dry.report.emptied_bytes, wet.report.emptied_bytes);
+    assert_int_equal(dry.report.blobs, wet.report.blobs);
+    assert_int_equal(dry.report.bytes, wet.report.bytes);
+    assert_int_equal(dry.report.collected_blobs, wet.report.collected_blobs);
+    assert_string_equal(dry.found.data, wet.found.data);
+}
+
 static void untagged_manifests_stay_unless_they_are_to_go_after_a_time(void **state)
 {
     struct fixture *fixture = *state;
@@ -355,6 +385,7 @@ int main(void)
         IN_STORE(takes_what_no_manifest_names_and_nobody_has),
         IN_STORE(leaves_alone_what_was_touched_within_the_grace),
         IN_STORE(only_counts_and_tells_in_a_dry_run),
+        IN_STORE(counts_in_a_dry_run_what_the_run_does),
         IN_STORE(untagged_manifests_stay_unless_they_are_to_go_after_a_time),
         IN_STORE(children_and_referrers_live_with_what_they_belong_to),
         IN_STORE(referrers_go_when_their_subject_was_deleted_and_not_when_it_never_was),
