@@ -74,6 +74,8 @@ class Scene:
         """Whether the run was ended there; another one has done what was left."""
         self.reset()
         done = self.faulty.start(self.arguments, -number, nth)
+        if not self.faulty.has_met():  # the run that was counted took longer, and noted more often that it goes on
+            return False
         assert done.returncode == -number, (nth, done)
         found = self.berth("check")
         assert found.returncode == 0 or self.damaged, (nth, found)
@@ -81,6 +83,7 @@ class Scene:
             done = self.berth(*self.arguments)
         assert done.returncode == 0 or self.arguments[0] == "restore", (nth, done)
         assert self.tree() == self.whole, (nth, self.tree().keys() ^ self.whole.keys())
+        return True
 
     def assert_whole(self):
         with self.worker:
@@ -149,6 +152,6 @@ def test_what_was_cut_short_is_sound_and_the_next_run_does_the_rest(scene, numbe
 
 def cut_everywhere(scene, number, step):
     assert scene.count > 30
-    for nth in range(1, scene.count + 1, step):
-        scene.cut(nth, number)
+    cuts = [scene.cut(nth, number) for nth in range(1, scene.count + 1, step)]
+    assert cuts.count(True) > len(cuts) * 0.8, cuts
     scene.assert_whole()
