@@ -3,8 +3,8 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <time.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/json.h"
 #include "lib/base/text.h"
 
@@ -37,17 +37,14 @@ void line_number(struct line *line, const char *key, uint64_t value)
     }
 }
 
-void line_date(struct line *line, const char *key, uint64_t seconds)
+void line_date(struct line *line, const char *key, time_t date)
 {
-    time_t date = (time_t)seconds;
-    struct tm parts;
-    char text[64] = "";
+    char text[CLOCK_TEXT_SIZE];
 
-    if (gmtime_r(&date, &parts)) {
-        (void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts);
+    if (line->json) {
+        json_date(&line->text, key, date);
     }
-    line_text(line, key, text);
-    line_say(line, "%s", text);
+    line_say(line, "%s", clock_write(date, text) ? text : "-");
 }
 
 void line_raw(struct line *line, const char *key, const char *value)

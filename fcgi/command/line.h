@@ -18,6 +18,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "lib/base/buffer.h"
 
@@ -32,8 +33,8 @@ void line_release(struct line *line);
 
 void line_text(struct line *line, const char *key, const char *value);
 void line_number(struct line *line, const char *key, uint64_t value);
-/* Seconds since the epoch, as a date in UTC; in both forms. */
-void line_date(struct line *line, const char *key, uint64_t seconds);
+/* A date in UTC, in both forms; "-" and null for what is none (clock_write). */
+void line_date(struct line *line, const char *key, time_t date);
 /* A value that is JSON already. */
 void line_raw(struct line *line, const char *key, const char *value);
 void line_say(struct line *line, const char *format, ...) __attribute__((format(printf, 2, 3)));

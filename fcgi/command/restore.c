@@ -69,7 +69,7 @@ static void restore_tell_entry(const struct history_entry *entry, bool json)
     AUTO_LINE struct line line = line_begin(json);
     const char *author = entry->author;
 
-    line_date(&line, "time", (uint64_t)entry->time);
+    line_date(&line, "time", entry->time);
     line_text(&line, "event", history_event_word(entry->event));
     line_text(&line, "digest", entry->digest.text);
     if (author) {

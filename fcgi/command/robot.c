@@ -152,7 +152,7 @@ static void robot_say_date(struct line *line, const char *key, uint64_t seconds)
 {
     line_say(line, "  %s ", key);
     if (seconds != 0) {
-        line_date(line, key, seconds);
+        line_date(line, key, (time_t)seconds);
     } else {
         line_say(line, "never");
         line_raw(line, key, "null");

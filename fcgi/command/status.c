@@ -26,13 +26,31 @@ enum { BAR_WIDTH = 20, PERCENT = 100 };
 
 static void status_add_bar(uint64_t part, uint64_t whole, struct buffer *out)
 {
-    uint64_t percent = whole > 0 ? (uint64_t)((double)part / (double)whole * PERCENT) : 0;
+    /* What was counted may be any number by now, and more than the whole is no part. */
+    uint64_t percent = part < whole ? (uint64_t)((double)part / (double)whole * PERCENT)
+                       : whole > 0  ? PERCENT
+                                    : 0;
     uint64_t marks = percent * BAR_WIDTH / PERCENT;
 
     for (uint64_t i = 0; i < BAR_WIDTH; i++) {
         buffer_add_text(out, i < marks ? "#" : "-");
     }
     buffer_format(out, " %" PRIu64 " %%", percent);
+}
+
+/* How long ago something was, by a file's date, which may be ahead. */
+static void status_say_age(struct line *line, const char *key, uint64_t age)
+{
+    AUTO_BUFFER struct buffer text = BUFFER_INIT;
+
+    if (age == UINT64_MAX) {
+        line_raw(line, key, "null");
+        line_say(line, "at a date that is ahead of the clock");
+    } else {
+        text_add_seconds(age, &text);
+        line_number(line, key, age);
+        line_say(line, "%s ago", text.data);
+    }
 }
 
 /* How full the disk of a store is. */
@@ -110,7 +128,6 @@ static void status_tell_census(const struct store *store, bool json)
 {
     AUTO_LINE struct line line = line_begin(json);
     AUTO_BUFFER struct buffer bytes = BUFFER_INIT;
-    AUTO_BUFFER struct buffer ago = BUFFER_INIT;
     struct census census = {.blobs = 0};
     uint64_t age = 0;
     struct error ignored;
@@ -124,18 +141,16 @@ static void status_tell_census(const struct store *store, bool json)
         return;
     }
     text_add_bytes(census.bytes, &bytes);
-    text_add_seconds(age, &ago);
     line_number(&line, "repositories", census.repositories);
     line_number(&line, "tags", census.tags);
     line_number(&line, "manifests", census.manifests);
     line_number(&line, "blobs", census.blobs);
     line_number(&line, "bytes", census.bytes);
-    line_number(&line, "counted_seconds_ago", age);
     line_say(&line,
              "registry   content   %" PRIu64 " repositories, %" PRIu64 " tags, %" PRIu64
-             " manifests, %" PRIu64 " blobs of %s, as `berth gc` counted %s ago",
-             census.repositories, census.tags, census.manifests, census.blobs, bytes.data,
-             ago.data);
+             " manifests, %" PRIu64 " blobs of %s, as `berth gc` counted ",
+             census.repositories, census.tags, census.manifests, census.blobs, bytes.data);
+    status_say_age(&line, "counted_seconds_ago", age);
     line_end(&line);
     status_tell_sharing(&census, json);
     status_tell_trash(&census, json);
@@ -146,8 +161,7 @@ static void status_add_members(struct line *line, const char *key, const struct 
     const struct {
         const char *name;
         uint64_t value;
-    } members[] = {
-        {"problems", past->problems}, {"seconds", past->seconds}, {"seconds_ago", past->ago}};
+    } members[] = {{"problems", past->problems}, {"seconds", past->seconds}};
     AUTO_BUFFER struct buffer name = BUFFER_INIT;
 
     buffer_format(&name, "%s_outcome", key);
@@ -166,6 +180,7 @@ static int status_tell_chore(const struct store *store, const char *name, enum c
     const char *key = kind == CHORE_COLLECT ? "gc" : "check";
     AUTO_LINE struct line line = line_begin(json);
     AUTO_BUFFER struct buffer text = BUFFER_INIT;
+    AUTO_BUFFER struct buffer ago = BUFFER_INIT;
     struct chore_past past;
     int found = chore_read(store, kind, &past, error);
 
@@ -179,15 +194,18 @@ static int status_tell_chore(const struct store *store, const char *name, enum c
         line_end(&line);
         return 0;
     }
-    text_add_seconds(past.ago, &text);
-    line_say(&line, past.outcome == CHORE_UNDER_WAY ? "for %s: %s" : "%s ago: %s", text.data,
-             chore_outcome_name(past.outcome));
-    buffer_clear(&text);
-    text_add_seconds(past.seconds, &text);
-    if (past.outcome != CHORE_UNDER_WAY) {
-        line_say(&line, " after %s, %" PRIu64 " problems", text.data, past.problems);
-    }
     status_add_members(&line, key, &past);
+    buffer_format(&ago, "%s_seconds_ago", key);
+    if (past.outcome == CHORE_UNDER_WAY) {
+        text_add_seconds(past.ago, &text);
+        line_number(&line, ago.data, past.ago);
+        line_say(&line, "for %s: %s", text.data, chore_outcome_name(past.outcome));
+    } else {
+        text_add_seconds(past.seconds, &text);
+        status_say_age(&line, ago.data, past.ago);
+        line_say(&line, ": %s after %s, %" PRIu64 " problems", chore_outcome_name(past.outcome),
+                 text.data, past.problems);
+    }
     line_end(&line);
     return 0;
 }

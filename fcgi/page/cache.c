@@ -223,13 +223,11 @@ static void cache_add_json_upstreams(struct buffer *out, const struct cached *ca
     json_open_array(out, "upstreams");
     for (size_t i = 0; i < cached->upstream_count; i++) {
         const struct cached_upstream *upstream = &cached->upstreams[i];
-        char date[HTML_DATE_SIZE];
 
-        html_date(upstream->changed, date);
         json_open_object(out, NULL);
         json_text(out, "name", upstream->name);
         json_number(out, "repositories", upstream->repositories);
-        json_text(out, "changed", date);
+        json_date(out, "changed", upstream->changed);
         if (upstream->is_bad) {
             json_text(out, "trouble", upstream->trouble.data);
             json_number(out, "asked_again_in_seconds", upstream->asked_again);

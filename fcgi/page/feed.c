@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fcgi/page/rows.h"
 #include "fcgi/page/view.h"
+#include "lib/base/clock.h"
 
 /*
  * What was pushed to a repository, for readers of feeds (RFC 4287). XML escapes text and attributes
@@ -20,11 +21,11 @@ static void add_address(const struct view *view, struct html *feed, const char *
 
 static void add_date(struct html *feed, int64_t seconds)
 {
-    char date[HTML_DATE_SIZE];
+    char date[CLOCK_TEXT_SIZE];
 
-    html_date(seconds > 0 ? seconds : 0, date);
     HTML(feed, "<updated>");
-    html_text(feed, date);
+    html_text(feed,
+              clock_write(seconds, date) ? date : "1970-01-01T00:00:00Z"); /* has to be there */
     HTML(feed, "</updated>");
 }
 

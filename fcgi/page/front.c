@@ -178,7 +178,7 @@ static void add_welcome(struct view *view)
 /* When sizes were counted, in seconds since the epoch. */
 static int64_t front_sized(const struct shelf *shelf)
 {
-    return (int64_t)clock_date() - (int64_t)shelf->sized_ago;
+    return clock_date_ago(shelf->sized_ago);
 }
 
 static void add_summary(struct html *body, const struct shelf *shelf)
@@ -237,14 +237,12 @@ static void front_write_json(struct view *view, const struct shelf *shelf)
     json_number(out, "hosted", shelf->hosted_count);
     json_number(out, "cached", shelf->proxied_count);
     if (shelf->has_sizes) {
-        view_json_date(out, "sizesCounted", front_sized(shelf));
+        json_date(out, "sizesCounted", front_sized(shelf));
     }
     json_open_array(out, "entries");
     for (size_t i = 0; i < shelf->count; i++) {
         const struct shelf_entry *entry = &shelf->entries[i];
-        char date[HTML_DATE_SIZE];
 
-        html_date(entry->changed, date);
         json_open_object(out, NULL);
         json_text(out, "name", entry->name);
         json_text(out, "kind", entry->is_namespace ? "namespace" : "repository");
@@ -253,7 +251,7 @@ static void front_write_json(struct view *view, const struct shelf *shelf)
         if (entry->has_size) {
             json_number(out, "bytes", entry->size);
         }
-        json_text(out, "changed", date);
+        json_date(out, "changed", entry->changed);
         json_close_object(out);
     }
     json_close_array(out);

@@ -115,11 +115,9 @@ static void history_add_json(struct view *view, const struct history *history)
     json_open_array(out, "history");
     for (size_t i = 0; i < history->count; i++) {
         const struct history_entry *entry = &history->entries[i];
-        char date[HTML_DATE_SIZE];
 
-        html_date(entry->time, date);
         json_open_object(out, NULL);
-        json_text(out, "time", date);
+        json_date(out, "time", entry->time);
         json_text(out, "event", history_event_word(entry->event));
         json_text(out, "digest", entry->digest.text);
         if (entry->author) {

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/text.h"
 
 void html_release(struct html *html)
@@ -160,23 +160,11 @@ void html_bytes(struct html *html, uint64_t bytes)
     text_add_bytes(bytes, &html->markup);
 }
 
-void html_date(int64_t seconds, char out[HTML_DATE_SIZE])
-{
-    time_t date = (time_t)seconds;
-    struct tm parts;
-
-    if (!gmtime_r(&date, &parts) ||
-        strftime(out, HTML_DATE_SIZE, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0) {
-        out[0] = '\0';
-    }
-}
-
 void html_time(struct html *html, int64_t seconds)
 {
-    char date[HTML_DATE_SIZE];
+    char date[CLOCK_TEXT_SIZE];
 
-    html_date(seconds, date);
-    if (seconds <= 0 || strlen(date) < 16) {
+    if (!clock_write(seconds, date)) {
         HTML(html, "<span class=\"dim\">\xe2\x80\x93</span>");
         return;
     }

@@ -65,11 +65,9 @@ void html_number(struct html *html, uint64_t number);
 void html_digits(struct html *html, uint64_t number);
 /* "12.3 MiB" */
 void html_bytes(struct html *html, uint64_t bytes);
-/* <time> with the date and time in UTC, of seconds since the epoch; a dash for 0. */
+/* <time> with the date and time in UTC, of seconds since the epoch; a dash for what is no
+ * date (clock_write). */
 void html_time(struct html *html, int64_t seconds);
-/* "2026-11-29T11:20:00Z" */
-enum { HTML_DATE_SIZE = 24 };
-void html_date(int64_t seconds, char out[HTML_DATE_SIZE]);
 
 /* A rectangle in an <svg>, in the units of its viewBox. */
 struct html_box {

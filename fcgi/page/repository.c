@@ -381,10 +381,10 @@ static void write_row_json(struct buffer *out, const struct look *look)
     json_close_array(out);
     json_raw(out, "immutable", look->is_immutable ? "true" : "false");
     json_number(out, "size", look->portrait.size);
-    view_json_date(out, "pushed", look->row->moved);
+    json_date(out, "pushed", look->row->moved);
     json_text(out, "pushedBy", look_author(look));
     json_number(out, "pulls", look->pulled.count);
-    view_json_date(out, "lastPulled", (int64_t)look->pulled.last);
+    json_date(out, "lastPulled", (int64_t)look->pulled.last);
     json_close_object(out);
 }
 

@@ -94,7 +94,7 @@ static void add_chore(struct html *body, const char *term, const struct chore_pa
         HTML(body, " problems");
     }
     HTML(body, " <span class=\"dim\">");
-    html_time(body, (int64_t)clock_date() - (int64_t)past->ago);
+    html_time(body, clock_date_ago(past->ago));
     HTML(body, "</span></dd></div>");
 }
 
@@ -128,7 +128,7 @@ void view_stock(struct view *view)
     HTML(body, "</dl>");
     if (stock.is_counted) {
         HTML(body, "<p class=\"dim\">Counted ");
-        html_time(body, (int64_t)clock_date() - (int64_t)stock.counted_ago);
+        html_time(body, clock_date_ago(stock.counted_ago));
         HTML(body, "</p>");
     } else {
         HTML(body,
@@ -147,7 +147,7 @@ static void write_chore_json(struct buffer *out, const char *key, const struct c
     json_text(out, "outcome", chore_outcome_name(past->outcome));
     json_number(out, "problems", past->problems);
     json_number(out, "seconds", past->seconds);
-    view_json_date(out, "date", (int64_t)clock_date() - (int64_t)past->ago);
+    json_date(out, "date", clock_date_ago(past->ago));
     json_close_object(out);
 }
 
@@ -168,7 +168,7 @@ void view_stock_json(struct view *view)
         json_number(out, "manifests", stock.census.manifests);
         json_number(out, "bytes", stock.census.bytes);
         json_number(out, "bytesWithoutSharing", stock.census.linked_bytes);
-        view_json_date(out, "counted", (int64_t)clock_date() - (int64_t)stock.counted_ago);
+        json_date(out, "counted", clock_date_ago(stock.counted_ago));
     }
     if (stock.has_collected) {
         write_chore_json(out, "gc", &stock.collected);

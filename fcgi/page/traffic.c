@@ -35,9 +35,9 @@ static const struct totals_day *days_greatest(const struct totals_day *days)
 }
 
 /* "2026-11-29" */
-static void day_date(size_t ago, char out[HTML_DATE_SIZE])
+static void day_date(size_t ago, char out[CLOCK_TEXT_SIZE])
 {
-    html_date((int64_t)clock_date() - (int64_t)ago * DAY_SECONDS, out);
+    (void)clock_write(clock_date() - (time_t)ago * DAY_SECONDS, out);
     out[sizeof("2026-11-29") - 1] = '\0';
 }
 
@@ -68,7 +68,7 @@ static void add_picture(struct html *body, const struct totals_day *days)
 {
     const struct totals_day *greatest = days_greatest(days);
     struct totals_day sum = days_sum(days);
-    char date[HTML_DATE_SIZE];
+    char date[CLOCK_TEXT_SIZE];
 
     HTML(body, "<svg class=\"days\" viewBox=\"0 0 600 102\" preserveAspectRatio=\"none\" "
                "role=\"img\" aria-labelledby=\"traffic-title\" focusable=\"false\">"
@@ -151,7 +151,7 @@ void view_traffic_json(struct view *view, const struct totals_day *days)
     write_figures_json(out, &sum);
     json_open_array(out, "days");
     for (size_t i = 0; i < TOTALS_DAYS; i++) {
-        char date[HTML_DATE_SIZE];
+        char date[CLOCK_TEXT_SIZE];
 
         day_date(i, date);
         json_open_object(out, NULL);

@@ -148,15 +148,13 @@ static void trash_add_json(struct view *view, const struct deleted *deleted)
     json_open_array(out, "deleted");
     for (size_t i = 0; i < deleted->count; i++) {
         const struct deleted_thing *thing = &deleted->things[i];
-        char date[HTML_DATE_SIZE];
 
-        html_date(thing->when, date);
         json_open_object(out, NULL);
         if (*thing->tag) {
             json_text(out, "tag", thing->tag);
         }
         json_text(out, "digest", thing->digest.text);
-        json_text(out, "deleted", date);
+        json_date(out, "deleted", thing->when);
         json_close_object(out);
     }
     json_close_array(out);

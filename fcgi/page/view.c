@@ -195,15 +195,3 @@ void view_short_digest(struct view *view, const struct digest *digest)
     }
     html_text(&view->body, text);
 }
-
-void view_json_date(struct buffer *out, const char *key, int64_t seconds)
-{
-    char date[HTML_DATE_SIZE];
-
-    html_date(seconds, date);
-    if (seconds > 0 && *date) {
-        json_text(out, key, date);
-    } else {
-        json_raw(out, key, "null");
-    }
-}

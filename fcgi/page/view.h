@@ -96,8 +96,6 @@ void view_rules_json(struct view *view);
 void view_badge(struct view *view, enum description_kind kind);
 /* "sha256:0123456789ab" */
 void view_short_digest(struct view *view, const struct digest *digest);
-/* A date in JSON, of seconds since the epoch; null for 0. */
-void view_json_date(struct buffer *out, const char *key, int64_t seconds);
 
 /* The rows' functions. */
 int page_front(struct view *view, struct error *error);

@@ -46,9 +46,24 @@ uint64_t clock_age(time_t date)
     time_t now = clock_date();
 
     if (date <= now) {
-        return (uint64_t)(now - date);
+        return (uint64_t)(now - (date > 0 ? date : 0));
     }
     return date - now <= SKEW ? 0 : UINT64_MAX;
+}
+
+time_t clock_date_ago(uint64_t age)
+{
+    return age < UINT64_MAX ? clock_date() - (time_t)age : 0;
+}
+
+bool clock_write(time_t date, char out[CLOCK_TEXT_SIZE])
+{
+    enum { YEARS_BEGIN = 1900, LAST_YEAR = 9999 };
+    struct tm parts;
+
+    out[0] = '\0';
+    return date > 0 && gmtime_r(&date, &parts) && parts.tm_year <= LAST_YEAR - YEARS_BEGIN &&
+           strftime(out, CLOCK_TEXT_SIZE, "%Y-%m-%dT%H:%M:%SZ", &parts) > 0;
 }
 
 const char *clock_boot(void)

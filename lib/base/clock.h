@@ -26,9 +26,20 @@ int64_t clock_date_nanoseconds(void);
 /*
  * Seconds since a date. UINT64_MAX, "very old", if it is ahead of us: what was remembered then is
  * not to be believed until the clock comes there again. Some seconds ahead are another host's, or
- * a file server's, idea of now: 0.
+ * a file server's, idea of now: 0. What says that it is from before the epoch is as old as that.
  */
 uint64_t clock_age(time_t date);
+
+/* The other way round. 0, which is no date, for UINT64_MAX. */
+time_t clock_date_ago(uint64_t age);
+
+/*
+ * A date for people and machines: "2026-01-31T10:15:30Z". False, and "", for what is none: files,
+ * and what is written in them, say anything, and only from the first second of 1970 to the year
+ * 9999 it is a date that others can read.
+ */
+enum { CLOCK_TEXT_SIZE = 32 };
+bool clock_write(time_t date, char out[CLOCK_TEXT_SIZE]);
 
 /*
  * Whether the date was set since a note was taken: on the same boot of the same machine, the date

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/text.h"
 
 /* JSON is UTF-8 (RFC 8259, 8.1), and what was cut in the middle of a character is not: what is none
@@ -85,6 +86,17 @@ void json_number(struct buffer *out, const char *key, uint64_t value)
 {
     begin_value(out, key);
     buffer_format(out, "%" PRIu64, value);
+}
+
+void json_date(struct buffer *out, const char *key, time_t date)
+{
+    char text[CLOCK_TEXT_SIZE];
+
+    if (clock_write(date, text)) {
+        json_text(out, key, text);
+    } else {
+        json_raw(out, key, "null");
+    }
 }
 
 void json_raw(struct buffer *out, const char *key, const char *value)

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "lib/base/buffer.h"
 
@@ -20,6 +21,8 @@ void json_open_array(struct buffer *out, const char *key);
 void json_close_array(struct buffer *out);
 void json_text(struct buffer *out, const char *key, const char *value);
 void json_number(struct buffer *out, const char *key, uint64_t value);
+/* As clock_write() has it; null for what is no date. */
+void json_date(struct buffer *out, const char *key, time_t date);
 /* A value that is JSON already. */
 void json_raw(struct buffer *out, const char *key, const char *value);
 

@@ -33,6 +33,44 @@ static void what_lies_ahead_is_very_old(void **state)
     assert_true(clock_age((time_t)INT64_MAX) == UINT64_MAX);
 }
 
+static void the_beginning_of_time_is_as_old_as_the_epoch(void **state)
+{
+    (void)state;
+    assert_true(clock_age(0) == clock_age(-1) || clock_age(0) == clock_age(-1) + 1);
+    assert_true(clock_age((time_t)INT64_MIN) <= clock_age(0) + 1);
+    assert_true(clock_date_ago(clock_age((time_t)INT64_MIN)) <= 1);
+    assert_int_equal(clock_date_ago(clock_age((time_t)INT64_MAX)), 0);
+    assert_true(clock_date() - clock_date_ago(HOUR) - HOUR <= 1);
+}
+
+static void a_date_has_four_digits_of_a_year(void **state)
+{
+    static const struct {
+        time_t date;
+        const char *text;
+    } dates[] = {
+        {1, "1970-01-01T00:00:01Z"},
+        {1764415205, "2025-11-29T11:20:05Z"},
+        {253402300799, "9999-12-31T23:59:59Z"},
+        {253402300800, ""},
+        {67767976233532799, ""},
+        {67767976233532800, ""},
+        {INT64_MAX, ""},
+        {0, ""},
+        {-1, ""},
+        {-62135596801, ""},
+        {INT64_MIN, ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(dates); i++) {
+        char text[CLOCK_TEXT_SIZE];
+
+        assert_int_equal(clock_write(dates[i].date, text), *dates[i].text != '\0');
+        assert_string_equal(text, dates[i].text);
+    }
+}
+
 static void a_memo_tells_its_age(void **state)
 {
     struct fixture *fixture = *state;
@@ -79,6 +117,8 @@ int main(void)
         cmocka_unit_test(an_age_is_what_has_passed),
         cmocka_unit_test(another_hosts_now_is_now),
         cmocka_unit_test(what_lies_ahead_is_very_old),
+        cmocka_unit_test(the_beginning_of_time_is_as_old_as_the_epoch),
+        cmocka_unit_test(a_date_has_four_digits_of_a_year),
         IN_STORE(a_memo_tells_its_age),
     };
 

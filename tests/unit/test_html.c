@@ -133,6 +133,11 @@ static void numbers_and_dates(void **state)
     html_time(&html, 0);
     check(&html, "<span class=\"dim\">\xe2\x80\x93</span>");
     html_time(&html, INT64_MAX);
+    html_time(&html, 253402300800);
+    html_time(&html, INT64_MIN);
+    check(&html, "<span class=\"dim\">\xe2\x80\x93</span><span class=\"dim\">\xe2\x80\x93</span>"
+                 "<span class=\"dim\">\xe2\x80\x93</span>");
+    html_time(&html, 0);
     check(&html, "<span class=\"dim\">\xe2\x80\x93</span>");
 }
 
