@@ -92,7 +92,7 @@ static int pulled_read_record(const struct store *store, const char *path, struc
     if (fstatat(store->root, path, &status, AT_SYMLINK_NOFOLLOW) < 0) {
         return file_is_gone(errno) ? 0 : error_errno(error, "stat '%s'", path);
     }
-    read.last = status.st_mtime;
+    read.last = status.st_mtime != 0 ? status.st_mtime : -1; /* 0: never */
     if (file_read(store->root, path, RECORD_LIMIT, &text, &ignored) > 0 &&
         memo_number(&text, 0, &read.count) && memo_number(&text, 1, &restored)) {
         read.restored = (time_t)restored;

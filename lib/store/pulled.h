@@ -51,7 +51,7 @@ void pulled_note_restored(const struct repository_lock *held, const char *tag);
 
 struct pulled {
     uint64_t count;
-    time_t last;     /* 0: no pull is known */
+    time_t last;     /* 0: no pull is known; less: nobody knows when */
     time_t restored; /* when it was last taken back from the trash; 0: never */
 };
 

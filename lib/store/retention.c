@@ -126,7 +126,16 @@ struct retention_case {
 /* A date ahead of us is another clock's, or what was set wrong: as if it were now. */
 static uint64_t scene_age(const struct retention_scene *scene, time_t date)
 {
-    return date < scene->now ? (uint64_t)(scene->now - date) : 0;
+    return date < scene->now ? (uint64_t)(scene->now - (date > 0 ? date : 0)) : 0;
+}
+
+/* Nobody knows when it was pushed: what says so is before the epoch, or further ahead of us than
+ * the clocks of hosts are. */
+static bool tag_is_undated(const struct retention_tag *tag, const struct retention_scene *scene)
+{
+    enum { FURTHER = 86400 };
+
+    return tag->pushed <= 0 || (tag->pushed > scene->now && tag->pushed - scene->now > FURTHER);
 }
 
 /* Two keys may keep it: the first one that was found says why. */
@@ -201,7 +210,8 @@ static void case_keep_pushed(const struct retention_case *the_case)
     }
 }
 
-/* No note is no proof: before recording began anything may have been pulled. */
+/* No note is no proof: before recording began anything may have been pulled. Nor is one with a date
+ * that is none. */
 static void case_keep_pulled(const struct retention_case *the_case)
 {
     const struct retention_section *section = the_case->section;
@@ -217,7 +227,7 @@ static void case_keep_pulled(const struct retention_case *the_case)
         if (is_pulled || scene_age(scene, tag->pushed) <= within) {
             tag_keep(tag, RETENTION_PULLED, section, "keep_pulled_within",
                      section->keep_pulled_line);
-        } else if (!is_known) {
+        } else if (!is_known || tag->pulled < 0) {
             tag_keep(tag, RETENTION_PULLS_UNKNOWN, section, "keep_pulled_within",
                      section->keep_pulled_line);
         }
@@ -254,6 +264,7 @@ static void section_judge(const struct retention_section *section,
 
     for (size_t i = 0; i < count; i++) {
         if (tags[i].verdict.reason != RETENTION_REFERRER &&
+            tags[i].verdict.reason != RETENTION_UNDATED &&
             (section->tags.names.count == 0 ||
              patterns_match(&section->tags.names, tags[i].name, NULL))) {
             case_take(&the_case, &tags[i]);
@@ -329,7 +340,9 @@ void retention_judge(const struct retention *rules, const struct retention_scene
 {
     for (size_t i = 0; i < count; i++) {
         tags[i].verdict = (struct retention_verdict){
-            .reason = tag_is_for_referrers(&tags[i]) ? RETENTION_REFERRER : RETENTION_NO_SECTION};
+            .reason = tag_is_for_referrers(&tags[i])    ? RETENTION_REFERRER
+                      : tag_is_undated(&tags[i], scene) ? RETENTION_UNDATED
+                                                        : RETENTION_NO_SECTION};
     }
     for (size_t i = 0; i < rules->section_count; i++) {
         if (retention_section_is_about(&rules->sections[i], scene->repository)) {
@@ -371,6 +384,9 @@ void retention_explain(const struct retention_verdict *verdict, struct buffer *o
         break;
     case RETENTION_REFERRER:
         buffer_add_text(out, "it goes with the image that it is about");
+        break;
+    case RETENTION_UNDATED:
+        buffer_add_text(out, "when it was pushed is not known: its date is no date, or ahead");
         break;
     case RETENTION_IMMUTABLE:
         buffer_add_text(out, "it must not be moved: immutable_tags");

@@ -19,6 +19,8 @@
  *
  * Besides, whatever they say, stay:
  * - tags by which clients keep referrers ("sha256-DIGITS.sig"): they live with their subject;
+ * - tags of which nobody knows when they were pushed, since their date is before the epoch or more
+ *   than a day ahead; they take no place among the newest either;
  * - tags that are never moved nor deleted (immutable_tags): who wants one to go says so by hand;
  * - what was pushed or pulled within the grace, and what was taken back from the trash within the
  *   time in which it could be;
@@ -99,6 +101,7 @@ enum retention_reason {
     RETENTION_PULLED,
     RETENTION_PULLS_UNKNOWN,
     RETENTION_REFERRER,
+    RETENTION_UNDATED,
     RETENTION_IMMUTABLE,
     RETENTION_YOUNG,
     RETENTION_RESTORED,
@@ -121,7 +124,7 @@ struct retention_tag {
     const char *name;
     struct digest_key digest;
     time_t pushed;
-    time_t pulled;   /* the last one that is known; 0: none */
+    time_t pulled;   /* the last one that is known; 0: none; before that: nobody knows when */
     time_t restored; /* 0: never */
     bool is_immutable;
     struct retention_verdict verdict; /* what comes out */

@@ -33,6 +33,12 @@ static inline bool oracle_is_within(const struct oracle *oracle, time_t date, ui
     return date >= oracle->scene->now || (uint64_t)(oracle->scene->now - date) <= seconds;
 }
 
+/* Before the epoch, or more than a day ahead. */
+static inline bool oracle_is_undated(const struct oracle *oracle, const struct retention_tag *tag)
+{
+    return tag->pushed <= 0 || tag->pushed > oracle->scene->now + 24 * 3600;
+}
+
 static inline bool oracle_is_about(const struct oracle *oracle,
                                    const struct retention_section *section, const char *name)
 {
@@ -61,6 +67,7 @@ static inline bool oracle_is_among_newest(const struct oracle *oracle,
         const struct retention_tag *other = &oracle->tags[i];
 
         newer += oracle_is_about(oracle, section, other->name) &&
+                 !oracle_is_undated(oracle, other) &&
                  !patterns_match(&section->keep_tags.names, other->name, NULL) &&
                  oracle_is_newer(other, tag);
     }
@@ -87,7 +94,8 @@ static inline bool oracle_section_keeps(const struct oracle *oracle,
     }
     return oracle_is_within(oracle, tag->pushed, pulled) ||
            (tag->pulled > 0 && oracle_is_within(oracle, tag->pulled, pulled + scene->pull_grain)) ||
-           scene->noted_since == 0 || oracle_is_within(oracle, scene->noted_since, pulled);
+           tag->pulled < 0 || scene->noted_since == 0 ||
+           oracle_is_within(oracle, scene->noted_since, pulled);
 }
 
 /* By itself, whatever else stands for the same image. */
@@ -106,7 +114,7 @@ static inline bool oracle_keeps_itself(const struct oracle *oracle, const struct
             }
         }
     }
-    if (!is_any_about || tag->is_immutable) {
+    if (!is_any_about || tag->is_immutable || oracle_is_undated(oracle, tag)) {
         return true;
     }
     if (scene->grace > 0 &&
