@@ -79,7 +79,7 @@ static void help_print(const struct command *command, FILE *to)
     } else {
         commands_add_help(&text);
     }
-    (void)fputs(text.data, to);
+    line_page(to, text.data);
 }
 
 /* How a command line looks, behind a word about the one that was no good. */

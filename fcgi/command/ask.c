@@ -2,10 +2,11 @@
 #include "fcgi/command/ask.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
+
+#include "fcgi/command/line.h"
 
 enum { ASK_LIMIT = 1024 }; /* bytes of a line */
 
@@ -53,11 +54,10 @@ static void ask_hide(const struct termios *shown)
 
 static int ask_hidden(const char *prompt, const char *user, struct buffer *out, struct error *error)
 {
-    (void)fprintf(stderr, "%s %s: ", prompt, user);
-    (void)fflush(stderr);
+    line_draw(stderr, "%s %s: ", prompt, user);
     int result = ask_line(out, error);
 
-    (void)fputc('\n', stderr);
+    line_page(stderr, "\n");
     return result;
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
-
 #include "fcgi/command/command.h"
+#include "fcgi/command/line.h"
 
 /* That it was read is the validation. */
 static int configuration_run(const struct configuration *configuration,
@@ -11,7 +10,7 @@ static int configuration_run(const struct configuration *configuration,
 
     (void)arguments;
     configuration_print(configuration, &text);
-    (void)fputs(text.data, stdout);
+    line_page(stdout, text.data);
     return EXIT_FINE;
 }
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "fcgi/command/line.h"
-#include "lib/base/text.h"
+#include "lib/base/character.h"
 
 __attribute__((format(printf, 4, 0))) static void
 findings_print(const struct findings *findings, const char *result, const char *subject,
@@ -17,7 +17,7 @@ findings_print(const struct findings *findings, const char *result, const char *
     const char *advice;
 
     buffer_format_list(&text, format, arguments);
-    text_clean(text.data);
+    characters_clean(text.data);
     advice = strstr(text.data, FINDINGS_DO);
     buffer_add(&message, text.data, advice ? (size_t)(advice - text.data) : text.length);
     line_text(&line, "result", result);

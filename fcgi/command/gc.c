@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -32,7 +31,7 @@ struct gc {
 static void gc_clear(const struct gc *gc)
 {
     if (gc->draws && gc->drawn > 0) {
-        (void)fputs("\r\033[K", stderr);
+        line_clear(stderr);
     }
 }
 
@@ -147,9 +146,8 @@ static void gc_draw(void *context)
     }
     gc_clear(gc);
     gc->drawn = now;
-    (void)fprintf(stderr, "%" PRIu64 " repositories, %" PRIu64 " manifests, %" PRIu64 " blobs",
-                  report->repositories, report->manifests, report->blobs + report->collected_blobs);
-    (void)fflush(stderr);
+    line_draw(stderr, "%" PRIu64 " repositories, %" PRIu64 " manifests, %" PRIu64 " blobs",
+              report->repositories, report->manifests, report->blobs + report->collected_blobs);
 }
 
 static void gc_tell_no_room(const struct gc *gc)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
+#include "fcgi/command/line.h"
 #include "fcgi/command/table.h"
 #include "lib/base/json.h"
 
@@ -54,7 +55,7 @@ static int help_run(const struct configuration *configuration, const struct argu
     } else {
         commands_add_help(&text);
     }
-    (void)fputs(text.data, stdout);
+    line_page(stdout, text.data);
     return EXIT_FINE;
 }
 
@@ -79,7 +80,7 @@ static int version_run(const struct configuration *configuration, const struct a
 {
     (void)configuration;
     (void)arguments;
-    (void)printf("berth %s\n", BERTH_VERSION);
+    line_page(stdout, "berth " BERTH_VERSION "\n");
     return EXIT_FINE;
 }
 

@@ -2,11 +2,12 @@
 #include "fcgi/command/line.h"
 
 #include <stdarg.h>
-#include <stdio.h>
+#include <string.h>
 
+#include "lib/base/character.h"
 #include "lib/base/clock.h"
+#include "lib/base/error.h"
 #include "lib/base/json.h"
-#include "lib/base/text.h"
 
 struct line line_begin(bool json)
 {
@@ -71,7 +72,7 @@ void line_end(struct line *line)
     if (line->json) {
         json_close_object(&line->text);
     } else {
-        text_clean(line->text.data);
+        characters_clean(line->text.data);
     }
     (void)printf("%s\n", line->text.data);
     (void)fflush(stdout);
@@ -80,11 +81,48 @@ void line_end(struct line *line)
 void line_complain(const char *format, ...)
 {
     AUTO_BUFFER struct buffer text = BUFFER_INIT;
+    struct error fit; /* no longer than a message may be, whatever was typed */
     va_list arguments;
 
     va_start(arguments, format);
     buffer_format_list(&text, format, arguments);
     va_end(arguments);
-    text_clean(text.data);
-    (void)fprintf(stderr, "%s\n", text.data);
+    (void)error_set(&fit, ERROR_REQUEST_INVALID, "%s", text.data);
+    characters_clean(fit.message);
+    (void)fprintf(stderr, "%s\n", fit.message);
+}
+
+void line_clear(FILE *to)
+{
+    (void)fputs("\r\033[K", to);
+}
+
+void line_draw(FILE *to, const char *format, ...)
+{
+    AUTO_BUFFER struct buffer text = BUFFER_INIT;
+    va_list arguments;
+
+    va_start(arguments, format);
+    buffer_format_list(&text, format, arguments);
+    va_end(arguments);
+    characters_clean(text.data);
+    (void)fputs(text.data, to);
+    (void)fflush(to);
+}
+
+void line_page(FILE *to, const char *text)
+{
+    for (size_t length = 0; *text; text += length) {
+        AUTO_BUFFER struct buffer line = BUFFER_INIT;
+
+        length = strcspn(text, "\n");
+        buffer_add(&line, text, length);
+        characters_clean(line.data);
+        (void)fputs(line.data, to);
+        if (text[length] == '\n') {
+            (void)fputc('\n', to);
+            length++;
+        }
+    }
+    (void)fflush(to);
 }

@@ -12,12 +12,14 @@
  *   line_say(&line, "%s: bad", path);   (a piece of the text)
  *   line_end(&line);                    (writes it, at once)
  *
- * What comes from elsewhere (names, an upstream's words) cannot drive the terminal: controls come
- * out as '?', in standard error too.
+ * What comes from elsewhere (names, an upstream's words) cannot drive the terminal: it comes out as
+ * '?' (characters_clean), in standard error too, and in JSON as an escape. This is the only way
+ * from a command to a terminal, as lint sees to.
  */
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "lib/base/buffer.h"
@@ -42,7 +44,15 @@ void line_say(struct line *line, const char *format, ...) __attribute__((format(
 /* To standard output. */
 void line_end(struct line *line);
 
-/* A line of text on standard error, whatever the form: why there is nothing to say. */
+/* A line of text on standard error, whatever the form: why there is nothing to say. As short as the
+ * message of an error. */
 void line_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* On a terminal: empties the line in which the cursor is; writes a piece of it. */
+void line_clear(FILE *to);
+void line_draw(FILE *to, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Lines that are there already, such as a help; each may be drawn in no other way. */
+void line_page(FILE *to, const char *text);
 
 #endif

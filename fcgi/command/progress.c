@@ -71,8 +71,8 @@ static void progress_draw(const struct progress *progress, uint64_t done)
     buffer_add_text(&line, " of ");
     text_add_bytes(progress->size, &line);
     progress_add_rate(progress, done, &line);
-    (void)printf("\r\033[K%.*s", (int)(line.length < width ? line.length : width), line.data);
-    (void)fflush(stdout);
+    line_clear(stdout);
+    line_draw(stdout, "%.*s", (int)(line.length < width ? line.length : width), line.data);
 }
 
 void progress_begin(struct progress *progress, const char *thing, uint64_t size)
@@ -114,25 +114,24 @@ void progress_end(struct progress *progress, const char *result)
     case PROGRESS_BARS:
         if (progress->drawn > 0) {
             progress_draw(progress, progress->size);
-            (void)printf("\n");
         } else {
-            (void)printf("%-*.*s %s, %s\n", NAME_WIDTH, NAME_WIDTH, progress->thing, size.data,
-                         result);
+            line_draw(stdout, "%-*.*s %s, %s", NAME_WIDTH, NAME_WIDTH, progress->thing, size.data,
+                      result);
         }
+        line_page(stdout, "\n");
         break;
     case PROGRESS_LINES:
     case PROGRESS_JSON:
         progress_tell(progress, size.data, result);
         break;
     }
-    (void)fflush(stdout);
     progress->drawn = 0;
 }
 
 void progress_clear(struct progress *progress)
 {
     if (progress->form == PROGRESS_BARS && progress->drawn > 0) {
-        (void)printf("\r\033[K");
+        line_clear(stdout);
         (void)fflush(stdout);
     }
     progress->drawn = 0;
@@ -141,8 +140,7 @@ void progress_clear(struct progress *progress)
 void progress_abandon(struct progress *progress)
 {
     if (progress->form == PROGRESS_BARS && progress->drawn > 0) {
-        (void)printf("\n");
-        (void)fflush(stdout);
+        line_page(stdout, "\n");
     }
     progress->drawn = 0;
 }

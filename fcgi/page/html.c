@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "lib/base/character.h"
 #include "lib/base/clock.h"
 #include "lib/base/text.h"
 
@@ -17,29 +18,6 @@ void html_release(struct html *html)
 void html_literal(struct html *html, const char *literal, size_t length)
 {
     buffer_add(&html->markup, literal, length);
-}
-
-/* How many bytes the character at `text` has; 0 if there is none that a page may hold. */
-static size_t character_length(const char *text)
-{
-    size_t length = text_character(text);
-    unsigned char first = (unsigned char)text[0];
-    bool is_control = length == 1
-                          ? (first < 0x20 && first != '\n' && first != '\t') || first == 0x7f
-                          : first == 0xc2 && (unsigned char)text[1] < 0xa0; /* C1 */
-
-    return is_control ? 0 : length;
-}
-
-/* Embeddings, overrides and isolates (U+202A to U+202E, U+2066 to U+2069): one that closes what it
- * did not open would turn what stands behind <bdi>, and a command would not be what it looks like.
- */
-static bool character_turns(const char *text)
-{
-    unsigned char last = (unsigned char)text[2];
-
-    return (text_begins(text, "\xe2\x80") && last >= 0xaa && last <= 0xae) ||
-           (text_begins(text, "\xe2\x81") && last >= 0xa6 && last <= 0xa9);
 }
 
 static void add_character(struct buffer *out, const char *character, size_t length)
@@ -74,12 +52,12 @@ static void add_escaped(struct html *html, const char *text, size_t limit)
     while (*text && written < limit) {
         size_t length = character_length(text);
 
-        if (length > 0 && !(length == 3 && character_turns(text))) {
+        if (character_is_tame(text) || *text == '\n' || *text == '\t') {
             add_character(&html->markup, text, length);
         } else {
             buffer_add_text(&html->markup, "\xef\xbf\xbd");
         }
-        text += length > 0 ? length : 1;
+        text += length + (length == 0);
         written++;
     }
     if (*text) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/base/json.h"
+#include "lib/base/character.h"
 
 #include <assert.h>
 #include <cjson/cJSON.h>
@@ -7,37 +8,49 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
-#include "lib/base/text.h"
+
+/* The number of a character of UTF-8 that has at most three bytes. */
+static unsigned character_number(const char *text, size_t length)
+{
+    unsigned number = (unsigned char)*text & (length == 3 ? 0x0f : length == 2 ? 0x1f : 0x7f);
+
+    while (--length > 0) {
+        number = number << 6 | ((unsigned char)*++text & 0x3f);
+    }
+    return number;
+}
 
 /* JSON is UTF-8 (RFC 8259, 8.1), and what was cut in the middle of a character is not: what is none
- * becomes U+FFFD. */
-static void add_characters(struct buffer *out, const char *value)
+ * becomes U+FFFD. What is not tame is escaped, which is the same text to whoever parses it: lines
+ * of JSON are looked at on terminals, too. */
+static void add_characters(struct buffer *out, const char *text)
 {
-    while (*value) {
-        size_t length = text_character(value);
+    while (*text) {
+        size_t length = character_length(text);
 
-        buffer_add(out, length > 0 ? value : "\xef\xbf\xbd", length > 0 ? length : 3);
-        value += length > 0 ? length : 1;
+        if (length == 0) {
+            buffer_add_text(out, "\xef\xbf\xbd");
+        } else if (character_is_tame(text)) {
+            buffer_add(out, text, length);
+        } else {
+            buffer_format(out, "\\u%04x", character_number(text, length));
+        }
+        text += length + (length == 0);
     }
 }
 
-/* cJSON knows how a string is escaped. It needs at most six bytes for one and two quotes, and wants
- * five bytes of room. */
+/* cJSON knows how the rest of a string is escaped. It needs at most six bytes for one and two
+ * quotes, and wants five bytes of room. */
 static void add_string(struct buffer *out, const char *value)
 {
     AUTO_BUFFER struct buffer text = BUFFER_INIT;
-    size_t room;
-    char *target;
-    cJSON *item;
-    cJSON_bool printed;
+    size_t room = strlen(value) * 6 + 16;
+    char *target = buffer_reserve(&text, room);
+    cJSON *item = cJSON_CreateStringReference(value);
+    cJSON_bool printed = cJSON_PrintPreallocated(item, target, (int)room, 0);
 
-    add_characters(&text, value);
-    room = text.length * 6 + 16;
-    target = buffer_reserve(out, room);
-    item = cJSON_CreateStringReference(text.data);
-    printed = cJSON_PrintPreallocated(item, target, (int)room, 0);
     assert(printed);
-    buffer_added(out, strlen(target));
+    add_characters(out, target);
     cJSON_Delete(item);
 }
 

@@ -4,8 +4,8 @@
 
 /*
  * Writes JSON into a buffer, in the order in which it is called. The commas and the escapes are
- * taken care of, and bytes that are no UTF-8 become U+FFFD; that objects and arrays are closed and
- * keys are given is the caller's part.
+ * taken care of, bytes that are no UTF-8 become U+FFFD, and what could drive a terminal is escaped;
+ * that objects and arrays are closed and keys are given is the caller's part.
  */
 
 #include <stdbool.h>

@@ -8,6 +8,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "lib/base/character.h"
+
 enum { LINE_LIMIT = 4096 };
 
 static enum log_level log_level = LOG_LEVEL_INFO;
@@ -20,17 +22,6 @@ void log_set_level(enum log_level level)
 bool log_has_level(enum log_level level)
 {
     return level <= log_level;
-}
-
-static void log_replace_controls(char *text)
-{
-    for (; *text; text++) {
-        unsigned char byte = (unsigned char)*text;
-
-        if (byte < 0x20 || (byte >= 0x7f && byte < 0xa0)) {
-            *text = '?';
-        }
-    }
 }
 
 __attribute__((format(printf, 3, 0))) static void log_line(int priority, const char *word,
@@ -47,7 +38,7 @@ __attribute__((format(printf, 3, 0))) static void log_line(int priority, const c
     length += snprintf(line + length, sizeof(line) - (size_t)length, "berth: %s", word);
     /* One byte stays free for the end of the line. */
     added = vsnprintf(line + length, sizeof(line) - (size_t)length - 1, format, arguments);
-    log_replace_controls(line + length);
+    characters_clean(line + length);
     length += added;
     if (added < 0 || length > LINE_LIMIT - 2) {
         length = LINE_LIMIT - 2;

@@ -4,9 +4,9 @@
 
 /*
  * One line per event on standard error, in one write, so that the lines of several workers do not
- * mix. Bytes that could forge a line or drive a terminal (controls, also the eight-bit ones) come
- * out as '?': request paths are an attacker's. Never log a token, a password, an Authorization
- * header, or the query of a URL, which may be a signature.
+ * mix. What could forge a line or drive a terminal comes out as '?' (characters_clean): request
+ * paths are an attacker's, and so are the names of files in a store. Never log a token, a password,
+ * an Authorization header, or the query of a URL, which may be a signature.
  *
  * Under systemd (JOURNAL_STREAM) a line begins with its priority.
  *

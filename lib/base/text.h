@@ -60,11 +60,4 @@ size_t text_distance(const char *one, const char *other);
 /* 90, 90s, 15m, 12h, 30d (seconds). */
 bool text_seconds(const char *text, uint64_t *out_seconds);
 
-/* How many bytes the character of UTF-8 at `text` has, 1 for a NUL; 0 if there is none (RFC 3629,
- * 4: neither overlong forms nor surrogates). */
-size_t text_character(const char *text);
-
-/* Replaces the controls in UTF-8, in place; a byte that is none of it counts as one. */
-void text_clean(char *text);
-
 #endif

@@ -9,10 +9,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/base/character.h"
 #include "lib/base/clock.h"
 #include "lib/base/json.h"
 #include "lib/base/log.h"
-#include "lib/base/text.h"
 #include "lib/observe/syslog.h"
 
 bool audit_is_wanted(const struct audit_options *options)
@@ -45,7 +45,7 @@ void audit_text(struct buffer *line, const char *key, const char *text)
 
     if (text && *text) {
         (void)snprintf(part, sizeof(part), "%s", text);
-        text_clean(part);
+        characters_clean(part);
         json_text(line, key, part);
     }
 }

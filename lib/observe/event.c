@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/base/character.h"
 #include "lib/base/json.h"
 #include "lib/base/text.h"
 #include "lib/oci/document.h"
@@ -28,7 +29,7 @@ bool event_word_is_valid(const char *word)
 void event_set(char *member, size_t size, const char *text)
 {
     (void)snprintf(member, size, "%s", text ? text : "");
-    text_clean(member);
+    characters_clean(member);
 }
 
 void event_begin(struct event *event, enum event_kind kind, int64_t nanoseconds)

@@ -72,6 +72,9 @@ ROOMS = [
     # A sync of data that fails may not be tried again: file_sync() sees to it.
     (r"\b(fsync|fdatasync|syncfs|msync|sync)\s*\(", "a sync, which is file_sync() or sync_…(),", ["lib/base/file.", "lib/base/sync."]),
     (r"(->|\.)markup\b|\bhtml_literal\b", "the bytes of a page, which html.h's functions write,", ["fcgi/page/html."]),
+    # What others have named is made harmless before it is seen.
+    (r"\b(v?f?printf|v?dprintf|f?puts|f?putc|putchar|fwrite|perror)\s*\(|\bwrite\s*\(\s*STDERR_FILENO", "what a terminal shows, which is line_…()'s or log_…()'s,",
+     ["fcgi/command/line.", "lib/base/log."]),
     (r"\bfile_make_parents\b", "a directory made ahead of what it is for", ["lib/base/", "lib/store/"]),
 ]
 

@@ -55,6 +55,10 @@ static void escapes_what_would_break_the_text(void **state)
         {"\r\n\t\b\f", "\"\\r\\n\\t\\b\\f\""},
         {"\x01\x1f", "\"\\u0001\\u001f\""},
         {"\xc3\xa4/", "\"\xc3\xa4/\""},
+        {"\x7f \xc2\x80\xc2\x9b\xc2\xa0", "\"\\u007f \\u0080\\u009b\xc2\xa0\""},
+        {"\xe2\x80\xa8\xe2\x80\xae\xe2\x81\xa9\xf0\x9f\x90\xb3",
+         "\"\\u2028\\u202e\\u2069\xf0\x9f\x90\xb3\""},
+        {"\xe2\x80\xff", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""},
         {"</script>", "\"</script>\""},
     };
 

@@ -102,6 +102,18 @@ static void a_line_cannot_be_forged(void **state)
     assert_string_equal(text, "berth: a?berth: error: b??[31m?c??\n");
 }
 
+static void words_of_any_language_stay_what_they_are(void **state)
+{
+    struct captured captured;
+    char text[1024];
+
+    (void)state;
+    capture(&captured);
+    log_info("\xc3\x80 \xe5\x80\x80 %s", "\xc2\x9b \xe2\x80\xae \xff");
+    captured_text(&captured, text, sizeof(text));
+    assert_string_equal(text, "berth: \xc3\x80 \xe5\x80\x80 ?? ??? ?\n");
+}
+
 static void a_long_line_is_cut_and_ends(void **state)
 {
     struct captured captured;
@@ -142,6 +154,7 @@ int main(void)
         cmocka_unit_test(info_is_the_level_that_nobody_chose),
         cmocka_unit_test(a_level_shows_itself_and_what_is_worse),
         cmocka_unit_test(a_line_cannot_be_forged),
+        cmocka_unit_test(words_of_any_language_stay_what_they_are),
         cmocka_unit_test(a_long_line_is_cut_and_ends),
         cmocka_unit_test(the_journal_is_told_the_priority),
     };
