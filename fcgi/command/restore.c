@@ -58,7 +58,9 @@ static int restore_run_change(struct restoration *restoration, const struct targ
     }
     if (result == 0) {
         line_complain("berth restore: nothing of '%s' is in the trash", what);
-    } else if (restoration->manifests + restoration->tags + restoration->problems == 0) {
+    } else if (restoration->manifests + restoration->tags + restoration->blobs +
+                   restoration->problems ==
+               0) {
         line_complain("berth restore: nothing of '%s' is missing", what);
     }
     return result == 0 || restoration->problems > 0 ? EXIT_FOUND : EXIT_FINE;

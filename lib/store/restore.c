@@ -81,6 +81,19 @@ static int restore_link(struct restoration *restoration, enum link_kind kind,
     return trash_take_back(repository->store, TRASH_DELETED, path.text, error);
 }
 
+/* A layer that was deleted by itself. 1, 0, -1. */
+static int restore_layer(struct restoration *restoration, const struct digest *digest,
+                         struct error *error)
+{
+    int found = restore_link(restoration, LINK_LAYER, digest, error);
+
+    if (found > 0) {
+        restoration->blobs++;
+        restoration->restored(restoration->context, "blob", digest->text);
+    }
+    return found;
+}
+
 /* What distribution keeps of a tag. */
 static int restore_index(struct restoration *restoration, enum trash which, const char *tag,
                          struct error *error)
@@ -179,7 +192,7 @@ static int restore_reference(struct restoration *restoration, const struct refer
         found = blob_find(restoration->repository, &reference->digest, &blob, error);
     }
     if (found == 0) {
-        found = restore_link(restoration, LINK_LAYER, &reference->digest, error);
+        found = restore_layer(restoration, &reference->digest, error);
     }
     if (found == 0 && restoration->problems == problems &&
         !repository_may_lack(restoration->repository, reference)) {
@@ -432,7 +445,7 @@ int restore_tag(struct restoration *restoration, const char *tag, struct error *
         return -1;
     }
     if (present > 0 && (found == 0 || digest_equal(&current, &digest))) {
-        return 1;
+        return restore_untagged(restoration, &current, error) < 0 ? -1 : 1;
     }
     if (present > 0) {
         return error_set(error, ERROR_PRECONDITION,
@@ -445,12 +458,12 @@ int restore_tag(struct restoration *restoration, const char *tag, struct error *
     return found > 0 ? restore_tag_files(restoration, TRASH_DELETED, tag, error) : found;
 }
 
-/* Those of one algorithm. 1 if there were any, 0, -1. */
-static int restore_revisions(struct restoration *restoration, enum digest_algorithm algorithm,
-                             struct error *error)
+/* Manifests, or layers, of one algorithm. 1 if there were any, 0, -1. */
+static int restore_links(struct restoration *restoration, enum link_kind kind,
+                         enum digest_algorithm algorithm, struct error *error)
 {
     AUTO_NAMES struct names names = NAMES_INIT;
-    struct path directory = layout_links(restoration->repository->name, LINK_REVISION, algorithm);
+    struct path directory = layout_links(restoration->repository->name, kind, algorithm);
     struct error reason;
     int any = 0;
 
@@ -464,7 +477,8 @@ static int restore_revisions(struct restoration *restoration, enum digest_algori
 
         buffer_format(&text, "%s:%s", digest_algorithm_name(algorithm), names.names[i]);
         if (digest_parse(&digest, text.data, &reason) == 0) {
-            found = restore_whole(restoration, &digest, 0, &reason);
+            found = kind == LINK_REVISION ? restore_whole(restoration, &digest, 0, &reason)
+                                          : restore_layer(restoration, &digest, &reason);
         }
         if (found < 0 && restore_go_on(restoration, text.data, &reason, error) < 0) {
             return -1;
@@ -498,8 +512,10 @@ int restore_repository(struct restoration *restoration, struct error *error)
     struct error reason;
     int any = 0;
 
-    for (int i = 0; i < DIGEST_ALGORITHM_COUNT; i++) {
-        int found = restore_revisions(restoration, (enum digest_algorithm)i, error);
+    for (int i = 0; i < 2 * DIGEST_ALGORITHM_COUNT; i++) {
+        enum link_kind kind = i < DIGEST_ALGORITHM_COUNT ? LINK_LAYER : LINK_REVISION;
+        int found = restore_links(restoration, kind,
+                                  (enum digest_algorithm)(i % DIGEST_ALGORITHM_COUNT), error);
 
         if (found < 0) {
             return -1;

@@ -16,7 +16,8 @@
 
 struct restoration {
     const struct repository *repository;
-    /* Called for each thing that is back: "manifest" or "tag", and its digest or name. */
+    /* Called for each thing that is back: "manifest", "tag", or a layer that was deleted by itself,
+     * "blob", and its digest or name. */
     void (*restored)(void *context, const char *kind, const char *name);
     /* Called for what cannot be brought back, with the reason. */
     void (*problem)(void *context, const char *name, const char *why);
@@ -24,6 +25,7 @@ struct restoration {
     const struct actor *actor; /* see lib/store/tag */
     uint64_t manifests;
     uint64_t tags;
+    uint64_t blobs;
     uint64_t problems;
     struct digest_keys seen;   /* manifests */
     struct digest_keys failed; /* of these */
@@ -54,7 +56,8 @@ int restore_untagged(struct restoration *restoration, const struct digest *diges
 int restore_manifest(struct restoration *restoration, const struct digest *digest,
                      struct error *error);
 
-/* A tag alone. ERROR_PRECONDITION: it is there, and stands for another manifest. */
+/* A tag alone, or what one that is there needs. ERROR_PRECONDITION: it is there, and stands for
+ * another manifest. */
 int restore_tag(struct restoration *restoration, const char *tag, struct error *error);
 
 /* All that was deleted in the repository. What cannot be brought back is told, and the rest is. */

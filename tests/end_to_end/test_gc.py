@@ -207,6 +207,23 @@ def test_what_cannot_be_read_in_the_trash_keeps_nothing_else_there(start, place)
 
 
 @pytest.mark.quick
+@pytest.mark.parametrize("target", ["me/app", "me/app:latest", "me/app@{digest}"])
+def test_a_layer_that_was_deleted_comes_back_for_what_needs_it(start, target):
+    server = start(settings=NO_GRACE)
+    repository = server.client.repository("me/app")
+    layer = content.noise(100)
+    _, digest = repository.push_image("latest", layers=[layer])
+    assert server.client.delete(repository.blob(content.digest(layer))).status == 202
+    gc(server)
+    assert server.client.get(repository.blob(content.digest(layer))).status == 404
+    done = berth(server.configuration, "restore", target.format(digest=digest))
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"blob {content.digest(layer)} is back\n", ""), done
+    assert server.client.get(repository.blob(content.digest(layer))).body == layer
+    done = berth(server.configuration, "restore", target.format(digest=digest))
+    assert "nothing of" in done.stderr, done
+
+
+@pytest.mark.quick
 def test_what_comes_back_without_a_layer_that_is_nowhere_is_told(start):
     server = start(settings=NO_GRACE)
     repository = server.client.repository("me/app")
