@@ -113,7 +113,9 @@ def plant(directory):
 def planted(new_directory):
     directory = pathlib.Path(new_directory("names"))
     worker, _ = made(directory, ["latest"], SETTINGS + USERS)
-    for name in ("registry/_berth/events/waiting", "registry/_berth/robots", "_tmp/uploads", "proxy/docker/registry/v2/repositories/a.b"):
+    for name in ("registry/_berth/events/waiting", "registry/_berth/robots", "_tmp/uploads", "proxy/docker/registry/v2/repositories/a.b",
+                 "proxy/_berth/kept", "proxy/_berth/memos", "proxy/_berth/flights", "proxy/_berth/upstreams/docker.io/tokens",
+                 "proxy/_berth/temporary/partial/docker.io"):
         (directory / "storage" / name).mkdir(parents=True, exist_ok=True)
     plant(directory)
     yield worker
@@ -127,7 +129,8 @@ def planted(new_directory):
     ids=lambda value: "-".join(value) if isinstance(value, list) else "")
 @pytest.mark.parametrize("form", [[], ["--json"]], ids=["text", "json"])
 def test_what_lies_about_in_a_store_is_told_without_harm(planted, arguments, words, form):
-    _, output, complaints = run(planted.directory, *arguments[:-1], arguments[-1], *form)
+    status, output, complaints = run(planted.directory, *arguments, *form)
+    assert status < 2, complaints
     assert re.search(words, output), output
     for line in output.split("\n")[:-1] if form else []:
         assert isinstance(json.loads(line), dict)

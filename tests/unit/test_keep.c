@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/proxy/fill/space.h"
@@ -62,6 +63,50 @@ static void lists_the_images_that_are_kept(void **state)
     assert_string_equal(names.names[1], "docker.io/library/debian 12");
 }
 
+/* Snapshots of a file server, files of another program. */
+static void what_is_no_mark_is_nobodys_trouble(void **state)
+{
+    static const struct kept_image image = {"docker.io/library/alpine", "3"};
+    struct fixture *fixture = *state;
+    struct digest digest = sha256("stray");
+    AUTO_BUFFER struct buffer digests = BUFFER_INIT;
+    AUTO_NAMES struct names names = NAMES_INIT;
+    AUTO_KEPT struct kept kept = KEPT_INIT;
+
+    buffer_format(&digests, "%s\n", digest.text);
+    assert_returns(0, kept_write(&fixture->store, &image, &digests, &error));
+    assert_int_equal(mkdirat(fixture->store.root, LAYOUT_KEPT "/.snapshot", 0777), 0);
+    assert_int_equal(mkdirat(fixture->store.root, LAYOUT_KEPT "/\033[2J", 0777), 0);
+    assert_returns(0, kept_refresh(&fixture->store, &kept, &error));
+    assert_int_equal(kept.images, 1);
+    assert_true(kept_has(&kept, &digest));
+    assert_returns(0, kept_list(&fixture->store, &names, &error));
+    assert_int_equal(names.count, 1);
+}
+
+static void whatever_the_date_of_the_marks_they_hold(void **state)
+{
+    static const time_t dates[] = {0, -1, -86400, 253402300800};
+    static const struct kept_image image = {"docker.io/library/alpine", "3"};
+    struct fixture *fixture = *state;
+    struct digest digest = sha256("dated");
+    AUTO_BUFFER struct buffer digests = BUFFER_INIT;
+
+    buffer_format(&digests, "%s\n", digest.text);
+    assert_returns(0, kept_write(&fixture->store, &image, &digests, &error));
+    for (size_t i = 0; i < COUNT(dates); i++) {
+        const struct timespec times[] = {{.tv_sec = dates[i]}, {.tv_sec = dates[i]}};
+        AUTO_KEPT struct kept kept = KEPT_INIT;
+
+        assert_int_equal(utimensat(fixture->store.root, LAYOUT_KEPT, times, 0), 0);
+        for (int again = 0; again < 2; again++) {
+            assert_returns(0, kept_refresh(&fixture->store, &kept, &error));
+            assert_int_equal(kept.images, 1);
+            assert_true(kept_has(&kept, &digest));
+        }
+    }
+}
+
 static void lists_the_fetches_that_somebody_is_at_work_on(void **state)
 {
     struct fixture *fixture = *state;
@@ -105,6 +150,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_STORE(keeps_what_the_cache_has_of_an_image_and_what_it_still_lacks),
         IN_STORE(lists_the_images_that_are_kept),
+        IN_STORE(what_is_no_mark_is_nobodys_trouble),
+        IN_STORE(whatever_the_date_of_the_marks_they_hold),
         IN_STORE(lists_the_fetches_that_somebody_is_at_work_on),
     };
 

@@ -11,7 +11,10 @@
 #include "lib/base/text.h"
 #include "lib/store/memo.h"
 
-enum { HEAD_LINES = 2 }; /* of a mark: repository, reference */
+enum {
+    HEAD_LINES = 2,   /* of a mark: repository, reference */
+    NAME_DIGITS = 64, /* of its own name */
+};
 
 static struct path kept_path(const struct kept_image *image)
 {
@@ -81,11 +84,29 @@ int kept_drop(struct store *store, const struct kept_image *image, struct error 
     return file_remove(store->root, kept_path(image).text, error);
 }
 
+/* Their names: a hash each. What else lies there is another program's, or a file server's. */
+static int kept_find(const struct store *store, struct names *out, struct error *error)
+{
+    AUTO_NAMES struct names entries = NAMES_INIT;
+
+    if (directory_list(store->root, LAYOUT_KEPT, &entries, error) < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < entries.count; i++) {
+        const char *entry = entries.names[i];
+
+        if (strlen(entry) == NAME_DIGITS && text_is_hex(entry, NAME_DIGITS)) {
+            names_add(out, entry);
+        }
+    }
+    return 0;
+}
+
 int kept_list(const struct store *store, struct names *out, struct error *error)
 {
     AUTO_NAMES struct names marks = NAMES_INIT;
 
-    if (directory_list(store->root, LAYOUT_KEPT, &marks, error) < 0) {
+    if (kept_find(store, &marks, error) < 0) {
         return -1;
     }
     for (size_t i = 0; i < marks.count; i++) {
@@ -135,7 +156,7 @@ static int kept_read_all(const struct store *store, struct kept *kept, struct er
     const char *line;
     size_t length;
 
-    if (directory_list(store->root, LAYOUT_KEPT, &marks, error) < 0) {
+    if (kept_find(store, &marks, error) < 0) {
         return -1;
     }
     for (size_t i = 0; i < marks.count; i++) {
@@ -167,13 +188,20 @@ int kept_refresh(const struct store *store, struct kept *kept, struct error *err
         if (!file_is_gone(errno)) {
             return error_errno(error, "stat '%s'", LAYOUT_KEPT);
         }
-        status.st_mtim = (struct timespec){.tv_sec = -1};
+        kept_release(kept);
+        *kept = (struct kept)KEPT_INIT;
+        return 0;
     }
-    if (kept->changed.tv_sec == status.st_mtim.tv_sec &&
+    if (kept->is_read && kept->changed.tv_sec == status.st_mtim.tv_sec &&
         kept->changed.tv_nsec == status.st_mtim.tv_nsec) {
         return 0;
     }
     kept_release(kept);
-    *kept = (struct kept){.changed = status.st_mtim, .digests = NAMES_INIT};
-    return status.st_mtim.tv_sec < 0 ? 0 : kept_read_all(store, kept, error);
+    *kept = (struct kept)KEPT_INIT;
+    if (kept_read_all(store, kept, error) < 0) {
+        return -1;
+    }
+    kept->changed = status.st_mtim;
+    kept->is_read = true;
+    return 0;
 }

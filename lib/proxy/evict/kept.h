@@ -39,6 +39,7 @@ int kept_list(const struct store *store, struct names *out, struct error *error)
 
 /* The digests of all marks. */
 struct kept {
+    bool is_read; /* as of `changed`, whatever date that is */
     struct timespec changed;
     struct names digests; /* sorted */
     uint64_t images;
