@@ -10,6 +10,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/directory.h"
 #include "lib/store/link.h"
+#include "lib/store/retire.h"
 #include "lib/store/revision.h"
 #include "lib/store/tag.h"
 #include "lib/store/trash.h"
@@ -319,8 +320,44 @@ static int prune_companion(struct prune *prune, const char *path, const struct d
     return known < 0 ? -1 : 0;
 }
 
+/* Whether a manifest that is there was touched since it was noted to be retired. */
+static bool prune_is_stale(const struct prune *prune, const struct digest *digest)
+{
+    const struct repository *repository = prune->reach->repository;
+    struct stat status;
+
+    return fstatat(repository->store->root,
+                   layout_link(repository->name, LINK_REVISION, digest).text, &status,
+                   AT_SYMLINK_NOFOLLOW) == 0 &&
+           !retire_is_noted(repository, digest, &status);
+}
+
+/* The note of that goes as well: a copy of the store, whose times are others, would make it true
+ * again. */
+static int prune_retired(struct prune *prune, const char *path, const struct digest *digest,
+                         struct error *error)
+{
+    const struct repository *repository = prune->reach->repository;
+    AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
+
+    if (!prune_is_stale(prune, digest)) {
+        return prune_companion(prune, path, digest, error);
+    }
+    if (prune->rules->dry_run) {
+        return 0;
+    }
+    if (repository_lock(repository, &lock, error) < 0) {
+        return -1;
+    }
+    return prune_is_stale(prune, digest)
+               ? trash_collect(repository->store, path, &prune->report->no_room, error)
+               : 0;
+}
+
 /* The files of a directory, which are named by digests, or, behind `algorithm`, by their digits. */
 static int prune_companions_in(struct prune *prune, const char *directory, const char *algorithm,
+                               int (*visit)(struct prune *prune, const char *path,
+                                            const struct digest *digest, struct error *error),
                                struct error *error)
 {
     AUTO_NAMES struct names names = NAMES_INIT;
@@ -335,8 +372,7 @@ static int prune_companions_in(struct prune *prune, const char *directory, const
 
         buffer_format(&text, "%s%s%s", algorithm, *algorithm ? ":" : "", names.names[i]);
         if (digest_parse(&digest, text.data, &ignored) == 0 &&
-            prune_companion(prune, layout_below(directory, names.names[i]).text, &digest, error) <
-                0) {
+            visit(prune, layout_below(directory, names.names[i]).text, &digest, error) < 0) {
             return -1;
         }
     }
@@ -356,18 +392,18 @@ static int prune_companions(struct prune *prune, enum digest_algorithm algorithm
     for (size_t i = 0; i < names.count; i++) {
         struct path directory = layout_below(subjects.text, names.names[i]);
 
-        if (prune_companions_in(prune, directory.text, "", error) < 0) {
+        if (prune_companions_in(prune, directory.text, "", prune_companion, error) < 0) {
             return -1;
         }
     }
     if (prune_companions_in(prune, layout_pulled_digests(repository->name, algorithm).text,
-                            digest_algorithm_name(algorithm), error) < 0 ||
+                            digest_algorithm_name(algorithm), prune_companion, error) < 0 ||
         prune_companions_in(prune, layout_all_retired(repository->name, algorithm).text,
-                            digest_algorithm_name(algorithm), error) < 0) {
+                            digest_algorithm_name(algorithm), prune_retired, error) < 0) {
         return -1;
     }
     return prune_companions_in(prune, layout_media_types(repository->name, algorithm).text,
-                               digest_algorithm_name(algorithm), error);
+                               digest_algorithm_name(algorithm), prune_companion, error);
 }
 
 /* What is left of a tag that is not there: of one whose deletion was cut short, or that another

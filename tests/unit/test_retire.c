@@ -549,6 +549,28 @@ static void what_was_noted_of_what_is_gone_goes(void **state)
     assert_false(is_there(fixture->store.root, layout_pulled_digest("team/app", &old).text));
 }
 
+/* In a copy of the store all times are new, in the order of the copy. */
+static void a_copy_of_the_store_makes_no_note_true_again(void **state)
+{
+    struct fixture *fixture = *state;
+    struct digest old = push_tag(fixture, "old", "old", 2);
+    struct path note = layout_retired("team/app", &old);
+    AUTO_RUN struct run run = {.said = BUFFER_INIT};
+
+    (void)push_tag(fixture, "new", "new", 1);
+    collect_tags(fixture, false, &run);
+    assert_true(is_there(fixture->store.root, note.text));
+    (void)let_time_pass(fixture);
+    assert_true(has(fixture, old.text)); /* somebody pulls it, and it is back */
+    collect_tags(fixture, true, &run);
+    collect_tags(fixture, false, &run);
+    assert_true(has_in_place(fixture, &old));
+    (void)let_time_pass(fixture);
+    (void)utimensat(fixture->store.root, note.text, NULL, 0);
+    collect_tags(fixture, false, &run);
+    assert_true(has_in_place(fixture, &old));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -568,6 +590,7 @@ int main(void)
         IN_STORE(a_tag_that_is_pushed_moved_or_pulled_after_it_was_judged_stays),
         IN_STORE(a_crash_or_a_fault_at_any_call_leaves_nothing_that_the_next_run_does_not_do),
         IN_STORE(what_was_noted_of_what_is_gone_goes),
+        IN_STORE(a_copy_of_the_store_makes_no_note_true_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
