@@ -410,15 +410,16 @@ static int gc_run(const struct configuration *configuration, const struct argume
         line_complain("berth gc: another one is at work");
         return EXIT_FAILED;
     }
-    if (result > 0 && gc_clean_cache(configuration, &gc, &error) < 0) {
-        result = -1;
-    }
     if (result < 0) {
         return command_fail(&command_gc, &error);
     }
+    result = gc_clean_cache(configuration, &gc, &error);
     gc_tell_no_room(&gc);
     gc_summarize_retention(&gc);
     gc_summarize(&gc);
+    if (result < 0) {
+        return command_fail(&command_gc, &error);
+    }
     return gc.report.problems + gc.report.no_room > 0 ? EXIT_FOUND : EXIT_FINE;
 }
 

@@ -210,3 +210,13 @@ def test_a_trash_that_cannot_be_looked_at_ends_no_run(stocked):
     assert done.returncode == report["problems"] == 1 and report["collected_blobs"] > 0, done
     told = [line for line in told if "problem" in line]
     assert [line["path"] for line in told] == ["_berth/trash/deleted"] and "docker" in told[0]["problem"], done
+
+
+@pytest.mark.parametrize("dry", [["--dry-run"], []], ids=["dry", "wet"])
+def test_a_cache_that_cannot_be_looked_at_keeps_nobody_from_knowing_what_was_done(stocked, dry):
+    cache = stocked.directory / "storage/proxy/docker/registry/v2/blobs/sha256"
+    (cache / "aa").mkdir(parents=True, exist_ok=True)
+    done = FaultyCommand(stocked, cache, errno.EACCES).run("gc", "--json", *dry)
+    assert done.returncode == 2 and "Permission denied" in done.stderr, done
+    report = json.loads(done.stdout.splitlines()[-1])
+    assert (report["problems"], report["collected_blobs"] > 0) == (0, True), done
