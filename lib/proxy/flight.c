@@ -42,13 +42,14 @@ int flight_begin(const struct proxied *proxied, const struct digest *key, struct
     return result == LOCK_TAKEN ? 0 : -1;
 }
 
-int flight_recall(const struct proxied *proxied, const struct digest *key, struct buffer *out,
-                  uint64_t *out_age, struct error *error)
+bool flight_recall(const struct proxied *proxied, const struct digest *key, struct buffer *out,
+                   uint64_t *out_age)
 {
     struct path path = layout_memo(key);
+    struct file_place place = {proxied->upstream.store->root, path.text};
+    struct error ignored;
 
-    return memo_read((struct file_place){proxied->upstream.store->root, path.text}, out, out_age,
-                     error);
+    return memo_read(place, out, out_age, &ignored) > 0;
 }
 
 int flight_keep(const struct proxied *proxied, const struct digest *key,
@@ -73,9 +74,8 @@ void flight_remember_absence(const struct proxied *proxied, const struct digest 
 bool flight_is_absent(const struct proxied *proxied, const struct digest *key)
 {
     AUTO_BUFFER struct buffer text = BUFFER_INIT;
-    struct error ignored;
     uint64_t age;
 
-    return flight_recall(proxied, key, &text, &age, &ignored) > 0 && age < ABSENCE_SECONDS &&
+    return flight_recall(proxied, key, &text, &age) && age < ABSENCE_SECONDS &&
            strcmp(text.data, ABSENT) == 0;
 }

@@ -20,9 +20,9 @@ int flight_begin(const struct proxied *proxied, const struct digest *key, struct
 void flight_remember_absence(const struct proxied *proxied, const struct digest *key);
 bool flight_is_absent(const struct proxied *proxied, const struct digest *key);
 
-/* Answers that are kept: 1 and its age in seconds; 0; -1. */
-int flight_recall(const struct proxied *proxied, const struct digest *key, struct buffer *out,
-                  uint64_t *out_age, struct error *error);
+/* An answer that is kept, and its age in seconds. One that cannot be read is as good as none. */
+bool flight_recall(const struct proxied *proxied, const struct digest *key, struct buffer *out,
+                   uint64_t *out_age);
 int flight_keep(const struct proxied *proxied, const struct digest *key,
                 const struct buffer *content, struct error *error);
 

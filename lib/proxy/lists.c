@@ -163,11 +163,17 @@ static int listing_fetch(struct listing *listing, struct error *error)
 }
 
 /* What was kept, whatever its age. */
-static int listing_recall(struct listing *listing, const struct digest *key, uint64_t *out_age,
-                          struct error *error)
+static bool listing_recall(struct listing *listing, const struct digest *key, uint64_t *out_age)
 {
     buffer_clear(&listing->entries);
-    return flight_recall(listing->proxied, key, &listing->entries, out_age, error);
+    return flight_recall(listing->proxied, key, &listing->entries, out_age);
+}
+
+static bool listing_recall_fresh(struct listing *listing, const struct digest *key)
+{
+    uint64_t age;
+
+    return listing_recall(listing, key, &age) && age < listing->proxied->upstream.options->tag_ttl;
 }
 
 static int listing_read(struct listing *listing, struct error *error)
@@ -182,9 +188,8 @@ static int listing_read(struct listing *listing, struct error *error)
 
     buffer_format(&subject, "entries of %s", listing->rest);
     flight_key(proxied, subject.data, &key);
-    found = listing_recall(listing, &key, &age, error);
-    if (found < 0 || (found > 0 && age < proxied->upstream.options->tag_ttl)) {
-        return found;
+    if (listing_recall_fresh(listing, &key)) {
+        return 1;
     }
     if (!proxied->may_wait) {
         return error_set(error, ERROR_WOULD_WAIT, "the upstream has to be asked");
@@ -192,14 +197,13 @@ static int listing_read(struct listing *listing, struct error *error)
     if (flight_begin(proxied, &key, &lock, error) < 0) {
         return -1;
     }
-    found = listing_recall(listing, &key, &age, error);
-    if (found < 0 || (found > 0 && age < proxied->upstream.options->tag_ttl)) {
-        return found;
+    if (listing_recall_fresh(listing, &key)) {
+        return 1;
     }
     found = listing_fetch(listing, error);
     if (found > 0) {
         (void)flight_keep(proxied, &key, &listing->entries, &ignored);
-    } else if (found < 0 && listing_recall(listing, &key, &age, &ignored) > 0) {
+    } else if (found < 0 && listing_recall(listing, &key, &age)) {
         report_warn(proxied->report, "served from the cache, ", error);
         found = 1;
     }

@@ -330,6 +330,52 @@ def test_what_cannot_be_read_in_the_cache_is_asked_for(nginx_site, upstream, wha
         each.rmdir()
 
 
+def unreadable(path):
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("age", [0, 600])
+def test_a_kept_list_that_cannot_be_read_is_asked_for(nginx_site, upstream, age):
+    upstream.add_image("app", "1")
+    target = nginx_site.at(upstream).tags()
+    before = set((nginx_site.cache / "_berth/memos").glob("*/*"))
+    assert nginx_site.client.get(target).json()["tags"] == ["1"]
+    memo, = set((nginx_site.cache / "_berth/memos").glob("*/*")) - before
+    unreadable(memo)
+    os.utime(memo, (memo.stat().st_atime, memo.stat().st_mtime - age))
+    upstream.add_image("app", "2")
+    for _ in range(2):
+        answer = nginx_site.client.get(target)
+        assert (answer.status, answer["Warning"]) == (200, None) and answer.json()["tags"] == ["1", "2"], answer
+    memo.rmdir()
+
+
+def test_who_cannot_read_its_own_name_asks_without_it(new_directory):
+    """By it we tell that a request has come here before; not more."""
+    with Site(new_directory("nameless")) as site:
+        upstream = site.take()
+        layer = content.noise(20_000)
+        data, _ = upstream.add_image("app", "1", [layer])
+        instance = site.cache / "_berth/instance"
+        wait_until(lambda: site.client.get("/v2/").status == 200 and site.client.get(site.at(upstream).manifest("1")).status == 200, "a name")
+        upstream.add_image("app", "2")
+        name = instance.read_text()
+        unreadable(instance)
+        assert site.client.get(site.at(upstream).manifest("2")).status == 200
+        assert site.client.get(site.at(upstream).blob(content.digest(layer))).body == layer
+        assert upstream.asked("/blobs/")
+        instance.rmdir()
+        instance.write_text(name)
+
+
+def test_what_an_upstream_has_done_wrong_is_told_with_its_name(nginx_site, upstream):
+    digest = upstream.add_blob(content.noise(1000))
+    upstream.when(change(length=0), "/blobs/", "HEAD")
+    assert nginx_site.client.exists(nginx_site.at(upstream).blob(digest)).status == 502
+    assert f"upstream {upstream.alias} ({upstream.authority}) says that the blob is empty" in nginx_site.server.whole_log()
+
+
 def test_a_cache_that_cannot_be_made_is_passed_by(new_directory, mounted):
     """Files where it wants directories, or no room for one more file: whatever a new worker finds."""
     directory = pathlib.Path(new_directory("unmade"))

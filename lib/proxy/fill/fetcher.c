@@ -433,6 +433,7 @@ int fetcher_ask(const struct upstream *upstream, const struct question *question
         }
     }
     if (connection >= 0 && fetcher_is_answered(upstream, connection)) {
+        out_answer->request.upstream = upstream_section(upstream); /* for messages */
         found = errand_take(connection, out_answer, report, error);
         report_waited(report, WAIT_UPSTREAM, begun);
     }
