@@ -106,14 +106,37 @@ def test_kills_of_who_fetches_or_waits_cost_no_pull(keeping):
     assert kills > 2
 
 
-def test_a_failure_is_told_and_ends_who_had_it(keeping):
+@pytest.mark.parametrize("status", [404, 401, 403, 429, 500])
+def test_who_was_refused_a_blob_keeps_its_connections(keeping, status):
+    """The next client has no part in what the last one wanted."""
+    upstream = keeping.take()
+    fetch(keeping, upstream)
+    idle = waiting(keeping)
+    nowhere = content.digest(content.noise(10))
+    upstream.when(lambda reply, _: setattr(reply, "status", status), nowhere)
+    answer = keeping.client.get(keeping.at(upstream).blob(nowhere))
+    assert answer.status == {404: 404, 429: 429}.get(status, 502)
+    assert len(upstream.asked(nowhere)) == 1
+    assert waiting(keeping) == idle
+    keeping.forgive(upstream)
+    fetch(keeping, upstream)
+    assert upstream.connections == 1 and waiting(keeping) == idle
+
+
+def test_who_cannot_keep_a_blob_ends(keeping):
+    """What fails here may not fail in a new process."""
     upstream = keeping.take()
     fetch(keeping, upstream)
     waiting(keeping)
-    answer = keeping.at(upstream).blob(content.digest(b"nowhere"))
-    assert keeping.client.get(answer).status == 404
-    assert len(upstream.asked(content.digest(b"nowhere"))) == 1
+    data, digest = offered(upstream, 20_000)
+    origins = keeping.cache / "_berth/origins"
+    assert origins.is_dir()
+    origins.rename(f"{origins}.aside")
+    origins.write_bytes(b"")
+    assert_right(download(keeping.client, keeping.at(upstream).blob(digest)), data)
     wait_until(lambda: not keeping.idle() and not fillers(keeping), "the end of who has failed")
+    origins.unlink()
+    os.rename(f"{origins}.aside", origins)
     fetch(keeping, upstream)
 
 

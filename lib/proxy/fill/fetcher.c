@@ -314,25 +314,27 @@ static void fetcher_begin(struct fetcher *fetcher, const struct upstream *upstre
         .upstream = &fetcher->upstream, .repository = &fetcher->repository, .name = fetcher->name};
 }
 
-/* What it was given. */
-static int fetcher_do(struct fetcher *fetcher)
+/* What it was given. False if it is not to be given anything more: what has failed here, and not at
+ * the upstream, may do better in a new process. */
+static bool fetcher_do(struct fetcher *fetcher)
 {
-    struct error error;
-    int result;
+    struct error error = ERROR_INIT;
+    bool is_well;
 
     if (fetcher->asker >= 0) {
         process_serve(fetcher->asker, CLIENT_ENDS_WHEN_GONE);
-        result = errand_serve(&fetcher->upstream, &fetcher->errand, fetcher->asker) ? 0 : -1;
+        is_well = errand_serve(&fetcher->upstream, &fetcher->errand, fetcher->asker);
         process_serve(-1, CLIENT_ENDS_WHEN_GONE);
         cleanup_close(&fetcher->asker);
         fetcher->asker = -1;
     } else {
         presence_change(PRESENCE_FILLING);
-        result = filler_run(&fetcher->fill, &fetcher->giver, &error);
+        is_well =
+            filler_run(&fetcher->fill, &fetcher->giver, &error) == 0 || !error_is_ours(&error);
         fetcher_release(fetcher);
         presence_change(PRESENCE_KEPT);
     }
-    return result;
+    return is_well;
 }
 
 /* One job after the other. */
@@ -343,15 +345,15 @@ static _Noreturn void fetcher_live(struct fetcher *fetcher)
     (void)prctl(PR_GET_NAME, own_name);
     presence_enter(PRESENCE_KEPT);
     for (;;) {
-        int result = fetcher_do(fetcher);
+        bool is_well = fetcher_do(fetcher);
 
         fetcher_set_name(FETCHER_NAME);
-        if (result < 0) {
+        if (!is_well) {
             unsynced_settle();
         }
-        if (result < 0 || !fetcher_wait(fetcher)) {
+        if (!is_well || !fetcher_wait(fetcher)) {
             presence_leave();
-            _exit(result < 0 ? 1 : 0);
+            _exit(is_well ? 0 : 1);
         }
         fetcher_set_name(own_name);
     }

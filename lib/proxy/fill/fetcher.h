@@ -3,13 +3,13 @@
 #define PROXY_FILL_FETCHER_H
 
 /*
- * A filler that has done its work stays for some seconds, with its connections to the registry, the
- * token service and where blobs are sent from, and takes the next blob of the same upstream: one at
- * a time, whichever repository it is for. Whoever starts a fetch looks for one, and hands over what
- * to fetch, and the descriptors of the fetch's lock and of the slot, which it holds from then on. A
- * lock travels only after the other side has said that it is ready. Questions that have short
- * answers (manifests, HEADs, lists) it asks as well, and sends the answer back (fill/errand); for
- * these it holds no slot, since who waits for the answer does.
+ * A filler that has done its work, or was refused what it asked for, stays for some seconds, with
+ * its connections to the registry, the token service and where blobs are sent from, and takes the
+ * next blob of the same upstream: one at a time, whichever repository it is for. Whoever starts a
+ * fetch looks for one, and hands over what to fetch, and the descriptors of the fetch's lock and of
+ * the slot, which it holds from then on. A lock travels only after the other side has said that it
+ * is ready. Questions that have short answers (manifests, HEADs, lists) it asks as well, and sends
+ * the answer back (fill/errand); for these it holds no slot, since who waits for the answer does.
  *
  * Nothing depends on it. Nobody there, or nobody who answers at once, and a new process is started,
  * as if there were no such thing; one that dies with a fetch leaves it to the next who needs the

@@ -24,9 +24,9 @@ TIED_TO_US = ("env", "--default-signal=INT", "setpriv", "--pdeathsig", "TERM")
 
 
 def read(path, mode="r"):
-    """A file under /proc, or empty when the process has just gone."""
+    """A file under /proc, or empty when the process has just gone. A name of somebody's may be any bytes."""
     try:
-        with open(path, mode) as file:
+        with open(path, mode, errors=None if "b" in mode else "replace") as file:
             return file.read()
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return b"" if "b" in mode else ""

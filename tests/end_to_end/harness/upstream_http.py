@@ -166,7 +166,10 @@ class HttpServer:
         elif reply.length is not None:
             headers["Content-Length"] = str(reply.length)
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        connection.sendall(f"HTTP/1.1 {reply.status} Whatever\r\n{head}\r\n".encode("latin-1"))
+        head = f"HTTP/1.1 {reply.status} Whatever\r\n{head}\r\n".encode("latin-1")
+        if reply.status >= 400 and request.method != "HEAD" and reply.stall is reply.cut is None and not reply.endless:
+            request.sent = len(reply.body)  # a few words come with their head
+        connection.sendall(head + bytes(reply.body[:request.sent]))
         if request.method != "HEAD":
             (self.send_endlessly if reply.endless else self.send)(connection, request, reply)
         return reply.length == len(reply.body) and reply.cut is None
