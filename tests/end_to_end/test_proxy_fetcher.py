@@ -406,8 +406,11 @@ def test_an_image_and_the_checks_of_its_tag_take_one_connection(asking):
     for method in ("HEAD", "GET", "HEAD", "GET"):
         answer = asking.client.request(method, repository.manifest("v1"))
         assert answer.status == 200 and answer["Content-Length"] == str(len(manifest))
+        waiting(asking)
     assert asking.client.get(repository.manifest("v1")).body == manifest
+    waiting(asking)
     assert_right(download(asking.client, repository.blob(content.digest(data))), data)
+    waiting(asking)
     assert asking.client.get(f"/v2/{repository.name}/tags/list").json() == {"name": repository.name, "tags": ["v1"]}
     assert upstream.connections == 1
     assert len(waiting(asking)) == 1
