@@ -305,11 +305,10 @@ static int blob_fetch(struct proxied *proxied, const struct proxy_blob_request *
     case FILL_ABSENT:
         return 0;
     case FILL_FOREIGN:
+    case FILL_LATE:
         return blob_pass_through(proxied, request, out_blob, error);
     case FILL_STORED:
         return blob_use_stored(proxied, request, out_blob, error);
-    case FILL_LATE: /* which nobody is who may wait */
-        break;
     case FILL_GROWING:
         return blob_use_growing(proxied, request, &view, out_blob, error);
     }

@@ -37,6 +37,7 @@
  *    (fill/unsynced), and marks it. Until then it vouches for it; what is neither marked nor
  *    vouched for is read before it is served (lib/store/settle).
  * 7. If it fails, `failed` says why, to who waits for the same repository; others start their own.
+ * 8. If it hangs, or dies and nobody can go on, each who waits asks the upstream for what he lacks.
  *
  * What is left after a crash:
  *   of a worker or child   nothing: locks end with their process; the filler does not notice

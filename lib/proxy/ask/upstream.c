@@ -272,6 +272,21 @@ static uint64_t upstream_seconds(uint64_t seconds)
     return seconds < LONGEST ? seconds : LONGEST;
 }
 
+/* Of both limits together. */
+static int64_t upstream_milliseconds(const struct upstream *upstream)
+{
+    return (int64_t)(upstream_seconds(upstream->options->connect_timeout) +
+                     upstream_seconds(upstream->options->stall_timeout)) *
+           1000;
+}
+
+int64_t upstream_patience(const struct upstream *upstream)
+{
+    enum { BEYOND = 5000 }; /* for who asks */
+
+    return 2 * upstream_milliseconds(upstream) + BEYOND;
+}
+
 uint64_t upstream_least(const struct upstream *upstream)
 {
     uint64_t least =
@@ -288,8 +303,7 @@ void upstream_prepare(const struct upstream *upstream, struct http_request *requ
     request->connect_milliseconds = upstream_seconds(upstream->options->connect_timeout) * 1000;
     request->stall_milliseconds = upstream_seconds(upstream->options->stall_timeout) * 1000;
     request->minimum_rate = upstream->options->minimum_rate;
-    request->deadline = clock_milliseconds() +
-                        2 * (int64_t)(request->connect_milliseconds + request->stall_milliseconds);
+    request->deadline = clock_milliseconds() + 2 * upstream_milliseconds(upstream);
     request->allow_private_address = upstream->allow_private_address;
     request->allow_http = upstream->allow_http;
 }

@@ -80,6 +80,9 @@ const char *upstream_obstacle(const struct upstream *upstream, const struct url 
  */
 void upstream_prepare(const struct upstream *upstream, struct http_request *request);
 
+/* Milliseconds after which such a question has come to an answer, whoever asks it. */
+int64_t upstream_patience(const struct upstream *upstream);
+
 /* How many bytes of a body it has to send within stall_timeout, at least 1. */
 uint64_t upstream_least(const struct upstream *upstream);
 

@@ -30,7 +30,6 @@ enum {
     READY_MILLISECONDS = 100,       /* until one that waits says so */
     HASTY_MILLISECONDS = 10,        /* the same, for a caller in haste */
     JOB_MILLISECONDS = 1000,        /* from then until it has been told what to fetch */
-    PATIENCE_MILLISECONDS = 5000,   /* with an answer, beyond all that the upstream may take */
     DESCRIPTORS = 3,                /* of the lock and the slot */
 };
 
@@ -405,10 +404,7 @@ static int fetcher_start(const struct upstream *upstream, const struct buffer *j
 static bool fetcher_is_answered(const struct upstream *upstream, int connection)
 {
     enum { LOOK_MILLISECONDS = 100 };
-    enum { LONGEST_SECONDS = 86400 };
-    uint64_t seconds = 2 * (upstream->options->connect_timeout + upstream->options->stall_timeout);
-    int64_t most = (int64_t)(seconds < LONGEST_SECONDS ? seconds : LONGEST_SECONDS) * 1000;
-    int64_t end = clock_milliseconds() + most + PATIENCE_MILLISECONDS;
+    int64_t end = clock_milliseconds() + upstream_patience(upstream);
 
     while (clock_milliseconds() < end && !process_is_deserted() && !local_is_stopped(connection)) {
         if (local_is_ready(connection, LOOK_MILLISECONDS)) {

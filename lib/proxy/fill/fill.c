@@ -28,7 +28,7 @@ enum {
     GATHER_PAUSE = 1,    /* for some more to come: to be woken for each write costs both sides */
     LOOK_INTERVAL = 250, /* milliseconds between two looks at the filler */
     BLIND_LOOKS = 3,     /* of one reader that the disk may fail */
-    RESTART_LIMIT = 20,  /* fillers that one reader starts */
+    RESTART_LIMIT = 5,   /* fillers that one reader starts */
     EMPTY_LIMIT = 500,   /* reads that find nothing where there should be something */
     END_WAIT = 2000,     /* milliseconds worth waiting for the web server to take over */
     END_SAMPLE = 100,    /* milliseconds after which the speed is judged */
@@ -150,6 +150,26 @@ static bool fill_has_failed(const struct fill_view *view)
     return failed;
 }
 
+static int fill_get_stuck(struct fill_view *view, struct error *error)
+{
+    view->is_stuck = true;
+    return error_set(error, ERROR_UPSTREAM, "nobody goes on with the fetch of the blob");
+}
+
+/* Whether there was no sign of life for too long: a question and its answer, with the pause before
+ * it and the silence behind it. */
+static bool fill_is_lifeless(struct fill_view *view)
+{
+    uint64_t life = partial_life_number(&view->fill);
+    int64_t now = clock_milliseconds();
+
+    if (view->alive == 0 || life != view->life) {
+        view->life = life;
+        view->alive = now;
+    }
+    return now - view->alive > upstream_patience(view->fill.upstream) * 3 / 2;
+}
+
 /*
  * Sees to it that somebody is filling: if the lock can be had, nobody is. 1 if the blob is there
  * meanwhile, 0, -1.
@@ -180,11 +200,14 @@ static int fill_ensure_filler(struct fill_view *view, struct error *error)
     if (fill_has_failed(view) || (!view->is_reading && !fill_may_join(fill))) {
         return 0; /* since the last look: the next one will see it */
     }
-    if (view->restarts++ >= RESTART_LIMIT) {
-        return upstream_fail(view->fill.upstream, error, ERROR_UPSTREAM,
-                             "fails again and again in the middle of a blob");
+    if (view->restarts >= RESTART_LIMIT) {
+        return fill_get_stuck(view, error);
     }
-    return fill_start_filler(view, &lock, error);
+    if (fill_start_filler(view, &lock, error) < 0) {
+        return -1;
+    }
+    view->restarts++;
+    return 0;
 }
 
 void fill_start(const struct fill *fill)
@@ -349,7 +372,14 @@ enum fill_result fill_join(struct fill_view *out_view, const struct fill *fill,
             result = FILL_FAILED;
             break;
         }
+        if (fill_is_lifeless(out_view)) {
+            result = FILL_LATE;
+            break;
+        }
         fill_wait(out_view, &pause);
+    }
+    if (out_view->is_stuck) {
+        result = FILL_LATE;
     }
     if (result != FILL_GROWING) {
         fill_close(out_view);
@@ -422,9 +452,15 @@ static int fill_check_filler(struct fill_view *view, struct error *error)
 
         return fill_check_complete(view, &ignored) == 0 && view->complete ? 0 : -1;
     }
+    if (view->is_stuck || fill_is_lifeless(view)) {
+        return fill_get_stuck(view, error);
+    }
     stored = fill_ensure_filler(view, error);
     if (stored < 0) {
-        return error_is_ours(error) && fill_may_look_again(view) ? 0 : -1;
+        bool may_come = error->code == ERROR_TOO_MANY_REQUESTS ||
+                        (error_is_ours(error) && fill_may_look_again(view));
+
+        return may_come ? 0 : -1;
     }
     if (fill_check_complete(view, error) < 0) {
         return -1;

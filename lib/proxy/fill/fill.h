@@ -50,6 +50,9 @@ struct fill_view {
     bool is_local;      /* bytes are there as soon as the size says so */
     int fetcher;        /* one that has its fetch, or will: see fill_hurry(); -1 */
     unsigned restarts;  /* fillers that this reader has started */
+    bool is_stuck;      /* nobody goes on with it: see fill_read() */
+    uint64_t life;      /* partial_life_number() */
+    int64_t alive;      /* when that was another one, in milliseconds */
     uint64_t earlier;   /* number of the failure that was there when this reader came */
     unsigned blind;     /* looks of this reader that the disk has failed */
     int64_t looked;     /* when it last looked whether the filler lives, in milliseconds */
@@ -67,7 +70,8 @@ enum fill_result {
                    */
     FILL_GROWING,
     FILL_STORED, /* the blob is in the cache now */
-    FILL_LATE,   /* of fill_hurry(): who may wait has to join it */
+    FILL_LATE,   /* it does not come in time: who may wait has to join it (fill_hurry()), or to ask
+                    the upstream himself (fill_join()) */
 };
 
 /*
@@ -98,6 +102,11 @@ bool fill_size(const struct fill *fill, uint64_t *out_size);
 /*
  * See stream_read(). The last bytes of the whole come when its digest is verified. Of a part, so do
  * those that the filler has found: a power cut may have left anything in their place.
+ *
+ * -1 and is_stuck: nobody goes on with it. Its filler has shown no sign of life for longer than any
+ * step may take it, having been stopped, or waiting for a disk; or it has died, and for as long no
+ * other could be started, or those died as well. What there is may be read on, the rest is for the
+ * reader to get.
  */
 ssize_t fill_read(struct fill_view *view, uint64_t offset, void *bytes, size_t size,
                   struct error *error);

@@ -232,8 +232,10 @@ static int filler_fetch_all(struct filler *filler, struct error *error)
 
     while (!(filler->has_total && filler->size == filler->total)) {
         uint64_t before = filler->size;
-        int found = filler_fetch(filler, again, error);
+        int found;
 
+        (void)futimens(filler->data, NULL); /* for who waits: somebody is at work */
+        found = filler_fetch(filler, again, error);
         if (found > 0) {
             return 0;
         }

@@ -206,10 +206,11 @@ void partial_write_failure(const struct fill *fill, const struct report *report,
     (void)memo_write(store, (struct file_place){store->temporary, path.text}, &memo, &ignored);
 }
 
-/* Each is a new file, so that a number comes again at most within the grain of the clock. */
-uint64_t partial_failure_number(const struct fill *fill)
+/* What changes with a file, or with another one under its name; 0 for none. A number comes again at
+ * most within the grain of the clock. */
+static uint64_t partial_number(const struct fill *fill, const char *what)
 {
-    struct path path = partial_place(fill, "failed");
+    struct path path = partial_place(fill, what);
     struct stat status;
 
     if (fstatat(fill->upstream->store->temporary, path.text, &status, AT_SYMLINK_NOFOLLOW) < 0) {
@@ -217,6 +218,16 @@ uint64_t partial_failure_number(const struct fill *fill)
     }
     return (uint64_t)status.st_ino + (uint64_t)status.st_ctim.tv_sec * 1000000000 +
            (uint64_t)status.st_ctim.tv_nsec;
+}
+
+uint64_t partial_failure_number(const struct fill *fill)
+{
+    return partial_number(fill, "failed");
+}
+
+uint64_t partial_life_number(const struct fill *fill)
+{
+    return partial_number(fill, "data");
 }
 
 struct partial_failure {

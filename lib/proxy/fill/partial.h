@@ -71,6 +71,9 @@ void partial_write_failure(const struct fill *fill, const struct report *report,
  * old one from that of the fetch that he waits for. */
 uint64_t partial_failure_number(const struct fill *fill);
 
+/* A number that changes with each sign of life of a filler: bytes, or a try to get some. */
+uint64_t partial_life_number(const struct fill *fill);
+
 /* True if the last filler gave up, and was this repository's. */
 bool partial_failure(const struct fill *fill, struct report *report, struct error *error);
 

@@ -77,18 +77,16 @@ static int stream_understand(struct stream *stream, struct error *error)
     return 0;
 }
 
-int stream_open(struct stream **out_stream, const struct fill *fill, const struct range *range,
-                struct report *report, struct error *error)
+/* Asks for stream->fill, or a part of it. 1, 0, -1. */
+static int stream_ask(struct stream *stream, const struct range *range, struct report *report,
+                      struct error *error)
 {
-    struct stream *stream = memory_allocate(1, sizeof(*stream));
+    const struct fill *fill = &stream->fill;
     AUTO_BUFFER struct buffer rest = BUFFER_INIT;
     AUTO_BUFFER struct buffer wanted = BUFFER_INIT;
     struct question question = {.method = "GET", .repository = fill->name};
     int found;
 
-    stream->fill = *fill;
-    stream->answer = (struct answer)ANSWER_INIT;
-    stream->tail = (struct buffer)BUFFER_INIT;
     stream->verify = range == NULL;
     hash_begin(&stream->hash, fill->digest.algorithm);
     buffer_format(&rest, "blobs/%s", fill->digest.text);
@@ -98,9 +96,19 @@ int stream_open(struct stream **out_stream, const struct fill *fill, const struc
         question.range = wanted.data;
     }
     found = question_ask(fill->upstream, &question, &stream->answer, report, error);
-    if (found > 0 && stream_understand(stream, error) < 0) {
-        found = -1;
-    }
+    return found > 0 && stream_understand(stream, error) < 0 ? -1 : found;
+}
+
+int stream_open(struct stream **out_stream, const struct fill *fill, const struct range *range,
+                struct report *report, struct error *error)
+{
+    struct stream *stream = memory_allocate(1, sizeof(*stream));
+    int found;
+
+    stream->fill = *fill;
+    stream->answer = (struct answer)ANSWER_INIT;
+    stream->tail = (struct buffer)BUFFER_INIT;
+    found = stream_ask(stream, range, report, error);
     if (found <= 0) {
         stream_close(stream);
         return found;
@@ -181,20 +189,59 @@ static ssize_t stream_read_through(struct stream *stream, void *bytes, size_t si
     return (ssize_t)size;
 }
 
+/*
+ * Nobody goes on with the fetch: what is missing from `offset` on is asked of the upstream, for
+ * this reader, and not kept. All in front of it counts for the digest, as it is in the file that he
+ * was given it from.
+ */
+static int stream_leave_fill(struct stream *stream, uint64_t offset, struct error *error)
+{
+    struct fill_view *view = &stream->view;
+    struct range rest = {.first = offset, .last = view->size - 1};
+    struct report report = REPORT_INIT;
+    uint64_t hashed = 0;
+    int found;
+
+    stream->fill = view->fill;
+    found = stream_ask(stream, &rest, &report, error);
+    report_release(&report);
+    if (found == 0) {
+        found = upstream_fail(view->fill.upstream, error, ERROR_UPSTREAM, "has the blob no more");
+    } else if (found > 0 && stream->size != view->size) {
+        found = upstream_fail(view->fill.upstream, error, ERROR_UPSTREAM,
+                              "changes the length of a blob");
+    }
+    stream->verify = !view->is_part;
+    if (found < 0 || (stream->verify && hash_update_from(&stream->hash, view->descriptor, &hashed,
+                                                         stream->position, error) < 0)) {
+        return -1;
+    }
+    fill_close(view);
+    stream->is_fill = false;
+    return 0;
+}
+
 ssize_t stream_lend(struct stream *stream, uint64_t offset, int *out_file, struct error *error)
 {
+    ssize_t ready;
+
     if (!stream->is_fill || !stream->view.is_local) {
         return 0;
     }
     *out_file = stream->view.descriptor;
-    return fill_wait_for(&stream->view, offset, error);
+    ready = fill_wait_for(&stream->view, offset, error);
+    return ready < 0 && stream->view.is_stuck ? 0 : ready;
 }
 
 ssize_t stream_read(struct stream *stream, uint64_t offset, void *bytes, size_t size,
                     struct error *error)
 {
     if (stream->is_fill) {
-        return fill_read(&stream->view, offset, bytes, size, error);
+        ssize_t got = fill_read(&stream->view, offset, bytes, size, error);
+
+        if (got >= 0 || !stream->view.is_stuck || stream_leave_fill(stream, offset, error) < 0) {
+            return got;
+        }
     }
     /* What is in front of a part is not wanted: all was asked for, or sent whatever was asked. */
     while (stream_offset(stream) < offset) {

@@ -4,7 +4,8 @@
 
 /*
  * A blob on its way from another registry, for one client: either the file that a filler is writing
- * (lib/proxy/fill/fill), or the upstream's own answer, passed on without keeping it.
+ * (lib/proxy/fill/fill), or the upstream's own answer, passed on without keeping it. The first
+ * becomes the second where nobody goes on with the fetch, and the digest of both together counts.
  *
  * The whole is complete only when its digest is right. A part that ends before the last block is
  * not held back for that: it is what the upstream has sent, in this fetch, and who asks for a part
