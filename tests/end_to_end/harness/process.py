@@ -91,3 +91,11 @@ def private_kilobytes(pid):
 
 def descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def let_a_tick_pass(directory):
+    """What is done next is later than what was done before, by the clock of the directory's filesystem."""
+    probe = directory / "probe"
+    probe.write_text("")
+    before = probe.stat().st_ctime_ns
+    wait_until(lambda: probe.chmod(0o600) or probe.stat().st_ctime_ns > before, "the next tick")
