@@ -223,7 +223,6 @@ static int check_store(const struct configuration *configuration, struct checked
  * wrong. */
 static int check_stores(const struct configuration *configuration, const struct check_wish *wish)
 {
-    const struct proxy_options *proxy = &configuration->registry.proxy;
     struct checked hosted = {.prefix = "", .open = command_open_hosted, .wish = wish};
     struct checked cache = {
         .name = "proxy", .prefix = "proxy: ", .open = command_open_cache, .wish = wish};
@@ -231,7 +230,7 @@ static int check_stores(const struct configuration *configuration, const struct 
     int status;
 
     check_handle_signals(check_note_signal);
-    if (proxy->enabled && access(proxy->store.root, F_OK) == 0) {
+    if (command_has_cache(configuration)) {
         cache_status = check_store(configuration, &cache);
     }
     if (check_signal != 0) {

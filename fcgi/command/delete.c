@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
 #include <string.h>
 
 #include "fcgi/command/command.h"
@@ -19,6 +20,24 @@ static int delete_target(const struct repository *repository, const struct targe
                : repository_delete_all(repository, actor, error);
 }
 
+static void delete_tell(const char *what, uint64_t lost, bool json)
+{
+    AUTO_LINE struct line line = line_begin(json);
+
+    line_text(&line, "deleted", what);
+    line_number(&line, "lost_files", lost);
+    if (lost > 0) {
+        line_say(&line,
+                 "%s is deleted: there was no room in the trash for %" PRIu64
+                 " of its files, which "
+                 "cannot be taken back",
+                 what, lost);
+    } else {
+        line_say(&line, "%s is in the trash: 'berth restore %s' takes it back", what, what);
+    }
+    line_end(&line);
+}
+
 static int delete_run(const struct configuration *configuration, const struct arguments *arguments)
 {
     const char *what = arguments->operands[0];
@@ -28,6 +47,7 @@ static int delete_run(const struct configuration *configuration, const struct ar
     struct repository repository = {.store = &store};
     struct target target;
     struct error error;
+    uint64_t lost = 0;
     int result;
 
     if (!target_parse(&target, what) || (*target.tag && target.digest.text[0])) {
@@ -37,6 +57,7 @@ static int delete_run(const struct configuration *configuration, const struct ar
     (void)text_copy(repository.name, sizeof(repository.name), target.name, strlen(target.name));
     result = command_open_hosted(&store, configuration, OPEN_TO_CHANGE, &error);
     if (result == 0) {
+        store.lost = &lost;
         result = delete_target(&repository, &target, &actor, &error);
     }
     if (result > 0) {
@@ -49,11 +70,7 @@ static int delete_run(const struct configuration *configuration, const struct ar
     if (result == 0) {
         line_complain("berth delete: there is no '%s'", what);
     } else {
-        AUTO_LINE struct line line = line_begin(arguments->has[OPTION_JSON]);
-
-        line_text(&line, "deleted", what);
-        line_say(&line, "%s is in the trash: 'berth restore %s' takes it back", what, what);
-        line_end(&line);
+        delete_tell(what, lost, arguments->has[OPTION_JSON]);
     }
     return result == 0 ? EXIT_FOUND : EXIT_FINE;
 }

@@ -52,7 +52,8 @@ static void gc_tell_found(void *context, const char *path, const char *why, uint
     line_end(&line);
 }
 
-/* Each tag in a dry run, else those that have gone: which line of the configuration says so. */
+/* Each tag in a dry run, else those that have gone, or found no room for that: which line of the
+ * configuration says so. */
 static void gc_tell_judged(void *context, const struct repository *repository,
                            const struct retention_tag *tag)
 {
@@ -63,7 +64,7 @@ static void gc_tell_judged(void *context, const struct repository *repository,
     AUTO_BUFFER struct buffer why = BUFFER_INIT;
     AUTO_BUFFER struct buffer name = BUFFER_INIT;
 
-    if (stays && !gc->report.dry_run) {
+    if (stays && !gc->report.dry_run && verdict->reason != RETENTION_NO_ROOM) {
         return;
     }
     gc_clear(gc);
@@ -100,6 +101,7 @@ static const struct {
                               "no blob of any repository is collected, and nothing is removed from "
                               "the trash"},
 };
+#define GC_ROOM "make room, as 'berth gc --empty-trash' does, and run it again"
 #define GC_REMEDY "'berth check --repair' mends it, or says what to do"
 
 static void gc_tell_problem(void *context, const char *path, const char *what,
@@ -153,12 +155,16 @@ static void gc_draw(void *context)
 static void gc_tell_no_room(const struct gc *gc)
 {
     AUTO_LINE struct line line = line_begin(gc->json);
-    uint64_t count = gc->report.no_room;
+    const struct no_room *no_room = &gc->report.no_room;
 
-    if (count > 0) {
-        line_number(&line, "no_room", count);
-        line_say(&line, "there was no room to move %" PRIu64 " things to the trash: run it again",
-                 count);
+    if (no_room->count > 0) {
+        line_number(&line, "no_room", no_room->count);
+        line_text(&line, "reason", no_room->why.message);
+        line_text(&line, "remedy", GC_ROOM);
+        line_say(&line,
+                 "there was no room to move %" PRIu64
+                 " things to the trash, and they stay: %s: " GC_ROOM,
+                 no_room->count, no_room->why.message);
         line_end(&line);
     }
 }
@@ -268,8 +274,8 @@ static int gc_clean_cache(const struct configuration *configuration, const struc
     struct store cache = STORE_INIT;
     int result;
 
-    if (!proxy->enabled || access(proxy->store.root, F_OK) < 0) {
-        return 0; /* there is none yet */
+    if (!command_has_cache(configuration)) {
+        return 0;
     }
     result =
         command_open_cache(&cache, configuration, dry_run ? OPEN_TO_LOOK : OPEN_TO_CHANGE, error);
@@ -315,10 +321,16 @@ static void gc_keep_census(struct gc *gc)
 /* 1; 0 if somebody else is at it, who tells how he fares; -1. */
 static int gc_change(const struct configuration *configuration, struct gc *gc, struct error *error)
 {
+    struct error reason;
+    int expired = expire_all(&gc->store, &reason); /* first: what is moved next may need the room */
     int result = collect_store(&gc->store, &configuration->registry.collect, &gc->report, error);
+
     gc_clear(gc);
-    if (result > 0 && (expire_all(&gc->store, error) < 0 ||
-                       gc_judge_sizes(sizes_count(&gc->store, NULL, error), error) < 0)) {
+    if (result > 0 && gc_judge_sizes(sizes_count(&gc->store, NULL, error), error) < 0) {
+        result = -1;
+    }
+    if (result > 0 && expired < 0) {
+        *error = reason;
         result = -1;
     }
     if (result > 0) {
@@ -327,7 +339,7 @@ static int gc_change(const struct configuration *configuration, struct gc *gc, s
     if (result != 0) {
         gc_note(gc);
         chore_end(&gc->chore, &gc->store, result < 0 ? CHORE_FAILED : CHORE_DONE,
-                  gc->report.problems + gc->report.no_room);
+                  gc->report.problems + gc->report.no_room.count);
     }
     return result;
 }
@@ -420,7 +432,7 @@ static int gc_run(const struct configuration *configuration, const struct argume
     if (result < 0) {
         return command_fail(&command_gc, &error);
     }
-    return gc.report.problems + gc.report.no_room > 0 ? EXIT_FOUND : EXIT_FINE;
+    return gc.report.problems + gc.report.no_room.count > 0 ? EXIT_FOUND : EXIT_FINE;
 }
 
 static const struct option_row gc_options[] = {

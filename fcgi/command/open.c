@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fcgi/command/open.h"
 
+#include <unistd.h>
+
+#include "lib/base/buffer.h"
 #include "lib/base/owner.h"
 
 static int open_as_owner(const char *root, struct error *error)
@@ -57,6 +60,15 @@ int command_make_vault(const struct configuration *configuration, struct error *
     }
     store_close(&store);
     return 0;
+}
+
+bool command_has_cache(const struct configuration *configuration)
+{
+    const struct proxy_options *options = &configuration->registry.proxy;
+    AUTO_BUFFER struct buffer blobs = BUFFER_INIT;
+
+    buffer_format(&blobs, "%s/%s", options->store.root, LAYOUT_BLOBS);
+    return options->enabled && access(blobs.data, F_OK) == 0;
 }
 
 int command_open_cache(struct store *store, const struct configuration *configuration,

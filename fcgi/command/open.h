@@ -24,6 +24,9 @@ int command_become_owner(const struct configuration *configuration, struct error
 /* For who keeps a secret in the store: as its owner, in a store that is made if it is not there. */
 int command_make_vault(const struct configuration *configuration, struct error *error);
 
+/* Whether there is a cache in which something can be: the directory alone holds nothing. */
+bool command_has_cache(const struct configuration *configuration);
+
 /* `configuration` must outlive the stores. Close them with store_close(). */
 int command_open_hosted(struct store *store, const struct configuration *configuration,
                         enum open_purpose purpose, struct error *error);

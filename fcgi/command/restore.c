@@ -53,6 +53,13 @@ static int restore_run_change(struct restoration *restoration, const struct targ
 {
     int result = restore_target(restoration, target, error);
 
+    if (result < 0 && error->code == ERROR_NO_SPACE) {
+        line_complain("berth restore: there is no room for all of '%s': %s: what is not back is in "
+                      "the trash as before: make room, but not with 'berth gc --empty-trash', and "
+                      "run it again",
+                      what, error->message);
+        return EXIT_FAILED;
+    }
     if (result < 0) {
         return command_fail(&command_restore, error);
     }

@@ -101,7 +101,7 @@ bool blob_is_in_place(const struct store *store, const struct digest *digest)
     return blob_look(store, layout_blob(digest).text, NULL, &status, &ignored) != 0;
 }
 
-int blob_collect(const struct store *store, const struct digest *digest, uint64_t *no_room,
+int blob_collect(const struct store *store, const struct digest *digest, struct no_room *no_room,
                  struct error *error)
 {
     return trash_collect(store, layout_blob(digest).text, no_room, error);

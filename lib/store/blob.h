@@ -78,9 +78,11 @@ int blob_is_untouched(const struct store *store, const struct digest *digest,
 /* For the same: whether there is anything in their place. */
 bool blob_is_in_place(const struct store *store, const struct digest *digest);
 
+struct no_room; /* lib/store/trash */
+
 /* Moves them to where whoever misses them finds them: see trash_collect(). 1, 0 if there are none,
  * -1. */
-int blob_collect(const struct store *store, const struct digest *digest, uint64_t *no_room,
+int blob_collect(const struct store *store, const struct digest *digest, struct no_room *no_room,
                  struct error *error);
 
 /* Removes the directory of a blob that is not there, as a crash leaves it. Whether there was one;

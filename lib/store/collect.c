@@ -18,7 +18,6 @@
 #include "lib/store/pulled.h"
 #include "lib/store/recall.h"
 #include "lib/store/retire.h"
-#include "lib/store/trash.h"
 #include "lib/store/walk.h"
 
 struct collection {
@@ -116,6 +115,15 @@ static void collect_spare_damaged(struct collection *collection,
     }
 }
 
+/* Whether that was all. */
+static bool collect_lacks_room(struct collection *collection, const struct error *why)
+{
+    if (why->code == ERROR_NO_SPACE) {
+        no_room_add(&collection->report->no_room, why);
+    }
+    return why->code == ERROR_NO_SPACE;
+}
+
 static void collect_tell_found(void *context, const char *path, const char *why)
 {
     struct collection *collection = context;
@@ -137,6 +145,7 @@ static int collect_retire(struct collection *collection, const struct repository
                   .grace = collection->store->options->grace,
                   .restored_for = collection->options->trash_days * DAY},
         .dry_run = report->dry_run,
+        .no_room = &report->no_room,
         .actor = report->actor,
         .judged = report->judged,
         .context = report->context,
@@ -148,7 +157,6 @@ static int collect_retire(struct collection *collection, const struct repository
     }
     report->retention_tags += retired.judged;
     report->retired_tags += retired.retired;
-    report->no_room += retired.no_room;
     return 0;
 }
 
@@ -168,6 +176,7 @@ static int collect_in_repository(struct collection *collection, const struct rep
     const struct prune_rules prune_rules = {
         .before = collection->untouched,
         .dry_run = report->dry_run,
+        .no_room = &report->no_room,
         .found = collect_tell_found,
         .problem = collect_tell_problem,
         .context = collection,
@@ -176,7 +185,8 @@ static int collect_in_repository(struct collection *collection, const struct rep
     AUTO_REACH struct reach reach = REACH_INIT;
     struct error reason;
 
-    if (collect_retire(collection, repository, &retired, &reason) < 0) {
+    if (collect_retire(collection, repository, &retired, &reason) < 0 &&
+        !collect_lacks_room(collection, &reason)) {
         collect_tell_spared(collection, layout_repository(repository->name).text, reason.message,
                             COLLECT_SPARES_TAGS);
     }
@@ -194,7 +204,6 @@ static int collect_in_repository(struct collection *collection, const struct rep
     report->collected_tags += pruned.tags;
     report->collected_links += pruned.links;
     report->removed_repositories += pruned.repositories;
-    report->no_room += pruned.no_room;
     report->step(report->context);
     return 0;
 }
@@ -256,7 +265,9 @@ static int collect_in_repositories(struct collection *collection, struct error *
                 collect_go_blind(collection, walk.stray.text,
                                  "this can be no repository, and not all in it can be seen");
             }
-        } else if (collect_in_repository(collection, &repository, &reason) < 0) {
+        } else if (collect_in_repository(collection, &repository, &reason) < 0 &&
+                   (!collect_lacks_room(collection, &reason) ||
+                    !collect_spare(collection, &repository))) {
             collect_spare_damaged(collection, &repository, reason.message);
         }
     }

@@ -19,6 +19,8 @@
  *   well (lib/store/linked): they stay, and so does what lies in the trash of it.
  * - Not even its links can be seen, as in a directory that cannot be listed: no blob goes, and
  *   nothing is removed from the trash; the rest is done.
+ * What cannot be looked at for want of room (for a lock, or for what has to come back from the
+ * trash) is spared so, too, but is no problem: it counts with what found no room.
  * What is no repository by its name has links all the same.
  *
  * No writer is locked out, and none loses anything: who misses a link or a blob finds it in the
@@ -27,7 +29,7 @@
  */
 
 #include "lib/store/retention.h"
-#include "lib/store/store.h"
+#include "lib/store/trash.h"
 
 struct collect_options {
     uint64_t trash_days;
@@ -80,7 +82,7 @@ struct collect_report {
     uint64_t collected_bytes;
     uint64_t removed_repositories;
     /* What stayed for want of room: the next run finds what this one has made. */
-    uint64_t no_room;
+    struct no_room no_room;
     /* What was removed from it. */
     uint64_t emptied_files;
     uint64_t emptied_bytes;

@@ -179,8 +179,12 @@ static int expire_look(struct store *store, uint64_t interval, size_t limit, str
     int failed = 0;
     bool is_short = false;
     bool was_set;
-    int due = mark_is_due(swept, interval, &mark, error);
+    int due;
 
+    if (store->temporary < 0) {
+        return 0; /* there was no room for it, and nothing can have been left there */
+    }
+    due = mark_is_due(swept, interval, &mark, error);
     if (due <= 0) {
         return due;
     }

@@ -13,7 +13,6 @@
 #include "lib/store/retire.h"
 #include "lib/store/revision.h"
 #include "lib/store/tag.h"
-#include "lib/store/trash.h"
 #include "lib/store/walk.h"
 
 /* How many things are moved while the lock is held once. */
@@ -114,7 +113,7 @@ static int prune_take(struct prune *prune, const struct digest *digest, struct e
     int moved = prune_is_untouched(prune, path.text);
 
     if (moved > 0 && !prune->rules->dry_run) {
-        moved = trash_collect(repository->store, path.text, &prune->report->no_room, error);
+        moved = trash_collect(repository->store, path.text, prune->rules->no_room, error);
     }
     if (moved > 0) {
         prune_count(prune, path.text);
@@ -242,8 +241,11 @@ static int prune_tag(const struct prune *prune, const struct reach_tag *tag, str
         return 0; /* its subject was pushed again, or restored, meanwhile */
     }
     if (!prune->rules->dry_run && tag_put_in_trash(&lock, TRASH_COLLECTED, tag->name, error) < 0) {
-        prune->report->no_room += error->code == ERROR_NO_SPACE;
-        return error->code == ERROR_NO_SPACE ? 0 : -1;
+        if (error->code != ERROR_NO_SPACE) {
+            return -1;
+        }
+        no_room_add(prune->rules->no_room, error);
+        return 0;
     }
     if (found) {
         prune->rules->found(prune->rules->context, current.text,
@@ -315,7 +317,7 @@ static int prune_companion(struct prune *prune, const char *path, const struct d
     }
     known = prune_is_known(prune, digest, error);
     if (known == 0 && prune_is_untouched(prune, path)) {
-        known = trash_collect(repository->store, path, &prune->report->no_room, error);
+        known = trash_collect(repository->store, path, prune->rules->no_room, error);
     }
     return known < 0 ? -1 : 0;
 }
@@ -350,7 +352,7 @@ static int prune_retired(struct prune *prune, const char *path, const struct dig
         return -1;
     }
     return prune_is_stale(prune, digest)
-               ? trash_collect(repository->store, path, &prune->report->no_room, error)
+               ? trash_collect(repository->store, path, prune->rules->no_room, error)
                : 0;
 }
 
@@ -427,7 +429,7 @@ static int prune_history(struct prune *prune, const char *tag, struct error *err
         !file_is_gone(errno) || !prune_is_untouched(prune, path.text)) {
         return 0;
     }
-    return trash_collect(repository->store, path.text, &prune->report->no_room, error) < 0 ? -1 : 0;
+    return trash_collect(repository->store, path.text, prune->rules->no_room, error) < 0 ? -1 : 0;
 }
 
 static int prune_histories(struct prune *prune, struct error *error)

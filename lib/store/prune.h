@@ -12,10 +12,12 @@
  */
 
 #include "lib/store/reach.h"
+#include "lib/store/trash.h"
 
 struct prune_rules {
-    struct timespec before; /* what was touched at this time, or later, stays */
-    bool dry_run;           /* counts and tells only */
+    struct timespec before;  /* what was touched at this time, or later, stays */
+    bool dry_run;            /* counts and tells only */
+    struct no_room *no_room; /* for what stays so: see trash_collect() */
     /* Called for each thing that goes, with a path below the root and the reason. */
     void (*found)(void *context, const char *path, const char *why);
     /* Called for what is damaged. */
@@ -28,7 +30,6 @@ struct prune_report {
     uint64_t tags;
     uint64_t links;
     uint64_t repositories;
-    uint64_t no_room; /* what stays for want of room: see trash_collect() */
 };
 
 /*

@@ -146,7 +146,7 @@ static int retire_note_batch(const struct repository_lock *held, const struct re
                 return -1;
             }
             batch[i]->verdict.reason = RETENTION_NO_ROOM;
-            retire->report->no_room++;
+            no_room_add(retire->rules->no_room, error);
         }
         if (found < 0) {
             return -1;
@@ -156,13 +156,20 @@ static int retire_note_batch(const struct repository_lock *held, const struct re
 }
 
 /* It stays if there is no room. */
-static int retire_tag(const struct repository_lock *held, const struct actor *actor,
+static int retire_tag(const struct repository_lock *held, const struct retire_rules *rules,
                       struct retention_tag *tag, struct error *error)
 {
+    static const struct actor nobody = {.name = "@retention"};
+    const struct actor *actor = rules->actor ? rules->actor : &nobody;
+    struct path current = layout_tag_current(held->repository->name, tag->name);
     struct tag_change change = {.tag = tag->name, .actor = actor};
     struct digest digest;
+    struct error ignored;
     int found = tag_judge(held, &change, error);
 
+    if (found == 0) {
+        found = trash_make_room(held->repository->store, TRASH_RETIRED, current.text, error);
+    }
     /* First, so that whenever the run is ended nothing has gone that nobody was told of: the next
      * one tells it once more, and deletes it. */
     if (found == 0) {
@@ -178,18 +185,16 @@ static int retire_tag(const struct repository_lock *held, const struct actor *ac
     if (error->code != ERROR_NO_SPACE) {
         return -1;
     }
-    found = tag_get(held->repository, tag->name, &digest, error);
-    if (found > 0) {
+    if (tag_get(held->repository, tag->name, &digest, &ignored) != 0) {
         tag->verdict.reason = RETENTION_NO_ROOM;
+        no_room_add(rules->no_room, error);
     }
-    return found < 0 ? -1 : 0;
+    return 0;
 }
 
 static int retire_batch(const struct retire *retire, struct retention_tag *const *batch,
                         size_t count, struct error *error)
 {
-    static const struct actor nobody = {.name = "@retention"};
-    const struct actor *actor = retire->rules->actor ? retire->rules->actor : &nobody;
     AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
 
     if (repository_lock(retire->repository, &lock, error) < 0 ||
@@ -197,13 +202,10 @@ static int retire_batch(const struct retire *retire, struct retention_tag *const
         return -1;
     }
     for (size_t i = 0; i < count; i++) {
-        if (retention_stays(&batch[i]->verdict)) {
-            continue;
-        }
-        if (retire_tag(&lock, actor, batch[i], error) < 0) {
+        if (!retention_stays(&batch[i]->verdict) &&
+            retire_tag(&lock, retire->rules, batch[i], error) < 0) {
             return -1;
         }
-        retire->report->no_room += batch[i]->verdict.reason == RETENTION_NO_ROOM;
     }
     return 0;
 }

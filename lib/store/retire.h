@@ -10,18 +10,20 @@
  *
  * What is judged is looked at again under the lock: what was pushed, pulled or restored since stays
  * for this time. The note comes first, and is on disk before the tag goes: a crash leaves nothing
- * that the next run would not do.
+ * that the next run would not do. A tag for which there is no room in the trash stays, and nobody
+ * is told of it.
  *
  * Nothing is asked of clocks: `scene` says what now is.
  */
 
 #include "lib/store/retention.h"
-#include "lib/store/store.h"
+#include "lib/store/trash.h"
 
 struct retire_rules {
     const struct retention *retention;
     struct retention_scene scene; /* without the repository */
     bool dry_run;
+    struct no_room *no_room;   /* for tags that stay so */
     const struct actor *actor; /* who deletes; NULL: one that tells nobody */
     /* Called for each tag once it was judged and, if it goes, has gone; NULL: never. */
     void (*judged)(void *context, const struct repository *repository,
@@ -32,7 +34,6 @@ struct retire_rules {
 struct retire_report {
     uint64_t judged;
     uint64_t retired; /* tags that went */
-    uint64_t no_room; /* tags that stay for want of room for the note */
 };
 
 /*

@@ -123,6 +123,19 @@ static int store_sync_root(const struct store *store, struct error *error)
     return 0;
 }
 
+/* Of the commands that make room, on a disk where there may be none for them by then. */
+static void store_make_locks(const struct store *store)
+{
+    static const char *const locks[] = {LAYOUT_COLLECT_LOCK, LAYOUT_REPAIR_LOCK};
+
+    for (size_t i = 0; i < sizeof(locks) / sizeof(*locks); i++) {
+        AUTO_CLOSE int descriptor =
+            openat(store->root, locks[i], O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+
+        (void)descriptor; /* where it could not be made, who wants it says so */
+    }
+}
+
 static int store_make_skeleton(struct store *store, struct error *error)
 {
     static const char *const below_root[] = {LAYOUT_BLOBS, LAYOUT_REPOSITORIES, LAYOUT_LOCKS, NULL};
@@ -135,6 +148,7 @@ static int store_make_skeleton(struct store *store, struct error *error)
         store_try_together(store, error) < 0) {
         return -1;
     }
+    store_make_locks(store);
     sync_set_add(&syncs, layout_blobs(DIGEST_SHA256).text);
     sync_set_add(&syncs, layout_repository("").text);
     if (sync_set_flush(&syncs, error) < 0) {

@@ -59,6 +59,7 @@ struct store {
     bool keeps_no_marks;       /* nor does its filesystem keep those of lib/store/settle */
     bool puts_off_syncs;       /* of blobs: see settle_put_off() */
     bool keeps_order;          /* of names: see lib/base/journal */
+    uint64_t *lost;            /* NULL, or counts what was deleted for good: see trash_put() */
 };
 
 #define STORE_INIT                                                                                 \

@@ -88,6 +88,9 @@ int trash_put(const struct store *store, enum trash which, const char *path, str
 
         older = removed > older ? removed : older;
         moved = removed < 0 ? -1 : trash_remove(store, path, error);
+        if (store->lost && (moved > 0 || older > 0)) {
+            (*store->lost)++;
+        }
     }
     return moved == 0 ? older : moved;
 }
@@ -109,13 +112,26 @@ bool trash_put_tree(const struct store *store, enum trash which, const char *pat
                         (struct file_place){store->root, there.text}, &ignored) == 0;
 }
 
-int trash_collect(const struct store *store, const char *path, uint64_t *no_room,
+int trash_make_room(const struct store *store, enum trash which, const char *path,
+                    struct error *error)
+{
+    return file_make_parents(store->root, layout_trash(which, path).text, error);
+}
+
+void no_room_add(struct no_room *no_room, const struct error *why)
+{
+    if (no_room->count++ == 0) {
+        no_room->why = *why;
+    }
+}
+
+int trash_collect(const struct store *store, const char *path, struct no_room *no_room,
                   struct error *error)
 {
     int moved = trash_put(store, TRASH_COLLECTED, path, error);
 
     if (moved < 0 && error->code == ERROR_NO_SPACE) {
-        (*no_room)++;
+        no_room_add(no_room, error);
         return 0;
     }
     return moved;

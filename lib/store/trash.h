@@ -31,9 +31,9 @@
  * Moves a file here, and removes the directory that held nothing else. 1, 0 if there was none, -1.
  * What is deleted does not come back by itself any more either: a collected one of that path goes
  * with it; and where there is no room for the directories that it takes to lie here, it is removed,
- * since that is how room is made; not so with TRASH_RETIRED, where ERROR_NO_SPACE says that it
- * stays: nobody has asked for it to go. A cache has no trash, and what is put there is removed.
- * Durable once `path` is flushed.
+ * since that is how room is made, and counted in the store's `lost`; not so with TRASH_RETIRED,
+ * where ERROR_NO_SPACE says that it stays: nobody has asked for it to go. A cache has no trash, and
+ * what is put there is removed. Durable once `path` is flushed.
  *
  * Locking: what belongs to a repository needs repository_lock().
  */
@@ -52,11 +52,25 @@ int trash_put(const struct store *store, enum trash which, const char *path, str
 bool trash_put_tree(const struct store *store, enum trash which, const char *path);
 
 /*
+ * Makes the directories that a file needs to lie here, before anything is said of its going: then
+ * it has room. 0; -1, ERROR_NO_SPACE.
+ */
+int trash_make_room(const struct store *store, enum trash which, const char *path,
+                    struct error *error);
+
+/* What stays for want of room, and why the first of it does. */
+struct no_room {
+    uint64_t count;
+    struct error why;
+};
+void no_room_add(struct no_room *no_room, const struct error *why);
+
+/*
  * trash_put() for the collector, which goes on where there is no room for the directories that a
  * move takes: to empty the trash is what gives room. Then it counts in `no_room`, and the file
  * stays.
  */
-int trash_collect(const struct store *store, const char *path, uint64_t *no_room,
+int trash_collect(const struct store *store, const char *path, struct no_room *no_room,
                   struct error *error);
 
 /*

@@ -94,7 +94,7 @@ static int run_collect_for(struct fixture *fixture, uint64_t trash_days)
     AUTO_COLLECTED struct collected collected = {.found = BUFFER_INIT};
     int result = collect_try(fixture, &options, &collected, &error);
 
-    return result > 0 && collected.report.no_room + collected.report.problems == 0 ? 0 : -1;
+    return result > 0 && collected.report.no_room.count + collected.report.problems == 0 ? 0 : -1;
 }
 
 static int run_collect(struct fixture *fixture)

@@ -2,6 +2,7 @@
 import contextlib
 import itertools
 import pathlib
+import shutil
 import subprocess
 
 from harness.process import PATIENCE, wait_until
@@ -16,7 +17,7 @@ def run(*command):
 
 def is_mounted(point):
     """Without looking at it: a filesystem that was shut down may say nothing but EIO, not even that it is there."""
-    table = pathlib.Path("/proc/self/mountinfo").read_text(encoding="utf-8")
+    table = pathlib.Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
     return any(line.split()[4] == str(point) for line in table.splitlines())
 
 
@@ -29,6 +30,24 @@ def read_only(directory):
         yield
     finally:
         run("umount", "-l", directory)
+
+
+def fill(point, what):
+    """Until the disk has no byte left, or no inode."""
+    ballast = point / "ballast"
+    ballast.mkdir()
+    with contextlib.suppress(OSError):
+        for number in itertools.count() if what == "inodes" else [0]:
+            (ballast / str(number)).touch()
+    with open(ballast / "0", "wb", buffering=0) as file:
+        for size in (1 << 20, 4096, 1) if what == "bytes" else []:
+            with contextlib.suppress(OSError):
+                while True:
+                    file.write(bytes(size))
+
+
+def make_room(point):
+    shutil.rmtree(point / "ballast")
 
 
 class Mount:
@@ -71,7 +90,7 @@ class LoopDisk(Mount):
 
     EXT4 = ("mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0")
     MAKE = {"ext4": EXT4, "ext4 without a journal": (*EXT4, "-O", "^has_journal"), "ext4 with fast commits": (*EXT4, "-O", "fast_commit"),
-            "xfs": ("mkfs.xfs", "-q")}
+            "ext4 with few inodes": (*EXT4, "-N", "1024"), "xfs": ("mkfs.xfs", "-q")}
 
     def __init__(self, image, point, mebibytes=1024, kind="ext4"):
         super().__init__(point)
