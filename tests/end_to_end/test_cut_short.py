@@ -11,7 +11,7 @@ import pytest
 from harness import content
 from harness.fastcgi import Worker
 from harness.faults import FaultyCommand
-from harness.process import let_a_tick_pass, wait_until
+from harness.process import next_tick, wait_until
 from harness.server import berth
 from test_gc import push_signed_index
 
@@ -48,7 +48,7 @@ class Scene:
         """As before, and older than what is done next, by the clock of the filesystem."""
         shutil.rmtree(self.storage)
         shutil.copytree(self.template, self.storage, symlinks=True)
-        let_a_tick_pass(self.worker.directory)
+        next_tick()
 
     def tree(self):
         """What there is in the store and its trash, but for what tells of times, and under which id something damaged lies."""

@@ -6,7 +6,6 @@ import pytest
 
 from harness import content
 from harness.faults import FaultyCommand
-from harness.process import let_a_tick_pass
 from harness.server import berth
 from harness.torture import blob_path
 
@@ -40,7 +39,6 @@ def stocked(start):
     server.path = server.store / "repositories/a/app"
     server.answers = {target: server.client.get(target).body
                       for target in (repository.manifest("new"), repository.manifest(server.digest), repository.blob(content.digest(server.layer)))}
-    let_a_tick_pass(server.directory)
     yield server
     berth(server.configuration, "check", "--repair")
 

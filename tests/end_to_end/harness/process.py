@@ -1,7 +1,7 @@
 """Waiting with a deadline, and looking at processes through /proc."""
 import os
+import tempfile
 import time
-
 
 # Seconds after which something hangs, on whatever machine. Nothing is measured by it: how fast we are is for tests/bench.
 PATIENCE = 300
@@ -21,6 +21,13 @@ def wait_until(condition, what):
 
 # In front of a command: it ends when the tests do, however they end, and hears SIGINT even if we run in the background.
 TIED_TO_US = ("env", "--default-signal=INT", "setpriv", "--pdeathsig", "TERM")
+
+
+def next_tick():
+    """Until what is written is younger than all that was, by the clock of filesystems, which goes in ticks."""
+    with tempfile.TemporaryFile() as probe:
+        before = os.fstat(probe.fileno()).st_ctime_ns
+        wait_until(lambda: os.fchmod(probe.fileno(), 0o600) or os.fstat(probe.fileno()).st_ctime_ns > before, "the next tick")
 
 
 def read(path, mode="r"):
@@ -91,11 +98,3 @@ def private_kilobytes(pid):
 
 def descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
-
-
-def let_a_tick_pass(directory):
-    """What is done next is later than what was done before, by the clock of the directory's filesystem."""
-    probe = directory / "probe"
-    probe.write_text("")
-    before = probe.stat().st_ctime_ns
-    wait_until(lambda: probe.chmod(0o600) or probe.stat().st_ctime_ns > before, "the next tick")
