@@ -25,7 +25,7 @@ DRIPPING = 200
 @pytest.fixture
 def impatient(new_directory):
     """Whoever fills has shown no sign of life for long after seconds."""
-    with Site(new_directory("impatient"), stall_timeout=3, connect_timeout=1, proxy="maximum_waiting = 16\nminimum_rate = 0") as site:
+    with Site(new_directory("impatient"), stall_timeout=4, connect_timeout=1, proxy="maximum_waiting = 16\nminimum_rate = 0") as site:
         yield site
 
 
@@ -88,7 +88,7 @@ def test_who_reads_goes_on_without_a_filler_and_gets_no_wrong_byte(impatient):
 
 def test_who_waits_for_the_first_byte_goes_on_without_a_filler_that_is_stopped(new_directory):
     """There is time to find the filler before it gives up by itself."""
-    with Site(new_directory("first"), stall_timeout=8, connect_timeout=1) as site:
+    with Site(new_directory("first"), stall_timeout=4, connect_timeout=1) as site:
         upstream = site.take()
         data, digest = offered(upstream, 12 * MIB)
         target = site.at(upstream).blob(digest)
@@ -99,6 +99,7 @@ def test_who_waits_for_the_first_byte_goes_on_without_a_filler_that_is_stopped(n
         with stopped([filler]):
             assert_right(client.result(), data)
             assert fillers(site) == [filler] and len(upstream.asked("/blobs/")) == 2
+        wait_until(lambda: not fillers(site), "the end of the filler, which has had no answer")
         site.forgive(upstream)
         assert_goes_on(site, upstream, target, data, 2)
 
