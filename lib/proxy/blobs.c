@@ -6,6 +6,7 @@
 #include "lib/proxy/evict/sweep.h"
 #include "lib/proxy/fill/fetcher.h"
 #include "lib/proxy/fill/origin.h"
+#include "lib/proxy/fill/space.h"
 #include "lib/proxy/flight.h"
 #include "lib/proxy/proxy.h"
 #include "lib/store/link.h"
@@ -294,8 +295,11 @@ static int blob_fetch(struct proxied *proxied, const struct proxy_blob_request *
     struct error full;
 
     /* Below a little, even what says why a fetch failed cannot be written. */
-    if (store_check_space(proxied->upstream.store, SPACE_TO_FETCH, &full) < 0 ||
-        partial_was_not_kept(&fill)) {
+    if (store_check_space(proxied->upstream.store, SPACE_TO_FETCH, &full) < 0) {
+        space_look_for_some(proxied->upstream.options, proxied->upstream.store, SPACE_TO_FETCH);
+        return blob_pass_through(proxied, request, out_blob, error);
+    }
+    if (partial_was_not_kept(&fill)) {
         return blob_pass_through(proxied, request, out_blob, error);
     }
     switch (blob_join(proxied, &fill, &view, error)) {

@@ -185,6 +185,10 @@ static int expire_look(struct store *store, uint64_t interval, size_t limit, str
         return 0; /* there was no room for it, and nothing can have been left there */
     }
     due = mark_is_due(swept, interval, &mark, error);
+    if (due < 0 && interval == 0 && error->code == ERROR_NO_SPACE) {
+        mark.now = mark.before = clock_date(); /* to make room needs no mark */
+        due = 1;
+    }
     if (due <= 0) {
         return due;
     }

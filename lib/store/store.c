@@ -123,10 +123,11 @@ static int store_sync_root(const struct store *store, struct error *error)
     return 0;
 }
 
-/* Of the commands that make room, on a disk where there may be none for them by then. */
+/* Of what makes room, on a disk where there may be none for them by then. */
 static void store_make_locks(const struct store *store)
 {
-    static const char *const locks[] = {LAYOUT_COLLECT_LOCK, LAYOUT_REPAIR_LOCK};
+    static const char *const locks[] = {LAYOUT_COLLECT_LOCK, LAYOUT_REPAIR_LOCK, LAYOUT_SPACE_LOCK,
+                                        LAYOUT_EVICT_LOCK, LAYOUT_KEPT_LOCK};
 
     for (size_t i = 0; i < sizeof(locks) / sizeof(*locks); i++) {
         AUTO_CLOSE int descriptor =

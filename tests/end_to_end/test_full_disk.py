@@ -1,5 +1,6 @@
 """Housekeeping on a disk without a byte, or without an inode, left: it says what it could not do, has done nothing by halves,
 and does it as soon as there is room."""
+import contextlib
 import json
 import os
 import pathlib
@@ -9,9 +10,11 @@ import pytest
 from harness import content
 from harness.fastcgi import Worker
 from harness.mounts import LoopDisk, fill, make_room
+from harness.process import wait_until
 from harness.receiver import Receiver
 from harness.registry import closing
 from harness.server import berth
+from harness.upstream import Upstream
 from test_cut_short import damage, prepare_sound
 from test_gc import answers_to, push_signed_index
 
@@ -274,3 +277,48 @@ def test_what_cannot_be_mended_stays_as_it_is_and_is_mended_when_there_is_room(s
     scene.berth("check", "--repair", status=1)
     scene.berth("check", "--repair", status=0)
     assert scene.answers(targets) == answers
+
+
+@pytest.fixture
+def cache(make_scene):
+    """Its scene, an upstream, and 12 blobs of a mebibyte that it has cached, the first of which was used long ago."""
+    with contextlib.closing(Upstream(alias="up")) as upstream:
+        scene = make_scene(f"{SETTINGS}[proxy]\nminimum_free_space = 1M\nmaximum_size = 64M\n"
+                           f"[upstream up]\nurl = {upstream.url}\nallow_private_address = yes\n")
+        scene.upstream = upstream
+        with scene.worker:
+            scene.blobs = [pull(scene) for _ in range(12)]
+            wait_until(lambda: len(cached(scene)) == 12, "the fills")
+        yield scene
+
+
+def pull(scene):
+    digest = scene.upstream.add_blob(data := content.noise(content.MIB))
+    answer = scene.worker.get(scene.worker.repository("proxy/up/app").blob(digest))
+    assert answer.status == 200 and answer.body == data, answer
+    return digest
+
+
+def cached(scene):
+    return {path.parent.name for path in (scene.storage / "proxy/docker/registry/v2/blobs/sha256").glob("*/*/data")}
+
+
+def test_a_cache_gives_way_on_a_full_disk_to_what_is_asked_for(cache):
+    """Not to what finds not even a directory, but soon afterwards."""
+    cache.fill()
+    with cache.worker:
+        pull(cache)
+        if cache.lacks == "bytes":
+            wait_until(lambda: len(cached(cache)) < 12, "room is made")
+            wait_until(lambda: pull(cache)[7:] in cached(cache), "a fill")
+        else:
+            assert len(cached(cache)) == 12, "nobody knows whose inodes they are"
+
+
+def test_gc_makes_a_cache_give_way_on_a_full_disk(cache):
+    cache.fill()
+    cache.berth("gc")
+    assert len(cached(cache)) == 12 if cache.lacks == "inodes" else 0 < len(cached(cache)) < 12
+    cache.make_room()
+    with cache.worker:
+        pull(cache)

@@ -262,6 +262,15 @@ int evict_run(const struct proxy_options *options, struct store *store,
     return result;
 }
 
+void evict_report_add(struct evict_report *report, const struct evict_report *before)
+{
+    report->blobs += before->blobs;
+    report->manifests += before->manifests;
+    report->bytes += before->bytes;
+    report->links += before->links;
+    report->repositories += before->repositories;
+}
+
 /* In the new process. */
 static void evict_work(const struct proxy_options *options, struct store *store,
                        const struct evict_wish *wish)

@@ -49,6 +49,9 @@ struct evict_report {
 int evict_run(const struct proxy_options *options, struct store *store,
               const struct evict_wish *wish, struct evict_report *out_report, struct error *error);
 
+/* Adds to a report what went in an earlier run. */
+void evict_report_add(struct evict_report *report, const struct evict_report *before);
+
 /* The same in a process of its own, which nobody waits for. */
 void evict_start(const struct proxy_options *options, struct store *store,
                  const struct evict_wish *wish);

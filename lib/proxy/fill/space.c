@@ -250,6 +250,18 @@ static void space_look_ahead(const struct proxy_options *options, struct store *
     }
 }
 
+void space_look_for_some(const struct proxy_options *options, struct store *store, uint64_t bytes)
+{
+    struct evict_wish wish = {.patience = EVICT_PATIENCE, .wait = LOCK_TRY, .is_trial = false};
+    struct usage usage;
+    struct error ignored;
+
+    if (options->maximum_size > 0 && usage_read(store, &usage, &ignored) > 0 &&
+        space_clear_disk(store, &usage, bytes, &wish) == 0) {
+        evict_start(options, store, &wish);
+    }
+}
+
 /* Declares under the lock. 1; 0 if room has to be made first; -1. */
 static int space_try(const struct fill *fill, const struct space_need *own,
                      struct evict_wish *out_wish, struct error *error)
@@ -396,11 +408,24 @@ int space_collect(const struct proxy_options *options, struct store *store, bool
         .room = UINT64_MAX, .patience = EVICT_PATIENCE, .wait = LOCK_TRY, .is_trial = is_trial};
     uint64_t high = space_part(options->maximum_size, HIGH_PERCENT);
     struct space_need need = {.total = 0};
+    struct usage usage;
+    int result;
 
     if (options->maximum_size > 0) {
         space_visit(store, NULL, space_add_need, &need);
         wish.room = high > need.total ? high - need.total : 0;
         wish.spare = high - space_part(options->maximum_size, LOW_PERCENT);
     }
-    return evict_run(options, store, &wish, out_report, error);
+    result = evict_run(options, store, &wish, out_report, error);
+    usage = (struct usage){.used = out_report->used, .fixed = out_report->fixed};
+    /* What there is is known by now, whatever the memo says that a full disk had no room for. */
+    if (result > 0 && options->maximum_size > 0 && !is_trial &&
+        space_clear_disk(store, &usage, need.missing, &wish) == 0) {
+        struct evict_report before = *out_report;
+
+        wish.spare = 0;
+        result = evict_run(options, store, &wish, out_report, error);
+        evict_report_add(out_report, &before);
+    }
+    return result;
 }

@@ -51,8 +51,13 @@ struct space_fetch {
 /* At most `limit` of them, in no order; returns how many. */
 size_t space_list_fetches(struct store *store, struct space_fetch *out, size_t limit);
 
-/* For `berth gc`: everything that is to go by its age, or because the cache is too large. As
- * evict_run(). */
+/* For who found too little room even to ask for some: lets a process of its own make as much as
+ * `bytes` and [proxy] minimum_free_space are, if what is cached can give way for that. Whoever
+ * comes next finds it. */
+void space_look_for_some(const struct proxy_options *options, struct store *store, uint64_t bytes);
+
+/* For `berth gc`: everything that is to go by its age, because the cache is too large, or (unless
+ * it is a trial) because the disk has too little room left. As evict_run(). */
 int space_collect(const struct proxy_options *options, struct store *store, bool is_trial,
                   struct evict_report *out_report, struct error *error);
 
