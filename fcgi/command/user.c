@@ -60,10 +60,11 @@ static int user_run_add(const struct configuration *configuration,
     int found;
 
     if (!subject_user_is_valid(user)) {
-        return command_refuse(&command_user_add,
-                              "'%s' is no name of a user: no space, ',', ':' or '/', no '@' at the "
-                              "front",
-                              user);
+        return command_refuse(
+            &command_user_add,
+            "'%s' is no name of a user: in UTF-8, no space, ',', ':', '/' or what "
+            "cannot be shown, no '@' or '#' at the front",
+            user);
     }
     found = user_find_file(configuration, &path, &error) < 0 ||
                     ask_password(user, ASK_NEW, &password, &error) < 0 ||
@@ -86,8 +87,13 @@ static int user_run_remove(const struct configuration *configuration,
 {
     const char *user = arguments->operands[0];
     struct error error = ERROR_INIT;
-    int found = user_change(configuration, user, NULL, &error);
+    int found;
 
+    if (!*user || *user == '#' || strchr(user, ':')) { /* whatever others have added may go */
+        return command_refuse(&command_user_remove,
+                              "'%s' is no name of a user that a password file can have", user);
+    }
+    found = user_change(configuration, user, NULL, &error);
     if (found < 0) {
         return command_fail(&command_user_remove, &error);
     }

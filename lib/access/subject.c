@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/base/character.h"
 #include "lib/base/text.h"
 
 struct subject subject_anonymous(void)
@@ -49,7 +50,12 @@ static bool subject_name_is_valid(enum subject_kind kind, const char *name)
 
 bool subject_user_is_valid(const char *name)
 {
-    return subject_name_is_valid(SUBJECT_USER, name);
+    bool is_valid = *name != '#' && subject_name_is_valid(SUBJECT_USER, name);
+
+    for (const char *c = name; is_valid && *c; c += character_length(c)) {
+        is_valid = character_is_tame(c);
+    }
+    return is_valid;
 }
 
 bool subject_make(enum subject_kind kind, const char *name, struct subject *out)

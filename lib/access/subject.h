@@ -60,7 +60,8 @@ bool subject_scopes_have(const struct subject *subject, enum right right,
 /* False, with nothing added, if there is no more room. */
 bool subject_add_scope(struct subject *subject, unsigned rights, const char *name);
 
-/* Whether a user can be called so. */
+/* Whether a user is to be called so from now on: not if a password file would take it for a
+ * comment, nor if it could not be shown as it is. Who is called so already may still log in. */
 bool subject_user_is_valid(const char *name);
 
 /*

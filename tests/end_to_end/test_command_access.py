@@ -68,12 +68,29 @@ def test_what_else_a_password_file_has_stays(desk):
 
 @pytest.mark.parametrize("user, said, why", [
     ("robot/x", "secret\n", "no name of a user"), ("@ops", "secret\n", "no name of a user"), ("a:b", "secret\n", "no name of a user"),
+    ("", "secret\n", "no name of a user"), ("#a", "secret\n", "no name of a user"), ("a\u202eb", "secret\n", "no name of a user"),
+    ("a\x9bb", "secret\n", "no name of a user"), ("a\udcff", "secret\n", "no name of a user"),
     ("alice", "", "the password is empty"), ("alice", "\n", "the password is empty"), ("alice", "a\tb\n", "control character"),
     ("alice", "a" * 73 + "\n", "72 bytes at most")])
 def test_nobody_is_added_who_could_not_log_in(desk, user, said, why):
     done = desk.run("user", "add", user, said=said)
     assert done.returncode == 2 and why in done.stderr, done
     assert not desk.passwords.exists()
+
+
+@pytest.mark.parametrize("user", ["", "alice:old", "# team"])
+def test_what_is_no_user_s_line_is_not_removed(desk, user):
+    text = "# team: ours\n:old\nalice:old:Alice\n"
+    desk.passwords.write_text(text)
+    done = desk.run("user", "remove", user)
+    assert done.returncode == 2 and "no name of a user" in done.stderr, done
+    assert desk.passwords.read_text() == text
+
+
+def test_who_would_not_be_added_any_more_is_removed(desk):
+    desk.passwords.write_text("a\u202eb:old\nrobot/x:old\n")
+    assert [desk.run("user", "remove", user).returncode for user in ["a\u202eb", "robot/x"]] == [0, 0]
+    assert desk.passwords.read_text() == ""
 
 
 def test_lines_that_are_of_no_use_are_named(desk):
