@@ -258,14 +258,34 @@ static void gc_summarize_cache(const struct gc *gc, const struct evict_report *r
     line_end(&line);
 }
 
-/* Of each repository, for the page. Nobody is to be kept from making room for want of it. */
-static int gc_judge_sizes(int counted, const struct error *error)
+/* What is no reason to have done all the rest in vain, nor to keep from telling it. */
+static void gc_add_problem(struct gc *gc, const char *path, const struct error *error)
 {
-    return counted < 0 && error->code != ERROR_NO_SPACE ? -1 : 0;
+    gc->report.problems++;
+    gc_tell_problem(gc, path, error->message, COLLECT_SPARES_NOTHING);
+}
+
+/* Of what is written for the page and for `berth status`: for want of room it is as old as it is.
+ */
+static void gc_judge_note(struct gc *gc, int written, const char *path, const struct error *error)
+{
+    if (written < 0 && error->code != ERROR_NO_SPACE) {
+        gc_add_problem(gc, path, error);
+    }
+}
+
+/* What nobody has touched for long in a store's temporary storage. */
+static void gc_expire(struct gc *gc, struct store *store)
+{
+    struct error error;
+
+    if (expire_all(store, &error) < 0) {
+        gc_add_problem(gc, store->options->temporary, &error);
+    }
 }
 
 /* What is abandoned in the cache, what is of no more use there, and what it has no room for. */
-static int gc_clean_cache(const struct configuration *configuration, const struct gc *gc,
+static int gc_clean_cache(const struct configuration *configuration, struct gc *gc,
                           struct error *error)
 {
     const struct proxy_options *proxy = &configuration->registry.proxy;
@@ -280,15 +300,16 @@ static int gc_clean_cache(const struct configuration *configuration, const struc
     result =
         command_open_cache(&cache, configuration, dry_run ? OPEN_TO_LOOK : OPEN_TO_CHANGE, error);
     if (result == 0 && !dry_run) {
-        result = expire_all(&cache, error);
+        gc_expire(gc, &cache);
         sweep_cache(&cache);
     }
     if (result == 0) {
         result = space_collect(proxy, &cache, dry_run, &report, error);
     }
-    if (result >= 0 && !dry_run &&
-        gc_judge_sizes(cached_count_sizes(proxy, &cache, error), error) < 0) {
-        result = -1;
+    if (result >= 0 && !dry_run) {
+        struct error reason;
+
+        gc_judge_note(gc, cached_count_sizes(proxy, &cache, &reason), LAYOUT_SIZES, &reason);
     }
     if (result > 0) { /* 0: a fetch is making room in this moment */
         gc_summarize_cache(gc, &report);
@@ -297,7 +318,7 @@ static int gc_clean_cache(const struct configuration *configuration, const struc
     return result < 0 ? -1 : 0;
 }
 
-/* What was counted on the way, for `berth status`: no reason to have done all this in vain. */
+/* What was counted on the way. */
 static void gc_keep_census(struct gc *gc)
 {
     const struct collect_report *report = &gc->report;
@@ -312,28 +333,20 @@ static void gc_keep_census(struct gc *gc)
     for (int i = 0; i < TRASH_COUNT; i++) {
         census.trash[i] = (struct census_trash){report->trash[i].files, report->trash[i].bytes};
     }
-    if (census_write(&gc->store, &census, &error) < 0 && error.code != ERROR_NO_SPACE) {
-        gc->report.problems++;
-        gc_tell_problem(gc, LAYOUT_CENSUS, error.message, COLLECT_SPARES_NOTHING);
-    }
+    gc_judge_note(gc, census_write(&gc->store, &census, &error), LAYOUT_CENSUS, &error);
 }
 
 /* 1; 0 if somebody else is at it, who tells how he fares; -1. */
 static int gc_change(const struct configuration *configuration, struct gc *gc, struct error *error)
 {
     struct error reason;
-    int expired = expire_all(&gc->store, &reason); /* first: what is moved next may need the room */
-    int result = collect_store(&gc->store, &configuration->registry.collect, &gc->report, error);
+    int result;
 
+    gc_expire(gc, &gc->store); /* first: what is moved next may need the room */
+    result = collect_store(&gc->store, &configuration->registry.collect, &gc->report, error);
     gc_clear(gc);
-    if (result > 0 && gc_judge_sizes(sizes_count(&gc->store, NULL, error), error) < 0) {
-        result = -1;
-    }
-    if (result > 0 && expired < 0) {
-        *error = reason;
-        result = -1;
-    }
     if (result > 0) {
+        gc_judge_note(gc, sizes_count(&gc->store, NULL, &reason), LAYOUT_SIZES, &reason);
         gc_keep_census(gc);
     }
     if (result != 0) {

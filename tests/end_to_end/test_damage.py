@@ -220,3 +220,12 @@ def test_a_cache_that_cannot_be_looked_at_keeps_nobody_from_knowing_what_was_don
     assert done.returncode == 2 and "Permission denied" in done.stderr, done
     report = json.loads(done.stdout.splitlines()[-1])
     assert (report["problems"], report["collected_blobs"] > 0) == (0, True), done
+
+
+@pytest.mark.parametrize("call, place", [("rename", "registry/_berth/sizes"), ("open", "_tmp/uploads"), ("open", "proxy/_berth/temporary/partial")])
+def test_what_is_done_beside_a_collection_and_fails_is_told_and_ends_no_run(stocked, call, place):
+    (stocked.directory / "storage/proxy/docker/registry/v2/blobs").mkdir(parents=True, exist_ok=True)
+    done = FaultyCommand(stocked, stocked.directory / "storage" / place, errno.EACCES, call).run("gc", "--json")
+    *told, report = map(json.loads, done.stdout.splitlines())
+    assert (done.returncode, report["problems"], report["collected_blobs"] > 0) == (1, 1, True), done
+    assert ["Permission denied" in line["problem"] for line in told if "problem" in line] == [True], told
