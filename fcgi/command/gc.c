@@ -311,6 +311,9 @@ static int gc_clean_cache(const struct configuration *configuration, struct gc *
 
         gc_judge_note(gc, cached_count_sizes(proxy, &cache, &reason), LAYOUT_SIZES, &reason);
     }
+    if (result > 0 && report.passed.count > 0) {
+        gc_add_problem(gc, proxy->store.root, &report.passed.why);
+    }
     if (result > 0) { /* 0: a fetch is making room in this moment */
         gc_summarize_cache(gc, &report);
     }

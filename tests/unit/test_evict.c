@@ -101,6 +101,42 @@ static void the_least_recently_used_goes_first_and_no_more_than_has_to(void **st
     assert_left(fixture, digests, "-----");
 }
 
+/* In place of a directory there is a link to itself, so that nobody can look what is there. */
+static void put_loop(struct fixture *fixture, const char *path)
+{
+    assert_int_equal(symlinkat(strrchr(path, '/') + 1, fixture->store.root, path), 0);
+}
+
+static void what_cannot_be_looked_at_keeps_nothing_else_from_going(void **state)
+{
+    struct fixture *fixture = *state;
+    struct repository other = repository_named(fixture, "team/other");
+    struct digest digests[3];
+    struct path damaged[4];
+    int root = fixture->store.root;
+
+    store_blobs(fixture, digests, COUNT(digests));
+    damaged[0] = layout_above(layout_above(layout_blob(&digests[2]).text).text);
+    damaged[1] = layout_above(layout_blob(&digests[2]).text);
+    damaged[2] = layout_links("team/other", LINK_LAYER, DIGEST_SHA256);
+    damaged[3] = layout_repository("team/other");
+    for (size_t i = 0; i < COUNT(damaged); i++) {
+        store_blobs(fixture, digests, COUNT(digests));
+        (void)push_blob(&other, "of another");
+        assert_int_equal(renameat(root, damaged[i].text, root, "away"), 0);
+        put_loop(fixture, damaged[i].text);
+        assert_returns(1, evict_to(fixture, 0));
+        assert_left(fixture, digests, "--");
+        assert_int_not_equal(report.passed.count, 0);
+        assert_non_null(strstr(report.passed.why.message, "symbolic link"));
+        assert_int_equal(unlinkat(root, damaged[i].text, 0), 0);
+        assert_int_equal(renameat(root, "away", root, damaged[i].text), 0);
+    }
+    assert_returns(1, evict_to(fixture, 0));
+    assert_left(fixture, digests, "---");
+    assert_int_equal(report.passed.count, 0);
+}
+
 static void a_use_of_one_repository_is_one_for_all(void **state)
 {
     struct fixture *fixture = *state;
@@ -456,6 +492,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_STORE(what_is_hosted_is_never_evicted),
         IN_STORE(the_least_recently_used_goes_first_and_no_more_than_has_to),
+        IN_STORE(what_cannot_be_looked_at_keeps_nothing_else_from_going),
         IN_STORE(a_use_of_one_repository_is_one_for_all),
         IN_STORE(manifests_go_last_and_with_their_tags),
         IN_STORE(what_was_not_used_for_long_goes_however_much_room_there_is),

@@ -59,20 +59,37 @@ static int clean_manifest(struct clean *clean, const struct repository *reposito
     return repository_delete_manifest(repository, digest, NULL, error) < 0 ? -1 : 0;
 }
 
-int clean_manifests(struct clean *clean, struct error *error)
+static int clean_chosen(struct clean *clean, const struct repository *repository,
+                        struct error *error)
+{
+    return clean_visit(clean, repository, LINK_REVISION, clean_manifest, error);
+}
+
+/* Calls `visit` for each repository. One of which something cannot be looked at is passed. */
+static int clean_each(struct clean *clean,
+                      int (*visit)(struct clean *clean, const struct repository *repository,
+                                   struct error *error),
+                      struct error *error)
 {
     AUTO_REPOSITORY_WALK struct repository_walk walk =
         repository_walk_begin(clean->cache->store, "", NULL);
     struct repository repository;
     enum walk_result result;
 
+    walk.passes_closed = true;
     while ((result = repository_walk_next(&walk, &repository, error)) > 0) {
-        if (result == WALK_FOUND &&
-            clean_visit(clean, &repository, LINK_REVISION, clean_manifest, error) < 0) {
-            return -1;
+        if (walk.closed.message[0]) {
+            passed_add(&clean->inventory->passed, &walk.closed);
+        } else if (result == WALK_FOUND && visit(clean, &repository, error) < 0) {
+            passed_add(&clean->inventory->passed, error);
         }
     }
     return (int)result;
+}
+
+int clean_manifests(struct clean *clean, struct error *error)
+{
+    return clean_each(clean, clean_chosen, error);
 }
 
 /* Whether a link leads nowhere for good, as far as was seen. */
@@ -233,15 +250,5 @@ static int clean_repository(struct clean *clean, const struct repository *reposi
 
 int clean_links(struct clean *clean, struct error *error)
 {
-    AUTO_REPOSITORY_WALK struct repository_walk walk =
-        repository_walk_begin(clean->cache->store, "", NULL);
-    struct repository repository;
-    enum walk_result result;
-
-    while ((result = repository_walk_next(&walk, &repository, error)) > 0) {
-        if (result == WALK_FOUND && clean_repository(clean, &repository, error) < 0) {
-            return -1;
-        }
-    }
-    return (int)result;
+    return clean_each(clean, clean_repository, error);
 }

@@ -2,7 +2,8 @@
 #ifndef PROXY_EVICT_CLEAN_H
 #define PROXY_EVICT_CLEAN_H
 
-/* What repositories of a cache have of what is to go, or is not there any more. */
+/* What repositories of a cache have of what is to go, or is not there any more. One that cannot be
+ * looked at, or changed, is passed (struct passed), and the others' turn comes. */
 
 #include "lib/proxy/evict/inventory.h"
 #include "lib/proxy/evict/kept.h"

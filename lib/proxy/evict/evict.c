@@ -125,9 +125,10 @@ static void evict_count(struct evict_run *run, const struct inventory_item *item
 }
 
 /* A single one, unless it was pardoned. */
-static int evict_drop(struct evict_run *run, struct inventory_item *item, struct error *error)
+static void evict_drop(struct evict_run *run, struct inventory_item *item)
 {
-    int dropped = blob_drop(&run->cache, &item->digest, &item->status, error);
+    struct error error;
+    int dropped = blob_drop(&run->cache, &item->digest, &item->status, &error);
     struct error ignored;
 
     if (dropped > 0) {
@@ -136,7 +137,9 @@ static int evict_drop(struct evict_run *run, struct inventory_item *item, struct
         (void)directory_remove(run->cache.store->root, layout_origins(&item->digest).text,
                                &ignored);
     }
-    return dropped < 0 ? -1 : 0;
+    if (dropped < 0) {
+        passed_add(&run->inventory.passed, &error);
+    }
 }
 
 /* What somebody has kept since it was chosen stays. */
@@ -151,9 +154,8 @@ static int evict_drop_batch(struct evict_run *run, size_t first, struct error *e
     for (size_t i = first; i < first + BATCH && i < run->inventory.count; i++) {
         struct inventory_item *item = run->order[i].item;
 
-        if (item->is_chosen && !kept_has(&run->kept, &item->digest) &&
-            evict_drop(run, item, error) < 0) {
-            return -1;
+        if (item->is_chosen && !kept_has(&run->kept, &item->digest)) {
+            evict_drop(run, item);
         }
     }
     return 0;
@@ -255,6 +257,7 @@ int evict_run(const struct proxy_options *options, struct store *store,
         }
     }
     result = evict_locked(&run, error);
+    run.report.passed = run.inventory.passed;
     inventory_release(&run.inventory);
     kept_release(&run.kept);
     free(run.order);
@@ -282,7 +285,11 @@ static void evict_work(const struct proxy_options *options, struct store *store,
 
     if (done < 0) {
         log_warning("making room in the cache: %s", error.message);
-    } else if (report.bytes > 0) {
+    } else if (report.passed.count > 0) {
+        log_warning("making room in the cache: what cannot be looked at stays: %s",
+                    report.passed.why.message);
+    }
+    if (done >= 0 && report.bytes > 0) {
         text_add_bytes(report.bytes, &bytes);
         log_info("the cache has lost %" PRIu64 " blobs and %" PRIu64 " manifests, %s", report.blobs,
                  report.manifests, bytes.data);

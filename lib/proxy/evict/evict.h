@@ -20,6 +20,7 @@
  */
 
 #include "lib/proxy/ask/options.h"
+#include "lib/proxy/evict/inventory.h"
 
 struct evict_wish {
     uint64_t room;       /* bytes that what is left may take; UINT64_MAX: any */
@@ -40,6 +41,7 @@ struct evict_report {
     uint64_t used;   /* bytes that are left */
     uint64_t fixed;  /* of these, of images that are kept */
     uint64_t images; /* that are kept */
+    struct passed passed;
 };
 
 /*

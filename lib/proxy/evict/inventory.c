@@ -15,6 +15,13 @@ void inventory_release(struct inventory *inventory)
     inventory->capacity = 0;
 }
 
+void passed_add(struct passed *passed, const struct error *why)
+{
+    if (passed->count++ == 0) {
+        passed->why = *why;
+    }
+}
+
 static int inventory_compare(const void *left, const void *right)
 {
     const struct inventory_item *one = left;
@@ -51,15 +58,17 @@ static int inventory_take_blobs(const struct cache *cache, struct inventory *out
     struct inventory_item item = {.is_gone = false};
     enum walk_result result;
 
+    walk.passes_closed = true;
     while ((result = blob_walk_next(&walk, &item.digest, error)) > 0) {
         int found = result == WALK_FOUND
                         ? blob_inspect(cache->store, &item.digest, &item.status, error)
                         : 0;
 
         if (found < 0) {
-            return -1;
-        }
-        if (found > 0) {
+            passed_add(&out->passed, error);
+        } else if (walk.closed.message[0]) {
+            passed_add(&out->passed, &walk.closed);
+        } else if (found > 0) {
             inventory_add(out, &item);
         } else if (result == WALK_FOUND && out->is_tidy) {
             struct blob_status none = {.inode = 0};
@@ -102,11 +111,14 @@ int inventory_take(const struct cache *cache, struct inventory *out, struct erro
     if (out->count > 0) {
         qsort(out->items, out->count, sizeof(*out->items), inventory_compare);
     }
+    walk.passes_closed = true;
     while ((result = repository_walk_next(&walk, &repository, error)) > 0) {
-        if (result == WALK_FOUND &&
-            (inventory_mark_links(out, &repository, LINK_LAYER, error) < 0 ||
-             inventory_mark_links(out, &repository, LINK_REVISION, error) < 0)) {
-            return -1;
+        if (walk.closed.message[0]) {
+            passed_add(&out->passed, &walk.closed);
+        } else if (result == WALK_FOUND &&
+                   (inventory_mark_links(out, &repository, LINK_LAYER, error) < 0 ||
+                    inventory_mark_links(out, &repository, LINK_REVISION, error) < 0)) {
+            passed_add(&out->passed, error);
         }
     }
     return (int)result;

@@ -18,12 +18,21 @@ struct inventory_item {
     bool is_gone;
 };
 
+/* What could not be looked at, or removed: it stays, and keeps nothing else from going. */
+struct passed {
+    uint64_t count;   /* the same may be met several times */
+    struct error why; /* of the first */
+};
+
+void passed_add(struct passed *passed, const struct error *why);
+
 struct inventory {
     struct inventory_item *items; /* sorted by their digests */
     size_t count;
     size_t capacity;
     uint64_t room; /* bytes that all of them take */
     bool is_tidy;  /* directories that a crash has left empty are removed on the way */
+    struct passed passed;
 };
 
 #define INVENTORY_INIT                                                                             \
@@ -33,6 +42,8 @@ struct inventory {
 #define AUTO_INVENTORY AUTO(inventory_release)
 void inventory_release(struct inventory *inventory);
 
+/* Fails where nothing at all can be seen; else what cannot be is passed. A blob of which no link is
+ * seen for that counts as nobody's: it can be had again. */
 int inventory_take(const struct cache *cache, struct inventory *out, struct error *error);
 
 /* NULL if it was not there. */
