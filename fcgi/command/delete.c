@@ -25,8 +25,8 @@ static void delete_tell(const char *what, uint64_t lost, bool json)
     AUTO_LINE struct line line = line_begin(json);
 
     line_text(&line, "deleted", what);
-    line_number(&line, "lost_files", lost);
     if (lost > 0) {
+        line_number(&line, "lost_files", lost);
         line_say(&line,
                  "%s is deleted: there was no room in the trash for %" PRIu64
                  " of its files, which "

@@ -256,6 +256,7 @@ def test_a_blob_in_haste_that_is_not_there_or_not_right_is_told_as_ever(telling)
     waiting(telling)
     nowhere = content.digest(content.noise(10))
     assert telling.client.get(telling.at(upstream).blob(nowhere)).status == 404
+    waiting(telling)
     fetch(telling, upstream)
     waiting(telling)
     wrong = content.digest(content.noise(5000))
