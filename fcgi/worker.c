@@ -250,13 +250,25 @@ int worker_run(struct service *service)
     return served < 0 ? 2 : 0;
 }
 
-int worker_run_cgi(struct service *service)
+/* lighttpd ends a program that is still there when its answer is complete: the request would be
+ * written down nowhere, and nobody told of it. Who waits in vain looks for his client himself. */
+static void outlive_answer(void)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigset_t blocked;
+
+    (void)sigemptyset(&blocked);
+    (void)sigaddset(&blocked, SIGTERM);
+    (void)sigprocmask(SIG_BLOCK, &blocked, NULL);
+    (void)sigaction(SIGPIPE, &ignore, NULL);
+}
+
+int worker_run_cgi(struct service *service)
+{
     struct request request;
     struct slot slot;
 
-    (void)sigaction(SIGPIPE, &ignore, NULL);
+    outlive_answer();
     process_serve(STDOUT_FILENO, CLIENT_ENDS_ITS_BODY);
     request_begin(&request, NULL);
     (void)dispatch(service, &request, PATIENCE_UNLIMITED, &slot);

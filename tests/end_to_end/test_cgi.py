@@ -1,10 +1,14 @@
 """Berth as plain CGI behind lighttpd and Apache: a process per request, the same answers."""
+import os
+import subprocess
+
 import pytest
 
 from harness import content, images
 from harness.engines import pull_layout, push_layout
 from harness.registry import closing
-from harness.server import Server
+from harness.process import PATIENCE
+from harness.server import BERTH, Server
 from test_blob import DATA, RANGES, SIZE
 
 
@@ -81,3 +85,31 @@ def test_a_body_that_breaks_off_is_no_blob(client, repository):
         connection.sendall(client.head("PUT", target, {"Content-Length": "6000"}) + data)
     client.get("/v2/")
     assert client.exists(repository.blob(content.digest(data))).status == 404
+
+
+@pytest.mark.quick
+def test_a_program_that_is_ended_behind_its_answer_writes_down_what_it_did(server):
+    """As lighttpd does it. The log takes nothing for a moment, so that it is not faster."""
+    log, into = os.pipe()
+    os.set_blocking(into, False)
+    filled = 0
+    try:
+        while True:
+            filled += os.write(into, b"." * 4096)
+    except BlockingIOError:
+        os.set_blocking(into, True)
+    environment = {"REQUEST_METHOD": "GET", "REQUEST_URI": "/v2/", "SERVER_PROTOCOL": "HTTP/1.1", "REMOTE_ADDR": "127.0.0.1",
+                   "GATEWAY_INTERFACE": "CGI/1.1", "BERTH_CONFIGURATION": str(server.configuration)}
+    process = subprocess.Popen([BERTH], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=into, env=environment)
+    os.close(into)
+    try:
+        assert b"".join(iter(lambda: process.stdout.read1(1), b"}")).endswith(b"{")  # the last byte of the answer
+        process.terminate()
+        assert os.read(log, filled) == b"." * filled
+        assert b"GET /v2/ 200" in os.read(log, 4096)
+        assert process.wait(PATIENCE) == 0
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        os.close(log)
