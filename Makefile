@@ -162,7 +162,7 @@ test-sanitize: deps-test
 
 test-long: deps-test
 	@$(build) all
-	$(pytest) tests/long $(ARGUMENTS)
+	$(pytest) -n $(PROCESSES) --dist loadgroup tests/long $(ARGUMENTS)
 	@$(MAKE) --no-print-directory fuzz
 
 # Objects and checks by clang in a directory of their own: what has not changed is not looked at again.

@@ -18,7 +18,8 @@ NUMBERS = itertools.count()
 APACHE = {"apache": "httpd", "apache-cgi": "httpd_cgi"}
 # The files that take longest, 20 seconds to two minutes of work and waiting, in this order: a file is one process's, and one that
 # were begun last would have all others wait for it.
-LONGEST = ("test_proxy_hostile", "test_proxy_blob", "test_proxy_stuck", "test_proxy_faults", "test_deploy", "test_worker", "test_hosts",
+LONGEST = ("test_collect", "test_cache_campaigns", "test_campaigns",
+           "test_proxy_hostile", "test_proxy_blob", "test_proxy_stuck", "test_proxy_faults", "test_deploy", "test_worker", "test_hosts",
            "test_proxy_clients", "test_round_trip", "test_proxy_names", "test_proxy_authority")
 
 
