@@ -21,7 +21,7 @@ from harness.server import BERTH, berth
 LOST = (OSError, BrokenAnswer, AttributeError)  # a worker was killed: the client tries again, as real ones do
 PASSING = {429, 500, 502, 503, 504}  # what a web server says of a worker that was killed
 REPOSITORIES = ["torture/one", "torture/two", "torture/three"]
-AHEAD = 12  # pushes for each collection: nothing untagged is collected within the hour, so each is dearer than the last
+AHEAD = 6  # pushes for each collection: nothing untagged is collected within the hour, so each is dearer than the last
 SHARED = 12  # layers that images have in common, and that are nobody's when none of them has them
 
 
@@ -120,7 +120,7 @@ class Torture:
         self.let_them_push(30)
 
     def kill(self):
-        self.let_them_push(5 + self.random.randrange(50))
+        self.let_them_push(5 + self.random.randrange(30))
         host = self.random.choice(self.hosts)
         with host.expecting_faults():
             workers = host.workers()
