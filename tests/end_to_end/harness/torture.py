@@ -85,11 +85,10 @@ class Torture:
     # --- what goes on beside the clients
 
     def collect(self, host):
-        """`berth gc`, one after the other; now and then one is killed, wherever it is. In front of the clients, who would take
-        nearly all of a small machine."""
+        """`berth gc`, one after the other; now and then one is killed, wherever it is."""
         killed_after = ["timeout", "-s", "KILL", f"{self.random.random() / 20:.3f}"]
         killed_after = killed_after if self.kills and self.random.random() < 0.3 else []
-        done = subprocess.run(["nice", "-n", "-10", *killed_after, BERTH, "-c", str(host.configuration), "gc", "--json"],
+        done = subprocess.run([*killed_after, BERTH, "-c", str(host.configuration), "gc", "--json"],
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         if done.returncode == 0:
             report = json.loads(done.stdout.splitlines()[-1])
