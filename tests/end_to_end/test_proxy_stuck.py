@@ -70,16 +70,23 @@ def test_who_reads_goes_on_without_a_filler_that_is_stopped(impatient, ranges):
     assert_goes_on(impatient, upstream, target, data, 4)
 
 
-def test_who_reads_goes_on_without_a_filler_and_gets_no_wrong_byte(impatient):
+@pytest.mark.parametrize("ranges", [True, False], ids=["ranges", "no ranges"])
+@pytest.mark.parametrize("is_wrong_first", [True, False], ids=["wrong first", "wrong then"])
+def test_who_reads_goes_on_without_a_filler_and_gets_no_wrong_byte(impatient, is_wrong_first, ranges):
+    """Also if what he was given before comes right when it is sent again."""
     upstream = impatient.take()
+    upstream.ranges = ranges
     data, digest = offered(upstream, 12 * MIB)
+    wrong = content.noise(len(data))
+    first, then = (wrong, data) if is_wrong_first else (data, wrong)
     target = impatient.at(upstream).blob(digest)
+    upstream.blobs[digest] = first
     shaped(upstream, 3 * MIB)
     with impatient.expecting_cuts():
         client = Download(impatient.client, target)
         wait_until(lambda: client.size > MIB, "some bytes")
         with stopped(fillers(impatient)):
-            upstream.blobs[digest] = content.noise(len(data))
+            upstream.blobs[digest] = then
             upstream.free.set()
             assert not client.result().is_whole and client.size < len(data), client
             upstream.blobs[digest] = data

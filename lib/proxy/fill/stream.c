@@ -189,10 +189,28 @@ static ssize_t stream_read_through(struct stream *stream, void *bytes, size_t si
     return (ssize_t)size;
 }
 
+/* What is in front of `offset` is not wanted: all was sent, whatever was asked. */
+static int stream_read_over(struct stream *stream, uint64_t offset, struct error *error)
+{
+    while (stream->position < offset) {
+        uint64_t missing = offset - stream->position;
+        const char *ignored;
+        ssize_t got = http_lend(&stream->answer.transfer,
+                                missing < SIZE_MAX ? (size_t)missing : SIZE_MAX, &ignored, error);
+
+        if (got <= 0) {
+            return got < 0 ? -1 : stream_ended_early(stream, error);
+        }
+        count_fetched(stream->fill.upstream->name, (uint64_t)got);
+        stream->position += (uint64_t)got;
+    }
+    return 0;
+}
+
 /*
  * Nobody goes on with the fetch: what is missing from `offset` on is asked of the upstream, for
- * this reader, and not kept. All in front of it counts for the digest, as it is in the file that he
- * was given it from.
+ * this reader, and not kept. All in front of it counts for the digest as it is in the file that he
+ * was given it from, not as the upstream may send it now.
  */
 static int stream_leave_fill(struct stream *stream, uint64_t offset, struct error *error)
 {
@@ -212,8 +230,9 @@ static int stream_leave_fill(struct stream *stream, uint64_t offset, struct erro
                               "changes the length of a blob");
     }
     stream->verify = !view->is_part;
-    if (found < 0 || (stream->verify && hash_update_from(&stream->hash, view->descriptor, &hashed,
-                                                         stream->position, error) < 0)) {
+    if (found < 0 || stream_read_over(stream, offset, error) < 0 ||
+        (stream->verify &&
+         hash_update_from(&stream->hash, view->descriptor, &hashed, offset, error) < 0)) {
         return -1;
     }
     fill_close(view);
