@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/clock.h"
@@ -85,6 +86,34 @@ enum lock_result lock_take_or_make(struct lock *lock, struct file_place place, e
     }
     return (enum lock_result)error_set(error, ERROR_INTERNAL,
                                        "lock '%s': it is removed again and again", place.path);
+}
+
+/* A date that is ahead tells nothing. */
+static bool lock_is_overdue(struct file_place place, uint64_t seconds)
+{
+    struct stat status;
+    uint64_t age;
+
+    if (fstatat(place.directory, place.path, &status, AT_SYMLINK_NOFOLLOW) < 0) {
+        return false;
+    }
+    age = clock_age(status.st_mtime);
+    return age > seconds && age < UINT64_MAX;
+}
+
+enum lock_result lock_take_or_replace(struct lock *lock, struct file_place place, uint64_t seconds,
+                                      struct error *error)
+{
+    enum lock_result result = lock_take_or_make(lock, place, LOCK_TRY, error);
+
+    if (result == LOCK_BUSY && lock_is_overdue(place, seconds)) {
+        (void)unlinkat(place.directory, place.path, 0);
+        result = lock_take_or_make(lock, place, LOCK_TRY, error);
+    }
+    if (result == LOCK_TAKEN) {
+        (void)futimens(lock->descriptor, NULL);
+    }
+    return result;
 }
 
 bool lock_claim(int descriptor)

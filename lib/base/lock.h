@@ -14,6 +14,7 @@
  */
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "lib/base/cleanup.h"
 #include "lib/base/error.h"
@@ -52,6 +53,15 @@ enum lock_result lock_take(struct lock *lock, struct file_place place, enum lock
  */
 enum lock_result lock_take_or_make(struct lock *lock, struct file_place place, enum lock_wait wait,
                                    struct error *error);
+
+/*
+ * For a lock that only saves others the same work: tries, and whoever has held it for more than so
+ * many seconds is done without, since he hangs, or is stopped. From then on the name stands for
+ * another file, and he holds one that nobody looks at. Its date says since when it is held: for no
+ * file that is locked otherwise.
+ */
+enum lock_result lock_take_or_replace(struct lock *lock, struct file_place place, uint64_t seconds,
+                                      struct error *error);
 
 void lock_release(struct lock *lock);
 

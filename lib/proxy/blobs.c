@@ -171,7 +171,7 @@ static int blob_prove_stored(const struct proxied *proxied, const struct digest 
         return found;
     }
     flight_key(proxied, digest->text, &key);
-    if (flight_begin(proxied, &key, &lock, error) < 0) {
+    if (flight_begin(proxied, &key, size, &lock, error) < 0) {
         return -1;
     }
     return blob_prove(store, digest, error);

@@ -20,15 +20,19 @@ void flight_key(const struct proxied *proxied, const char *rest, struct digest *
     digest_of(DIGEST_SHA256, text.data, text.length, out_key);
 }
 
-int flight_begin(const struct proxied *proxied, const struct digest *key, struct lock *lock,
-                 struct error *error)
+int flight_begin(const struct proxied *proxied, const struct digest *key, uint64_t bytes,
+                 struct lock *lock, struct error *error)
 {
-    enum { PAUSE = 20 }; /* milliseconds between two tries */
+    enum {
+        PAUSE = 20,         /* milliseconds between two tries */
+        SLOW_DISK = 4 << 20 /* bytes that it gives in a second */
+    };
+    uint64_t patience = (uint64_t)upstream_patience(&proxied->upstream) / 1000 + bytes / SLOW_DISK;
     struct path path = layout_flight(key);
     struct file_place place = {proxied->upstream.store->root, path.text};
     enum lock_result result;
 
-    while ((result = lock_take_or_make(lock, place, LOCK_TRY, error)) == LOCK_BUSY) {
+    while ((result = lock_take_or_replace(lock, place, patience, error)) == LOCK_BUSY) {
         if (process_is_deserted()) {
             return error_set(error, ERROR_CLIENT_GONE, "the client has gone");
         }

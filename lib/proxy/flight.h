@@ -13,9 +13,13 @@
 /* What is asked for, as a key: upstream, repository and the rest. */
 void flight_key(const struct proxied *proxied, const char *rest, struct digest *out_key);
 
-/* Waits until nobody else is asking. Where no lock can be made, two may ask at the same time. */
-int flight_begin(const struct proxied *proxied, const struct digest *key, struct lock *lock,
-                 struct error *error);
+/*
+ * Waits until nobody else is asking, or who does has taken longer for it than a question may, and
+ * for the `bytes` that he reads from our disk. Where no lock can be made, two may ask at the same
+ * time. ERROR_CLIENT_GONE.
+ */
+int flight_begin(const struct proxied *proxied, const struct digest *key, uint64_t bytes,
+                 struct lock *lock, struct error *error);
 
 void flight_remember_absence(const struct proxied *proxied, const struct digest *key);
 bool flight_is_absent(const struct proxied *proxied, const struct digest *key);

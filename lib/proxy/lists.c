@@ -194,7 +194,7 @@ static int listing_read(struct listing *listing, struct error *error)
     if (!proxied->may_wait) {
         return error_set(error, ERROR_WOULD_WAIT, "the upstream has to be asked");
     }
-    if (flight_begin(proxied, &key, &lock, error) < 0) {
+    if (flight_begin(proxied, &key, 0, &lock, error) < 0) {
         return -1;
     }
     if (listing_recall_fresh(listing, &key)) {

@@ -393,7 +393,7 @@ static int wish_fulfil(struct wish *wish, struct error *error)
     if (!wish->cached && flight_is_absent(wish->proxied, &key)) {
         return 0;
     }
-    if (flight_begin(wish->proxied, &key, &lock, error) < 0 ||
+    if (flight_begin(wish->proxied, &key, 0, &lock, error) < 0 ||
         wish_look_into_cache(wish, error) < 0) {
         return -1;
     }

@@ -18,6 +18,7 @@ from harness.upstream import Upstream
 from harness.upstream_site import Download, Site, download
 from test_crowd_hostile import held
 from test_proxy_blob import assert_right, fillers, offered, shaped
+from test_proxy_hang_up import client_of
 
 DRIPPING = 200
 
@@ -109,6 +110,23 @@ def test_who_waits_for_the_first_byte_goes_on_without_a_filler_that_is_stopped(n
         wait_until(lambda: not fillers(site), "the end of the filler, which has had no answer")
         site.forgive(upstream)
         assert_goes_on(site, upstream, target, data, 2)
+
+
+def test_who_wants_a_tag_does_not_wait_for_ever_for_one_who_asks_for_it(impatient):
+    """Who asks, and who does that for him, are stopped, and have the one place for such questions."""
+    upstream = impatient.take()
+    document, _ = upstream.add_image("app", "1")
+    target = impatient.at(upstream).manifest("1")
+    upstream.when(lambda reply, _: setattr(reply, "mute", True), times=1)
+    with client_of(impatient, target):
+        wait_until(upstream.asked, "the question")
+        with stopped(impatient.children()):
+            crowd = [Download(impatient.client, target) for _ in range(6)]
+            for each in crowd:
+                assert each.result().body == document
+            assert 2 <= len(upstream.asked()) <= len(crowd) // 2, upstream.asked()
+    upstream.free.set()
+    wait_until(lambda: not impatient.children(), "the end of all questions")
 
 
 def looks(pids):

@@ -10,7 +10,8 @@
 
 static struct proxied proxied_named(struct fixture *fixture, const char *upstream, const char *name)
 {
-    struct proxied proxied = {.may_wait = true};
+    static const struct proxy_options options = {.connect_timeout = 30, .stall_timeout = 60};
+    struct proxied proxied = {.upstream = {.options = &options}, .may_wait = true};
 
     proxied.upstream.store = &fixture->store;
     (void)snprintf(proxied.upstream.name, sizeof(proxied.upstream.name), "%s", upstream);
@@ -89,8 +90,8 @@ static void one_asks_at_a_time(void **state)
 
     flight_key(&proxied, "manifests/1", &key);
     flight_key(&proxied, "manifests/2", &other);
-    assert_returns(0, flight_begin(&proxied, &key, &lock, &error));
-    assert_returns(0, flight_begin(&proxied, &other, &second, &error));
+    assert_returns(0, flight_begin(&proxied, &key, 0, &lock, &error));
+    assert_returns(0, flight_begin(&proxied, &other, 0, &second, &error));
 
     /* Whoever waits and is not waited for any more lets go; whoever has a client waits on. */
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
@@ -100,27 +101,60 @@ static void one_asks_at_a_time(void **state)
 
         lock_release(&lock);
         process_serve(ends[0], CLIENT_ENDS_WHEN_GONE);
-        _exit(flight_begin(&proxied, &key, &own, &error) < 0);
+        _exit(flight_begin(&proxied, &key, 0, &own, &error) < 0);
     }
     (void)close(ends[0]);
     (void)!write(ends[1], "what can be read is no end", 26);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     (void)close(ends[1]);
     process_serve(ends[0], CLIENT_ENDS_WHEN_GONE);
-    assert_fails(ERROR_CLIENT_GONE, flight_begin(&proxied, &key, &third, &error));
+    assert_fails(ERROR_CLIENT_GONE, flight_begin(&proxied, &key, 0, &third, &error));
     process_serve(-1, CLIENT_ENDS_WHEN_GONE);
     (void)close(ends[0]);
     lock_release(&lock);
     assert_int_equal(wait_for_child(child), 0);
 }
 
+/* He hangs, or is stopped, and may be so for ever. */
+static void who_asks_for_long_is_not_waited_for(void **state)
+{
+    enum { LONG_AGO = 4 * 60, BYTES = 1 << 30 }; /* what any disk gives in as long */
+    struct fixture *fixture = *state;
+    struct proxied proxied = proxied_named(fixture, "a.example", "team/app");
+    AUTO_LOCK struct lock hanging = LOCK_INIT;
+    AUTO_LOCK struct lock lock = LOCK_INIT;
+    AUTO_LOCK struct lock third = LOCK_INIT;
+    struct path path;
+    struct error error;
+    struct digest key;
+    int ends[2];
+
+    flight_key(&proxied, "manifests/1", &key);
+    path = layout_flight(&key);
+    put_file(fixture->store.root, path.text, "");
+    set_age(fixture->store.root, path.text, LONG_AGO); /* nobody has it */
+    assert_returns(0, flight_begin(&proxied, &key, 0, &hanging, &error));
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    (void)close(ends[1]);
+    process_serve(ends[0], CLIENT_ENDS_WHEN_GONE); /* who waits gives up at once */
+    assert_fails(ERROR_CLIENT_GONE, flight_begin(&proxied, &key, 0, &lock, &error));
+    set_age(fixture->store.root, path.text, LONG_AGO);
+    assert_fails(ERROR_CLIENT_GONE, flight_begin(&proxied, &key, BYTES, &lock, &error));
+    assert_returns(0, flight_begin(&proxied, &key, 0, &lock, &error));
+    assert_true(lock.descriptor >= 0);
+    assert_fails(ERROR_CLIENT_GONE, flight_begin(&proxied, &key, 0, &third, &error));
+    set_age(fixture->store.root, path.text, -LONG_AGO); /* which tells nothing */
+    assert_fails(ERROR_CLIENT_GONE, flight_begin(&proxied, &key, 0, &third, &error));
+    process_serve(-1, CLIENT_ENDS_WHEN_GONE);
+    (void)close(ends[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_STORE(what_is_absent_is_so_for_one_repository),
-        IN_STORE(absence_is_forgotten),
-        IN_STORE(an_answer_is_kept_and_has_an_age),
-        IN_STORE(one_asks_at_a_time),
+        IN_STORE(what_is_absent_is_so_for_one_repository), IN_STORE(absence_is_forgotten),
+        IN_STORE(an_answer_is_kept_and_has_an_age),        IN_STORE(one_asks_at_a_time),
+        IN_STORE(who_asks_for_long_is_not_waited_for),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

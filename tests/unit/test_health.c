@@ -27,11 +27,19 @@ static void record(struct fixture *fixture, unsigned retry_after)
     health_record(&fixture->store, "up", &failure, retry_after);
 }
 
+static int check_with(struct fixture *fixture, struct lock *probe)
+{
+    static const struct proxy_options options = {.connect_timeout = 30, .stall_timeout = 60};
+    struct upstream upstream = {.options = &options, .store = &fixture->store, .name = "up"};
+
+    return health_check(&upstream, probe, &report, &error);
+}
+
 static int check(struct fixture *fixture)
 {
     AUTO_LOCK struct lock probe = LOCK_INIT;
 
-    return health_check(&fixture->store, "up", &probe, &report, &error);
+    return check_with(fixture, &probe);
 }
 
 static void a_failure_is_remembered_for_a_while(void **state)
@@ -58,9 +66,29 @@ static void after_it_one_may_try(void **state)
 
     buffer_format(&past, "1\n%u\nlong ago\n", (unsigned)ERROR_UPSTREAM_TIMEOUT);
     put_bytes(fixture->store.root, trouble(), past.data, past.length);
+    put_file(fixture->store.root, layout_upstream("up", "probe").text, "");
+    set_age(fixture->store.root, layout_upstream("up", "probe").text, HOUR);
     assert_false(health_is_bad(&fixture->store, "up"));
-    assert_returns(0, health_check(&fixture->store, "up", &probe, &report, &error));
+    assert_returns(0, check_with(fixture, &probe));
     assert_fails(ERROR_UPSTREAM_TIMEOUT, check(fixture));
+}
+
+/* Or all others would be told of the old trouble for as long as he hangs, or is stopped. */
+static void who_has_tried_for_long_keeps_nobody_from_it(void **state)
+{
+    struct fixture *fixture = *state;
+    struct path path = layout_upstream("up", "probe");
+    AUTO_LOCK struct lock hanging = LOCK_INIT;
+    AUTO_LOCK struct lock probe = LOCK_INIT;
+
+    put_file(fixture->store.root, trouble(), "1\n1\nlong ago\n");
+    assert_returns(0, check_with(fixture, &hanging));
+    set_age(fixture->store.root, path.text, 3 * 60);
+    assert_fails(ERROR_INTERNAL, check(fixture));
+    set_age(fixture->store.root, path.text, HOUR);
+    assert_returns(0, check_with(fixture, &probe));
+    assert_true(probe.descriptor >= 0);
+    assert_fails(ERROR_INTERNAL, check(fixture));
 }
 
 /* The clock has gone back since: nobody knows for how long it was meant. */
@@ -120,6 +148,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_STORE(a_failure_is_remembered_for_a_while),
         IN_STORE(after_it_one_may_try),
+        IN_STORE(who_has_tried_for_long_keeps_nobody_from_it),
         IN_STORE(what_was_remembered_in_the_future_is_forgotten),
         IN_STORE(what_nobody_can_have_meant_is_not_believed),
         IN_STORE(a_limit_of_the_future_is_forgotten),

@@ -96,18 +96,20 @@ bool health_explain(struct store *store, const char *upstream, struct buffer *ou
     return bad;
 }
 
-int health_check(struct store *store, const char *upstream, struct lock *probe,
-                 struct report *report, struct error *error)
+int health_check(const struct upstream *upstream, struct lock *probe, struct report *report,
+                 struct error *error)
 {
-    struct path path = layout_upstream(upstream, "probe");
+    struct path path = layout_upstream(upstream->name, "probe");
+    struct file_place place = health_place(upstream->store, &path);
+    uint64_t patience = (uint64_t)upstream_patience(upstream) / 1000;
     struct trouble trouble = {.message = BUFFER_INIT};
     struct error ignored;
     int result = 0;
 
-    if (trouble_read(store, upstream, &trouble) > 0 &&
+    if (trouble_read(upstream->store, upstream->name, &trouble) > 0 &&
         (trouble.until > clock_date() ||
-         lock_take_or_make(probe, health_place(store, &path), LOCK_TRY, &ignored) == LOCK_BUSY)) {
-        result = trouble_explain(&trouble, upstream, report, error);
+         lock_take_or_replace(probe, place, patience, &ignored) == LOCK_BUSY)) {
+        result = trouble_explain(&trouble, upstream->name, report, error);
     }
     buffer_release(&trouble.message);
     return result;

@@ -10,14 +10,16 @@
 #include "lib/base/lock.h"
 #include "lib/http/client.h"
 #include "lib/proxy/ask/report.h"
+#include "lib/proxy/ask/upstream.h"
 #include "lib/store/store.h"
 
 /*
  * Whether the upstream may be asked. Fails with the error that it last failed with, for some
- * seconds after that; then one process gets `probe` and may try, while the others still fail.
+ * seconds after that; then one process gets `probe` and may try, while the others still fail: for
+ * as long as a question may take, after which the next one may.
  */
-int health_check(struct store *store, const char *upstream, struct lock *probe,
-                 struct report *report, struct error *error);
+int health_check(const struct upstream *upstream, struct lock *probe, struct report *report,
+                 struct error *error);
 
 /* The same without trying: whether health_check() would fail at once. For those who cannot wait. */
 bool health_is_bad(struct store *store, const char *upstream);

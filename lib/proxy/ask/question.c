@@ -282,8 +282,7 @@ int question_ask(const struct upstream *upstream, const struct question *questio
     int result;
     int status;
 
-    if (!question->again &&
-        health_check(upstream->store, upstream->name, &out_answer->probe, report, error) < 0) {
+    if (!question->again && health_check(upstream, &out_answer->probe, report, error) < 0) {
         return -1;
     }
     out_answer->request.method = question->method;
