@@ -196,7 +196,15 @@ static int blob_use_proven(struct proxied *proxied, const struct proxy_blob_requ
     if (found < 0 && (error->code == ERROR_UPSTREAM || blob_bear(blob_unkept, error))) {
         return blob_pass_through(proxied, request, out_blob, error); /* it knows no HEAD, perhaps */
     }
-    return found > 0 ? blob_find_proven(proxied, &request->digest, out_blob, error) : found;
+    if (found > 0) {
+        found = blob_find_proven(proxied, &request->digest, out_blob, error);
+        if (found == 0) { /* it has made room meanwhile */
+            return request->head_only
+                       ? blob_ask_size(proxied, &request->digest, &out_blob->size, error)
+                       : blob_pass_through(proxied, request, out_blob, error);
+        }
+    }
+    return found;
 }
 
 /* The blob has just come into the cache; who has brought it may have died. */

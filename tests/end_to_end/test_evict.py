@@ -1,4 +1,5 @@
 """The size of the cache: what was not used for the longest time goes, nobody's pull fails for it, and what is kept stays."""
+import concurrent.futures
 import contextlib
 import hashlib
 import json
@@ -114,6 +115,24 @@ def test_what_nginx_misses_comes_from_a_worker(new_directory):
             part = download(site.client, repository.blob(digest), {"Range": "bytes=5-9"})
             assert (part.status, bytes(part.body)) == (206, data[5:10]), part
             assert site.client.get(repository.blob(content.ABSENT)).status == 404
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_what_makes_room_while_the_upstream_says_that_it_has_it_is_no_404(new_directory, method):
+    """A repository that has no manifest with it has to be told so first."""
+    with Site(new_directory("confirmed")) as site:
+        upstream = site.take()
+        data, digest = offered(upstream, 100_000)
+        pull(site, upstream, digest, data)
+        upstream.when(lambda *_: upstream.free.wait(), f"/other/blobs/{digest}", "HEAD", times=1)
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(site.client.request, method, site.at(upstream, "other").blob(digest))
+            wait_until(lambda: upstream.asked("/other/"), "the question")
+            data_of(site, digest).unlink()
+            upstream.free.set()
+            answer = answer.result()
+        assert (answer.status, answer["Content-Length"]) == (200, str(len(data))), answer
+        assert answer.body == (data if method == "GET" else b"")
 
 
 def test_one_that_is_larger_than_the_cache_is_passed_on(limited):
