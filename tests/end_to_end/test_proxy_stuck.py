@@ -112,6 +112,29 @@ def test_who_waits_for_the_first_byte_goes_on_without_a_filler_that_is_stopped(n
         assert_goes_on(site, upstream, target, data, 2)
 
 
+@pytest.mark.parametrize("begun", [True, False], ids=["some bytes", "none"])
+def test_who_comes_long_after_a_filler_has_hung_does_not_wait_for_it(new_directory, begun):
+    """Nor for as long again whom nginx sends a second time."""
+    with Site(new_directory("late"), stall_timeout=600, connect_timeout=600) as site:
+        upstream = site.take()
+        data, digest = offered(upstream, 4 * MIB)
+        target = site.at(upstream).blob(digest)
+        upstream.when(lambda reply, _: reply.__dict__.update({"stall": MIB} if begun else {"mute": True}), times=1)
+        with client_of(site, target):
+            wait_until(lambda: upstream.asked() and upstream.sent() == begun * MIB, "all that comes")
+            filler, = wait_until(lambda: fillers(site), "the filler")
+        with stopped([filler]):
+            for path in (site.cache / "_berth/temporary/partial").glob("*/*/*"):
+                os.utime(path, (1e9, 1e9))
+            for _ in range(2):
+                assert_right(download(site.client, target), data)
+            assert fillers(site) == [filler]
+        upstream.free.set()
+        wait_until(lambda: not fillers(site), "the end of the filler")
+        site.forgive(upstream)
+        assert_goes_on(site, upstream, target, data, 3)
+
+
 def test_who_wants_a_tag_does_not_wait_for_ever_for_one_who_asks_for_it(impatient):
     """Who asks, and who does that for him, are stopped, and have the one place for such questions."""
     upstream = impatient.take()

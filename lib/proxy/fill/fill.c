@@ -156,14 +156,20 @@ static int fill_get_stuck(struct fill_view *view, struct error *error)
     return error_set(error, ERROR_UPSTREAM, "nobody goes on with the fetch of the blob");
 }
 
-/* Whether there was no sign of life for too long: a question and its answer, with the pause before
- * it and the silence behind it. */
+/*
+ * Whether there was no sign of life for too long: a question and its answer, with the pause before
+ * it and the silence behind it. Who comes later, as does whoever nginx sends a second time, need
+ * not wait for as long again: what was before tell the dates.
+ */
 static bool fill_is_lifeless(struct fill_view *view)
 {
     uint64_t life = partial_life_number(&view->fill);
     int64_t now = clock_milliseconds();
 
-    if (view->alive == 0 || life != view->life) {
+    if (view->alive == 0) {
+        view->life = life;
+        view->alive = now - (int64_t)partial_silence(&view->fill) * 1000;
+    } else if (life != view->life) {
         view->life = life;
         view->alive = now;
     }

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/text.h"
 #include "lib/oci/document.h"
 #include "lib/proxy/fill/origin.h"
@@ -228,6 +229,25 @@ uint64_t partial_failure_number(const struct fill *fill)
 uint64_t partial_life_number(const struct fill *fill)
 {
     return partial_number(fill, "data");
+}
+
+uint64_t partial_silence(const struct fill *fill)
+{
+    static const char *const signs[] = {"data", "lock"};
+    uint64_t silence = UINT64_MAX;
+
+    for (size_t i = 0; i < sizeof(signs) / sizeof(*signs); i++) {
+        struct path path = partial_place(fill, signs[i]);
+        struct stat status;
+        uint64_t age;
+
+        if (fstatat(fill->upstream->store->temporary, path.text, &status, AT_SYMLINK_NOFOLLOW) ==
+            0) {
+            age = clock_age(status.st_mtime);
+            silence = age < silence ? age : silence;
+        }
+    }
+    return silence < UINT64_MAX ? silence : 0;
 }
 
 struct partial_failure {

@@ -74,6 +74,9 @@ uint64_t partial_failure_number(const struct fill *fill);
 /* A number that changes with each sign of life of a filler: bytes, or a try to get some. */
 uint64_t partial_life_number(const struct fill *fill);
 
+/* How many seconds ago the last such sign was, or somebody has begun; 0 if that cannot be told. */
+uint64_t partial_silence(const struct fill *fill);
+
 /* True if the last filler gave up, and was this repository's. */
 bool partial_failure(const struct fill *fill, struct report *report, struct error *error);
 
