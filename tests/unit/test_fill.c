@@ -193,6 +193,27 @@ static void another_upstreams_blob_cuts_nobody_short(void **state)
     }
 }
 
+/* Room was made before its reader, who is slow, has come to the end. */
+static void what_is_kept_no_more_cuts_nobody_short(void **state)
+{
+    struct fixture *fixture = *state;
+    struct path data;
+    char bytes[SIZE + 1] = "";
+    AUTO_CLOSE int vouching = -1;
+
+    begin(fixture);
+    data = partial_place(&fill, "data");
+    reader = read_all_but_the_end(fixture);
+    take_lock(fixture);
+    vouching = openat(fixture->store.temporary, data.text, O_RDWR | O_CLOEXEC);
+    assert_true(lock_claim(vouching));
+    assert_int_equal(unlinkat(fixture->store.temporary, data.text, 0), 0);
+    assert_returns(SIZE, fill_read(&reader, 0, bytes, SIZE, &error));
+    assert_string_equal(bytes, WORDS);
+    fill_close(&reader);
+    end();
+}
+
 static void publish_ours(struct fixture *fixture)
 {
     struct path data = partial_place(&fill, "data");
@@ -232,6 +253,48 @@ static void no_failed_look_cuts_a_reader_short(void **state)
     assert_true(n > 5);
 }
 
+/* Its length is known from now on to be another one. */
+static void start_over(void *context, const char *line)
+{
+    struct fixture *fixture = context;
+    size_t length = strlen(line);
+
+    if (strncmp(line, "openat", strlen("openat")) != 0 ||
+        strcmp(line + length - strlen("/data"), "/data") != 0) {
+        return;
+    }
+    assert_returns(0, partial_forget_total(&fill, &error));
+    assert_int_equal(unlinkat(fixture->store.temporary, partial_place(&fill, "data").text, 0), 0);
+    put_file(fixture->store.temporary, partial_place(&fill, "data").text, WORDS);
+}
+
+/* Between a reader's look at the length and the one at what there is. */
+static void who_was_told_too_small_a_length_gets_no_end(void **state)
+{
+    enum { LESS = SIZE - 5 };
+    struct fixture *fixture = *state;
+    struct report report = REPORT_INIT;
+    char bytes[SIZE + 1] = "";
+
+    begin(fixture);
+    assert_returns(0, partial_prepare(&fill, &error));
+    assert_returns(0, partial_write_total(&fill, LESS, &error));
+    put_file(fixture->store.temporary, partial_place(&fill, "data").text, "what");
+    take_lock(fixture);
+    trace_begin();
+    trace_looks();
+    trace_hook(start_over, fixture);
+    assert_int_equal(fill_join(&reader, &fill, &report, &error), FILL_GROWING);
+    (void)trace_end();
+    assert_int_equal(reader.size, LESS);
+    publish_ours(fixture);
+    assert_returns(-1, fill_read(&reader, 0, bytes, LESS, &error));
+    assert_false(reader.is_stuck);
+    fill_close(&reader);
+    end();
+    report_release(&report);
+}
+
 /* A power cut may have left anything, which a part must not have before all is verified. */
 static void what_cannot_be_looked_at_is_taken_for_found(void **state)
 {
@@ -263,7 +326,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_STORE(an_earlier_failure_is_told_to_nobody_who_comes_later),
         IN_STORE(another_upstreams_blob_cuts_nobody_short),
+        IN_STORE(what_is_kept_no_more_cuts_nobody_short),
         IN_STORE(no_failed_look_cuts_a_reader_short),
+        IN_STORE(who_was_told_too_small_a_length_gets_no_end),
         IN_STORE(what_cannot_be_looked_at_is_taken_for_found),
     };
 

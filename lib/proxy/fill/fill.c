@@ -408,26 +408,24 @@ static bool fill_may_look_again(struct fill_view *view)
 }
 
 /*
- * Whether the blob is there, made of the file that we are reading; or of another one, which another
- * upstream has sent. Then ours is still as good as that, once its digest is verified: which its
- * filler says by a claim or a mark (lib/store/settle).
+ * Whether the blob is there, made of the file that we are reading. If it is not, since it was not
+ * kept, or has made room already, or if another upstream has sent it, ours is as good as that once
+ * its digest is verified: which its filler says by a claim or a mark (lib/store/settle).
  */
 static int fill_check_complete(struct fill_view *view, struct error *error)
 {
     struct store *store = view->fill.upstream->store;
+    enum blob_match match = blob_match(store, &view->fill.digest, view->descriptor, error);
 
-    switch (blob_match(store, &view->fill.digest, view->descriptor, error)) {
+    switch (match) {
     case BLOB_MATCH_FAILED:
         return fill_may_look_again(view) ? 0 : -1;
-    case BLOB_ABSENT:
-        view->complete =
-            partial_is_given_away(view->descriptor) && fill_available(view) == view->size;
-        return 0;
     case BLOB_SAME:
         view->complete = true;
         return 0;
+    case BLOB_ABSENT:
     case BLOB_OTHER:
-        view->is_overtaken = true;
+        view->is_overtaken |= match == BLOB_OTHER;
         view->complete =
             settle_is_vouched_for(view->descriptor) && fill_available(view) == view->size;
         return 0;
@@ -502,6 +500,9 @@ ssize_t fill_wait_for(struct fill_view *view, uint64_t offset, struct error *err
         uint64_t available = fill_available(view);
         uint64_t limit = fill_limit(view, offset, available);
 
+        if (view->complete && available > view->size) {
+            return error_set(error, ERROR_UPSTREAM, "the blob is longer than announced");
+        }
         if (limit > offset) {
             return (ssize_t)(limit - offset);
         }

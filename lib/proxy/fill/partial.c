@@ -113,8 +113,7 @@ int partial_forget_total(const struct fill *fill, struct error *error)
     return partial_total(fill, &size) ? partial_replace_total(fill, "", error) : 0;
 }
 
-/* The mark is the sticky bit, which means nothing on a file: the descriptor is all that they share.
- */
+/* By the mark of what is settled: the descriptor is all that they share. */
 void partial_give_away(int data)
 {
     struct stat status;
@@ -122,13 +121,6 @@ void partial_give_away(int data)
     if (fstat(data, &status) == 0) {
         (void)fchmod(data, (status.st_mode & 0777) | S_ISVTX);
     }
-}
-
-bool partial_is_given_away(int data)
-{
-    struct stat status;
-
-    return fstat(data, &status) == 0 && (status.st_mode & S_ISVTX) != 0;
 }
 
 /* How many bytes there are now. Where that cannot be told, none is taken for one that will come. */

@@ -59,9 +59,8 @@ int partial_write_total(const struct fill *fill, uint64_t size, struct error *er
 int partial_forget_total(const struct fill *fill, struct error *error);
 
 /* Says of `data`, whose digest is verified and which is synced, that its readers may have all of
- * it, since it is about to be dropped instead of becoming the blob. */
+ * it (settle_is_vouched_for()), since it is about to be dropped instead of becoming the blob. */
 void partial_give_away(int data);
-bool partial_is_given_away(int data);
 
 /* For the readers: why the filler has given up. As well as it can be said. */
 void partial_write_failure(const struct fill *fill, const struct report *report,
