@@ -69,6 +69,25 @@ def test_a_part_is_right_where_nothing_can_be_kept(small):
     assert not is_cached(small, digest)
 
 
+@pytest.mark.parametrize("wanted", [None, f"bytes={MIB}-"], ids=["whole", "part"])
+def test_what_can_be_kept_no_longer_is_passed_on_from_there(small, wanted):
+    """Somebody else has used the room that the cache has to leave, amid the download."""
+    upstream = small.take()
+    data, digest = offered(upstream, 30 * MIB)
+    upstream.when(lambda reply, _: setattr(reply, "stall", 10 * MIB), "/blobs/", times=1)
+    target = small.at(upstream).blob(digest)
+    client = Download(small.client, target, {"Range": wanted} if wanted else None)
+    wait_until(lambda: client.size > 8 * MIB, "some bytes")
+    (small.server.storage / "other").write_bytes(bytes(40 * MIB))
+    upstream.free.set()
+    client.result()
+    assert client.is_success and client.digest == content.digest(data[MIB if wanted else 0:]), client
+    assert [each["Range"] is not None for each in upstream.asked("/blobs/", "GET")] == [False, True]
+    assert not is_cached(small, digest)
+    (small.server.storage / "other").unlink()
+    wait_until(lambda: is_cached_in_the_end(small, upstream, digest), "room")
+
+
 def is_cached_in_the_end(site, upstream, digest):
     """What found no room is not tried again for some seconds."""
     download(site.client, site.at(upstream).blob(digest))

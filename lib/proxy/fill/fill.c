@@ -454,7 +454,11 @@ static int fill_check_filler(struct fill_view *view, struct error *error)
     if (failed) { /* but perhaps only to keep it, and since the last look */
         struct error ignored;
 
-        return fill_check_complete(view, &ignored) == 0 && view->complete ? 0 : -1;
+        if (fill_check_complete(view, &ignored) == 0 && view->complete) {
+            return 0;
+        }
+        view->is_stuck |= error_is_ours(error); /* the upstream still has it */
+        return -1;
     }
     if (view->is_stuck || fill_is_lifeless(view)) {
         return fill_get_stuck(view, error);

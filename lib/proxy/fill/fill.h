@@ -105,8 +105,8 @@ bool fill_size(const struct fill *fill, uint64_t *out_size);
  *
  * -1 and is_stuck: nobody goes on with it. Its filler has shown no sign of life for longer than any
  * step may take it, having been stopped, or waiting for a disk; or it has died, and for as long no
- * other could be started, or those died as well. What there is may be read on, the rest is for the
- * reader to get.
+ * other could be started, or those died as well; or it could not go on here, as on a full disk.
+ * What there is may be read on, the rest is for the reader to get.
  */
 ssize_t fill_read(struct fill_view *view, uint64_t offset, void *bytes, size_t size,
                   struct error *error);
