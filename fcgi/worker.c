@@ -250,16 +250,29 @@ int worker_run(struct service *service)
     return served < 0 ? 2 : 0;
 }
 
-/* lighttpd ends a program that is still there when its answer is complete: the request would be
- * written down nowhere, and nobody told of it. Who waits in vain looks for his client himself. */
+enum { LAST_SECONDS = 10 };
+
+/* Once: who is told again and again is not to live for that. */
+static void end_soon(int signal_number)
+{
+    (void)signal_number;
+    if (!stopping) {
+        stopping = 1;
+        (void)alarm(LAST_SECONDS);
+    }
+}
+
+/*
+ * lighttpd ends a program that is still there when its answer is complete: the request would be
+ * written down nowhere, and nobody told of it. So what has to be done yet is; but who waits for a
+ * lock that somebody has who hangs would wait for good, and nobody kills him by another signal.
+ */
 static void outlive_answer(void)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
-    sigset_t blocked;
+    struct sigaction end = {.sa_handler = end_soon, .sa_flags = SA_RESTART};
 
-    (void)sigemptyset(&blocked);
-    (void)sigaddset(&blocked, SIGTERM);
-    (void)sigprocmask(SIG_BLOCK, &blocked, NULL);
+    (void)sigaction(SIGTERM, &end, NULL);
     (void)sigaction(SIGPIPE, &ignore, NULL);
 }
 
@@ -304,6 +317,7 @@ void worker_refuse_cgi(struct error *reason)
 {
     struct request request;
 
+    outlive_answer();
     request_begin(&request, NULL);
     dispatch_refuse(&request, reason);
     request_read_rest(&request);

@@ -10,7 +10,7 @@
  */
 int worker_run(struct service *service);
 
-/* Serves the single request of a CGI process. */
+/* Serves the single request of a CGI process, which outlives SIGTERM by some seconds at most. */
 int worker_run_cgi(struct service *service);
 
 /*

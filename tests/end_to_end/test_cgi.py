@@ -1,5 +1,9 @@
 """Berth as plain CGI behind lighttpd and Apache: a process per request, the same answers."""
+import contextlib
+import fcntl
 import os
+import pathlib
+import signal
 import subprocess
 
 import pytest
@@ -7,7 +11,7 @@ import pytest
 from harness import content, images
 from harness.engines import pull_layout, push_layout
 from harness.registry import closing
-from harness.process import PATIENCE
+from harness.process import PATIENCE, wait_until
 from harness.server import BERTH, Server
 from test_blob import DATA, RANGES, SIZE
 
@@ -87,6 +91,20 @@ def test_a_body_that_breaks_off_is_no_blob(client, repository):
     assert client.exists(repository.blob(content.digest(data))).status == 404
 
 
+@contextlib.contextmanager
+def program(server, target, method="GET", **options):
+    """As a web server starts it: a process per request."""
+    environment = {"REQUEST_METHOD": method, "REQUEST_URI": target, "SERVER_PROTOCOL": "HTTP/1.1", "REMOTE_ADDR": "127.0.0.1",
+                   "GATEWAY_INTERFACE": "CGI/1.1", "BERTH_CONFIGURATION": str(server.configuration)}
+    process = subprocess.Popen([BERTH], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=environment, **options)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
 @pytest.mark.quick
 def test_a_program_that_is_ended_behind_its_answer_writes_down_what_it_did(server):
     """As lighttpd does it. The log takes nothing for a moment, so that it is not faster."""
@@ -98,18 +116,26 @@ def test_a_program_that_is_ended_behind_its_answer_writes_down_what_it_did(serve
             filled += os.write(into, b"." * 4096)
     except BlockingIOError:
         os.set_blocking(into, True)
-    environment = {"REQUEST_METHOD": "GET", "REQUEST_URI": "/v2/", "SERVER_PROTOCOL": "HTTP/1.1", "REMOTE_ADDR": "127.0.0.1",
-                   "GATEWAY_INTERFACE": "CGI/1.1", "BERTH_CONFIGURATION": str(server.configuration)}
-    process = subprocess.Popen([BERTH], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=into, env=environment)
-    os.close(into)
     try:
-        assert b"".join(iter(lambda: process.stdout.read1(1), b"}")).endswith(b"{")  # the last byte of the answer
-        process.terminate()
-        assert os.read(log, filled) == b"." * filled
-        assert b"GET /v2/ 200" in os.read(log, 4096)
-        assert process.wait(PATIENCE) == 0
+        with program(server, "/v2/", stderr=into) as process:
+            os.close(into)
+            assert b"".join(iter(lambda: process.stdout.read1(1), b"}")).endswith(b"{")  # the last byte of the answer
+            process.terminate()
+            assert os.read(log, filled) == b"." * filled
+            assert b"GET /v2/ 200" in os.read(log, 4096)
+            assert process.wait(PATIENCE) == 0
     finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
         os.close(log)
+
+
+def test_a_program_that_waits_in_vain_ends_some_time_after_it_is_told_to(server, client, repository):
+    """However often: for a lock that a host has which hangs. lighttpd has no other signal."""
+    repository.push_image("latest")
+    with contextlib.ExitStack() as held:
+        for path in (server.registry_storage / "_berth/locks").glob("??"):
+            fcntl.flock(held.enter_context(open(path, "rb")), fcntl.LOCK_EX)
+        with program(server, repository.manifest("latest"), "DELETE") as process:
+            wait_until(lambda: f"WRITE {process.pid} " in pathlib.Path("/proc/locks").read_text(), "the program waits")
+            wait_until(lambda: process.terminate() or process.poll() is not None, "its end")
+            assert process.returncode == -signal.SIGALRM and process.stdout.read() == b""
+    assert client.get(repository.manifest("latest")).status == 200
