@@ -71,13 +71,10 @@ int events_raise(struct store *store, const struct events_options *options,
     AUTO_SYNC_SET struct sync_set syncs = {.root = changes ? store->root : -1,
                                            .memory = &store->synced,
                                            .in_order = store->keeps_order};
+    uint64_t number = spool_number(store);
     struct error ignored;
-    uint64_t number;
     int result = 0;
 
-    if (spool_number(store, &number, error) < 0) {
-        return -1;
-    }
     for (size_t i = 0; i < options->webhook_count; i++) {
         const struct webhook_options *webhook = &options->webhooks[i];
         struct spool spool = {store, webhook->name};

@@ -73,50 +73,55 @@ static void entry_add_name(const struct event *event, uint64_t number, struct bu
 }
 
 /* Whoever has this lock has it for two calls. If he does not let go of it he has stopped there. */
-static enum lock_result spool_lock_number(struct store *store, struct lock *lock,
-                                          struct error *error)
+static int spool_lock_number(struct store *store, int64_t patience, struct lock *lock,
+                             struct error *error)
 {
-    enum { PATIENCE_MILLISECONDS = 1000 };
     struct file_place place = {store->root, LAYOUT_EVENTS_NUMBER};
-    int64_t end = clock_milliseconds() + PATIENCE_MILLISECONDS;
+    int64_t end = clock_milliseconds() + patience;
     enum lock_result result;
 
     while ((result = lock_take_or_make(lock, place, LOCK_TRY, error)) == LOCK_BUSY &&
            clock_milliseconds() < end) {
         clock_pause(1);
     }
-    return result;
+    if (result == LOCK_BUSY) {
+        return error_set(error, ERROR_INTERNAL, "'%s' stays locked", place.path);
+    }
+    return result == LOCK_TAKEN ? 0 : -1;
+}
+
+/* Under the lock: one that was not given out, and is not again. */
+static int spool_take_number(int descriptor, uint64_t *number, struct error *error)
+{
+    uint64_t last = 0;
+
+    if (file_read_at(descriptor, 0, &last, sizeof(last), error) < 0) {
+        return -1;
+    }
+    if (*number <= last && last < INT64_MAX) {
+        *number = last + 1;
+    }
+    return file_write_at(descriptor, 0, number, sizeof(*number), error);
 }
 
 /* The date, unless one that is later was given out. Who cannot know, or a power cut that loses what
  * was, leaves it at the date: that is out of order only where a clock has been set back. */
-int spool_number(struct store *store, uint64_t *out_number, struct error *error)
+uint64_t spool_number(struct store *store)
 {
+    enum { PATIENCE_MILLISECONDS = 1000 };
+    static bool was_known = true; /* else nobody waits for it, or is told of it, once more */
     AUTO_LOCK struct lock lock = LOCK_INIT;
-    uint64_t last = 0;
     uint64_t number = (uint64_t)clock_date_nanoseconds();
+    struct error error;
+    bool is_known =
+        spool_lock_number(store, was_known ? PATIENCE_MILLISECONDS : 0, &lock, &error) == 0 &&
+        spool_take_number(lock.descriptor, &number, &error) == 0;
 
-    switch (spool_lock_number(store, &lock, error)) {
-    case LOCK_TAKEN:
-        break;
-    case LOCK_BUSY:
-        log_warning("'%s' stays locked: the order of events is by the clock", LAYOUT_EVENTS_NUMBER);
-        *out_number = number;
-        return 0;
-    default:
-        return -1;
+    if (!is_known && was_known) {
+        log_warning("the order of events is by the clock: %s", error.message);
     }
-    if (file_read_at(lock.descriptor, 0, &last, sizeof(last), error) < 0) {
-        return -1;
-    }
-    if (number <= last && last < INT64_MAX) {
-        number = last + 1;
-    }
-    if (file_write_at(lock.descriptor, 0, &number, sizeof(number), error) < 0) {
-        return -1;
-    }
-    *out_number = number;
-    return 0;
+    was_known = is_known;
+    return number;
 }
 
 /* What this process has counted of a spool: who restores thousands would count as often. */

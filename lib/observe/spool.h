@@ -42,9 +42,10 @@ struct spool_entry {
 };
 bool spool_entry_parse(const char *name, struct spool_entry *out);
 
-/* A number for an event: greater than all that were given out before; the date, where somebody does
- * not let go of what was given out. Waits a second at most. */
-int spool_number(struct store *store, uint64_t *out_number, struct error *error);
+/* A number for an event: greater than all that were given out before; the date, where that cannot
+ * be known, since somebody does not let go of it, or the disk fails. Waits a second at most, and
+ * not again as long as that lasts. */
+uint64_t spool_number(struct store *store);
 
 /*
  * More than these wait for nobody: what comes then is not kept. To know takes a look at all of

@@ -39,12 +39,10 @@ static void add_events(const struct spool *spool)
     for (int i = 0; i < EVENTS; i++) {
         AUTO_SYNC_SET struct sync_set syncs = SYNC_SET_INIT(spool->store->root);
         struct event event;
-        uint64_t number;
 
         event_begin(&event, EVENT_PUSH, clock_date_nanoseconds());
         EVENT_SET(&event, repository, "team/app");
-        assert_returns(0, spool_number(spool->store, &number, &error));
-        assert_returns(1, spool_add(spool, &event, number, &syncs, &error));
+        assert_returns(1, spool_add(spool, &event, spool_number(spool->store), &syncs, &error));
         assert_returns(0, sync_set_flush(&syncs, &error));
     }
 }

@@ -27,11 +27,10 @@ static struct spool_entry add(struct fixture *fixture, const char *repository)
     struct spool_entry entry = {.number = 0};
     struct event event;
     struct error error;
-    uint64_t number;
+    uint64_t number = spool_number(&fixture->store);
 
     event_begin(&event, EVENT_PUSH, clock_date_nanoseconds());
     EVENT_SET(&event, repository, repository);
-    assert_returns(0, spool_number(&fixture->store, &number, &error));
     assert_returns(1, spool_add(&spool, &event, number, &syncs, &error));
     assert_returns(0, sync_set_flush(&syncs, &error));
     assert_returns(0, spool_list(&spool, SPOOL_WAITING, &names, &error));
@@ -65,12 +64,9 @@ static void the_order_outlives_a_clock_that_goes_back(void **state)
     struct fixture *fixture = *state;
     struct spool_entry first = add(fixture, "team/app");
     uint64_t ahead = first.number + (uint64_t)365 * 86400 * 1000000000;
-    uint64_t number = 0;
-    struct error error;
 
     put_bytes(fixture->store.root, "_berth/events/number", &ahead, sizeof(ahead));
-    assert_returns(0, spool_number(&fixture->store, &number, &error));
-    assert_true(number == ahead + 1);
+    assert_true(spool_number(&fixture->store) == ahead + 1);
     assert_true(add(fixture, "team/app").number == ahead + 2);
 }
 
@@ -78,12 +74,60 @@ static void a_lost_number_is_the_date_again(void **state)
 {
     struct fixture *fixture = *state;
     uint64_t before = add(fixture, "team/app").number;
-    uint64_t number = 0;
-    struct error error;
 
     put_bytes(fixture->store.root, "_berth/events/number", "", 0);
-    assert_returns(0, spool_number(&fixture->store, &number, &error));
-    assert_true(number > before);
+    assert_true(spool_number(&fixture->store) > before);
+}
+
+/* To the only receiver, of all. */
+static int raise_push(struct fixture *fixture)
+{
+    char *kinds[] = {TEXT("push")};
+    struct webhook_options webhook = {.name = TEXT("ci"), .events = {kinds, 1, 1}};
+    struct events_options options = {.webhooks = &webhook, .webhook_count = 1};
+    struct event event;
+    struct error error;
+
+    event_begin(&event, EVENT_PUSH, clock_date_nanoseconds());
+    EVENT_SET(&event, repository, "team/app");
+    return events_raise(&fixture->store, &options, &event, &error);
+}
+
+/* What stands in the place of the number is a directory, a pipe, or a link that leads nowhere. */
+static void no_event_is_lost_for_want_of_a_number(void **state)
+{
+    struct fixture *fixture = *state;
+    int root = fixture->store.root;
+
+    (void)add(fixture, "team/app");
+    for (int i = 0; i < 3; i++) {
+        static const char number[] = "_berth/events/number";
+
+        assert_int_equal(unlinkat(root, number, i == 1 ? AT_REMOVEDIR : 0), 0);
+        assert_int_equal(i == 0   ? mkdirat(root, number, 0700)
+                         : i == 1 ? mkfifoat(root, number, 0600)
+                                  : symlinkat("nowhere", root, number),
+                         0);
+        assert_int_equal(raise_push(fixture), 0);
+        assert_int_equal(count_entries(root, WAITING), i + 2);
+    }
+}
+
+/* As a deletion of many tags does: it would take as many seconds. */
+static void who_tells_of_many_waits_once_for_who_holds_the_number(void **state)
+{
+    enum { MANY = 1000 };
+    struct fixture *fixture = *state;
+    AUTO_LOCK struct lock lock = LOCK_INIT;
+    struct file_place place = {fixture->store.root, "_berth/events/number"};
+    struct error error;
+
+    assert_int_equal(lock_take_or_make(&lock, place, LOCK_WAIT, &error), LOCK_TAKEN);
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(raise_push(fixture), 0);
+    }
+    lock_release(&lock);
+    assert_int_equal(count_entries(fixture->store.root, WAITING), MANY);
 }
 
 static void what_is_given_up_comes_back_to_its_place(void **state)
@@ -284,6 +328,8 @@ int main(void)
         IN_STORE(events_are_in_the_order_in_which_they_came),
         IN_STORE(the_order_outlives_a_clock_that_goes_back),
         IN_STORE(a_lost_number_is_the_date_again),
+        IN_STORE(no_event_is_lost_for_want_of_a_number),
+        IN_STORE(who_tells_of_many_waits_once_for_who_holds_the_number),
         IN_STORE(what_is_given_up_comes_back_to_its_place),
         IN_STORE(a_file_says_when_to_try_again),
         IN_STORE(a_note_leaves_the_receiver_alone),
