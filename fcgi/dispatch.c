@@ -12,6 +12,7 @@
 #include "fcgi/page/page.h"
 #include "fcgi/tell.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/log.h"
 #include "lib/base/text.h"
 
 struct endpoint {
@@ -388,6 +389,21 @@ static void add_advice(struct exchange *exchange, const struct error *error)
     }
 }
 
+/* What somebody deletes is said to be in the trash, but where there was no room for it. */
+static void add_loss(struct exchange *exchange)
+{
+    struct registry *registry = exchange->registry;
+
+    if (registry && registry->lost > 0) {
+        log_warning("there was no room in the trash for %" PRIu64
+                    " files: they are deleted for good (request %s)",
+                    registry->lost, exchange->request->id);
+        buffer_add_text(&exchange->source.report.warning,
+                        "there was no room in the trash: what was deleted cannot be taken back");
+        registry->lost = 0;
+    }
+}
+
 static void add_warning(struct exchange *exchange)
 {
     enum { WARNING_LIMIT = 1000 }; /* bytes; 4096 are allowed ("Warnings") */
@@ -418,6 +434,7 @@ static void finish(struct exchange *exchange, int result, struct error *error)
     struct response *response = &exchange->response;
     int sent;
 
+    add_loss(exchange);
     if (result < 0) {
         account_failure(exchange->request, error);
         if (exchange->request->pass != PASS_WHOLE && error->code == ERROR_INTERNAL) {

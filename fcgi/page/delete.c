@@ -260,10 +260,14 @@ int page_delete(struct view *view, struct error *error)
 static void delete_done(struct view *view)
 {
     const struct repository *repository = view_repository(view);
+    bool is_lost = view->exchange->registry->lost > 0;
     struct glance glance;
 
     glance_take(repository, &glance);
-    form_done(view, delete_is_cached(view) ? "dropped" : "deleted",
+    form_done(view,
+              delete_is_cached(view) ? "dropped"
+              : is_lost              ? "gone"
+                                     : "deleted",
               glance.has_manifests ? view->place.name : NULL, NULL);
 }
 

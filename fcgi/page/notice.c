@@ -13,6 +13,10 @@ void notice_add(const struct view *view, struct html *html)
                    "<a href=\"");
         html_path(html, view->exchange->page_prefix);
         HTML(html, "-/trash\">trash</a>.</p>");
+    } else if (strcmp(done, "gone") == 0) {
+        HTML(html,
+             "<p class=\"notice good\" role=\"status\">Deleted for good: there was no room in "
+             "the trash.</p>");
     } else if (strcmp(done, "dropped") == 0) {
         HTML(html, "<p class=\"notice good\" role=\"status\">Dropped from the cache.</p>");
     } else if (strcmp(done, "restored") == 0) {

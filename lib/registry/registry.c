@@ -20,6 +20,7 @@ int registry_open(struct registry *registry, const struct registry_options *opti
         return -1;
     }
     *registry = opened;
+    registry->hosted.lost = &registry->lost;
     return 0;
 }
 

@@ -19,6 +19,7 @@ struct registry {
     const struct registry_options *options;
     struct store hosted;
     struct store cache;
+    uint64_t lost; /* files of what is hosted that were deleted for good: see trash_put() */
 };
 
 #define REGISTRY_INIT                                                                              \

@@ -8,8 +8,10 @@ import pathlib
 import pytest
 
 from harness import content
+from harness.browser import Browser
 from harness.fastcgi import Worker
 from harness.mounts import LoopDisk, fill, make_room
+from harness.pages import page_of
 from harness.process import wait_until
 from harness.receiver import Receiver
 from harness.registry import closing
@@ -260,6 +262,31 @@ def test_what_is_deleted_is_said_to_be_in_the_trash_only_if_it_is(scene, what):
         _, digest = worker.repository("me/app").push_image("one")
     said = scene.berth("delete", "me/app:one")
     assert "'berth restore me/app:one' takes it back" in said, said
+
+
+@pytest.mark.parametrize("what", ["a tag", "a manifest", "a blob", "a tag by the page", "a repository by the page"])
+def test_who_deletes_is_told_that_it_cannot_be_taken_back(scene, what):
+    """And so is the log: by a client as by the page, which says else that it is in the trash."""
+    scene.worker.parameters["BERTH_PAGE"] = "/"
+    with scene.worker as worker:
+        repository, browser = worker.repository("me/app"), Browser(worker)
+        _, digest = repository.push_image("one")
+        repository.push_image("two")
+        target = {"a tag": repository.manifest("one"), "a manifest": repository.manifest(digest),
+                  "a blob": repository.blob(repository.push_blob(b"layer")), "a tag by the page": "/me/app:one?show=delete",
+                  "a repository by the page": "/me/app?show=delete"}[what]
+        form = browser.forms(target)[target] if "page" in what else None
+        scene.fill()
+        answer = browser.send(form) if form else worker.delete(target)
+        assert "cannot be taken back" in answer["Warning"], answer
+        log = worker.log()
+        assert "no room in the trash" in log and answer["X-Request-Id"] in log, log
+        if form:
+            assert answer["Location"].endswith("?done=gone"), answer
+            assert "Deleted for good" in page_of(browser.get(answer["Location"])).words
+        scene.make_room()
+        answer = worker.delete(repository.blob(repository.push_blob(b"another layer")))
+        assert answer.status == 202 and not answer["Warning"] and worker.log().count("no room in the trash") == 1, answer
 
 
 def test_what_cannot_be_mended_stays_as_it_is_and_is_mended_when_there_is_room(scene):
