@@ -135,21 +135,22 @@ def test_who_comes_long_after_a_filler_has_hung_does_not_wait_for_it(new_directo
         assert_goes_on(site, upstream, target, data, 3)
 
 
-def test_who_wants_a_tag_does_not_wait_for_ever_for_one_who_asks_for_it(impatient):
+def test_who_wants_a_tag_does_not_wait_for_ever_for_one_who_asks_for_it(new_directory):
     """Who asks, and who does that for him, are stopped, and have the one place for such questions."""
-    upstream = impatient.take()
-    document, _ = upstream.add_image("app", "1")
-    target = impatient.at(upstream).manifest("1")
-    upstream.when(lambda reply, _: setattr(reply, "mute", True), times=1)
-    with client_of(impatient, target):
-        wait_until(upstream.asked, "the question")
-        with stopped(impatient.children()):
-            crowd = [Download(impatient.client, target) for _ in range(6)]
-            for each in crowd:
-                assert each.result().body == document
-            assert 2 <= len(upstream.asked()) <= len(crowd) // 2, upstream.asked()
-    upstream.free.set()
-    wait_until(lambda: not impatient.children(), "the end of all questions")
+    with Site(new_directory("asking"), stall_timeout=4, connect_timeout=1, proxy="maximum_waiting = 64\nminimum_rate = 0") as site:
+        upstream = site.take()
+        document, _ = upstream.add_image("app", "1")
+        target = site.at(upstream).manifest("1")
+        upstream.when(lambda reply, _: setattr(reply, "mute", True), times=1)
+        with client_of(site, target):
+            wait_until(upstream.asked, "the question")
+            with stopped(site.children()):
+                crowd = [Download(site.client, target) for _ in range(8)]
+                for each in crowd:
+                    assert each.result().body == document
+                assert 2 <= len(upstream.asked()) <= len(crowd) // 2, upstream.asked()
+        upstream.free.set()
+        wait_until(lambda: not site.children(), "the end of all questions")
 
 
 def looks(pids):
