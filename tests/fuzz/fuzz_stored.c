@@ -218,13 +218,14 @@ static void check_remembered(const struct error *error, const struct report *rep
 static void check_health(const uint8_t *data, size_t size, const char *what)
 {
     struct path path = layout_upstream("up", what);
+    struct upstream upstream = {.options = &place.proxy, .store = &place.store, .name = "up"};
     AUTO_LOCK struct lock probe = LOCK_INIT;
     struct report report = REPORT_INIT;
     struct error error;
 
     place_write(place.store.root, path.text, data, size);
     (void)health_is_short(&place.store, "up");
-    if (health_check(&place.store, "up", &probe, &report, &error) < 0) {
+    if (health_check(&upstream, &probe, &report, &error) < 0) {
         check_remembered(&error, &report);
     }
     (void)unlinkat(place.store.root, path.text, 0);
