@@ -22,6 +22,7 @@ LOST = (OSError, BrokenAnswer, AttributeError)  # a worker was killed: the clien
 PASSING = {429, 500, 502, 503, 504}  # what a web server says of a worker that was killed
 REPOSITORIES = ["torture/one", "torture/two", "torture/three"]
 AHEAD = 6  # pushes for each collection: nothing untagged is collected within the hour, so each is dearer than the last
+PULLS = 10  # for each push: what pullers take is not there for the others
 SHARED = 12  # layers that images have in common, and that are nobody's when none of them has them
 
 
@@ -109,6 +110,9 @@ class Torture:
 
     def let_them_collect(self):
         wait_until(lambda: self.stop.is_set() or self.failures or self.counts["pushes"] < AHEAD * (1 + self.counts["collections"]), "collections")
+
+    def let_them_push_before(self, pulls):
+        wait_until(lambda: self.stop.is_set() or self.failures or self.counts[pulls] < PULLS * (1 + self.counts["pushes"]), "pushes")
 
     def repair(self):
         how = ["--older-than", f"{self.random.randrange(20)}s", "--rate", "100M"] if self.random.randrange(3) else ["--no-content"]
@@ -312,6 +316,7 @@ class Puller(Torturer):
     """What goes wrong counts if the tag was there all the time."""
 
     def act(self):
+        self.torture.let_them_push_before("pulls")
         present = list(self.torture.tags.items())
         if not present:
             return

@@ -48,6 +48,7 @@ class CachePuller(Puller):
         self.cache = cache
 
     def act(self):
+        self.torture.let_them_push_before("pulls through the cache")
         cache = self.cache
         tag = self.random.choice(list(cache.tags))
         reference = self.random.choice((tag, cache.tags[tag]))
