@@ -381,14 +381,18 @@ static bool collect_may_go(void *context, const char *path)
                : blob_is_stored(collection->store, &digest, &size, &ignored) > 0;
 }
 
+/* What was deleted first: it names what was collected after it, and somebody may restore it while
+ * this goes on. */
 static void collect_trash(struct collection *collection)
 {
+    static const enum trash order[TRASH_COUNT] = {TRASH_DELETED, TRASH_COLLECTED};
     enum { DAY = 86400 };
     struct collect_report *report = collection->report;
     /* What was collected a moment ago somebody may still rely on, who was told that it is there. */
     uint64_t least = collection->store->options->grace;
 
-    for (int which = 0; which < TRASH_COUNT; which++) {
+    for (int i = 0; i < TRASH_COUNT; i++) {
+        enum trash which = order[i];
         uint64_t seconds = !report->empty_trash       ? collection->options->trash_days * DAY
                            : which == TRASH_COLLECTED ? least
                                                       : 0;
@@ -400,9 +404,8 @@ static void collect_trash(struct collection *collection)
         };
         struct error reason;
 
-        if (trash_empty(collection->store, (enum trash)which, &emptying, &reason) < 0) {
-            collect_tell_problem(collection, layout_trash((enum trash)which, "").text,
-                                 reason.message);
+        if (trash_empty(collection->store, which, &emptying, &reason) < 0) {
+            collect_tell_problem(collection, layout_trash(which, "").text, reason.message);
         }
         report->emptied_files += emptying.files;
         report->emptied_bytes += emptying.bytes;

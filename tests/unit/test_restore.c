@@ -146,9 +146,54 @@ static void a_signature_that_is_collected_meanwhile_comes_back(void **state)
     assert_true(has_tag(fixture, last.tag));
 }
 
+/* Somebody who restores an image when the first of what was collected is removed from the trash. */
+struct in_haste {
+    struct fixture *fixture;
+    struct image image;
+    int found;
+    bool is_done;
+};
+
+static void restore_in_haste(void *context, const char *line)
+{
+    struct in_haste *one = context;
+    AUTO_RESTORATION struct restoration restoration = RESTORATION_INIT(&one->fixture->repository);
+    struct error error = ERROR_INIT;
+
+    if (one->is_done || strncmp(line, "unlinkat ", 9) != 0 ||
+        is_in_trash(one->fixture, layout_link("team/app", LINK_LAYER, &one->image.layer).text)) {
+        return;
+    }
+    one->is_done = true;
+    restoration.restored = ignore;
+    restoration.problem = ignore;
+    one->found = restore_manifest(&restoration, &one->image.digest, &error);
+}
+
+static void an_image_goes_from_the_trash_before_its_layers(void **state)
+{
+    static const struct collect_options at_once = {.trash_days = 0};
+    struct fixture *fixture = *state;
+    AUTO_COLLECTED struct collected collected = {.found = BUFFER_INIT};
+    struct in_haste one = {
+        .fixture = fixture, .image = push(&fixture->repository, "layer", "v1", NULL), .found = -1};
+
+    delete_image(fixture, &one.image.digest);
+    collect(fixture, &collected);
+    assert_true(is_in_trash(fixture, layout_link("team/app", LINK_LAYER, &one.image.layer).text));
+    trace_begin();
+    trace_hook(restore_in_haste, &one);
+    collect_with(fixture, &at_once, &collected);
+    (void)trace_end();
+    assert_true(one.is_done);
+    assert_int_equal(one.found, 0);
+    assert_false(has_image(fixture, &one.image));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        IN_STORE(an_image_goes_from_the_trash_before_its_layers),
         IN_STORE(many_signed_images_cost_no_more_lists_than_few),
         IN_STORE(a_signature_that_is_collected_meanwhile_comes_back),
     };
