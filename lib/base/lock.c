@@ -111,8 +111,107 @@ enum lock_result lock_take_or_replace(struct lock *lock, struct file_place place
         result = lock_take_or_make(lock, place, LOCK_TRY, error);
     }
     if (result == LOCK_TAKEN) {
+        lock_refresh(lock);
+    }
+    return result;
+}
+
+void lock_refresh(const struct lock *lock)
+{
+    if (lock->descriptor >= 0) {
         (void)futimens(lock->descriptor, NULL);
     }
+}
+
+/* A lock that is waited for, for some time. */
+struct lock_patience {
+    struct file_place place;
+    int64_t began; /* in milliseconds */
+    int64_t end;
+    int64_t pause;
+};
+
+static struct lock_patience lock_begin_to_wait(struct file_place place, uint64_t seconds)
+{
+    int64_t now = clock_milliseconds();
+
+    log_debug("waits for the lock '%s', for at most %" PRIu64 " s", place.path, seconds);
+    return (struct lock_patience){
+        .place = place, .began = now, .end = now + (int64_t)seconds * 1000, .pause = 1};
+}
+
+/* False when that was long enough. */
+static bool lock_wait_on(struct lock_patience *patience)
+{
+    enum { LONGEST = 20 }; /* milliseconds between two tries */
+
+    if (clock_milliseconds() >= patience->end) {
+        return false;
+    }
+    clock_pause(patience->pause);
+    patience->pause = patience->pause < LONGEST / 2 ? patience->pause * 2 : LONGEST;
+    return true;
+}
+
+static void lock_tell_of_wait(const struct lock_patience *patience)
+{
+    log_debug("waited %" PRId64 " ms for the lock '%s'", clock_milliseconds() - patience->began,
+              patience->place.path);
+}
+
+enum lock_result lock_await(struct lock *lock, struct file_place place, uint64_t seconds,
+                            struct error *error)
+{
+    enum lock_result result = lock_take_or_make(lock, place, LOCK_TRY, error);
+    struct lock_patience patience;
+
+    if (result != LOCK_BUSY) {
+        return result;
+    }
+    patience = lock_begin_to_wait(place, seconds);
+    while (result == LOCK_BUSY && lock_wait_on(&patience)) {
+        result = lock_take_or_make(lock, place, LOCK_TRY, error);
+    }
+    lock_tell_of_wait(&patience);
+    return result != LOCK_BUSY ? result
+                               : (enum lock_result)error_set(
+                                     error, ERROR_INTERNAL,
+                                     "lock '%s': others have had it for %" PRIu64
+                                     " s: look for a process that is stopped, or a host that hangs",
+                                     place.path, seconds);
+}
+
+/* Whether it is the same file, and the same date, as at an earlier look. */
+static bool lock_is_unchanged(struct file_place place, const struct stat *before)
+{
+    struct stat now;
+
+    return before->st_ino != 0 &&
+           fstatat(place.directory, place.path, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+           now.st_ino == before->st_ino && now.st_mtim.tv_sec == before->st_mtim.tv_sec &&
+           now.st_mtim.tv_nsec == before->st_mtim.tv_nsec;
+}
+
+enum lock_result lock_await_or_replace(struct lock *lock, struct file_place place, uint64_t seconds,
+                                       struct error *error)
+{
+    enum lock_result result = lock_take_or_replace(lock, place, seconds, error);
+    struct stat before = {.st_ino = 0};
+    struct lock_patience patience;
+
+    if (result != LOCK_BUSY) {
+        return result;
+    }
+    (void)fstatat(place.directory, place.path, &before, AT_SYMLINK_NOFOLLOW);
+    patience = lock_begin_to_wait(place, seconds);
+    while (result == LOCK_BUSY && lock_wait_on(&patience)) {
+        result = lock_take_or_replace(lock, place, seconds, error);
+    }
+    if (result == LOCK_BUSY && lock_is_unchanged(place, &before)) {
+        (void)unlinkat(place.directory, place.path, 0);
+        result = lock_take_or_replace(lock, place, seconds, error);
+    }
+    lock_tell_of_wait(&patience);
     return result;
 }
 

@@ -63,6 +63,24 @@ enum lock_result lock_take_or_make(struct lock *lock, struct file_place place, e
 enum lock_result lock_take_or_replace(struct lock *lock, struct file_place place, uint64_t seconds,
                                       struct error *error);
 
+/*
+ * For who cannot wait for ever, since whoever has the lock may be stopped, or hang: waits for at
+ * most so many seconds, and fails then. Never LOCK_ABSENT or LOCK_BUSY.
+ */
+enum lock_result lock_await(struct lock *lock, struct file_place place, uint64_t seconds,
+                            struct error *error);
+
+/*
+ * Both: waits, and does without whoever has held it for more than so many seconds, whatever its
+ * date says of that, without a lock_refresh(). LOCK_BUSY if for as long one after the other had it,
+ * or one who is alive: since the lock only saves work, who was to wait goes on, or gives up.
+ */
+enum lock_result lock_await_or_replace(struct lock *lock, struct file_place place, uint64_t seconds,
+                                       struct error *error);
+
+/* A sign of life of who holds a lock of that kind. */
+void lock_refresh(const struct lock *lock);
+
 void lock_release(struct lock *lock);
 
 /*

@@ -372,6 +372,57 @@ static void two_at_once_are_one(void **state)
     assert_left(fixture, digests, "++");
 }
 
+static int use_some(struct fixture *fixture)
+{
+    usage_add(&options, &fixture->store, 10);
+    return 0;
+}
+
+static int evict_and_wait(struct fixture *fixture)
+{
+    struct evict_wish wish = {.room = BLOCK, .patience = 0, .wait = LOCK_WAIT, .is_trial = false};
+
+    return evict_run(&options, &fixture->store, &wish, &report, &error) != 1;
+}
+
+/* Of somebody who is stopped, or on a host that hangs. */
+static void does_without(struct fixture *fixture, const char *path,
+                         int (*work)(struct fixture *fixture))
+{
+    struct file_place place = {fixture->store.root, path};
+    AUTO_LOCK struct lock lock = LOCK_INIT;
+    pid_t child;
+
+    assert_returns(LOCK_TAKEN, lock_take_or_make(&lock, place, LOCK_TRY, &error));
+    set_age(place.directory, place.path, 3600);
+    child = fork_child();
+    if (child == 0) {
+        lock_release(&lock);
+        _exit(work(fixture));
+    }
+    assert_false(is_blocked_in_the_end(child));
+    assert_int_equal(wait_for_child(child), 0);
+}
+
+static void who_hangs_keeps_nobody_from_counting(void **state)
+{
+    struct fixture *fixture = *state;
+    struct digest digests[2];
+
+    store_blobs(fixture, digests, COUNT(digests));
+    does_without(fixture, LAYOUT_SPACE_LOCK, use_some);
+}
+
+static void who_hangs_keeps_nobody_from_making_room(void **state)
+{
+    struct fixture *fixture = *state;
+    struct digest digests[2];
+
+    store_blobs(fixture, digests, COUNT(digests));
+    does_without(fixture, LAYOUT_EVICT_LOCK, evict_and_wait);
+    assert_left(fixture, digests, "-+");
+}
+
 static void whoever_waited_for_another_run_finds_the_room_made(void **state)
 {
     struct fixture *fixture = *state;
@@ -502,6 +553,8 @@ int main(void)
         IN_STORE(a_trial_only_says_what_would_go),
         IN_STORE(once_something_goes_more_goes_at_once),
         IN_STORE(two_at_once_are_one),
+        IN_STORE(who_hangs_keeps_nobody_from_counting),
+        IN_STORE(who_hangs_keeps_nobody_from_making_room),
         IN_STORE(whoever_waited_for_another_run_finds_the_room_made),
         IN_STORE(what_is_used_is_known_after_counting_and_kept_up_to_date),
         cmocka_unit_test(a_crash_at_any_call_leaves_what_is_right_or_gone),

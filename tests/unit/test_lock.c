@@ -402,6 +402,71 @@ static void a_wait_is_told_while_it_lasts(void **state)
     assert_non_null(strstr(text, " ms for the lock 'lock'\n"));
 }
 
+static void who_holds_it_for_too_long_is_an_error(void **state)
+{
+    struct fixture *fixture = *state;
+    struct file_place place = {fixture->directory, "lock"};
+    AUTO_LOCK struct lock ours = LOCK_INIT;
+    AUTO_LOCK struct lock theirs = LOCK_INIT;
+    struct error error = ERROR_INIT;
+
+    assert_returns(LOCK_TAKEN, lock_await(&theirs, place, 0, &error));
+    assert_fails(ERROR_INTERNAL, lock_await(&ours, place, 0, &error));
+    assert_non_null(strstr(error.message, "stopped"));
+    set_age(fixture->directory, "lock", 3600); /* its date is nobody's business */
+    assert_fails(ERROR_INTERNAL, lock_await(&ours, place, 0, &error));
+    lock_release(&theirs);
+    assert_returns(LOCK_TAKEN, lock_await(&ours, place, 0, &error));
+}
+
+/* A holder who lives: each look at the file finds another date. */
+static void live_on(void *context, const char *line)
+{
+    struct fixture *fixture = context;
+    static time_t ahead = 1000;
+
+    if (strcmp(line, "fstatat lock") == 0) {
+        set_age(fixture->directory, "lock", -ahead++);
+    }
+}
+
+static void who_hangs_is_done_without_whatever_the_date(void **state)
+{
+    struct fixture *fixture = *state;
+    struct file_place place = {fixture->directory, "lock"};
+    AUTO_LOCK struct lock first = LOCK_INIT;
+    AUTO_LOCK struct lock second = LOCK_INIT;
+    AUTO_LOCK struct lock third = LOCK_INIT;
+    struct error error = ERROR_INIT;
+
+    assert_returns(LOCK_TAKEN, lock_await_or_replace(&first, place, 1000, &error));
+    set_age(fixture->directory, "lock", 1001);
+    assert_returns(LOCK_TAKEN, lock_await_or_replace(&second, place, 1000, &error));
+    set_age(fixture->directory, "lock", -5000); /* somebody has set the clock back */
+    trace_begin();
+    trace_looks();
+    trace_hook(live_on, fixture);
+    assert_returns(LOCK_BUSY, lock_await_or_replace(&third, place, 0, &error));
+    (void)trace_end();
+    assert_returns(LOCK_TAKEN, lock_await_or_replace(&third, place, 0, &error));
+    assert_returns(LOCK_BUSY, lock_take_or_make(&(struct lock)LOCK_INIT, place, LOCK_TRY, &error));
+}
+
+static void a_sign_of_life_keeps_a_lock(void **state)
+{
+    struct fixture *fixture = *state;
+    struct file_place place = {fixture->directory, "lock"};
+    AUTO_LOCK struct lock ours = LOCK_INIT;
+    AUTO_LOCK struct lock theirs = LOCK_INIT;
+    struct error error = ERROR_INIT;
+
+    lock_refresh(&theirs);
+    assert_returns(LOCK_TAKEN, lock_take_or_replace(&theirs, place, 1000, &error));
+    set_age(fixture->directory, "lock", 3600);
+    lock_refresh(&theirs);
+    assert_returns(LOCK_BUSY, lock_take_or_replace(&ours, place, 1000, &error));
+}
+
 /* Whoever has a file open sees whether its writer lives. */
 static void a_claim_lasts_as_long_as_who_made_it(void **state)
 {
@@ -445,6 +510,9 @@ int main(void)
         IN_DIRECTORY(is_taken_although_another_removes_the_directory),
         IN_DIRECTORY(excludes_the_other),
         IN_DIRECTORY(a_wait_is_told_while_it_lasts),
+        IN_DIRECTORY(who_holds_it_for_too_long_is_an_error),
+        IN_DIRECTORY(who_hangs_is_done_without_whatever_the_date),
+        IN_DIRECTORY(a_sign_of_life_keeps_a_lock),
         IN_DIRECTORY(a_claim_lasts_as_long_as_who_made_it),
     };
 

@@ -354,6 +354,29 @@ static void what_has_failed_is_not_gone_through_for_ever(void **state)
     lock_release(&busy);
 }
 
+/* Stopped, or on a host that hangs, while he looked for room. */
+static void nobody_waits_for_ever_to_look_for_room(void **state)
+{
+    struct fixture *fixture = *state;
+    struct file_place place = {fixture->store.root, LAYOUT_SPACE_LOCK};
+    AUTO_LOCK struct lock lock = LOCK_INIT;
+    struct fill fill = fill_of("fill");
+    pid_t child;
+
+    fixture->options.may_be_lost = true;
+    upstream.store = &fixture->store;
+    assert_returns(LOCK_TAKEN, lock_take_or_make(&lock, place, LOCK_TRY, &error));
+    set_age(place.directory, place.path, 3600);
+    child = fork_child();
+    if (child == 0) {
+        lock_release(&lock);
+        begin(&fill, 0, &lock);
+        _exit(reserve(&fill, 1) != 0);
+    }
+    assert_false(is_blocked_in_the_end(child));
+    assert_int_equal(wait_for_child(child), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -366,6 +389,7 @@ int main(void)
         IN_STORE(a_blob_of_unknown_length_has_to_fit_as_well),
         IN_STORE(what_a_filler_has_left_goes_first),
         IN_STORE(what_has_failed_is_not_gone_through_for_ever),
+        IN_STORE(nobody_waits_for_ever_to_look_for_room),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

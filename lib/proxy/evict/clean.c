@@ -25,6 +25,7 @@ clean_visit(struct clean *clean, const struct repository *repository, enum link_
     enum walk_result result;
 
     while ((result = link_walk_next(&walk, &digest, error)) > 0) {
+        inventory_step(clean->inventory);
         if (result == WALK_FOUND && visit(clean, repository, kind, &digest, error) < 0) {
             return -1;
         }
@@ -78,6 +79,9 @@ static int clean_each(struct clean *clean,
 
     walk.passes_closed = true;
     while ((result = repository_walk_next(&walk, &repository, error)) > 0) {
+        if (clean->inventory->held) { /* one may have cost the whole patience of its lock */
+            lock_refresh(clean->inventory->held);
+        }
         if (walk.closed.message[0]) {
             passed_add(&clean->inventory->passed, &walk.closed);
         } else if (result == WALK_FOUND && visit(clean, &repository, error) < 0) {

@@ -25,6 +25,7 @@ enum {
     AGE_SECONDS = 3600,    /* nor later, for what goes by its age */
     SPARE_PART = 10,       /* of maximum_size is made free, when something has to go */
     COUNT_SECONDS = 86400, /* nor for what does not: only to count */
+    EVICT_SILENCE = 60,    /* after which a run is thought to hang, or to be stopped */
 };
 
 struct evict_turn {
@@ -147,6 +148,9 @@ static int evict_drop_batch(struct evict_run *run, size_t first, struct error *e
 {
     AUTO_LOCK struct lock lock = LOCK_INIT;
 
+    if (run->inventory.held) {
+        lock_refresh(run->inventory.held);
+    }
     if (kept_lock(run->cache.store, &lock, error) < 0 ||
         kept_refresh(run->cache.store, &run->kept, error) < 0) {
         return -1;
@@ -235,10 +239,32 @@ static int evict_locked(struct evict_run *run, struct error *error)
     return result < 0 ? -1 : 1;
 }
 
+/*
+ * 1; 0 if another run is under way that was not to be waited for; -1. Two at the same time cost
+ * work, and find each other's blobs gone: so nobody who hangs, or is stopped, keeps all others from
+ * it; nor does a disk that has no room for the lock.
+ */
+static int evict_lock(struct store *store, enum lock_wait wait, struct lock *lock,
+                      struct error *error)
+{
+    struct file_place place = {store->root, LAYOUT_EVICT_LOCK};
+    enum lock_result taken = wait == LOCK_TRY
+                                 ? lock_take_or_replace(lock, place, EVICT_SILENCE, error)
+                                 : lock_await_or_replace(lock, place, EVICT_SILENCE, error);
+
+    if (taken == LOCK_FAILED) {
+        return error->code == ERROR_NO_SPACE ? 1 : -1;
+    }
+    if (taken == LOCK_BUSY && wait == LOCK_WAIT) {
+        return error_set(error, ERROR_NO_SPACE,
+                         "the cache has no room yet: who makes some takes his time");
+    }
+    return taken == LOCK_TAKEN;
+}
+
 int evict_run(const struct proxy_options *options, struct store *store,
               const struct evict_wish *wish, struct evict_report *out_report, struct error *error)
 {
-    struct file_place place = {store->root, LAYOUT_EVICT_LOCK};
     struct evict_run run = {.options = options,
                             .wish = wish,
                             .inventory = {.is_tidy = !wish->is_trial},
@@ -250,11 +276,11 @@ int evict_run(const struct proxy_options *options, struct store *store,
         return -1;
     }
     if (!wish->is_trial) {
-        enum lock_result taken = lock_take_or_make(&lock, place, wish->wait, error);
-
-        if (taken != LOCK_TAKEN) {
-            return taken == LOCK_BUSY ? 0 : -1;
+        result = evict_lock(store, wish->wait, &lock, error);
+        if (result <= 0) {
+            return result;
         }
+        run.inventory.held = &lock;
     }
     result = evict_locked(&run, error);
     run.report.passed = run.inventory.passed;

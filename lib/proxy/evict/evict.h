@@ -46,7 +46,9 @@ struct evict_report {
 
 /*
  * 1; 0 if another run is under way and was not to be waited for, or has made the room meanwhile;
- * -1. Locking: takes LAYOUT_EVICT_LOCK, and in it repository_lock() and others.
+ * -1. Who waits does so for at most a minute (ERROR_NO_SPACE), and does without a run that has
+ * shown no sign of life for as long. Locking: takes LAYOUT_EVICT_LOCK, and in it repository_lock()
+ * and others.
  */
 int evict_run(const struct proxy_options *options, struct store *store,
               const struct evict_wish *wish, struct evict_report *out_report, struct error *error);

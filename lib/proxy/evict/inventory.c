@@ -41,6 +41,15 @@ static void inventory_add(struct inventory *inventory, const struct inventory_it
     inventory->room += item->status.room;
 }
 
+void inventory_step(struct inventory *inventory)
+{
+    enum { OFTEN = 1000 };
+
+    if (inventory->held && ++inventory->steps % OFTEN == 0) {
+        lock_refresh(inventory->held);
+    }
+}
+
 struct inventory_item *inventory_find(const struct inventory *inventory,
                                       const struct digest *digest)
 {
@@ -64,6 +73,7 @@ static int inventory_take_blobs(const struct cache *cache, struct inventory *out
                         ? blob_inspect(cache->store, &item.digest, &item.status, error)
                         : 0;
 
+        inventory_step(out);
         if (found < 0) {
             passed_add(&out->passed, error);
         } else if (walk.closed.message[0]) {
@@ -90,6 +100,7 @@ static int inventory_mark_links(struct inventory *inventory, const struct reposi
         struct inventory_item *item =
             result == WALK_FOUND ? inventory_find(inventory, &digest) : NULL;
 
+        inventory_step(inventory);
         if (item) {
             item->is_linked = true;
             item->is_manifest |= kind == LINK_REVISION;

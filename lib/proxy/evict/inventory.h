@@ -30,8 +30,10 @@ struct inventory {
     struct inventory_item *items; /* sorted by their digests */
     size_t count;
     size_t capacity;
-    uint64_t room; /* bytes that all of them take */
-    bool is_tidy;  /* directories that a crash has left empty are removed on the way */
+    uint64_t room;           /* bytes that all of them take */
+    bool is_tidy;            /* directories that a crash has left empty are removed on the way */
+    const struct lock *held; /* NULL, or what is refreshed on the way */
+    unsigned steps;
     struct passed passed;
 };
 
@@ -45,6 +47,9 @@ void inventory_release(struct inventory *inventory);
 /* Fails where nothing at all can be seen; else what cannot be is passed. A blob of which no link is
  * seen for that counts as nobody's: it can be had again. */
 int inventory_take(const struct cache *cache, struct inventory *out, struct error *error);
+
+/* For who goes through all of it: that he lives, now and then. */
+void inventory_step(struct inventory *inventory);
 
 /* NULL if it was not there. */
 struct inventory_item *inventory_find(const struct inventory *inventory,

@@ -30,7 +30,9 @@ int kept_lock(struct store *store, struct lock *lock, struct error *error)
 {
     struct file_place place = {store->root, LAYOUT_KEPT_LOCK};
 
-    return lock_take_or_make(lock, place, LOCK_WAIT, error) == LOCK_TAKEN ? 0 : -1;
+    enum { PATIENCE = 60 }; /* seconds; who removes a batch of blobs has it for some */
+
+    return lock_await(lock, place, PATIENCE, error) == LOCK_TAKEN ? 0 : -1;
 }
 
 int kept_write(struct store *store, const struct kept_image *image, const struct buffer *digests,

@@ -52,6 +52,7 @@ struct kept {
 #define AUTO_KEPT AUTO(kept_release)
 void kept_release(struct kept *kept);
 
+/* Fails if others have it for a minute. Nobody is done without: what he keeps must not go. */
 int kept_lock(struct store *store, struct lock *lock, struct error *error);
 
 /* Reads them, if they are others than those that are known. */

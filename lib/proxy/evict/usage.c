@@ -42,13 +42,20 @@ static void usage_write(struct store *store, const struct usage *usage)
     }
 }
 
-/* False, and nothing is known any more, if the lock cannot be had. */
-static bool usage_lock(struct store *store, struct lock *lock)
+enum lock_result usage_lock(const struct store *store, struct lock *lock, struct error *error)
 {
+    enum { PATIENCE = 10 }; /* seconds; to go through a thousand fetches takes less */
     struct file_place place = {store->root, LAYOUT_SPACE_LOCK};
+
+    return lock_await_or_replace(lock, place, PATIENCE, error);
+}
+
+/* False, and nothing is known any more, if the lock cannot be had. */
+static bool usage_begin(struct store *store, struct lock *lock)
+{
     struct error ignored;
 
-    if (lock_take_or_make(lock, place, LOCK_WAIT, &ignored) == LOCK_TAKEN) {
+    if (usage_lock(store, lock, &ignored) == LOCK_TAKEN) {
         return true;
     }
     memo_forget(usage_place(store));
@@ -61,7 +68,7 @@ void usage_add(const struct proxy_options *options, struct store *store, uint64_
     struct usage usage;
     struct error ignored;
 
-    if (options->maximum_size > 0 && usage_lock(store, &lock) &&
+    if (options->maximum_size > 0 && usage_begin(store, &lock) &&
         usage_read(store, &usage, &ignored) > 0) {
         usage.used += blob_room(bytes);
         usage.added += blob_room(bytes);
@@ -76,7 +83,7 @@ void usage_correct(struct store *store, const struct usage *before, const struct
     struct usage right = *counted;
     struct error ignored;
 
-    if (usage_lock(store, &lock)) {
+    if (usage_begin(store, &lock)) {
         (void)usage_read(store, &now, &ignored);
         right.used += now.added > before->added ? now.added - before->added : 0;
         right.added = now.added;

@@ -19,6 +19,13 @@ struct usage {
     uint64_t fixed; /* of those used: what must not go */
 };
 
+/*
+ * LAYOUT_SPACE_LOCK: who counts, or asks for room, sees what others have just done. It only makes
+ * the numbers better: whoever is stopped while he has it, or hangs, is done without after some
+ * seconds. LOCK_BUSY: so many want it that it is better to go on.
+ */
+enum lock_result usage_lock(const struct store *store, struct lock *lock, struct error *error);
+
 /* 1; 0 if nobody has counted yet; -1. */
 int usage_read(const struct store *store, struct usage *out_usage, struct error *error);
 

@@ -267,12 +267,11 @@ static int space_try(const struct fill *fill, const struct space_need *own,
                      struct evict_wish *out_wish, struct error *error)
 {
     struct store *store = fill->upstream->store;
-    struct file_place place = {store->root, LAYOUT_SPACE_LOCK};
     AUTO_LOCK struct lock lock = LOCK_INIT;
     struct space_need need;
     int judged;
 
-    if (lock_take_or_make(&lock, place, LOCK_WAIT, error) != LOCK_TAKEN) {
+    if (usage_lock(store, &lock, error) == LOCK_FAILED) {
         return -1;
     }
     need = space_promised(fill);

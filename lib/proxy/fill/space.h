@@ -21,7 +21,7 @@
  * Declares that the blob will have `total` bytes, of which `missing` are not on the disk yet, if
  * there is room for them. ERROR_NO_SPACE. Only for who holds the fetch's lock.
  *
- * Locking: takes a lock of the cache, so that two that ask at the same moment see each other.
+ * Locking: takes usage_lock(), so that two that ask at the same moment see each other.
  */
 int space_reserve(const struct fill *fill, uint64_t total, uint64_t missing, struct error *error);
 
