@@ -23,6 +23,7 @@ enum {
     ACCESS_LIMIT = 1000, /* sections of either kind */
     WEBHOOK_LIMIT = 64,
     RETENTION_LIMIT = 1000,
+    CACHE_PATIENCE = 10, /* seconds; see lock_patience */
 };
 
 static const char *const log_level_words[] = {
@@ -466,6 +467,7 @@ static void configuration_complete(struct configuration *configuration)
     cache->upload_expiry = hosted->upload_expiry;
     cache->accept_sparse = SPARSE_ALL;
     cache->may_be_lost = true;
+    cache->lock_patience = CACHE_PATIENCE;
     cache->use_grain = configuration_use_grain(&configuration->registry.proxy);
     configuration->registry.proxy.maximum_manifest_size =
         configuration->registry.maximum_manifest_size;

@@ -433,8 +433,13 @@ int repository_lock(const struct repository *repository, struct repository_lock 
     struct path path = layout_repository_lock(repository->name);
     struct file_place place = {repository->store->root, path.text};
 
+    unsigned patience = repository->store->options->lock_patience;
+    enum lock_result taken;
+
     out_lock->repository = repository;
-    return lock_take_or_make(&out_lock->lock, place, LOCK_WAIT, error) == LOCK_TAKEN ? 0 : -1;
+    taken = patience > 0 ? lock_await(&out_lock->lock, place, patience, error)
+                         : lock_take_or_make(&out_lock->lock, place, LOCK_WAIT, error);
+    return taken == LOCK_TAKEN ? 0 : -1;
 }
 
 void repository_lock_release(struct repository_lock *lock)

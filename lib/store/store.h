@@ -44,6 +44,8 @@ struct store_options {
     /* A cache: what is in it can be had again. Its names, links and tags need not survive a power
      * cut; but what is found under a digest after one is right or gone, as in any store. */
     bool may_be_lost;
+    /* Seconds that a repository's lock is waited for; 0: until it is free. */
+    unsigned lock_patience;
     /* Seconds between two notes of a blob's use, at most, see lib/store/use; 0: none are taken. */
     uint64_t use_grain;
 };
@@ -172,7 +174,7 @@ struct repository_lock {
     }
 #define AUTO_REPOSITORY_LOCK AUTO(repository_lock_release)
 
-/* Waits for it. `repository` has to outlive the lock. */
+/* Waits for it, and fails if lock_patience is over. `repository` has to outlive the lock. */
 int repository_lock(const struct repository *repository, struct repository_lock *out_lock,
                     struct error *error);
 void repository_lock_release(struct repository_lock *lock);

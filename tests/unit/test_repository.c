@@ -520,6 +520,18 @@ static void waits_for_the_lock(struct fixture *fixture, int (*function)(struct f
     assert_int_equal(status, 0);
 }
 
+/* A cache's, that is: what is asked for can be had without it. */
+static void a_lock_is_waited_for_as_long_as_there_is_patience(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_REPOSITORY_LOCK struct repository_lock theirs = hold_lock(fixture);
+    AUTO_REPOSITORY_LOCK struct repository_lock ours = REPOSITORY_LOCK_INIT;
+    struct error error = ERROR_INIT;
+
+    fixture->options.lock_patience = 1;
+    assert_fails(ERROR_INTERNAL, repository_lock(&fixture->repository, &ours, &error));
+}
+
 static int put_again(struct fixture *fixture)
 {
     AUTO_BUFFER struct buffer missing = BUFFER_INIT;
@@ -555,6 +567,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_STORE(exists_once_something_was_pushed),
+        IN_STORE(a_lock_is_waited_for_as_long_as_there_is_patience),
         IN_STORE(is_found_by_tag_and_by_digest),
         IN_STORE(a_reference_that_is_neither_finds_nothing),
         IN_STORE(several_tags_at_once),
