@@ -136,15 +136,17 @@ run: deps
 	@ADDRESS='$(ADDRESS)' PORT='$(PORT)' SERVER='$(SERVER)' MODE='$(MODE)' WORKERS='$(WORKERS)' STATE='$(STATE)' \
 	 CONFIGURATION='$(CONFIGURATION)' BERTH='$(BUILD)/berth' exec deploy/run
 
-# All parts, also when one fails. Half of what the servers' tests take is waiting: what only computes runs beside them,
-# and is heard of afterwards.
+# All parts, also when one fails. Half of what the servers' tests take is waiting: what computes runs beside them, in two
+# rows, and is heard of afterwards.
 test: deps-test
 	@$(build) all tests
-	@{ status=0; for part in lint test-unit test-sanitize 'fuzz FUZZ_SECONDS=5'; do \
+	@row() { status=0; for part; do \
 	    env --default-signal=INT $(MAKE) --no-print-directory $$part || status=1; \
-	done; exit $$status; } >build/test.log 2>&1 & \
+	done; exit $$status; }; \
+	row lint test-unit 'fuzz FUZZ_SECONDS=5' >build/test.log 2>&1 & first=$$!; \
+	row test-sanitize >build/test-sanitize.log 2>&1 & second=$$!; \
 	status=0; $(MAKE) --no-print-directory test-end-to-end || status=1; \
-	wait $$! || status=1; cat build/test.log; exit $$status
+	wait $$first || status=1; cat build/test.log; wait $$second || status=1; cat build/test-sanitize.log; exit $$status
 
 test-unit: deps-test
 	@$(build) all tests
