@@ -177,19 +177,6 @@ static void what_it_has_stood_for_joins_what_was_deleted_before(void **state)
     assert_true(is_in_deleted_index(fixture, "v1", "second"));
 }
 
-/* For file_is_local(). */
-static bool is_far;
-
-int fstatfs(int descriptor, struct statfs *status)
-{
-    int result = (int)syscall(SYS_fstatfs, descriptor, status);
-
-    if (is_far) {
-        status->f_type = NFS_SUPER_MAGIC;
-    }
-    return result;
-}
-
 static void where_another_host_may_know_a_directory_only_files_move(void **state)
 {
     struct fixture *fixture = *state;
@@ -197,9 +184,9 @@ static void where_another_host_may_know_a_directory_only_files_move(void **state
 
     set(fixture, "v1", "first");
     set(fixture, "v1", "second");
-    is_far = true;
+    trace_far(true);
     was_whole = is_moved_whole(fixture, "v1");
-    is_far = false;
+    trace_far(false);
     assert_false(was_whole);
     assert_true(is_in_deleted_index(fixture, "v1", "first"));
     assert_true(is_in_deleted_index(fixture, "v1", "second"));

@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 enum { LINE_COUNT = 4096, LINE_SIZE = 512 };
@@ -18,6 +20,7 @@ static struct {
     bool looks;
     bool has_fault;
     bool reached;
+    bool lasts;
     size_t countdown;
     int number;
     const char *only;
@@ -33,6 +36,7 @@ void trace_begin(void)
     trace.looks = false;
     trace.has_fault = false;
     trace.reached = false;
+    trace.lasts = false;
     trace.only = NULL;
     trace.hook = NULL;
     trace.count = 0;
@@ -49,6 +53,11 @@ void trace_begin_with_fault(size_t n, int number)
 void trace_fault_only(const char *name)
 {
     trace.only = name;
+}
+
+void trace_fault_lasts(void)
+{
+    trace.lasts = true;
 }
 
 void trace_looks(void)
@@ -118,8 +127,11 @@ __attribute__((format(printf, 2, 3))) static bool fails(const char *name, const 
         trace.hook(trace.context, line);
         trace.on = true;
     }
-    if (!trace.has_fault || trace.reached || (trace.only && strcmp(trace.only, name) != 0) ||
-        trace.countdown-- > 0) {
+    if (!trace.has_fault || (trace.reached && !trace.lasts) ||
+        (trace.only && strcmp(trace.only, name) != 0)) {
+        return false;
+    }
+    if (!trace.reached && trace.countdown-- > 0) {
         return false;
     }
     trace.reached = true;
@@ -255,4 +267,21 @@ int fchmod(int descriptor, mode_t mode)
         return -1;
     }
     return (int)syscall(SYS_fchmod, descriptor, mode);
+}
+
+static bool is_far;
+
+void trace_far(bool wanted)
+{
+    is_far = wanted;
+}
+
+int fstatfs(int descriptor, struct statfs *status)
+{
+    int result = (int)syscall(SYS_fstatfs, descriptor, status);
+
+    if (is_far) {
+        status->f_type = NFS_SUPER_MAGIC;
+    }
+    return result;
 }

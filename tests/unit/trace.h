@@ -20,12 +20,17 @@ void trace_begin_with_fault(size_t n, int number);
 /* Only calls of this name count for the fault; of fchmod and pread, which are recorded
  * only then, too. */
 void trace_fault_only(const char *name);
+/* And so do all after it. */
+void trace_fault_lasts(void);
 /* Records openat, fstatat and fchmodat as well, until the next trace_begin(). */
 void trace_looks(void);
 /* Called before each recorded call, with its line; what it does itself is not recorded. */
 void trace_hook(void (*hook)(void *context, const char *line), void *context);
 /* Lets the calls alone again. Returns whether the fault was reached. */
 bool trace_end(void);
+
+/* Whether all filesystems seem to be network filesystems; traced or not. */
+void trace_far(bool wanted);
 
 /* How many calls there were, and each as "name argument argument", paths as they were given; that
  * of a descriptor is absolute. */
