@@ -308,7 +308,7 @@ static int check_run(const struct configuration *configuration, const struct arg
 static const struct option_row check_options[] = {
     {.id = OPTION_REPAIR,
      .name = "--repair",
-     .help = "move damaged things aside, mend links, and remove those that lead nowhere"},
+     .help = "move damaged things aside, mend links, and take away those that lead nowhere"},
     {.id = OPTION_NO_CONTENT, .name = "--no-content", .help = "do not read the blobs"},
     {.id = OPTION_OLDER_THAN,
      .name = "--older-than",

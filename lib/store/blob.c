@@ -233,7 +233,7 @@ enum blob_soundness blob_check(const struct blob_file *file, const struct digest
     do {
         before = offset;
         if (hash_update_from(&hash, file->descriptor, &offset, offset + PIECE, error) < 0) {
-            return errno == EIO ? BLOB_DAMAGED : BLOB_CHECK_FAILED;
+            return errno == EIO ? BLOB_UNREADABLE : BLOB_CHECK_FAILED;
         }
         if (reader->read && !reader->read(reader->context, offset - before)) {
             return BLOB_UNREAD;
@@ -322,6 +322,7 @@ int blob_prove(struct store *store, const struct digest *digest, struct error *e
         }
         return 1;
     case BLOB_DAMAGED:
+    case BLOB_UNREADABLE: /* it can be had again */
         blob_forget(store, digest, file.descriptor);
         return 0;
     case BLOB_UNREAD:
@@ -333,33 +334,60 @@ int blob_prove(struct store *store, const struct digest *digest, struct error *e
 }
 
 /*
+ * What the collector has taken away takes the place of a damaged blob, if it is good itself. Should
+ * somebody have pushed the blob meanwhile, it is the same bytes that replace his. 1; 0 if the trash
+ * has no good one; -1.
+ */
+static int blob_replace_from_trash(struct store *store, const struct digest *digest,
+                                   struct file_place kept, struct error *error)
+{
+    static const struct blob_reader reader = {.read = NULL};
+    AUTO_BLOB_FILE struct blob_file file = BLOB_FILE_INIT;
+    AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(store);
+    struct path path = layout_blob(digest);
+    struct stat status;
+    int found = blob_look(store, kept.path, &file.descriptor, &status, error);
+    enum blob_soundness soundness;
+
+    if (found <= 0) {
+        return found;
+    }
+    soundness = blob_check(&file, digest, &reader, error);
+    if (soundness != BLOB_SOUND) {
+        return soundness == BLOB_DAMAGED ? 0 : -1; /* who cannot say destroys nothing */
+    }
+    if (settle_forget(store, kept.path, error) < 0) {
+        return -1;
+    }
+    if (file_publish(kept, (struct file_place){store->root, path.text}, error) < 0) {
+        return file_is_gone(errno) ? 0 : -1; /* it has just been removed, or taken back */
+    }
+    sync_set_add(&syncs, path.text);
+    return sync_set_flush(&syncs, error) < 0 ? -1 : 1;
+}
+
+/*
  * There is no way to move a file only if it is still the one that was read. So it goes first to
  * where everybody who misses it takes it back, whatever becomes of this process, and on from there
  * when it is known which it is: somebody may have pushed the blob in between, has told so, and his
  * must not be missing even after a power cut.
  */
-int blob_set_aside(struct store *store, const struct digest *digest, const struct blob_file *file,
-                   struct error *error)
+static int blob_move_aside(struct store *store, const struct digest *digest,
+                           const struct blob_file *file, struct file_place kept,
+                           struct error *error)
 {
     struct path path = layout_blob(digest);
-    struct path kept = layout_trash(TRASH_COLLECTED, path.text);
     struct path aside = layout_damaged(digest);
-    struct file_place place = {store->root, path.text};
-    struct file_place kept_place = {store->root, kept.text};
     AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(store);
-    int is_it = file_is_same(file->descriptor, place, error);
+    int is_it;
 
-    if (is_it <= 0) {
-        return is_it;
-    }
-    if (file_publish(place, kept_place, error) < 0) {
+    if (file_publish((struct file_place){store->root, path.text}, kept, error) < 0) {
         return -1;
     }
-    is_it = file_is_same(file->descriptor, kept_place, error);
-    if (is_it > 0 &&
-        file_publish(kept_place, (struct file_place){store->root, aside.text}, error) < 0) {
+    is_it = file_is_same(file->descriptor, kept, error);
+    if (is_it > 0 && file_publish(kept, (struct file_place){store->root, aside.text}, error) < 0) {
         /* Or it has just been taken back: the next repair finds it again. */
-        is_it = file_is_same(file->descriptor, kept_place, error) == 0 ? 0 : -1;
+        is_it = file_is_same(file->descriptor, kept, error) == 0 ? 0 : -1;
     }
     if (is_it < 0 ||
         (is_it == 0 && trash_take_back(store, TRASH_COLLECTED, path.text, error) < 0)) {
@@ -367,6 +395,31 @@ int blob_set_aside(struct store *store, const struct digest *digest, const struc
     }
     sync_set_add(&syncs, path.text);
     return sync_set_flush(&syncs, error) < 0 ? -1 : is_it;
+}
+
+enum blob_aside blob_set_aside(struct store *store, const struct digest *digest,
+                               const struct blob_file *file, struct error *error)
+{
+    struct path path = layout_blob(digest);
+    struct path kept = layout_trash(TRASH_COLLECTED, path.text);
+    struct file_place place = {store->root, path.text};
+    struct file_place kept_place = {store->root, kept.text};
+    int moved = file_is_same(file->descriptor, place, error);
+
+    if (moved <= 0) {
+        return moved < 0 ? BLOB_ASIDE_FAILED : BLOB_ASIDE_OTHER;
+    }
+    /* What came back by half has both names: to rename one to the other does nothing. */
+    if (file_is_same(file->descriptor, kept_place, error) > 0 &&
+        file_remove(store->root, kept.text, error) < 0) {
+        return BLOB_ASIDE_FAILED;
+    }
+    moved = blob_replace_from_trash(store, digest, kept_place, error);
+    if (moved != 0) {
+        return moved < 0 ? BLOB_ASIDE_FAILED : BLOB_ASIDE_REPLACED;
+    }
+    moved = blob_move_aside(store, digest, file, kept_place, error);
+    return moved < 0 ? BLOB_ASIDE_FAILED : moved > 0 ? BLOB_ASIDE_MOVED : BLOB_ASIDE_OTHER;
 }
 
 enum blob_match blob_match(const struct store *store, const struct digest *digest, int descriptor,

@@ -121,9 +121,10 @@ void blob_file_close(struct blob_file *file);
 /* Reads it all. */
 enum blob_soundness {
     BLOB_CHECK_FAILED = -1,
-    BLOB_DAMAGED, /* it has another digest, or the disk does not give it back */
+    BLOB_DAMAGED, /* it was read whole, and has another digest */
     BLOB_SOUND,
-    BLOB_UNREAD, /* it was not wanted any more */
+    BLOB_UNREAD,     /* it was not wanted any more */
+    BLOB_UNREADABLE, /* EIO, with the error set: a bad disk, or one that is only away */
 };
 /* Called after each piece, with its bytes: false if no more is wanted. */
 struct blob_reader {
@@ -147,10 +148,19 @@ int blob_settle(struct store *store, const struct digest *digest, int descriptor
 bool blob_is_believed(const struct store *store, const struct blob *blob);
 int blob_prove(struct store *store, const struct digest *digest, struct error *error);
 
-/* Moves these very bytes out of the way, to where damaged ones are kept. 1; 0 if others have taken
- * their place meanwhile; -1. */
-int blob_set_aside(struct store *store, const struct digest *digest, const struct blob_file *file,
-                   struct error *error);
+/*
+ * Moves these very bytes, which are damaged, out of the way, to where such are kept. If the
+ * collector's trash has the same blob it is read, and a good one takes their place instead: then
+ * they are gone, and nobody lacks anything.
+ */
+enum blob_aside {
+    BLOB_ASIDE_FAILED = -1, /* they are where they were, or where they come back from */
+    BLOB_ASIDE_OTHER,       /* nothing to do: others have taken their place meanwhile */
+    BLOB_ASIDE_MOVED,
+    BLOB_ASIDE_REPLACED,
+};
+enum blob_aside blob_set_aside(struct store *store, const struct digest *digest,
+                               const struct blob_file *file, struct error *error);
 
 /* For who makes room in a cache: see lib/store/use. */
 struct blob_status {

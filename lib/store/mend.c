@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/base/cleanup.h"
 #include "lib/base/directory.h"
@@ -11,10 +12,13 @@
 #include "lib/store/link.h"
 #include "lib/store/referrers.h"
 #include "lib/store/revision.h"
+#include "lib/store/tag.h"
 #include "lib/store/touch.h"
 
-int mend_link(const struct repository_lock *held, enum link_kind kind, const struct digest *digest,
-              struct sync_set *syncs, struct error *error)
+/* Writes a link anew that is empty, garbled or not there; 0 if its blob is not there. 1, 0, -1.
+ * Durable once `syncs` is flushed. */
+static int mend_link(const struct repository_lock *held, enum link_kind kind,
+                     const struct digest *digest, struct sync_set *syncs, struct error *error)
 {
     const struct repository *repository = held->repository;
     struct path path = layout_link(repository->name, kind, digest);
@@ -72,7 +76,9 @@ static int mend_note(const struct repository_lock *held, const struct shape_faul
     return 1;
 }
 
-void mend_tell_tag(const struct repository_lock *held, const char *tag, struct buffer *out)
+/* Says of a tag that cannot be read, and goes, what it was: that manifest is kept for as long as
+ * one that has just lost its tag. */
+static void mend_tell_tag(const struct repository_lock *held, const char *tag, struct buffer *out)
 {
     const struct repository *repository = held->repository;
     AUTO_HISTORY struct history history = HISTORY_INIT;
@@ -191,4 +197,144 @@ int mend_shape(const struct repository *repository, const struct shape_fault *fa
     return store->options->may_be_lost || mend_anew(&lock, fault, &status.st_mtim, out, error) == 0
                ? 1
                : -1;
+}
+
+int mend_judge_link(const struct repository *repository, enum link_kind kind,
+                    const struct digest *digest, struct link_fault *out, struct error *error)
+{
+    struct path path = layout_link(repository->name, kind, digest);
+    struct stat status;
+    uint64_t size;
+    int found = link_find(repository, kind, digest, &out->target, error);
+
+    out->what = NULL;
+    out->leads_somewhere = found > 0;
+    if (found == 0 && fstatat(repository->store->root, path.text, &status, 0) == 0) {
+        out->what = "an empty, garbled or wrong link";
+    }
+    if (found > 0) {
+        found = blob_is_stored(repository->store, &out->target, &size, error);
+        out->what = found == 0 ? "a link to a blob that is not there" : NULL;
+    }
+    return found < 0 ? -1 : 0;
+}
+
+/*
+ * Moves a link, or what should be one, to where damaged things are kept, under the path that it
+ * had: all of a run below one id, so that one copy puts them back, should it have been another
+ * thing that was wrong (blobs that are only not mounted, another host's that are not seen yet).
+ */
+static int mend_set_aside(const struct repository_lock *held, const char *path, struct buffer *out,
+                          struct sync_set *syncs, struct error *error)
+{
+    static char id[ID_SIZE];
+    struct store *store = held->repository->store;
+    struct path aside;
+
+    if (!id[0]) {
+        id_make(id);
+    }
+    aside = layout_damaged_path(id, path);
+    if (file_publish((struct file_place){store->root, path},
+                     (struct file_place){store->root, aside.text}, error) < 0) {
+        return -1;
+    }
+    sync_set_add(syncs, path);
+    sync_set_add(syncs, aside.text);
+    (void)unlinkat(store->root, layout_above(path).text, AT_REMOVEDIR);
+    buffer_format(out, ": moved to '%s'", aside.text);
+    return 0;
+}
+
+/* Whoever has brought the bytes since they were looked for relies on the link: then it is written
+ * again. 1 if it has gone, 0, -1. */
+static int mend_drop_link(const struct repository_lock *held, const char *path,
+                          const struct link_fault *fault, struct buffer *out, struct error *error)
+{
+    struct store *store = held->repository->store;
+    AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(store);
+    uint64_t size;
+    int found = 0;
+
+    if (mend_set_aside(held, path, out, &syncs, error) < 0) {
+        return -1;
+    }
+    if (fault->leads_somewhere) {
+        found = blob_is_stored(store, &fault->target, &size, error);
+    }
+    if (found > 0) {
+        found = link_write(held, path, &fault->target, &syncs, error) < 0 ? -1 : 1;
+    }
+    return sync_set_flush(&syncs, error) < 0 || found < 0 ? -1 : !found;
+}
+
+int mend_bad_link(const struct repository *repository, enum link_kind kind,
+                  const struct digest *digest, struct buffer *out, struct error *error)
+{
+    AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
+    AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(repository->store);
+    struct path path = layout_link(repository->name, kind, digest);
+    AUTO_BUFFER struct buffer done = BUFFER_INIT;
+    struct link_fault fault;
+    int mended = 0;
+
+    if (repository_lock(repository, &lock, error) < 0 ||
+        mend_judge_link(repository, kind, digest, &fault, error) < 0) {
+        return -1;
+    }
+    if (!fault.what) {
+        return 0; /* mended meanwhile */
+    }
+    if (!fault.leads_somewhere) {
+        mended = mend_link(&lock, kind, digest, &syncs, error);
+    }
+    if (mended > 0) {
+        buffer_format(out, "%s: written anew", fault.what);
+        return sync_set_flush(&syncs, error) < 0 ? -1 : 1;
+    }
+    if (mended == 0) {
+        mended = mend_drop_link(&lock, path.text, &fault, &done, error);
+    }
+    if (mended > 0) {
+        buffer_format(out, "%s%s, until somebody pushes it again", fault.what, done.data);
+    }
+    return mended;
+}
+
+int mend_judge_tag(const struct repository *repository, const char *tag, struct error *error)
+{
+    struct digest digest;
+    int found = tag_get(repository, tag, &digest, error);
+
+    return found > 0 ? revision_exists(repository, &digest, error) : found;
+}
+
+int mend_bad_tag(const struct repository *repository, const char *tag, struct buffer *out,
+                 struct error *error)
+{
+    AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
+    AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(repository->store);
+    struct path path = layout_tag_current(repository->name, tag);
+    AUTO_BUFFER struct buffer done = BUFFER_INIT;
+    struct digest digest;
+    int is_told;
+    int found = repository_lock(repository, &lock, error);
+
+    if (found == 0) {
+        found = mend_judge_tag(repository, tag, error);
+    }
+    if (found != 0) {
+        return found < 0 ? -1 : 0; /* 1: pushed meanwhile */
+    }
+    is_told = tag_get(repository, tag, &digest, error);
+    if (is_told < 0 || mend_set_aside(&lock, path.text, &done, &syncs, error) < 0) {
+        return -1;
+    }
+    buffer_format(out, MEND_NO_MANIFEST "%s", done.data);
+    if (is_told > 0) {
+        buffer_format(out, "; the tag has gone, and stood for %s", digest.text);
+    } else {
+        mend_tell_tag(&lock, tag, out);
+    }
+    return sync_set_flush(&syncs, error) < 0 ? -1 : 1;
 }

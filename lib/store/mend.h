@@ -9,6 +9,9 @@
  * - a link, if the blob of that digest is there: that the repository had it, the name says;
  * - what distribution keeps of a tag, a referrer's entry, when something was last pulled.
  * A tag cannot be told from its name. What its history says is told, for who wants to put it back.
+ *
+ * Links and tags that lead nowhere are moved to the same place: what they lead to may only not be
+ * seen from here, or come back from a backup, and then they can be put back.
  */
 
 #include "lib/base/buffer.h"
@@ -23,13 +26,35 @@
 int mend_shape(const struct repository *repository, const struct shape_fault *fault,
                struct buffer *out, struct error *error);
 
-/* Writes a link anew that is empty, garbled or not there; 0 if its blob is not there. 1, 0, -1.
- * Durable once `syncs` is flushed. */
-int mend_link(const struct repository_lock *held, enum link_kind kind, const struct digest *digest,
-              struct sync_set *syncs, struct error *error);
+/* What is wrong with a link; NULL for nothing. */
+struct link_fault {
+    const char *what;
+    bool leads_somewhere; /* to bytes that are not there: of `target` */
+    struct digest target;
+};
 
-/* Says of a tag that cannot be read, and goes, what it was: that manifest is kept for as long as
- * one that has just lost its tag. */
-void mend_tell_tag(const struct repository_lock *held, const char *tag, struct buffer *out);
+/* Only looks, and in the place of the link alone: one that the collector has taken is not missed.
+ * 0, -1. */
+int mend_judge_link(const struct repository *repository, enum link_kind kind,
+                    const struct digest *digest, struct link_fault *out, struct error *error);
+
+/*
+ * Mends such a link: writes it anew, if it is garbled and the blob is there, or moves it to where
+ * damaged things are kept, all of this process below one id. Adds to `out` what was wrong, and what
+ * has become of it. 1; 0 if there is nothing to be mended any more; -1.
+ *
+ * Locking: takes repository_lock().
+ */
+int mend_bad_link(const struct repository *repository, enum link_kind kind,
+                  const struct digest *digest, struct buffer *out, struct error *error);
+
+#define MEND_NO_MANIFEST "a tag whose manifest is not there"
+
+/* Whether a tag has a manifest. 1, 0, -1. */
+int mend_judge_tag(const struct repository *repository, const char *tag, struct error *error);
+
+/* Moves a tag that has none away, as mend_bad_link(), and says what it stood for. */
+int mend_bad_tag(const struct repository *repository, const char *tag, struct buffer *out,
+                 struct error *error);
 
 #endif

@@ -36,8 +36,13 @@ static bool shape_is_unreadable(const struct store *store, struct shape_fault *f
     if (file_read_head(store->root, fault->path.text, &byte, sizeof(byte), &reason) != -1) {
         return false; /* or it has just gone */
     }
-    return errno == EIO ? shape_set_fault(fault, true, "the disk does not give this file back")
-                        : shape_set_closed(fault, &reason);
+    if (errno != EIO) {
+        return shape_set_closed(fault, &reason);
+    }
+    fault->may_move = file_is_local(store->root); /* else the server may only be away */
+    (void)error_set(&fault->what, ERROR_INTERNAL, "the disk does not give this file back: %s",
+                    reason.message);
+    return true;
 }
 
 /* A symbolic link. */

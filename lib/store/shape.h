@@ -26,7 +26,8 @@ struct shape_fault {
     bool is_note; /* see lib/store/layout_tree */
     /*
      * Nothing that anybody needs is behind it. Not so of what we may only not look at, nor of a
-     * symbolic link where things may lie that others can reach.
+     * symbolic link where things may lie that others can reach, nor of what a network filesystem
+     * does not give back: its server may be away.
      */
     bool may_move;
     struct error what; /* a sentence */

@@ -21,8 +21,8 @@
 #include "lib/store/verified.h"
 #include "lib/store/walk.h"
 
-#define DAMAGED "the bytes have another digest, or cannot be read"
-#define NO_MANIFEST "a tag whose manifest is not there"
+#define DAMAGED "the bytes have another digest"
+#define UNREADABLE "the disk does not give the bytes back"
 
 static void verify_tell(struct verify_report *report, const char *path, const char *what)
 {
@@ -91,31 +91,59 @@ static bool verify_is_due(struct verify *verify, const struct digest *digest, ui
     return !report->remembers || !verified_is_since(&verify->verified, digest, size, report->since);
 }
 
-/* Tells of a damaged blob, which is moved aside if that is wanted; nothing is to be told if another
- * one has taken its place meanwhile. */
-static int verify_tell_damaged(struct verify *verify, const struct digest *digest,
-                               const struct blob_file *file, struct error *error)
+/* Adds what has become of a damaged blob. Whether there is anything to tell. */
+static bool verify_set_aside(struct verify *verify, const struct digest *digest,
+                             const struct blob_file *file, struct buffer *what)
+{
+    struct digest_key key = digest_key_of(digest);
+    struct error reason;
+
+    switch (blob_set_aside(verify->store, digest, file, &reason)) {
+    case BLOB_ASIDE_OTHER:
+        return false;
+    case BLOB_ASIDE_REPLACED:
+        buffer_add_text(what, ": a good copy, which the collector had put into the trash, has "
+                              "taken their place");
+        return true;
+    case BLOB_ASIDE_MOVED:
+        buffer_add_text(what, verify->report->is_cache
+                                  ? ": moved aside; the next pull fetches it again"
+                                  : ": moved aside; every repository that has it lacks it until "
+                                    "somebody pushes it again there");
+        break;
+    case BLOB_ASIDE_FAILED:
+        buffer_format(what, ": it cannot be moved aside: %s", reason.message);
+        break;
+    }
+    digest_keys_add(&verify->damaged, &key);
+    return true;
+}
+
+/* A blob that does not stand for its digest, or is not given back; see BLOB_UNREADABLE, `reason`.
+ * Nothing is to be told if another one has taken its place meanwhile. */
+static void verify_tell_damaged(struct verify *verify, const struct digest *digest,
+                                const struct blob_file *file, const struct error *reason)
 {
     struct verify_report *report = verify->report;
     struct blob blob = {.target = *digest};
     struct digest_key key = digest_key_of(digest);
+    AUTO_BUFFER struct buffer what = BUFFER_INIT;
+    bool is_told = true;
 
-    if (report->repair) {
+    buffer_add_text(&what, reason ? UNREADABLE ": " : DAMAGED);
+    buffer_add_text(&what, reason ? reason->message : "");
+    if (report->repair && (!reason || report->is_cache || file_is_local(file->descriptor))) {
         /* Out of the way, so that the next push, or the next pull by a proxy, brings it back. */
-        int moved = blob_set_aside(verify->store, digest, file, error);
-
-        if (moved <= 0) {
-            return moved;
+        is_told = verify_set_aside(verify, digest, file, &what);
+    } else {
+        digest_keys_add(&verify->damaged, &key);
+        if (report->repair) {
+            buffer_add_text(&what, ": left in its place, since the server may only be away");
         }
     }
-    digest_keys_add(&verify->damaged, &key);
-    verify_tell(report, blob_path(&blob).text,
-                !report->repair    ? DAMAGED
-                : report->is_cache ? DAMAGED ": moved aside; the next pull fetches it again"
-                                   : DAMAGED
-                    ": moved aside; every repository that has it lacks it until somebody "
-                    "pushes it again there");
-    return 0;
+    if (is_told) {
+        verify_tell(report, blob_path(&blob).text, what.data);
+    }
 }
 
 static bool verify_count_read(void *context, uint64_t bytes)
@@ -123,16 +151,37 @@ static bool verify_count_read(void *context, uint64_t bytes)
     struct verify_report *report = context;
 
     report->read_bytes += bytes;
-    return !report->read || report->read(report->context, bytes);
+    report->is_stopped |= report->read && !report->read(report->context, bytes);
+    return !report->is_stopped;
+}
+
+/* Reads it; and once more, anew, what cannot be read: that may pass, and may be another host that
+ * has replaced it. BLOB_UNREAD also if it has gone. */
+static enum blob_soundness verify_read(struct verify *verify, const struct digest *digest,
+                                       struct blob_file *file, struct error *error)
+{
+    const struct blob_reader reader = {verify_count_read, verify->report};
+    enum blob_soundness soundness = blob_check(file, digest, &reader, error);
+    int found;
+
+    if (soundness != BLOB_UNREADABLE && soundness != BLOB_CHECK_FAILED) {
+        return soundness;
+    }
+    blob_file_close(file);
+    found = blob_open_stored(verify->store, digest, file, error);
+    if (found <= 0) {
+        return found < 0 ? BLOB_CHECK_FAILED : BLOB_UNREAD;
+    }
+    return blob_check(file, digest, &reader, error);
 }
 
 static int verify_content(struct verify *verify, const struct digest *digest,
-                          const struct blob_file *file, struct error *error)
+                          struct blob_file *file, struct error *error)
 {
     struct verify_report *report = verify->report;
-    const struct blob_reader reader = {verify_count_read, report};
+    enum blob_soundness soundness = verify_read(verify, digest, file, error);
 
-    switch (blob_check(file, digest, &reader, error)) {
+    switch (soundness) {
     case BLOB_SOUND:
         report->read_blobs++;
         if (report->remembers) {
@@ -140,13 +189,14 @@ static int verify_content(struct verify *verify, const struct digest *digest,
         }
         return 0;
     case BLOB_DAMAGED:
+    case BLOB_UNREADABLE:
         report->read_blobs++;
         if (report->remembers) {
             verified_forget(&verify->verified, digest);
         }
-        return verify_tell_damaged(verify, digest, file, error);
+        verify_tell_damaged(verify, digest, file, soundness == BLOB_UNREADABLE ? error : NULL);
+        return 0;
     case BLOB_UNREAD:
-        report->is_stopped = true;
         return 0;
     case BLOB_CHECK_FAILED:
         break;
@@ -213,85 +263,30 @@ static int verify_blobs(struct verify *verify, bool measures, struct error *erro
     return result;
 }
 
-/* What is wrong with a link; NULL for nothing. */
-struct link_fault {
-    const char *what;
-    bool leads_somewhere; /* to bytes that are not there: of `target` */
-    struct digest target;
-};
-
-static int verify_judge_link(const struct repository *repository, enum link_kind kind,
-                             const struct digest *digest, struct link_fault *out,
-                             struct error *error)
-{
-    struct path path = layout_link(repository->name, kind, digest);
-    struct stat status;
-    uint64_t size;
-    int found = link_follow(repository, kind, digest, &out->target, error);
-
-    out->what = NULL;
-    out->leads_somewhere = found > 0;
-    if (found == 0 && fstatat(repository->store->root, path.text, &status, 0) == 0) {
-        out->what = "an empty, garbled or wrong link";
-    }
-    if (found > 0) {
-        found = blob_is_stored(repository->store, &out->target, &size, error);
-        out->what = found == 0 ? "a link to a blob that is not there" : NULL;
-    }
-    return found < 0 ? -1 : 0;
-}
-
-/* Whoever adds a layer that has a link already, and all who push manifests, wait for the lock. */
-static int verify_repair_link(const struct repository *repository, enum link_kind kind,
-                              const struct digest *digest, struct verify_report *report,
-                              struct error *error)
-{
-    AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
-    AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(repository->store);
-    struct path path = layout_link(repository->name, kind, digest);
-    AUTO_BUFFER struct buffer what = BUFFER_INIT;
-    struct link_fault fault;
-    int mended = 0;
-    int removed;
-
-    if (repository_lock(repository, &lock, error) < 0 ||
-        verify_judge_link(repository, kind, digest, &fault, error) < 0) {
-        return -1;
-    }
-    if (!fault.what) {
-        return 0; /* mended meanwhile */
-    }
-    if (fault.leads_somewhere) {
-        removed = blob_remove_link(&lock, path.text, &fault.target, &syncs, error);
-    } else {
-        mended = mend_link(&lock, kind, digest, &syncs, error);
-        removed = mended == 0 ? link_remove(&lock, path.text, &syncs, error) : mended;
-    }
-    if (removed > 0) {
-        buffer_format(&what, "%s: %s", fault.what,
-                      mended > 0 ? "written anew" : "removed, until somebody pushes it again");
-        verify_tell(report, path.text, what.data);
-    }
-    return removed < 0 ? -1 : sync_set_flush(&syncs, error);
-}
-
 static int verify_link(const struct repository *repository, enum link_kind kind,
                        const struct digest *digest, struct verify_report *report,
                        struct error *error)
 {
+    AUTO_BUFFER struct buffer what = BUFFER_INIT;
     struct link_fault fault;
 
     if (report->is_cache) {
         return 0;
     }
-    if (verify_judge_link(repository, kind, digest, &fault, error) < 0) {
+    if (mend_judge_link(repository, kind, digest, &fault, error) < 0) {
         return -1;
     }
-    if (fault.what && report->repair) {
-        return verify_repair_link(repository, kind, digest, report, error);
+    if (!fault.what) {
+        return 0;
     }
-    if (fault.what) {
-        verify_tell(report, layout_link(repository->name, kind, digest).text, fault.what);
+    if (!report->repair) {
+        buffer_add_text(&what, fault.what);
+    } else if (mend_bad_link(repository, kind, digest, &what, error) < 0) {
+        buffer_format(&what, "%s: it cannot be mended: %s", what.length > 0 ? "" : fault.what,
+                      error->message);
+    }
+    if (what.length > 0) {
+        verify_tell(report, layout_link(repository->name, kind, digest).text, what.data);
     }
     return 0;
 }
@@ -333,8 +328,12 @@ static int verify_manifest(struct verify *verify, const struct repository *repos
     struct path path = layout_link(repository->name, LINK_REVISION, digest);
     struct digest_key key = digest_key_of(digest);
     struct error reason;
-    int found = revision_read(repository, digest, &stored, error);
+    struct digest target;
+    int found = link_find(repository, LINK_REVISION, digest, &target, error);
 
+    if (found > 0) { /* what the collector has taken is not missed */
+        found = revision_read(repository, digest, &stored, error);
+    }
     verify->has_hurt |= digest_keys_have(&verify->damaged, &key);
     if (found <= 0) {
         return found;
@@ -354,10 +353,7 @@ static int verify_manifest(struct verify *verify, const struct repository *repos
 /* Whether the run goes on. */
 static bool verify_goes_on(struct verify *verify)
 {
-    struct verify_report *report = verify->report;
-
-    report->is_stopped |= !verify_count_read(report, 0);
-    return !report->is_stopped;
+    return verify_count_read(verify->report, 0);
 }
 
 static int verify_links(struct verify *verify, const struct repository *repository,
@@ -378,40 +374,6 @@ static int verify_links(struct verify *verify, const struct repository *reposito
         }
     }
     return found == WALK_FAILED ? -1 : 0;
-}
-
-/* Whether a tag has a manifest. 1, 0, -1. */
-static int verify_judge_tag(const struct repository *repository, const char *tag,
-                            struct error *error)
-{
-    struct digest digest;
-    int found = tag_get(repository, tag, &digest, error);
-
-    return found > 0 ? revision_exists(repository, &digest, error) : found;
-}
-
-static int verify_repair_tag(const struct repository *repository, const char *tag,
-                             struct verify_report *report, struct error *error)
-{
-    AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
-    AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(repository->store);
-    struct path path = layout_tag_current(repository->name, tag);
-    AUTO_BUFFER struct buffer what = BUFFER_INIT;
-    struct digest digest;
-    int found = repository_lock(repository, &lock, error);
-
-    if (found == 0) {
-        found = verify_judge_tag(repository, tag, error);
-    }
-    if (found != 0) {
-        return found < 0 ? -1 : 0; /* 1: pushed meanwhile */
-    }
-    buffer_add_text(&what, NO_MANIFEST);
-    if (tag_get(repository, tag, &digest, error) == 0) {
-        mend_tell_tag(&lock, tag, &what);
-    }
-    verify_tell(report, path.text, what.data);
-    return link_remove(&lock, path.text, &syncs, error) < 0 ? -1 : sync_set_flush(&syncs, error);
 }
 
 /* Says what of a tag is damaged or missing: where nothing is, that is dear to find out. */
@@ -440,6 +402,7 @@ static int verify_tag(struct verify *verify, const struct repository *repository
 {
     struct verify_report *report = verify->report;
     struct path path = layout_tag_current(repository->name, tag);
+    AUTO_BUFFER struct buffer what = BUFFER_INIT;
     struct stat status;
     int found;
 
@@ -450,12 +413,15 @@ static int verify_tag(struct verify *verify, const struct repository *repository
     if (report->is_cache) {
         return 0;
     }
-    found = verify_judge_tag(repository, tag, error);
-    if (found == 0 && report->repair) {
-        return verify_repair_tag(repository, tag, report, error);
+    found = mend_judge_tag(repository, tag, error);
+    if (found == 0 && !report->repair) {
+        buffer_add_text(&what, MEND_NO_MANIFEST);
+    } else if (found == 0 && mend_bad_tag(repository, tag, &what, error) < 0) {
+        buffer_format(&what, "%s: it cannot be mended: %s", what.length > 0 ? "" : MEND_NO_MANIFEST,
+                      error->message);
     }
-    if (found == 0) {
-        verify_tell(report, path.text, NO_MANIFEST);
+    if (what.length > 0) {
+        verify_tell(report, path.text, what.data);
     }
     return found > 0 ? verify_tell_hurt(verify, repository, tag, error) : found;
 }
@@ -561,7 +527,8 @@ static int verify_all(struct store *store, struct verify_report *report, struct 
     bool only_looks = store->only_looks;
     int result;
 
-    store->only_looks |= report->is_cache; /* to be verified is no use of what is cached */
+    /* Nothing changes by being looked at; and to be verified is no use of what is cached. */
+    store->only_looks |= report->is_cache || !report->repair;
     result = report->measures && !report->skip_content ? verify_blobs(&verify, true, error) : 0;
     if (result == 0) {
         result = verify_blobs(&verify, false, error);

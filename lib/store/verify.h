@@ -8,12 +8,23 @@
  * in a repository is what its place says (lib/store/shape).
  *
  * A repair beside writers loses nothing that they have been told is stored:
- * - A link or tag is removed under the repository's lock, when it is still wrong there. Publishers
- *   bring the bytes first and, where they find a link, look again under that lock (link_add()).
+ * - A link or tag is taken away under the repository's lock, when it is still wrong there, and kept
+ *   where it can be put back from (lib/store/mend). Publishers bring the bytes first and, where
+ * they find a link, look again under that lock (link_add()).
  * - What should be a file and is none, or cannot be read, is moved aside under that lock, and a
- * link that is of no use is written anew there, if its blob is there (lib/store/mend).
+ * link that is of no use is written anew there, if its blob is there.
  * - A damaged blob is moved aside, the file that was read and no other: one that a push has put in
- *   its place in that moment is put back, by this process or by the next that misses it.
+ *   its place in that moment is put back, by this process or by the next that misses it. If the
+ *   collector's trash has a good one, that takes its place.
+ *
+ * A failure to read is no damage: what cannot be read is opened and read once more, and if it fails
+ * still it is told, with the reason, and stays. EIO alone, twice, from a filesystem of this machine
+ * is the end of the bytes: such a blob is moved aside as a damaged one (in a cache from wherever it
+ * is: it can be had again). A network filesystem says EIO when its server is away, and a repair in
+ * that moment must not empty the store.
+ *
+ * Without `repair` nothing changes but what is noted of the run (`remembers`); nor does what the
+ * collector has put into the trash come back.
  *
  * Locking: with `repair`, one repair at a time; takes repository_lock() for each link and tag that
  * is wrong.
@@ -30,7 +41,7 @@ struct verify_report {
     /* Called after each piece that was read, see blob_check(): false ends the run; or NULL. */
     bool (*read)(void *context, uint64_t bytes);
     void *context;
-    bool repair;       /* move damaged things aside, mend or remove useless links */
+    bool repair;       /* move damaged things aside, mend links or take them away */
     bool skip_content; /* do not read the blobs */
     bool is_cache;     /* its links and tags may be lost or lead nowhere: only bytes matter */
     bool measures;     /* look first how much is to be read: due_bytes */

@@ -281,7 +281,7 @@ static void a_link_whose_blob_is_pushed_stays(void **state)
     struct meddler meddler = begin_meddler(fixture, push_content);
 
     assert_int_equal(unlinkat(fixture->store.root, layout_blob(&digest).text, 0), 0);
-    meddler.prefix = "unlinkat ";
+    meddler.prefix = "renameat ";
     meddler.suffix = link.text;
     (void)repair(fixture, &meddler);
     end_meddler(&meddler);
@@ -297,7 +297,7 @@ static void a_link_whose_blob_comes_back_unseen_is_put_back(void **state)
     struct meddler meddler = begin_meddler(fixture, push_content_elsewhere);
 
     assert_int_equal(unlinkat(fixture->store.root, layout_blob(&digest).text, 0), 0);
-    meddler.prefix = "unlinkat ";
+    meddler.prefix = "renameat ";
     meddler.suffix = link.text;
     assert_int_equal(repair(fixture, &meddler), 0);
     end_meddler(&meddler);
@@ -328,7 +328,7 @@ static void check_pushed_again(struct fixture *fixture, const char *removed)
     struct error error = ERROR_INIT;
 
     assert_int_equal(unlinkat(fixture->store.root, layout_blob(&digest).text, 0), 0);
-    meddler.prefix = "unlinkat ";
+    meddler.prefix = "renameat ";
     meddler.suffix = removed;
     (void)repair(fixture, &meddler);
     end_meddler(&meddler);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/test.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +11,10 @@
 #include "lib/base/cleanup.h"
 #include "lib/store/blob.h"
 #include "lib/store/catalog.h"
+#include "lib/store/tag.h"
+#include "lib/store/trash.h"
 #include "lib/store/verify.h"
+#include "tests/unit/trace.h"
 
 /* An image under the tag "v1" and what belongs to it. */
 struct content {
@@ -222,6 +226,228 @@ static void a_damaged_blob_is_moved_aside_and_can_be_pushed_again(void **state)
     assert_string_equal(problems.data, "");
 }
 
+/* Where the collector puts the layer. */
+static struct path trash_of_layer(const struct content *content)
+{
+    return layout_trash(TRASH_COLLECTED, layout_blob(&content->layer).text);
+}
+
+static void a_good_copy_in_the_trash_takes_the_place_of_a_damaged_blob(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_BUFFER struct buffer problems = BUFFER_INIT;
+    struct verify_report report = {.repair = true};
+    struct content content;
+
+    make_content(fixture, &content);
+    change_layer(fixture, &content);
+    put_file(fixture->store.root, trash_of_layer(&content).text, "layer of a");
+    look(fixture, &report, &problems);
+    assert_int_equal(report.problems, 1);
+    assert_non_null(strstr(problems.data, "good copy"));
+    assert_int_equal(report.hurt_tags, 0);
+    assert_file(fixture->store.root, layout_blob(&content.layer).text, "layer of a");
+    assert_false(is_there(fixture->store.root, trash_of_layer(&content).text));
+    assert_problems(fixture, 0);
+}
+
+static void a_damaged_copy_in_the_trash_takes_nothings_place(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_BUFFER struct buffer problems = BUFFER_INIT;
+    struct verify_report report = {.repair = true};
+    struct content content;
+    struct error error = ERROR_INIT;
+    struct blob blob;
+
+    make_content(fixture, &content);
+    change_layer(fixture, &content);
+    put_file(fixture->store.root, trash_of_layer(&content).text, "layer of c");
+    look(fixture, &report, &problems);
+    assert_file(fixture->store.root, layout_damaged(&content.layer).text, "layer of b");
+    assert_returns(0, blob_find(&fixture->repository, &content.layer, &blob, &error));
+}
+
+/* As a crash leaves it where to come back is a second name, and the end of the first. */
+static void a_damaged_blob_of_two_names_is_moved_aside_under_both(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_BUFFER struct buffer problems = BUFFER_INIT;
+    struct verify_report report = {.repair = true};
+    struct content content;
+    struct error error = ERROR_INIT;
+    struct path blob;
+
+    make_content(fixture, &content);
+    blob = layout_blob(&content.layer);
+    change_layer(fixture, &content);
+    assert_returns(0,
+                   file_make_parents(fixture->store.root, trash_of_layer(&content).text, &error));
+    assert_int_equal(linkat(fixture->store.root, blob.text, fixture->store.root,
+                            trash_of_layer(&content).text, 0),
+                     0);
+    look(fixture, &report, &problems);
+    assert_file(fixture->store.root, layout_damaged(&content.layer).text, "layer of b");
+    assert_false(is_there(fixture->store.root, blob.text));
+    assert_false(is_there(fixture->store.root, trash_of_layer(&content).text));
+}
+
+/* Repairs while reading fails: once, or always. */
+static void repair_amid(struct fixture *fixture, int number, bool lasts, struct buffer *problems)
+{
+    struct verify_report report = {.repair = true};
+
+    (void)push_blob(&fixture->repository, "content");
+    trace_begin_with_fault(0, number);
+    trace_fault_only("pread");
+    if (lasts) {
+        trace_fault_lasts();
+    }
+    look(fixture, &report, problems);
+    assert_true(trace_end());
+}
+
+static void a_read_error_that_passes_is_no_damage(void **state)
+{
+    static const int numbers[] = {EIO, ESTALE};
+    struct fixture *fixture = *state;
+    struct digest digest = sha256("content");
+    AUTO_BUFFER struct buffer problems = BUFFER_INIT;
+
+    for (size_t i = 0; i < COUNT(numbers); i++) {
+        repair_amid(fixture, numbers[i], false, &problems);
+        assert_string_equal(problems.data, "");
+        assert_file(fixture->store.root, layout_blob(&digest).text, "content");
+    }
+}
+
+static void what_the_disk_does_not_give_back_is_moved_aside(void **state)
+{
+    struct fixture *fixture = *state;
+    struct digest digest = sha256("content");
+    AUTO_BUFFER struct buffer problems = BUFFER_INIT;
+
+    fixture->damaged = true;
+    repair_amid(fixture, EIO, true, &problems);
+    assert_non_null(strstr(problems.data, "Input/output error"));
+    assert_file(fixture->store.root, layout_damaged(&digest).text, "content");
+}
+
+/* A server that is away, or a network: an outage would empty the store. */
+static void what_a_network_filesystem_does_not_give_back_is_told_and_stays(void **state)
+{
+    struct fixture *fixture = *state;
+    struct digest digest = sha256("content");
+    AUTO_BUFFER struct buffer problems = BUFFER_INIT;
+
+    trace_far(true);
+    repair_amid(fixture, EIO, true, &problems);
+    trace_far(false);
+    assert_non_null(strstr(problems.data, "Input/output error"));
+    assert_file(fixture->store.root, layout_blob(&digest).text, "content");
+    assert_problems(fixture, 0);
+}
+
+static void links_that_a_network_filesystem_does_not_give_back_are_told_and_stay(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_BUFFER struct buffer problems = BUFFER_INIT;
+    struct verify_report report = {.repair = true, .skip_content = true};
+    struct content content;
+    struct digest digest;
+    struct error error = ERROR_INIT;
+
+    make_content(fixture, &content);
+    trace_far(true);
+    trace_begin_with_fault(0, EIO);
+    trace_fault_only("pread");
+    trace_fault_lasts();
+    look(fixture, &report, &problems);
+    assert_true(trace_end());
+    trace_far(false);
+    assert_non_null(strstr(problems.data, "Input/output error"));
+    assert_returns(1, tag_get(&fixture->repository, "v1", &digest, &error));
+    assert_problems(fixture, 0);
+}
+
+/* Moves what was "moved to" back to the path that is told with it. How many. */
+static size_t undo(struct fixture *fixture, const struct buffer *problems)
+{
+    static const char moved[] = "moved to '";
+    AUTO_BUFFER struct buffer lines = BUFFER_INIT;
+    struct error error = ERROR_INIT;
+    size_t count = 0;
+    char *line;
+
+    buffer_add_text(&lines, problems->data);
+    for (char *next = lines.data; (line = strsep(&next, "\n"));) {
+        char *aside = strstr(line, moved);
+
+        if (aside) {
+            aside += strlen(moved);
+            *strchr(aside, '\'') = '\0';
+            *strchr(line, ':') = '\0';
+            assert_returns(0, file_publish((struct file_place){fixture->store.root, aside},
+                                           (struct file_place){fixture->store.root, line}, &error));
+            count++;
+        }
+    }
+    return count;
+}
+
+/* A disk that was not mounted, say, or what another host has written and is not seen here yet. */
+static void what_leads_nowhere_can_be_put_back_when_the_blobs_are_there_again(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_BUFFER struct buffer problems = BUFFER_INIT;
+    struct verify_report report = {.repair = true};
+    struct content content;
+    struct digest digest;
+    struct error error = ERROR_INIT;
+
+    make_content(fixture, &content);
+    assert_int_equal(renameat(fixture->store.root, LAYOUT_BLOBS, fixture->store.root, "elsewhere"),
+                     0);
+    look(fixture, &report, &problems);
+    assert_int_equal(report.problems, 4);
+    assert_returns(0, tag_get(&fixture->repository, "v1", &digest, &error));
+    assert_int_equal(renameat(fixture->store.root, "elsewhere", fixture->store.root, LAYOUT_BLOBS),
+                     0);
+    assert_int_equal(undo(fixture, &problems), 4);
+    assert_returns(1, tag_get(&fixture->repository, "v1", &digest, &error));
+    assert_problems(fixture, 0);
+    fixture->damaged = false;
+}
+
+static void what_was_collected_stays_where_it_is(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_BUFFER struct buffer problems = BUFFER_INIT;
+    struct content content;
+    struct path places[2];
+
+    make_content(fixture, &content);
+    places[0] = layout_link("team/app", LINK_REVISION, &content.manifest);
+    places[1] = layout_link("team/app", LINK_LAYER, &content.layer);
+    empty_tag(fixture, &content);
+    for (size_t i = 0; i < COUNT(places); i++) {
+        struct path kept = layout_trash(TRASH_COLLECTED, places[i].text);
+        struct error error = ERROR_INIT;
+
+        assert_returns(0,
+                       file_publish((struct file_place){fixture->store.root, places[i].text},
+                                    (struct file_place){fixture->store.root, kept.text}, &error));
+    }
+    for (int repair = 0; repair < 2; repair++) {
+        struct verify_report report = {.repair = repair > 0};
+
+        look(fixture, &report, &problems);
+        assert_int_equal(report.problems, 1); /* the tag's */
+        assert_false(is_there(fixture->store.root, places[0].text));
+        assert_false(is_there(fixture->store.root, places[1].text));
+    }
+}
+
 static void the_content_may_be_left_unread(void **state)
 {
     struct fixture *fixture = *state;
@@ -331,6 +557,15 @@ int main(void)
         IN_STORE(a_good_store_has_no_problems_and_is_counted),
         cmocka_unit_test(each_damage_is_told_and_repaired_as_far_as_possible),
         IN_STORE(a_damaged_blob_is_moved_aside_and_can_be_pushed_again),
+        IN_STORE(a_good_copy_in_the_trash_takes_the_place_of_a_damaged_blob),
+        IN_STORE(a_damaged_copy_in_the_trash_takes_nothings_place),
+        IN_STORE(a_damaged_blob_of_two_names_is_moved_aside_under_both),
+        IN_STORE(a_read_error_that_passes_is_no_damage),
+        IN_STORE(what_the_disk_does_not_give_back_is_moved_aside),
+        IN_STORE(what_a_network_filesystem_does_not_give_back_is_told_and_stays),
+        IN_STORE(links_that_a_network_filesystem_does_not_give_back_are_told_and_stay),
+        IN_STORE(what_leads_nowhere_can_be_put_back_when_the_blobs_are_there_again),
+        IN_STORE(what_was_collected_stays_where_it_is),
         IN_STORE(the_content_may_be_left_unread),
         IN_STORE(children_of_an_index_have_to_be_there_unless_sparse_ones_are_welcome),
         IN_STORE(what_another_program_stored_is_left_to_it),
