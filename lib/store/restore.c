@@ -6,28 +6,13 @@
 #include "lib/base/directory.h"
 #include "lib/base/text.h"
 #include "lib/store/blob.h"
-#include "lib/store/link.h"
-#include "lib/store/pulled.h"
 #include "lib/store/referrers.h"
 #include "lib/store/repository.h"
+#include "lib/store/restoration.h"
 #include "lib/store/revision.h"
-#include "lib/store/trash.h"
 
 /* How deep an index of indexes, or a referrer of referrers, is followed. */
 enum { RESTORE_DEPTH = 32 };
-
-void restoration_release(struct restoration *restoration)
-{
-    digest_keys_release(&restoration->seen);
-    digest_keys_release(&restoration->failed);
-    names_release(&restoration->collected);
-}
-
-static void restore_complain(struct restoration *restoration, const char *name, const char *why)
-{
-    restoration->problems++;
-    restoration->problem(restoration->context, name, why);
-}
 
 /* What could not be brought back is told, and the rest is: unless it fares the same, with a disk
  * that is full. 0, -1. */
@@ -38,54 +23,15 @@ static int restore_go_on(struct restoration *restoration, const char *name,
         *error = *reason;
         return -1;
     }
-    restore_complain(restoration, name, reason->message);
+    restoration_complain(restoration, name, reason->message);
     return 0;
-}
-
-/* The names in a directory of the trash. */
-static int restore_list(const struct restoration *restoration, enum trash which,
-                        struct path directory, struct names *out, struct error *error)
-{
-    struct path path = layout_trash(which, directory.text);
-
-    return directory_list(restoration->repository->store->root, path.text, out, error);
-}
-
-/* A link that was deleted. 1, 0 if it was not, -1; not unless its bytes are there. */
-static int restore_link(struct restoration *restoration, enum link_kind kind,
-                        const struct digest *digest, struct error *error)
-{
-    const struct repository *repository = restoration->repository;
-    struct path path = layout_link(repository->name, kind, digest);
-    AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
-    AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(repository->store);
-    struct digest target;
-    uint64_t size;
-    int found =
-        link_read(repository->store, layout_trash(TRASH_DELETED, path.text).text, &target, error);
-
-    if (found <= 0) {
-        return found;
-    }
-    found = blob_is_stored(repository->store, &target, &size, error);
-    if (found == 0) {
-        restore_complain(restoration, digest->text, "its bytes have been removed from the trash");
-    }
-    if (found <= 0) {
-        return found;
-    }
-    if (repository_lock(repository, &lock, error) < 0 ||
-        revision_make_layers(repository, &syncs, error) < 0 || sync_set_flush(&syncs, error) < 0) {
-        return -1;
-    }
-    return trash_take_back(repository->store, TRASH_DELETED, path.text, error);
 }
 
 /* A layer that was deleted by itself. 1, 0, -1. */
 static int restore_layer(struct restoration *restoration, const struct digest *digest,
                          struct error *error)
 {
-    int found = restore_link(restoration, LINK_LAYER, digest, error);
+    int found = restoration_link(restoration, LINK_LAYER, digest, error);
 
     if (found > 0) {
         restoration->blobs++;
@@ -94,90 +40,10 @@ static int restore_layer(struct restoration *restoration, const struct digest *d
     return found;
 }
 
-/* What distribution keeps of a tag. */
-static int restore_index(struct restoration *restoration, enum trash which, const char *tag,
-                         struct error *error)
-{
-    const struct repository *repository = restoration->repository;
-
-    for (int i = 0; i < DIGEST_ALGORITHM_COUNT; i++) {
-        struct path directory =
-            layout_tag_histories(repository->name, tag, (enum digest_algorithm)i);
-        AUTO_NAMES struct names names = NAMES_INIT;
-
-        if (restore_list(restoration, which, directory, &names, error) < 0) {
-            return -1;
-        }
-        for (size_t j = 0; j < names.count; j++) {
-            struct path entry = layout_below(directory.text, names.names[j]);
-
-            if (trash_take_back(repository->store, which, layout_below(entry.text, "link").text,
-                                error) < 0) {
-                return -1;
-            }
-        }
-    }
-    return 0;
-}
-
-/* What a tag in the trash stands for. 1, 0, -1. */
-static int restore_read_tag(const struct restoration *restoration, enum trash which,
-                            const char *tag, struct digest *out, struct error *error)
-{
-    const struct repository *repository = restoration->repository;
-    struct path current = layout_tag_current(repository->name, tag);
-
-    return link_read(repository->store, layout_trash(which, current.text).text, out, error);
-}
-
-/* A tag, its history and what is known of its pulls, from either trash. What is in its place stays.
- * 1, 0, -1. */
-static int restore_tag_files(struct restoration *restoration, enum trash which, const char *tag,
-                             struct error *error)
-{
-    const struct repository *repository = restoration->repository;
-    AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
-    struct digest digest;
-    struct tag_change change = {.tag = tag, .to = &digest, .actor = restoration->actor};
-    int found;
-
-    if (repository_lock(repository, &lock, error) < 0) {
-        return -1;
-    }
-    found = restore_read_tag(restoration, which, tag, &digest, error);
-    if (found <= 0) {
-        return found;
-    }
-    if (tag_judge(&lock, &change, error) < 0 || restore_index(restoration, which, tag, error) < 0) {
-        return -1;
-    }
-    if (change.judged_former.text[0]) {
-        return 1;
-    }
-    if (trash_take_back(repository->store, which, layout_pulled_tag(repository->name, tag).text,
-                        error) < 0) {
-        return -1;
-    }
-    /* Before the tag, which nobody would restore again that is there. */
-    history_take_back(&lock, tag);
-    pulled_note_restored(&lock, tag);
-    found = trash_take_back(repository->store, which,
-                            layout_tag_current(repository->name, tag).text, error);
-    if (found > 0) {
-        tag_note(&change, HISTORY_RESTORED);
-        restoration->tags++;
-        restoration->restored(restoration->context, "tag", tag);
-        actor_tell(restoration->actor,
-                   &(struct actor_deed){
-                       .act = ACT_PUT, .repository = repository, .tag = tag, .digest = &digest});
-    }
-    return found;
-}
-
 static int restore_whole(struct restoration *restoration, const struct digest *digest,
                          unsigned depth, struct error *error);
 
-/* What a manifest names. */
+/* What a manifest names. 0, -1. */
 static int restore_reference(struct restoration *restoration, const struct reference *reference,
                              unsigned depth, struct error *error)
 {
@@ -196,22 +62,36 @@ static int restore_reference(struct restoration *restoration, const struct refer
     }
     if (found == 0 && restoration->problems == problems &&
         !repository_may_lack(restoration->repository, reference)) {
-        restore_complain(restoration, reference->digest.text,
-                         "what comes back needs this, which is not even in the trash");
+        restoration_complain(restoration, reference->digest.text,
+                             "what comes back needs this, which is not even in the trash");
     }
     return found < 0 ? -1 : 0;
 }
 
+/* A manifest, wherever its link is. 1, 0, -1. */
+static int restore_read(const struct restoration *restoration, const struct digest *digest,
+                        struct stored_manifest *out, struct error *error)
+{
+    const struct repository *repository = restoration->repository;
+    int found = revision_read_in_trash(repository, TRASH_DELETED, digest, out, error);
+
+    if (found == 0) {
+        found = revision_read_in_trash(repository, TRASH_COLLECTED, digest, out, error);
+    }
+    return found == 0 ? revision_read(repository, digest, out, error) : found;
+}
+
+/* All that a manifest names. 0, -1. */
 static int restore_references(struct restoration *restoration, const struct digest *digest,
                               unsigned depth, struct error *error)
 {
     AUTO_STORED_MANIFEST struct stored_manifest stored = STORED_MANIFEST_INIT;
     AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
     struct error ignored;
-    int found = revision_read(restoration->repository, digest, &stored, error);
+    int found = restore_read(restoration, digest, &stored, error);
 
     if (found <= 0 || stored_manifest_parse(&stored, &manifest, &ignored) < 0) {
-        return found < 0 ? -1 : 0; /* what another program has stored is back as it was */
+        return found < 0 ? -1 : 0; /* what another program has stored comes back as it was */
     }
     for (size_t i = 0; i < manifest.reference_count; i++) {
         if (restore_reference(restoration, &manifest.references[i], depth, error) < 0) {
@@ -255,19 +135,20 @@ static int restore_collected_tag(struct restoration *restoration, const char *ta
                                  struct error *error)
 {
     struct digest referrer;
-    int found = restore_read_tag(restoration, TRASH_COLLECTED, tag, &referrer, error);
+    int found = restoration_read_tag(restoration, TRASH_COLLECTED, tag, &referrer, error);
 
     if (found > 0) {
         found = restore_whole(restoration, &referrer, depth + 1, error);
     }
-    return found > 0 ? restore_tag_files(restoration, TRASH_COLLECTED, tag, error) : found;
+    return found > 0 ? restoration_tag(restoration, TRASH_COLLECTED, tag, error) : found;
 }
 
 static int restore_list_collected(struct restoration *restoration, struct error *error)
 {
     restoration->has_listed = true;
-    return restore_list(restoration, TRASH_COLLECTED, layout_tags(restoration->repository->name),
-                        &restoration->collected, error);
+    return restoration_list(restoration, TRASH_COLLECTED,
+                            layout_tags(restoration->repository->name), &restoration->collected,
+                            error);
 }
 
 /* Those of one manifest: "sha256-DIGITS", with an ending or without. There may be as many as
@@ -333,15 +214,42 @@ static int restore_latecomers(struct restoration *restoration, struct error *err
     return any;
 }
 
-/* All behind a manifest whose own link was looked for, and what points at it. */
-static int restore_around(struct restoration *restoration, const struct digest *digest,
-                          unsigned depth, struct error *error)
+/* Whether there is a manifest, anywhere, and whether it is away from its place. 1, 0, -1. */
+static int restore_find(struct restoration *restoration, const struct digest *digest,
+                        bool *out_is_away, struct error *error)
 {
-    return restore_references(restoration, digest, depth, error) < 0 ||
-                   restore_referrers(restoration, digest, depth, error) < 0 ||
-                   restore_fallback_tags(restoration, digest, depth, error) < 0
-               ? -1
-               : 0;
+    const struct repository *repository = restoration->repository;
+    struct digest target;
+    uint64_t size;
+    int found = restoration_look(restoration, LINK_REVISION, digest, error);
+
+    if (found == 0) {
+        found = revision_find_in_trash(repository, TRASH_COLLECTED, digest, &target, error);
+        if (found > 0) {
+            found = blob_is_stored(repository->store, &target, &size, error);
+        }
+    }
+    *out_is_away = found > 0;
+    return found == 0 ? revision_exists(repository, digest, error) : found;
+}
+
+/* A manifest that was found: what it names, then its link, then what points at it. 1; 0 if it was
+ * removed from the trash meanwhile; -1. */
+static int restore_in_order(struct restoration *restoration, const struct digest *digest,
+                            unsigned depth, struct error *error)
+{
+    int found;
+
+    if (restore_references(restoration, digest, depth, error) < 0 ||
+        restoration_link(restoration, LINK_REVISION, digest, error) < 0) {
+        return -1;
+    }
+    found = revision_exists(restoration->repository, digest, error); /* comes back */
+    if (found > 0 && (restore_referrers(restoration, digest, depth, error) < 0 ||
+                      restore_fallback_tags(restoration, digest, depth, error) < 0)) {
+        return -1;
+    }
+    return found;
 }
 
 /* A manifest without its tags. 1, 0 if there is none, -1: and again for whoever needs it, too. */
@@ -349,7 +257,8 @@ static int restore_whole(struct restoration *restoration, const struct digest *d
                          unsigned depth, struct error *error)
 {
     struct digest_key key = digest_key_of(digest);
-    int restored;
+    bool is_away = false;
+    int found;
 
     if (digest_keys_have(&restoration->failed, &key)) {
         return error_set(error, ERROR_INTERNAL, "%s could not be brought back", digest->text);
@@ -357,23 +266,19 @@ static int restore_whole(struct restoration *restoration, const struct digest *d
     if (depth > RESTORE_DEPTH || digest_keys_have(&restoration->seen, &key)) {
         return 1;
     }
-    restored = restore_link(restoration, LINK_REVISION, digest, error);
-    if (restored == 0) {
-        struct path link = layout_link(restoration->repository->name, LINK_REVISION, digest);
-        int found;
-
-        restored = trash_has(restoration->repository->store, TRASH_COLLECTED, link.text, error);
-        found = revision_exists(restoration->repository, digest, error); /* comes back */
-        if (found <= 0) {
-            return found;
-        }
+    found = restore_find(restoration, digest, &is_away, error);
+    if (found == 0) {
+        return 0;
     }
     digest_keys_add(&restoration->seen, &key);
-    if (restored < 0 || restore_around(restoration, digest, depth, error) < 0) {
-        digest_keys_add(&restoration->failed, &key);
-        return -1;
+    if (found > 0) {
+        found = restore_in_order(restoration, digest, depth, error);
     }
-    if (restored > 0) {
+    if (found <= 0) {
+        digest_keys_add(&restoration->failed, &key);
+        return found;
+    }
+    if (is_away) {
         restoration->manifests++;
         restoration->restored(restoration->context, "manifest", digest->text);
     }
@@ -388,10 +293,11 @@ static int restore_tag_of(struct restoration *restoration, const char *tag,
     int found = tag_get(restoration->repository, tag, &current, error);
 
     if (found == 0) {
-        return restore_tag_files(restoration, TRASH_DELETED, tag, error);
+        return restoration_tag(restoration, TRASH_DELETED, tag, error);
     }
     if (found > 0 && !digest_equal(&current, digest)) {
-        restore_complain(restoration, tag, "the tag was pushed again, and stays what it is now");
+        restoration_complain(restoration, tag,
+                             "the tag was pushed again, and stays what it is now");
     }
     return found < 0 ? -1 : 0;
 }
@@ -413,17 +319,17 @@ int restore_manifest(struct restoration *restoration, const struct digest *diges
     if (found <= 0) {
         return found;
     }
-    if (restore_list(restoration, TRASH_DELETED, layout_tags(restoration->repository->name), &tags,
-                     error) < 0) {
+    if (restoration_list(restoration, TRASH_DELETED, layout_tags(restoration->repository->name),
+                         &tags, error) < 0) {
         return -1;
     }
     for (size_t i = 0; i < tags.count; i++) {
         struct digest of_tag;
         struct error reason;
 
-        found = tag_is_valid(tags.names[i])
-                    ? restore_read_tag(restoration, TRASH_DELETED, tags.names[i], &of_tag, &reason)
-                    : 0;
+        found = tag_is_valid(tags.names[i]) ? restoration_read_tag(restoration, TRASH_DELETED,
+                                                                   tags.names[i], &of_tag, &reason)
+                                            : 0;
         if (found > 0 && digest_equal(&of_tag, digest)) {
             found = restore_tag_of(restoration, tags.names[i], digest, &reason);
         }
@@ -438,7 +344,7 @@ int restore_tag(struct restoration *restoration, const char *tag, struct error *
 {
     struct digest current;
     struct digest digest;
-    int found = restore_read_tag(restoration, TRASH_DELETED, tag, &digest, error);
+    int found = restoration_read_tag(restoration, TRASH_DELETED, tag, &digest, error);
     int present = tag_get(restoration->repository, tag, &current, error);
 
     if (found < 0 || present < 0) {
@@ -455,7 +361,7 @@ int restore_tag(struct restoration *restoration, const char *tag, struct error *
     if (found > 0) {
         found = restore_untagged(restoration, &digest, error);
     }
-    return found > 0 ? restore_tag_files(restoration, TRASH_DELETED, tag, error) : found;
+    return found > 0 ? restoration_tag(restoration, TRASH_DELETED, tag, error) : found;
 }
 
 /* Manifests, or layers, of one algorithm. 1 if there were any, 0, -1. */
@@ -467,7 +373,7 @@ static int restore_links(struct restoration *restoration, enum link_kind kind,
     struct error reason;
     int any = 0;
 
-    if (restore_list(restoration, TRASH_DELETED, directory, &names, &reason) < 0) {
+    if (restoration_list(restoration, TRASH_DELETED, directory, &names, &reason) < 0) {
         return restore_go_on(restoration, directory.text, &reason, error);
     }
     for (size_t i = 0; i < names.count; i++) {
@@ -493,8 +399,9 @@ static int restore_deleted_tag(struct restoration *restoration, const char *tag,
                                struct error *error)
 {
     struct digest digest;
-    int found =
-        tag_is_valid(tag) ? restore_read_tag(restoration, TRASH_DELETED, tag, &digest, error) : 0;
+    int found = tag_is_valid(tag)
+                    ? restoration_read_tag(restoration, TRASH_DELETED, tag, &digest, error)
+                    : 0;
 
     if (found > 0) {
         found = restore_whole(restoration, &digest, 0, error);
@@ -522,7 +429,7 @@ int restore_repository(struct restoration *restoration, struct error *error)
         }
         any |= found;
     }
-    if (restore_list(restoration, TRASH_DELETED, directory, &tags, &reason) < 0 &&
+    if (restoration_list(restoration, TRASH_DELETED, directory, &tags, &reason) < 0 &&
         restore_go_on(restoration, directory.text, &reason, error) < 0) {
         return -1;
     }

@@ -7,39 +7,12 @@
  * to be pulled, whether that was deleted or collected: children, layers, and the referrers that
  * were collected because it was gone. What was deleted by itself stays so unless it is needed.
  *
- * What comes first is what is pointed at: a tag is back when everything behind it is. Each step is
- * durable, and may be done again.
+ * What comes first is what is pointed at: a manifest is back when all that it names is, and a tag
+ * when everything behind it is. What a manifest names and is nowhere any more is told, and it comes
+ * back without that. Each step is durable, and may be done again.
  */
 
-#include "lib/oci/digest_keys.h"
-#include "lib/store/tag.h"
-
-struct restoration {
-    const struct repository *repository;
-    /* Called for each thing that is back: "manifest", "tag", or a layer that was deleted by itself,
-     * "blob", and its digest or name. */
-    void (*restored)(void *context, const char *kind, const char *name);
-    /* Called for what cannot be brought back, with the reason. */
-    void (*problem)(void *context, const char *name, const char *why);
-    void *context;
-    const struct actor *actor; /* see lib/store/tag */
-    uint64_t manifests;
-    uint64_t tags;
-    uint64_t blobs;
-    uint64_t problems;
-    struct digest_keys seen;   /* manifests */
-    struct digest_keys failed; /* of these */
-    struct names collected;    /* tags that a collector has taken, sorted */
-    bool has_listed;           /* these */
-};
-
-#define RESTORATION_INIT(a_repository)                                                             \
-    {                                                                                              \
-        .repository = (a_repository), .seen = DIGEST_KEYS_INIT, .failed = DIGEST_KEYS_INIT,        \
-        .collected = NAMES_INIT                                                                    \
-    }
-#define AUTO_RESTORATION AUTO(restoration_release)
-void restoration_release(struct restoration *restoration);
+#include "lib/store/restoration.h"
 
 /*
  * All return 1; 0 if there is no such thing, neither in the trash nor in its place; -1.

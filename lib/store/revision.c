@@ -50,29 +50,63 @@ static int revision_recall(const struct repository *repository, const struct man
     return 0;
 }
 
+/* The bytes and the type, when it is known where its link leads. 1, 0, -1. */
+static int revision_read_target(const struct repository *repository, const struct digest *digest,
+                                const struct digest *target, struct stored_manifest *out_manifest,
+                                struct error *error)
+{
+    int found =
+        blob_read(repository->store, target, MANIFEST_SIZE_LIMIT, &out_manifest->content, error);
+
+    if (found <= 0) {
+        return found;
+    }
+    out_manifest->digest = *digest;
+    out_manifest->size = out_manifest->content.length;
+    return revision_read_type(repository, out_manifest, error) < 0 ? -1 : 1;
+}
+
+int revision_find_in_trash(const struct repository *repository, enum trash which,
+                           const struct digest *digest, struct digest *out_target,
+                           struct error *error)
+{
+    struct path link = layout_link(repository->name, LINK_REVISION, digest);
+
+    return link_read(repository->store, layout_trash(which, link.text).text, out_target, error);
+}
+
+int revision_read_in_trash(const struct repository *repository, enum trash which,
+                           const struct digest *digest, struct stored_manifest *out_manifest,
+                           struct error *error)
+{
+    struct digest target;
+    int found = revision_find_in_trash(repository, which, digest, &target, error);
+
+    return found > 0 ? revision_read_target(repository, digest, &target, out_manifest, error)
+                     : found;
+}
+
 /* Of one that is in the collector's trash. 0, -1. */
 static int revision_recall_named(const struct repository *repository, const struct digest *digest,
                                  unsigned depth, struct error *error)
 {
-    struct path link = layout_link(repository->name, LINK_REVISION, digest);
-    AUTO_STORED_MANIFEST struct stored_manifest stored = {.digest = *digest};
+    AUTO_STORED_MANIFEST struct stored_manifest stored = STORED_MANIFEST_INIT;
     AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(repository->store);
     AUTO_MANIFEST struct manifest manifest = MANIFEST_INIT;
     struct digest target;
     struct error ignored;
-    int found =
-        link_read(repository->store, layout_trash(TRASH_COLLECTED, link.text).text, &target, error);
+    int found = revision_find_in_trash(repository, TRASH_COLLECTED, digest, &target, error);
 
     if (found > 0 && revision_make_layers(repository, &syncs, error) < 0) {
         return -1;
     }
     if (found > 0) {
-        found = blob_read(repository->store, &target, MANIFEST_SIZE_LIMIT, &stored.content, error);
+        found = revision_read_target(repository, digest, &target, &stored, error);
     }
     if (found <= 0) {
         return found;
     }
-    if (sync_set_flush(&syncs, error) < 0 || revision_read_type(repository, &stored, error) < 0) {
+    if (sync_set_flush(&syncs, error) < 0) {
         return -1;
     }
     return stored_manifest_parse(&stored, &manifest, &ignored) == 0

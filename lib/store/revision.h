@@ -50,8 +50,17 @@ int revision_read_content(const struct repository *repository, const struct dige
 int revision_read_type(const struct repository *repository, struct stored_manifest *manifest,
                        struct error *error);
 
-/* The same for who wants to know what it is, and not the bytes: a process that has read them before
- * leaves them where they are, and `content` empty. */
+/* Of one that lies in the trash, and stays there: where its link leads, and the same as above. 1,
+ * 0, -1. */
+int revision_find_in_trash(const struct repository *repository, enum trash which,
+                           const struct digest *digest, struct digest *out_target,
+                           struct error *error);
+int revision_read_in_trash(const struct repository *repository, enum trash which,
+                           const struct digest *digest, struct stored_manifest *out_manifest,
+                           struct error *error);
+
+/* revision_read() for who wants to know what it is, and not the bytes: a process that has read them
+ * before leaves them where they are, and `content` empty. */
 int revision_look(const struct repository *repository, const struct digest *digest,
                   struct stored_manifest *out_manifest, struct error *error);
 

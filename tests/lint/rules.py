@@ -56,7 +56,7 @@ ROOMS = [
     # Whether a tag may move is judged where the caller is known.
     (r"\brepository_(put_manifest|delete_manifest|delete_tag)\b", "a manifest or tag that changes for nobody known, which is source_…(),",
      ["lib/store/", "lib/registry/source.", "lib/proxy/", "fcgi/command/"]),
-    (r"\bjudged_\w+", "a tag's change, which is tag_judge()'s to allow,", ["lib/store/tag.", "lib/store/repository.", "lib/store/restore.",
+    (r"\bjudged_\w+", "a tag's change, which is tag_judge()'s to allow,", ["lib/store/tag.", "lib/store/repository.", "lib/store/restoration.",
                                                                            "lib/store/put_back."]),
     (r"\bforces = ", "a force that only the operator's commands have", ["fcgi/command/"]),
     # Who somebody is, lib/access alone says.

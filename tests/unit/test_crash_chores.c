@@ -184,13 +184,16 @@ static int run_restore(struct fixture *fixture)
     return restore_repository(&restoration, &error) < 0 || restoration.problems > 0 ? -1 : 0;
 }
 
-/* A tag is there when all behind it is. */
+/* A manifest is there when what it names is, and a tag when all behind it is. */
 static int state_of_restore(struct fixture *fixture)
 {
-    bool is_whole =
-        is_image_whole(fixture, &scene.deleted) && is_image_whole(fixture, &scene.referrer);
+    bool is_image = is_image_whole(fixture, &scene.deleted);
+    bool is_whole = is_image && is_image_whole(fixture, &scene.referrer);
     bool has_tag = is_there(fixture->store.root, layout_tag_current("team/app", "old").text);
 
+    if (!is_image && has_link(fixture, LINK_REVISION, &scene.deleted.digest)) {
+        return -1;
+    }
     return !is_scene_kept(fixture) || (has_tag && !is_whole) ? -1 : has_tag && is_whole;
 }
 

@@ -190,9 +190,89 @@ static void an_image_goes_from_the_trash_before_its_layers(void **state)
     assert_false(has_image(fixture, &one.image));
 }
 
+struct family {
+    struct fixture *fixture;
+    struct image child;
+    struct digest index;
+};
+
+static void assert_nothing_is_back_before_what_it_names(void *context, const char *line)
+{
+    struct family *family = context;
+    struct fixture *fixture = family->fixture;
+
+    (void)line;
+    if (has_link(fixture, LINK_REVISION, &family->index)) {
+        assert_true(has_link(fixture, LINK_REVISION, &family->child.digest));
+    }
+    if (has_link(fixture, LINK_REVISION, &family->child.digest)) {
+        assert_true(has_link(fixture, LINK_LAYER, &family->child.layer));
+        assert_true(has_blob(fixture, &family->child.layer));
+    }
+}
+
+/* Whatever each of them was deleted by. */
+static void a_manifest_comes_back_after_what_it_names(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_COLLECTED struct collected collected = {.found = BUFFER_INIT};
+    AUTO_RESTORATION struct restoration restoration = RESTORATION_INIT(&fixture->repository);
+    struct error error = ERROR_INIT;
+    struct family family = {.fixture = fixture,
+                            .child = push(&fixture->repository, "layer", NULL, NULL)};
+
+    family.index = push_index(&fixture->repository, &family.child, 1, "v1");
+    delete_image(fixture, &family.index);
+    delete_image(fixture, &family.child.digest);
+    assert_returns(1, repository_delete_blob(&fixture->repository, &family.child.layer, &error));
+    collect(fixture, &collected);
+    trace_begin();
+    trace_hook(assert_nothing_is_back_before_what_it_names, &family);
+    restoration.restored = ignore;
+    restoration.problem = ignore;
+    assert_returns(1, restore_manifest(&restoration, &family.index, &error));
+    (void)trace_end();
+    assert_int_equal(restoration.problems, 0);
+    assert_true(has_tag(fixture, "v1"));
+    assert_true(has_image(fixture, &family.child));
+}
+
+/* Somebody who deletes a manifest as soon as it is back. */
+static void delete_again(void *context, const char *kind, const char *name)
+{
+    struct fixture *fixture = context;
+    struct digest digest;
+    struct error error = ERROR_INIT;
+
+    if (strcmp(kind, "manifest") == 0) {
+        assert_returns(0, digest_parse(&digest, name, &error));
+        delete_image(fixture, &digest);
+    }
+}
+
+static void a_tag_stays_away_if_its_manifest_is_deleted_again(void **state)
+{
+    struct fixture *fixture = *state;
+    struct image image = push(&fixture->repository, "layer", "v1", NULL);
+    AUTO_RESTORATION struct restoration restoration = RESTORATION_INIT(&fixture->repository);
+    struct error error = ERROR_INIT;
+
+    delete_image(fixture, &image.digest);
+    restoration.restored = delete_again;
+    restoration.problem = ignore;
+    restoration.context = fixture;
+    assert_returns(1, restore_manifest(&restoration, &image.digest, &error));
+    assert_false(has_tag(fixture, "v1"));
+    assert_int_equal(restoration.problems, 1);
+    restore_all(fixture);
+    assert_true(has_tag(fixture, "v1"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        IN_STORE(a_manifest_comes_back_after_what_it_names),
+        IN_STORE(a_tag_stays_away_if_its_manifest_is_deleted_again),
         IN_STORE(an_image_goes_from_the_trash_before_its_layers),
         IN_STORE(many_signed_images_cost_no_more_lists_than_few),
         IN_STORE(a_signature_that_is_collected_meanwhile_comes_back),
