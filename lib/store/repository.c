@@ -12,6 +12,7 @@
 #include "lib/store/immutable.h"
 #include "lib/store/link.h"
 #include "lib/store/referrers.h"
+#include "lib/store/retire.h"
 #include "lib/store/settle.h"
 #include "lib/store/tagged.h"
 #include "lib/store/touch.h"
@@ -171,7 +172,8 @@ static int repository_store_manifest(const struct repository_lock *held,
     if (manifest->has_subject && referrers_add(held, &referrer, syncs, error) < 0) {
         return -1;
     }
-    if (revision_write(held, &stored, syncs, error) < 0) {
+    if (revision_write(held, &stored, syncs, error) < 0 ||
+        retire_forget(held, &put->digest, syncs, error) < 0) {
         return -1;
     }
     return sync_set_flush(syncs, error);

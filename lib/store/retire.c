@@ -283,3 +283,15 @@ bool retire_is_noted(const struct repository *repository, const struct digest *d
                ? noted.st_ctim.tv_sec > status->st_ctim.tv_sec
                : noted.st_ctim.tv_nsec >= status->st_ctim.tv_nsec;
 }
+
+int retire_forget(const struct repository_lock *held, const struct digest *digest,
+                  struct sync_set *syncs, struct error *error)
+{
+    struct path path = layout_retired(held->repository->name, digest);
+    int removed = file_remove(held->repository->store->root, path.text, error);
+
+    if (removed > 0) {
+        sync_set_add(syncs, path.text);
+    }
+    return removed < 0 ? -1 : 0;
+}

@@ -50,4 +50,9 @@ int retire_tags(const struct repository *repository, const struct retire_rules *
 bool retire_is_noted(const struct repository *repository, const struct digest *digest,
                      const struct stat *status);
 
+/* Somebody has pushed the manifest again: it is his now. A touch would not do, which one that was
+ * pushed or touched lately is not given (lib/store/touch). Durable once `syncs` is flushed. */
+int retire_forget(const struct repository_lock *held, const struct digest *digest,
+                  struct sync_set *syncs, struct error *error);
+
 #endif

@@ -379,6 +379,24 @@ static void what_is_left_of_a_deleted_tag_goes(void **state)
     assert_true(has_image(fixture, &image));
 }
 
+/* Its link is young, and so is not touched. */
+static void one_that_retention_has_untagged_stays_if_it_is_pushed_again(void **state)
+{
+    struct fixture *fixture = *state;
+    struct image pushed = push(&fixture->repository, "pushed", NULL, NULL);
+    struct image other = push(&fixture->repository, "other", NULL, NULL);
+    AUTO_COLLECTED struct collected collected = {.found = BUFFER_INIT};
+
+    fixture->options.grace = 3600;
+    put_file(fixture->store.root, layout_retired("team/app", &pushed.digest).text, "");
+    put_file(fixture->store.root, layout_retired("team/app", &other.digest).text, "");
+    (void)push(&fixture->repository, "pushed", NULL, NULL);
+    fixture->options.grace = 0; /* as when it has passed */
+    collect(fixture, &collected);
+    assert_true(has_image(fixture, &pushed));
+    assert_false(has_image(fixture, &other));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -397,6 +415,7 @@ int main(void)
         IN_STORE(a_manifest_that_is_deleted_meanwhile_is_no_damage),
         IN_STORE(one_is_at_work_at_a_time),
         IN_STORE(what_is_left_of_a_deleted_tag_goes),
+        IN_STORE(one_that_retention_has_untagged_stays_if_it_is_pushed_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
