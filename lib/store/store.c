@@ -263,13 +263,18 @@ void store_close(struct store *store)
     *store = (struct store)STORE_INIT;
 }
 
-/* Whether as large a part of the inodes is free as has to be of the bytes. Some filesystems have no
- * number of them. */
-static bool store_has_inodes(const struct statvfs *status, uint64_t minimum)
+/* As large a part of the inodes has to be free as of the bytes. Some filesystems have no number of
+ * them: 0. */
+static double store_inode_reserve(const struct statvfs *status, uint64_t minimum)
 {
     double part = (double)minimum / ((double)status->f_blocks * (double)status->f_frsize);
 
-    return status->f_files == 0 || (double)status->f_favail >= part * (double)status->f_files;
+    return status->f_files == 0 ? 0 : part * (double)status->f_files;
+}
+
+static bool store_has_inodes(const struct statvfs *status, uint64_t minimum)
+{
+    return status->f_files == 0 || (double)status->f_favail >= store_inode_reserve(status, minimum);
 }
 
 /* What somebody has to know who is to make room. Clients are not told: paths are nobody's business.
@@ -349,6 +354,17 @@ uint64_t store_lacks(const struct store *store, uint64_t bytes)
     }
     available = (uint64_t)status.f_bavail * status.f_frsize;
     return available < wanted ? wanted - available : 0;
+}
+
+uint64_t store_lacks_inodes(const struct store *store)
+{
+    uint64_t minimum = store->options->minimum_free_space;
+    struct statvfs status;
+
+    if (fstatvfs(store->root, &status) < 0 || store_has_inodes(&status, minimum)) {
+        return 0;
+    }
+    return (uint64_t)(store_inode_reserve(&status, minimum) - (double)status.f_favail) + 1;
 }
 
 static int store_fill_piece(int descriptor, const char *path, const struct buffer *content,

@@ -115,6 +115,8 @@ int store_check_space(const struct store *store, uint64_t bytes, struct error *e
 
 /* How many bytes have to go for that; 0 if none, or if it cannot be told. */
 uint64_t store_lacks(const struct store *store, uint64_t bytes);
+/* How many inodes, in the same way. */
+uint64_t store_lacks_inodes(const struct store *store);
 
 /* How a file is replaced. */
 enum replace_manner {

@@ -1,4 +1,5 @@
 """Room on the disk: the cache leaves more of it than pushes need, counts what runs, and passes on what it cannot keep."""
+import os
 import signal
 
 import pytest
@@ -112,3 +113,24 @@ def test_a_blob_of_unknown_length_that_does_not_fit_leaves_nothing(small):
     small_one, small_digest = offered(upstream, 20 * MIB)
     assert_right(download(small.client, small.at(upstream).blob(small_digest)), small_one)
     assert is_cached(small, small_digest)
+
+
+def test_what_is_cached_gives_way_where_inodes_lack(new_directory, mounted):
+    """As it does where bytes lack, of which there are enough here: a quarter of either is to be left."""
+    directory = new_directory("inodes")
+    mounted(SmallMemory(f"{directory}/storage", 64, "mode=755,nr_inodes=1500"))
+    with Site(directory, reserve="16M", proxy="maximum_size = 60M", stall_timeout=600, expected_faults=True) as site:
+        upstream = site.take()
+        digests = [offered(upstream, 100)[1] for _ in range(20)]
+        for digest in digests:
+            download(site.client, site.at(upstream).blob(digest))
+        wait_until(lambda: not fillers(site), "the end of the fills")
+        assert all(is_cached(site, digest) for digest in digests)
+        others = site.server.storage / "other"
+        others.mkdir()
+        for number in range(os.statvfs(others).f_favail - 1500 // 4 + 10):
+            (others / str(number)).touch()
+        data, digest = offered(upstream, 100)
+        assert_right(download(site.client, site.at(upstream).blob(digest)), data)
+        wait_until(lambda: is_cached_in_the_end(site, upstream, digest), "room")
+        assert sum(is_cached(site, each) for each in digests) > 10

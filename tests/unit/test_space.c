@@ -234,6 +234,17 @@ static void room_is_made_before_it_is_used(void **state)
     options.maximum_size = 0;
 }
 
+static void put_cached(struct fixture *fixture, const struct digest *digest,
+                       const struct buffer *bytes, time_t age)
+{
+    struct blob blob = {.target = *digest};
+    struct path link = layout_link("team/app", LINK_LAYER, digest);
+
+    put_bytes(fixture->store.root, blob_path(&blob).text, bytes->data, bytes->length);
+    put_file(fixture->store.root, link.text, digest->text);
+    set_age(fixture->store.root, blob_path(&blob).text, age);
+}
+
 /* 40 of 64 MiB are blobs, 8 are to be left. */
 static int make_room_on_the_disk(struct fixture *fixture)
 {
@@ -245,13 +256,8 @@ static int make_room_on_the_disk(struct fixture *fixture)
     EXPECT(open_small_cache(fixture) == 0);
     make_noise(&noise, (size_t)10 * MIB);
     for (unsigned i = 0; i < COUNT(digests); i++) {
-        struct blob blob = {.target = sha256((const char[]){(char)('a' + i), 0})};
-        struct path link = layout_link("team/app", LINK_LAYER, &blob.target);
-
-        digests[i] = blob.target;
-        put_bytes(fixture->store.root, blob_path(&blob).text, noise.data, noise.length);
-        put_file(fixture->store.root, link.text, blob.target.text);
-        set_age(fixture->store.root, blob_path(&blob).text, 900 - (time_t)i);
+        digests[i] = sha256((const char[]){(char)('a' + i), 0});
+        put_cached(fixture, &digests[i], &noise, 900 - (time_t)i);
     }
     begin(&fill, 0, &lock);
     EXPECT(reserve(&fill, 30) == -1); /* as ever */
@@ -271,6 +277,45 @@ static void blobs_go_where_the_disk_lacks_room(void **state)
 
     fixture->damaged = true; /* these are no such bytes, in another process's mount */
     run_in_child(make_room_on_the_disk, fixture);
+}
+
+/* 2000 inodes, an eighth to be left, of which what is cached has used most: bytes there are enough.
+ */
+static int make_room_for_inodes(struct fixture *fixture)
+{
+    enum { STORED = 600, KEPT = 50 };
+    struct fill fill = fill_of("x");
+    struct lock lock = LOCK_INIT;
+    struct digest digests[STORED];
+    AUTO_BUFFER struct buffer byte = BUFFER_INIT;
+    size_t stored = 0;
+
+    EXPECT(open_small_cache(fixture) == 0);
+    begin(&fill, 0, &lock);
+    make_noise(&byte, 1);
+    for (unsigned i = 0; i < STORED && store_lacks_inodes(&fixture->store) == 0; i++) {
+        digests[i] = sha256((const char[]){(char)('a' + i / 26), (char)('a' + i % 26), 0});
+        put_cached(fixture, &digests[i], &byte, 900 - (time_t)i);
+        stored = i + 1;
+    }
+    EXPECT(store_lacks_inodes(&fixture->store) > 0);
+    EXPECT(store_lacks(&fixture->store, MIB) == 0);
+    EXPECT(reserve(&fill, 1) == -1); /* as ever */
+    options = (struct proxy_options){.maximum_size = (uint64_t)1024 * MIB};
+    EXPECT(reserve(&fill, 1) == 0);
+    EXPECT(store_lacks_inodes(&fixture->store) == 0);
+    EXPECT(count_stored(digests, stored) < stored && count_stored(digests, stored) > stored / 2);
+    EXPECT(count_stored(&digests[stored - KEPT], KEPT) == KEPT); /* used last */
+    lock_release(&lock);
+    return 0;
+}
+
+static void blobs_go_where_the_disk_lacks_inodes(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->damaged = true; /* these are no such bytes, in another process's mount */
+    run_in_child(make_room_for_inodes, fixture);
 }
 
 /* It has declared nothing, so that what it has got so far counts, and some more. */
@@ -386,6 +431,7 @@ int main(void)
         IN_STORE(inodes_are_left_in_the_same_proportion),
         IN_STORE(room_is_made_before_it_is_used),
         IN_STORE(blobs_go_where_the_disk_lacks_room),
+        IN_STORE(blobs_go_where_the_disk_lacks_inodes),
         IN_STORE(a_blob_of_unknown_length_has_to_fit_as_well),
         IN_STORE(what_a_filler_has_left_goes_first),
         IN_STORE(what_has_failed_is_not_gone_through_for_ever),

@@ -45,7 +45,7 @@ struct evict_run {
 /* What nobody has, then blobs, then manifests. */
 static int evict_rank(const struct inventory_item *item)
 {
-    return !item->is_linked ? 0 : item->is_manifest ? 2 : 1;
+    return item->links == 0 ? 0 : item->is_manifest ? 2 : 1;
 }
 
 static int evict_compare(const void *left, const void *right)
@@ -71,7 +71,7 @@ static bool evict_is_due(const struct evict_run *run, const struct inventory_ite
     uint64_t limit = run->options->maximum_age;
 
     return age < UINT64_MAX && /* a date that is ahead tells nothing */
-           ((!item->is_linked && age > ORPHAN_SECONDS) || (limit > 0 && age > limit));
+           ((item->links == 0 && age > ORPHAN_SECONDS) || (limit > 0 && age > limit));
 }
 
 static void evict_choose(struct evict_run *run)
@@ -79,11 +79,16 @@ static void evict_choose(struct evict_run *run)
     struct inventory *inventory = &run->inventory;
     uint64_t left = inventory->room;
     uint64_t room = run->wish->room;
+    uint64_t freed = 0;
 
     run->order = memory_allocate(inventory->count + 1, sizeof(*run->order));
     for (size_t i = 0; i < inventory->count; i++) {
-        run->order[i].item = &inventory->items[i];
-        left -= evict_is_due(run, run->order[i].item) ? run->order[i].item->status.room : 0;
+        struct inventory_item *item = &inventory->items[i];
+        bool goes = evict_is_due(run, item) && !kept_has(&run->kept, &item->digest);
+
+        run->order[i].item = item;
+        left -= goes ? item->status.room : 0;
+        freed += goes ? inventory_inodes(item) : 0;
     }
     if (left > room) { /* not again for the next few bytes */
         room -= run->wish->spare < room ? run->wish->spare : room;
@@ -95,10 +100,13 @@ static void evict_choose(struct evict_run *run)
 
         if (kept_has(&run->kept, &item->digest)) {
             run->report.fixed += item->status.room;
-            left += is_due ? item->status.room : 0;
-        } else if (is_due || left > room) {
+            continue;
+        }
+        run->report.inodes += inventory_inodes(item);
+        if (is_due || left > room || freed < run->wish->inodes) {
             item->is_chosen = true;
             left -= is_due ? 0 : item->status.room;
+            freed += is_due ? 0 : inventory_inodes(item);
         }
     }
 }
@@ -123,6 +131,7 @@ static void evict_count(struct evict_run *run, const struct inventory_item *item
     run->report.bytes += item->status.room;
     run->report.blobs += !item->is_manifest;
     run->report.manifests += item->is_manifest;
+    run->report.inodes -= inventory_inodes(item);
 }
 
 /* A single one, unless it was pardoned. */
@@ -211,9 +220,13 @@ static int evict_look_and_remove(struct evict_run *run, struct error *error)
 }
 
 /* Whoever has waited for another run may find that nothing is left to do. */
-static bool evict_was_done(const struct evict_wish *wish, const struct usage *usage)
+static bool evict_was_done(const struct evict_run *run, const struct usage *usage)
 {
-    return wish->wait == LOCK_WAIT && wish->room < UINT64_MAX && usage->used <= wish->room;
+    const struct evict_wish *wish = run->wish;
+
+    return wish->wait == LOCK_WAIT && (wish->room < UINT64_MAX || wish->inodes > 0) &&
+           usage->used <= wish->room &&
+           (wish->inodes == 0 || store_lacks_inodes(run->cache.store) == 0);
 }
 
 static int evict_locked(struct evict_run *run, struct error *error)
@@ -225,14 +238,15 @@ static int evict_locked(struct evict_run *run, struct error *error)
     int known = usage_read(store, &before, &ignored);
     int result;
 
-    if (known > 0 && evict_was_done(run->wish, &before)) {
+    if (known > 0 && evict_was_done(run, &before)) {
         return 0;
     }
     store->only_looks = true; /* what is read on the way is not used */
     result = evict_look_and_remove(run, error);
     store->only_looks = looked;
     if (result == 0 && run->options->maximum_size > 0 && !run->wish->is_trial) {
-        struct usage counted = {.used = run->report.used, .fixed = run->report.fixed};
+        struct usage counted = {
+            .used = run->report.used, .fixed = run->report.fixed, .inodes = run->report.inodes};
 
         usage_correct(store, &before, &counted);
     }

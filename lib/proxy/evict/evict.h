@@ -6,10 +6,10 @@
  * Makes room in a cache, for good: what was evicted can be had again.
  *
  * What nobody has used for [proxy] maximum_age goes, and what no repository has; then blobs, the
- * least recently used first, until what is left takes no more than it may; then manifests, which
- * are small, and dear when the upstream cannot be reached. Images that are kept (kept.h) never go.
- * With a blob go the links that repositories have to it, and what is known of how it came; with a
- * manifest its tags; and repositories that have nothing any more.
+ * least recently used first, until what is left takes no more than it may, and the disk has inodes
+ * again; then manifests, which are small, and dear when the upstream cannot be reached. Images that
+ * are kept (kept.h) never go. With a blob go the links that repositories have to it, and what is
+ * known of how it came; with a manifest its tags; and repositories that have nothing any more.
  *
  * No pull is cut: what is open stays readable; a blob is condemned first, and pardoned if somebody
  * uses it in the seconds that a web server may take to open a path that a worker has just told it
@@ -24,7 +24,8 @@
 
 struct evict_wish {
     uint64_t room;       /* bytes that what is left may take; UINT64_MAX: any */
-    uint64_t spare;      /* bytes less than that, once something has to go */
+    uint64_t inodes;     /* that have to come free at least */
+    uint64_t spare;      /* bytes less than room, once something has to go */
     int64_t patience;    /* milliseconds between condemning and removing */
     enum lock_wait wait; /* for another run */
     bool is_trial;       /* only says what would go */
@@ -40,6 +41,7 @@ struct evict_report {
     uint64_t repositories;
     uint64_t used;   /* bytes that are left */
     uint64_t fixed;  /* of these, of images that are kept */
+    uint64_t inodes; /* that come free if all goes that is left and may go */
     uint64_t images; /* that are kept */
     struct passed passed;
 };

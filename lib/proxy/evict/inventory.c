@@ -41,6 +41,13 @@ static void inventory_add(struct inventory *inventory, const struct inventory_it
     inventory->room += item->status.room;
 }
 
+uint64_t inventory_inodes(const struct inventory_item *item)
+{
+    enum { FILE_AND_DIRECTORY = 2 };
+
+    return FILE_AND_DIRECTORY * ((uint64_t)item->links + 1 + !item->is_manifest);
+}
+
 void inventory_step(struct inventory *inventory)
 {
     enum { OFTEN = 1000 };
@@ -102,7 +109,7 @@ static int inventory_mark_links(struct inventory *inventory, const struct reposi
 
         inventory_step(inventory);
         if (item) {
-            item->is_linked = true;
+            item->links++;
             item->is_manifest |= kind == LINK_REVISION;
         }
     }

@@ -13,7 +13,7 @@ struct inventory_item {
     struct digest digest;
     struct blob_status status;
     bool is_manifest; /* of some repository */
-    bool is_linked;   /* some repository has it */
+    uint32_t links;   /* of repositories that have it */
     bool is_chosen;   /* to go */
     bool is_gone;
 };
@@ -47,6 +47,10 @@ void inventory_release(struct inventory *inventory);
 /* Fails where nothing at all can be seen; else what cannot be is passed. A blob of which no link is
  * seen for that counts as nobody's: it can be had again. */
 int inventory_take(const struct cache *cache, struct inventory *out, struct error *error);
+
+/* How many inodes come free when it goes, or about that: for its bytes, for what is known of how
+ * they came, and for each link there are a file and a directory. */
+uint64_t inventory_inodes(const struct inventory_item *item);
 
 /* For who goes through all of it: that he lives, now and then. */
 void inventory_step(struct inventory *inventory);

@@ -25,6 +25,9 @@ int usage_read(const struct store *store, struct usage *out_usage, struct error 
         !memo_number(&memo, 2, &usage.fixed)) {
         return 0; /* a power cut may have emptied it */
     }
+    if (!memo_number(&memo, 3, &usage.inodes)) {
+        usage.inodes = UINT64_MAX; /* as an earlier version has written it */
+    }
     *out_usage = usage;
     return 1;
 }
@@ -37,6 +40,9 @@ static void usage_write(struct store *store, const struct usage *usage)
 
     buffer_format(&memo, "%" PRIu64 "\n%" PRIu64 "\n%" PRIu64 "\n", usage->used, usage->added,
                   usage->fixed);
+    if (usage->inodes < UINT64_MAX) {
+        buffer_format(&memo, "%" PRIu64 "\n", usage->inodes);
+    }
     if (memo_write(store, usage_place(store), &memo, &ignored) < 0) {
         memo_forget(usage_place(store));
     }
@@ -62,6 +68,14 @@ static bool usage_begin(struct store *store, struct lock *lock)
     return false;
 }
 
+/* Of what has come, and one link to it. */
+static void usage_add_inodes(struct usage *usage)
+{
+    enum { EACH = 6 };
+
+    usage->inodes = usage->inodes < UINT64_MAX - EACH ? usage->inodes + EACH : UINT64_MAX;
+}
+
 void usage_add(const struct proxy_options *options, struct store *store, uint64_t bytes)
 {
     AUTO_LOCK struct lock lock = LOCK_INIT;
@@ -72,6 +86,7 @@ void usage_add(const struct proxy_options *options, struct store *store, uint64_
         usage_read(store, &usage, &ignored) > 0) {
         usage.used += blob_room(bytes);
         usage.added += blob_room(bytes);
+        usage_add_inodes(&usage);
         usage_write(store, &usage);
     }
 }

@@ -14,9 +14,10 @@
 #include "lib/proxy/ask/options.h"
 
 struct usage {
-    uint64_t used;  /* bytes */
-    uint64_t added; /* bytes that ever came: also while somebody counts */
-    uint64_t fixed; /* of those used: what must not go */
+    uint64_t used;   /* bytes */
+    uint64_t added;  /* bytes that ever came: also while somebody counts */
+    uint64_t fixed;  /* of those used: what must not go */
+    uint64_t inodes; /* that come free if all goes that may, or about that; UINT64_MAX: unknown */
 };
 
 /*

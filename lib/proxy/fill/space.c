@@ -187,18 +187,28 @@ static int space_refuse(const struct proxy_options *options, const struct usage 
                      limit.data, fixed.data, wanted.data);
 }
 
-/* The disk has not enough. What is cached may give way, if that is enough. 0; -1. */
+/* The disk has not enough, of bytes or of inodes. What is cached may give way, if that is enough;
+ * some more goes, so that the next one finds some. 0; -1. */
 static int space_clear_disk(const struct store *store, const struct usage *usage, uint64_t missing,
                             struct evict_wish *out_wish)
 {
-    uint64_t lacking = store_lacks(store, missing);
+    enum { MORE = 20 };
+    uint64_t bytes = store_lacks(store, missing);
+    uint64_t inodes = store_lacks_inodes(store);
     uint64_t spare = usage->used > usage->fixed ? usage->used - usage->fixed : 0;
-    uint64_t more = space_sum(lacking, usage->used / 20); /* so that the next one finds some */
 
-    if (lacking == 0 || lacking > spare) {
+    if ((bytes == 0 && inodes == 0) || bytes > spare || inodes > usage->inodes) {
         return -1;
     }
-    out_wish->room = usage->used > more ? usage->used - more : 0;
+    if (bytes > 0) {
+        bytes = space_sum(bytes, usage->used / MORE);
+        out_wish->room = usage->used > bytes ? usage->used - bytes : 0;
+    }
+    if (inodes > 0) {
+        bool is_known = usage->inodes < UINT64_MAX;
+
+        out_wish->inodes = space_sum(inodes, (is_known ? usage->inodes : inodes) / MORE);
+    }
     return 0;
 }
 
@@ -252,7 +262,8 @@ static void space_look_ahead(const struct proxy_options *options, struct store *
 
 void space_look_for_some(const struct proxy_options *options, struct store *store, uint64_t bytes)
 {
-    struct evict_wish wish = {.patience = EVICT_PATIENCE, .wait = LOCK_TRY, .is_trial = false};
+    struct evict_wish wish = {
+        .room = UINT64_MAX, .patience = EVICT_PATIENCE, .wait = LOCK_TRY, .is_trial = false};
     struct usage usage;
     struct error ignored;
 
@@ -416,7 +427,8 @@ int space_collect(const struct proxy_options *options, struct store *store, bool
         wish.spare = high - space_part(options->maximum_size, LOW_PERCENT);
     }
     result = evict_run(options, store, &wish, out_report, error);
-    usage = (struct usage){.used = out_report->used, .fixed = out_report->fixed};
+    usage = (struct usage){
+        .used = out_report->used, .fixed = out_report->fixed, .inodes = out_report->inodes};
     /* What there is is known by now, whatever the memo says that a full disk had no room for. */
     if (result > 0 && options->maximum_size > 0 && !is_trial &&
         space_clear_disk(store, &usage, need.missing, &wish) == 0) {

@@ -12,6 +12,7 @@
  * will be, beside what is stored (lib/proxy/evict/usage). Who does not fit makes room first, and
  * waits for that; so that this is rare, a process of its own makes room as soon as little is left.
  * What would not fit even then is not kept.
+ * There, what is cached gives way as well when it is the disk that lacks bytes, or inodes.
  */
 
 #include "lib/proxy/evict/evict.h"
