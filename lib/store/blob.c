@@ -166,6 +166,7 @@ int blob_open_stored(const struct store *store, const struct digest *digest,
 
     if (found > 0) {
         out_file->size = (uint64_t)status.st_size;
+        out_file->is_file = S_ISREG(status.st_mode);
         out_file->use_is_due = use_is_due(store, &status);
     }
     if (found > 0 && store->only_looks && store->options->may_be_lost) {

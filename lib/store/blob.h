@@ -104,6 +104,7 @@ void blob_add_to_syncs(const struct digest *digest, struct sync_set *syncs);
 struct blob_file {
     int descriptor;
     uint64_t size; /* bytes */
+    bool is_file;  /* and no directory, pipe, … */
     bool use_is_due;
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/store/mend.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -220,15 +221,14 @@ int mend_judge_link(const struct repository *repository, enum link_kind kind,
 }
 
 /*
- * Moves a link, or what should be one, to where damaged things are kept, under the path that it
- * had: all of a run below one id, so that one copy puts them back, should it have been another
- * thing that was wrong (blobs that are only not mounted, another host's that are not seen yet).
+ * Moves something to where damaged things are kept, under the path that it had: all of a run below
+ * one id, so that one copy puts them back, should it have been another thing that was wrong (blobs
+ * that are only not mounted, another host's that are not seen yet).
  */
-static int mend_set_aside(const struct repository_lock *held, const char *path, struct buffer *out,
+static int mend_set_aside(struct store *store, const char *path, struct buffer *out,
                           struct sync_set *syncs, struct error *error)
 {
     static char id[ID_SIZE];
-    struct store *store = held->repository->store;
     struct path aside;
 
     if (!id[0]) {
@@ -246,6 +246,25 @@ static int mend_set_aside(const struct repository_lock *held, const char *path, 
     return 0;
 }
 
+int mend_blob(struct store *store, const struct digest *digest, struct buffer *out,
+              struct error *error)
+{
+    AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(store);
+    struct path path = blob_path(&(struct blob){.target = *digest});
+    struct stat status;
+
+    if (fstatat(store->root, path.text, &status, AT_SYMLINK_NOFOLLOW) < 0) {
+        return file_is_gone(errno) ? 0 : error_errno(error, "stat '%s'", path.text);
+    }
+    if (!S_ISDIR(status.st_mode)) {
+        return 0;
+    }
+    if (mend_set_aside(store, path.text, out, &syncs, error) < 0) {
+        return -1;
+    }
+    return sync_set_flush(&syncs, error) < 0 ? -1 : 1;
+}
+
 /* Whoever has brought the bytes since they were looked for relies on the link: then it is written
  * again. 1 if it has gone, 0, -1. */
 static int mend_drop_link(const struct repository_lock *held, const char *path,
@@ -256,7 +275,7 @@ static int mend_drop_link(const struct repository_lock *held, const char *path,
     uint64_t size;
     int found = 0;
 
-    if (mend_set_aside(held, path, out, &syncs, error) < 0) {
+    if (mend_set_aside(store, path, out, &syncs, error) < 0) {
         return -1;
     }
     if (fault->leads_somewhere) {
@@ -327,7 +346,7 @@ int mend_bad_tag(const struct repository *repository, const char *tag, struct bu
         return found < 0 ? -1 : 0; /* 1: pushed meanwhile */
     }
     is_told = tag_get(repository, tag, &digest, error);
-    if (is_told < 0 || mend_set_aside(&lock, path.text, &done, &syncs, error) < 0) {
+    if (is_told < 0 || mend_set_aside(repository->store, path.text, &done, &syncs, error) < 0) {
         return -1;
     }
     buffer_format(out, MEND_NO_MANIFEST "%s", done.data);

@@ -204,6 +204,21 @@ static int verify_content(struct verify *verify, const struct digest *digest,
     return -1;
 }
 
+/* Something in place of a blob. A push replaces it, unless it is a directory. */
+static void verify_tell_obstacle(struct verify *verify, const struct digest *digest)
+{
+    AUTO_BUFFER struct buffer what = BUFFER_INIT;
+    struct digest_key key = digest_key_of(digest);
+    struct error reason;
+
+    buffer_add_text(&what, "this should be a file");
+    if (verify->report->repair && mend_blob(verify->store, digest, &what, &reason) < 0) {
+        buffer_format(&what, ": it cannot be mended: %s", reason.message);
+    }
+    digest_keys_add(&verify->damaged, &key);
+    verify_tell(verify->report, blob_path(&(struct blob){.target = *digest}).text, what.data);
+}
+
 static int verify_blob(struct verify *verify, const struct digest *digest, struct error *error)
 {
     AUTO_BLOB_FILE struct blob_file file = BLOB_FILE_INIT;
@@ -212,6 +227,10 @@ static int verify_blob(struct verify *verify, const struct digest *digest, struc
 
     if (found <= 0) {
         return found; /* 0: a directory whose blob is just coming or going */
+    }
+    if (!file.is_file) {
+        verify_tell_obstacle(verify, digest);
+        return 0;
     }
     report->blobs++;
     report->bytes += file.size;

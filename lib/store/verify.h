@@ -8,11 +8,12 @@
  * in a repository is what its place says (lib/store/shape).
  *
  * A repair beside writers loses nothing that they have been told is stored:
- * - A link or tag is taken away under the repository's lock, when it is still wrong there, and kept
- *   where it can be put back from (lib/store/mend). Publishers bring the bytes first and, where
- * they find a link, look again under that lock (link_add()).
+ * - A link or tag is taken away under the repository's lock, when it is still wrong there, and
+ *   kept where it can be put back from (lib/store/mend). Publishers bring the bytes first and,
+ *   where they find a link, look again under that lock (link_add()).
  * - What should be a file and is none, or cannot be read, is moved aside under that lock, and a
- * link that is of no use is written anew there, if its blob is there.
+ *   link that is of no use is written anew there, if its blob is there. A directory in place of a
+ *   blob is moved aside, too; anything else there is replaced by the next push.
  * - A damaged blob is moved aside, the file that was read and no other: one that a push has put in
  *   its place in that moment is put back, by this process or by the next that misses it. If the
  *   collector's trash has a good one, that takes its place.

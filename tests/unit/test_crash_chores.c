@@ -61,6 +61,7 @@ static struct {
     struct digest garbage;
     struct digest hollow; /* in a repository of its own */
     struct digest twin;   /* of two copies: the one in the trash is good */
+    struct digest gone;   /* a link leads to it, and a tag */
 } scene;
 
 static void prepare(struct fixture *fixture)
@@ -233,6 +234,9 @@ static void prepare_damage(struct fixture *fixture)
     }
     put_file(fixture->store.root, layout_link("team/app", LINK_LAYER, &scene.garbage).text, "");
     put_file(fixture->store.root, layout_blob(&scene.hollow).text, "rotten");
+    scene.gone =
+        push_manifest(&fixture->repository, "{\"schemaVersion\":2,\"manifests\":[]}", "gone");
+    assert_int_equal(unlinkat(fixture->store.root, layout_blob(&scene.gone).text, 0), 0);
     scene.twin = push_blob(&fixture->repository, TWIN);
     put_file(fixture->store.root, layout_trash(TRASH_COLLECTED, layout_blob(&scene.twin).text).text,
              TWIN);
@@ -265,21 +269,44 @@ static int run_repair(struct fixture *fixture)
     return verify_store(&fixture->store, &report, &error) < 0 || has_failed ? -1 : 0;
 }
 
-/* How many of the obstacles are where damaged things are kept. */
-static int count_moved(struct fixture *fixture)
+/* Whether something, or what is below it, is where damaged things are kept. */
+static bool is_aside(struct fixture *fixture, struct path path, const char *below)
 {
     AUTO_NAMES struct names ids = NAMES_INIT;
-    int count = 0;
+    bool found = false;
 
     assert_true(directory_list(fixture->store.root, LAYOUT_DAMAGED, &ids, &error) >= 0);
-    for (size_t i = 0; i < ids.count; i++) {
-        for (int j = 0; j < OBSTACLES; j++) {
-            struct path moved = layout_damaged_path(ids.names[i], obstacle_at(j).text);
+    for (size_t i = 0; i < ids.count && !found; i++) {
+        struct path moved = layout_damaged_path(ids.names[i], path.text);
 
-            count += is_there(fixture->store.root, layout_below(moved.text, "below").text);
-        }
+        found = is_there(fixture->store.root,
+                         below ? layout_below(moved.text, below).text : moved.text);
+    }
+    return found;
+}
+
+static int count_moved(struct fixture *fixture)
+{
+    int count = 0;
+
+    for (int i = 0; i < OBSTACLES; i++) {
+        count += is_aside(fixture, obstacle_at(i), "below");
     }
     return count;
+}
+
+/* What leads nowhere can be put back. */
+static bool is_gone_kept(struct fixture *fixture)
+{
+    const struct path paths[] = {layout_link("team/app", LINK_REVISION, &scene.gone),
+                                 layout_tag_current("team/app", "gone")};
+    bool is_kept = true;
+
+    for (size_t i = 0; i < COUNT(paths); i++) {
+        is_kept &=
+            is_there(fixture->store.root, paths[i].text) || is_aside(fixture, paths[i], NULL);
+    }
+    return is_kept;
 }
 
 static int state_of_repair(struct fixture *fixture)
@@ -296,6 +323,7 @@ static int state_of_repair(struct fixture *fixture)
     if (in_place + count_moved(fixture) != OBSTACLES || !is_image_whole(fixture, &scene.kept) ||
         (!is_kept(fixture, layout_blob(&scene.hollow)) &&
          !is_there(fixture->store.root, rotten.text)) ||
+        !is_gone_kept(fixture) ||
         (!is_twin(fixture, twin) && !is_twin(fixture, layout_trash(TRASH_COLLECTED, twin.text)))) {
         return -1;
     }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -139,6 +140,72 @@ static void a_blob_that_a_push_mends_is_put_back(void **state)
     assert_content(fixture);
     assert_false(is_there(fixture->store.root, kept.text));
     assert_false(is_there(fixture->store.root, layout_damaged(&digest).text));
+}
+
+/* Lets the meddler begin before the n-th call. */
+struct moment {
+    struct meddler *meddler;
+    size_t left;
+};
+
+static void meddle_then(void *context, const char *line)
+{
+    struct moment *moment = context;
+
+    if (moment->left-- == 0) {
+        moment->meddler->prefix = moment->meddler->suffix = "";
+        meddle(moment->meddler, line);
+    }
+}
+
+/* A damaged blob, and another copy of it in the trash; somebody pushes it before the n-th call of a
+ * repair. False if there are not so many. */
+static bool is_pushed_amid(const char *in_trash, size_t n)
+{
+    void *fresh = NULL;
+    struct fixture *fixture;
+    struct verify_report report = {.problem = ignore, .repair = true};
+    struct error error = ERROR_INIT;
+    struct digest digest;
+    struct meddler meddler;
+    struct moment moment = {&meddler, n};
+
+    assert_int_equal(store_setup(&fresh), 0);
+    fixture = fresh;
+    fixture->damaged = true;
+    digest = push_blob(&fixture->repository, "content");
+    meddler = begin_meddler(fixture, push_content);
+    put_file(fixture->store.root, layout_blob(&digest).text, "c");
+    put_file(fixture->store.root, layout_trash(TRASH_COLLECTED, layout_blob(&digest).text).text,
+             in_trash);
+    trace_begin();
+    trace_hook(meddle_then, &moment);
+    assert_returns(0, verify_store(&fixture->store, &report, &error));
+    (void)trace_end();
+    if (!meddler.has_begun) {
+        meddler.has_begun = true;
+        assert_int_equal(write(meddler.go, "", 1), 1);
+        n = SIZE_MAX;
+    }
+    end_meddler(&meddler);
+    assert_content(fixture);
+    assert_int_equal(store_teardown(&fresh), 0);
+    return n != SIZE_MAX;
+}
+
+static void a_blob_that_is_pushed_at_any_moment_stays(void **state)
+{
+    static const char *const copies[] = {"content", "rotten"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(copies); i++) {
+        size_t n = 0;
+
+        while (is_pushed_amid(copies[i], n)) {
+            n++;
+        }
+        assert_true(n > 4);
+    }
 }
 
 static void push_before_the_first_move(void *context, const char *line)
@@ -406,6 +473,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_STORE(a_blob_that_a_push_mends_is_put_back),
+        cmocka_unit_test(a_blob_that_is_pushed_at_any_moment_stays),
         IN_STORE(a_blob_that_a_push_mends_is_there_when_the_repair_ends_too_soon),
         IN_STORE(a_blob_that_is_missed_is_durable_in_its_place_before_it_is_found),
         IN_STORE(a_blob_that_is_missed_comes_back_by_a_link_as_well),

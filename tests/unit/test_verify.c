@@ -251,23 +251,6 @@ static void a_good_copy_in_the_trash_takes_the_place_of_a_damaged_blob(void **st
     assert_problems(fixture, 0);
 }
 
-static void a_damaged_copy_in_the_trash_takes_nothings_place(void **state)
-{
-    struct fixture *fixture = *state;
-    AUTO_BUFFER struct buffer problems = BUFFER_INIT;
-    struct verify_report report = {.repair = true};
-    struct content content;
-    struct error error = ERROR_INIT;
-    struct blob blob;
-
-    make_content(fixture, &content);
-    change_layer(fixture, &content);
-    put_file(fixture->store.root, trash_of_layer(&content).text, "layer of c");
-    look(fixture, &report, &problems);
-    assert_file(fixture->store.root, layout_damaged(&content.layer).text, "layer of b");
-    assert_returns(0, blob_find(&fixture->repository, &content.layer, &blob, &error));
-}
-
 /* As a crash leaves it where to come back is a second name, and the end of the first. */
 static void a_damaged_blob_of_two_names_is_moved_aside_under_both(void **state)
 {
@@ -367,6 +350,31 @@ static void links_that_a_network_filesystem_does_not_give_back_are_told_and_stay
     trace_far(false);
     assert_non_null(strstr(problems.data, "Input/output error"));
     assert_returns(1, tag_get(&fixture->repository, "v1", &digest, &error));
+    assert_problems(fixture, 0);
+}
+
+/* A directory that stands where a blob belongs keeps it from being pushed. */
+static void a_directory_in_place_of_a_blob_is_moved_out_of_the_way(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_BUFFER struct buffer problems = BUFFER_INIT;
+    struct verify_report report = {.skip_content = true};
+    struct content content;
+    struct path blob;
+
+    make_content(fixture, &content);
+    blob = layout_blob(&content.layer);
+    assert_int_equal(unlinkat(fixture->store.root, blob.text, 0), 0);
+    put_file(fixture->store.root, layout_below(blob.text, "below").text, "precious");
+    look(fixture, &report, &problems);
+    assert_non_null(strstr(problems.data, "/data: this should be a file"));
+    assert_true(is_there(fixture->store.root, layout_below(blob.text, "below").text));
+    put_file(fixture->store.root, trash_of_layer(&content).text, "layer of a");
+    report.repair = true;
+    look(fixture, &report, &problems);
+    assert_non_null(strstr(problems.data, "moved to '" LAYOUT_DAMAGED));
+    assert_file(fixture->store.root, blob.text, "layer of a");
+    (void)push_blob(&fixture->repository, "layer of a");
     assert_problems(fixture, 0);
 }
 
@@ -558,12 +566,12 @@ int main(void)
         cmocka_unit_test(each_damage_is_told_and_repaired_as_far_as_possible),
         IN_STORE(a_damaged_blob_is_moved_aside_and_can_be_pushed_again),
         IN_STORE(a_good_copy_in_the_trash_takes_the_place_of_a_damaged_blob),
-        IN_STORE(a_damaged_copy_in_the_trash_takes_nothings_place),
         IN_STORE(a_damaged_blob_of_two_names_is_moved_aside_under_both),
         IN_STORE(a_read_error_that_passes_is_no_damage),
         IN_STORE(what_the_disk_does_not_give_back_is_moved_aside),
         IN_STORE(what_a_network_filesystem_does_not_give_back_is_told_and_stays),
         IN_STORE(links_that_a_network_filesystem_does_not_give_back_are_told_and_stay),
+        IN_STORE(a_directory_in_place_of_a_blob_is_moved_out_of_the_way),
         IN_STORE(what_leads_nowhere_can_be_put_back_when_the_blobs_are_there_again),
         IN_STORE(what_was_collected_stays_where_it_is),
         IN_STORE(the_content_may_be_left_unread),
