@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
@@ -122,16 +123,24 @@ int link_note(const struct repository_lock *held, const char *path, const struct
 {
     struct store *store = held->repository->store;
     AUTO_CLOSE int descriptor = -1;
+    size_t length = strlen(target->text);
+    struct stat status;
 
     if (file_make_parents(store->root, path, error) < 0) {
         return -1;
     }
-    descriptor = openat(store->root, path,
-                        O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW, 0666);
-    if (descriptor < 0) {
+    /* What is there is the same, as a rule: written over, it is at no moment less than that. */
+    descriptor =
+        openat(store->root, path, O_WRONLY | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (descriptor < 0 || fstat(descriptor, &status) < 0) {
         return error_errno(error, "create '%s'", path);
     }
-    return file_write_at(descriptor, 0, target->text, strlen(target->text), error);
+    if (file_write_at(descriptor, 0, target->text, length, error) < 0) {
+        return -1;
+    }
+    return status.st_size > (off_t)length && ftruncate(descriptor, (off_t)length) < 0
+               ? error_errno(error, "cut '%s'", path)
+               : 0;
 }
 
 int link_delete(const struct repository_lock *held, const char *path, struct sync_set *syncs,

@@ -39,8 +39,8 @@ int link_write(const struct repository_lock *held, const char *path, const struc
 int link_overwrite(const struct repository_lock *held, const char *path,
                    const struct digest *target, struct sync_set *syncs, struct error *error);
 
-/* Makes one that may be lost by a power cut, unless there is one; what a cut left of it is absent.
- */
+/* Makes one that may be lost by a power cut, or writes the same over one that is there, which is at
+ * no moment less than it was; what a cut left of it is absent. */
 int link_note(const struct repository_lock *held, const char *path, const struct digest *target,
               struct error *error);
 

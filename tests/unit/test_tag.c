@@ -66,6 +66,33 @@ static void remembers_every_digest_as_distribution_does(void **state)
                 second.text);
 }
 
+/* A full disk, or a power cut. */
+static void a_note_of_the_past_that_is_written_again_is_never_empty(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_REPOSITORY_LOCK struct repository_lock lock = hold_lock(fixture);
+    AUTO_SYNC_SET struct sync_set syncs = SYNC_SET_INIT(fixture->store.root);
+    struct digest first = sha256("first");
+    struct path note = layout_tag_history("team/app", "v1", &first);
+    struct tag_change change = {.tag = "v1", .to = &first};
+    struct error error = ERROR_INIT;
+
+    repository_lock_release(&lock);
+    set(fixture, "v1", "first");
+    assert_returns(0, repository_lock(&fixture->repository, &lock, &error));
+    assert_returns(0, tag_judge(&lock, &change, &error));
+    trace_begin_with_fault(0, ENOSPC);
+    trace_fault_only("pwrite");
+    assert_fails(ERROR_NO_SPACE, tag_set(&change, &syncs, &error));
+    assert_true(trace_end());
+    assert_file(fixture->store.root, note.text, first.text);
+    put_file(fixture->store.root, note.text,
+             "sha256: something that is longer than any digest is, "
+             "as far as that can be, of somebody's hand");
+    assert_returns(0, tag_set(&change, &syncs, &error));
+    assert_file(fixture->store.root, note.text, first.text);
+}
+
 static void the_history_comes_before_the_tag(void **state)
 {
     struct fixture *fixture = *state;
@@ -382,6 +409,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_STORE(stands_for_the_last_digest_that_was_set),
+        IN_STORE(a_note_of_the_past_that_is_written_again_is_never_empty),
         IN_STORE(remembers_every_digest_as_distribution_does),
         IN_STORE(the_history_comes_before_the_tag),
         IN_STORE(a_deleted_one_takes_its_history_along),
