@@ -204,8 +204,8 @@ static int repository_move_tags(const struct repository *repository, const struc
     if (result < 0) { /* as far as that goes: whatever failed may fail again */
         AUTO_SYNC_SET struct sync_set back = STORE_SYNCS_INIT(repository->store);
 
-        for (size_t i = 0; i < moved; i++) {
-            tag_set_back(&changes[i], &back);
+        while (moved > 0) { /* the last one first: what it has used up is wanted */
+            tag_set_back(&changes[--moved], &back);
         }
         (void)sync_set_flush(&back, &ignored);
         return -1;

@@ -224,13 +224,29 @@ static void tag_sync_deletion(const struct repository_lock *held, const char *ta
     touch_always(held->repository->store, layout_link(name, LINK_REVISION, former).text);
 }
 
+/* What it was to become need not be in the past of a tag that did not: on a disk without an inode
+ * left that is what makes room for the way back. */
+static void tag_forget_new(const struct tag_change *change)
+{
+    const struct repository *repository = change->judged_held->repository;
+    struct path note = layout_tag_history(repository->name, change->tag, change->to);
+
+    if (!digest_equal(&change->judged_former, change->to)) {
+        (void)unlinkat(repository->store->root, note.text, 0);
+        (void)unlinkat(repository->store->root, layout_above(note.text).text, AT_REMOVEDIR);
+    }
+}
+
 void tag_set_back(const struct tag_change *change, struct sync_set *syncs)
 {
     const struct repository_lock *held = change->judged_held;
     struct error ignored;
 
     if (change->judged_former.text[0]) {
-        (void)tag_write(held, change->tag, &change->judged_former, syncs, &ignored);
+        if (tag_write(held, change->tag, &change->judged_former, syncs, &ignored) < 0) {
+            tag_forget_new(change);
+            (void)tag_write(held, change->tag, &change->judged_former, syncs, &ignored);
+        }
     } else if (tag_put_in_trash(held, TRASH_DELETED, change->tag, &ignored) > 0) {
         tag_sync_deletion(held, change->tag, change->to, syncs);
     }
