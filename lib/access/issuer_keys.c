@@ -15,6 +15,7 @@
 
 enum {
     ASK_PAUSE = 60,        /* seconds between two questions */
+    ASK_PATIENCE = 20,     /* seconds; one is given up after fewer: see lib/access/discovery */
     KEYS_LIFE = 12 * 3600, /* seconds after which they are asked for again */
     WAITING_PLACES = 32,   /* on a host */
 };
@@ -158,11 +159,12 @@ static int issuer_ask(const struct issuer_trust *trust, const struct vault *vaul
 
 /*
  * From a process that may wait. Whoever comes second finds what the first one has brought; if keys
- * are only old, he need not wait for it.
+ * are only old, he need not wait for it. Whoever hangs, or is stopped, keeps nobody from asking.
  */
 static int issuer_keys_ask(const struct issuer_trust *trust, struct vault *vault,
                            struct issuer_memo *memo, enum lock_wait wait, struct error *error)
 {
+    struct file_place place;
     enum lock_result taken;
     AUTO_LOCK struct lock lock = LOCK_INIT;
     AUTO_BUFFER struct buffer name = BUFFER_INIT;
@@ -172,8 +174,9 @@ static int issuer_keys_ask(const struct issuer_trust *trust, struct vault *vault
         return -1;
     }
     buffer_format(&name, "lock-issuer-%s", trust->issuer->name);
-    taken =
-        lock_take_or_make(&lock, (struct file_place){vault->descriptor, name.data}, wait, error);
+    place = (struct file_place){vault->descriptor, name.data};
+    taken = wait == LOCK_TRY ? lock_take_or_replace(&lock, place, ASK_PATIENCE, error)
+                             : lock_await_or_replace(&lock, place, ASK_PATIENCE, error);
     if (taken == LOCK_BUSY) {
         return 0;
     }

@@ -1,8 +1,10 @@
 """Tokens of others as passwords: which are believed, and what becomes of the others."""
 import contextlib
+import fcntl
 import hashlib
 import hmac
 import json
+import os
 import pathlib
 import ssl
 import subprocess
@@ -352,6 +354,16 @@ def test_nobody_else_waits_for_a_slow_issuer(house):
     house.issuer.free.set()
     assert (first.answer().status, second.answer().status) == (200, 200)
     assert len(house.issuer.asked()) == 2
+
+
+def test_whoever_is_stopped_while_he_asks_keeps_nobody_from_asking(house):
+    house.takes(house.issuer.token())
+    house.memo.unlink()
+    lock = house.memo.with_name("lock-issuer-ci")
+    with lock.open("r+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        os.utime(lock, (10 ** 9, 10 ** 9))
+        house.takes(house.issuer.token())
 
 
 def test_an_issuer_is_asked_on_though_its_client_hangs_up(house):
