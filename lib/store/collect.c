@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/base/clock.h"
 #include "lib/base/directory.h"
 #include "lib/store/blob.h"
 #include "lib/store/link.h"
@@ -38,33 +37,6 @@ static void collection_release(struct collection *collection)
     digest_keys_release(&collection->marked);
     digest_keys_release(&collection->held);
     names_release(&collection->spared);
-}
-
-/* What the filesystem calls now, so that the clocks of hosts do not matter. */
-static struct timespec collect_now(const struct store *store)
-{
-    enum { SECOND = 1000000000 };
-    int64_t ours = clock_date_nanoseconds();
-    struct timespec now = {.tv_sec = ours / SECOND, .tv_nsec = ours % SECOND};
-    struct stat status;
-    struct error ignored;
-    char id[ID_SIZE];
-    struct path piece;
-    AUTO_CLOSE int descriptor = -1;
-
-    if (store->only_looks) {
-        return now;
-    }
-    id_make(id);
-    piece = layout_piece(id);
-    descriptor = file_create(store->temporary, piece.text, &ignored);
-    if (descriptor >= 0 && fstat(descriptor, &status) == 0) {
-        now = status.st_ctim;
-    }
-    if (descriptor >= 0) {
-        (void)unlinkat(store->temporary, piece.text, 0);
-    }
-    return now;
 }
 
 static struct timespec collect_before(const struct timespec *time, uint64_t seconds)
@@ -442,7 +414,7 @@ int collect_store(struct store *store, const struct collect_options *options,
             return -1;
         }
     }
-    collection.began = collect_now(store);
+    collection.began = trash_now(store);
     collection.untouched = collect_before(&collection.began, store->options->grace);
     if (!report->dry_run) {
         pulled_begin(store);

@@ -219,6 +219,15 @@ bool layout_is_tag_index(const char *path)
     return *tag && strcmp(tag + strcspn(tag, "/"), "/index") == 0;
 }
 
+bool layout_is_revisions(const char *path)
+{
+    static const char revisions[] = "/_manifests/revisions/"; /* no name has such a part */
+    const char *found = strstr(path, revisions);
+    const char *algorithm = found ? found + strlen(revisions) : "";
+
+    return *algorithm && !strchr(algorithm, '/');
+}
+
 struct path layout_pulled_tag(const char *name, const char *tag)
 {
     return PATH_JOIN(LAYOUT_REPOSITORIES, "/", name, "/_manifests/tags/", tag, "/_pulled");

@@ -92,6 +92,8 @@ struct path layout_tag_histories(const char *name, const char *tag,
 struct path layout_tag_history(const char *name, const char *tag, const struct digest *digest);
 struct path layout_tag_index(const char *name, const char *tag);
 bool layout_is_tag_index(const char *path);
+/* Whether a path ends with the directory of all manifests by one algorithm. */
+bool layout_is_revisions(const char *path);
 
 /* What is known of pulls by tag and by digest, and where the latter is; see lib/store/pulled. */
 struct path layout_pulled_tag(const char *name, const char *tag);

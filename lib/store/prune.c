@@ -180,17 +180,80 @@ static int prune_sweep_revisions(struct prune *prune, struct error *error)
     return (int)found;
 }
 
-static int prune_revisions(struct prune *prune, struct error *error)
+/* One that could go, and stays: somebody has touched it, or there is no room. */
+static bool prune_has_stayed(struct prune *prune, const struct reach_revision *revision)
 {
-    prune->kind = LINK_REVISION;
-    for (size_t i = 0; i < prune->reach->revision_count; i++) {
-        const struct reach_revision *revision = &prune->reach->revisions[i];
+    return revision && !revision->is_live && digest_keys_have(&prune->present, &revision->key);
+}
 
-        if (prune_judge(prune, &revision->digest, revision->is_live, error) < 0) {
+/* Then all that it names stays, too, or it would last longer than that in the trash. */
+static void prune_spare_named(struct prune *prune, const struct reach_revision *revision)
+{
+    struct reach *reach = prune->reach;
+
+    for (size_t i = 0; i < revision->edge_count; i++) {
+        const struct digest_key *key = &reach->edges[revision->first_edge + i];
+        struct reach_revision *child = reach_get(reach, key);
+
+        digest_keys_add(&reach->needed, key);
+        if (child) {
+            child->is_spared = true;
+        }
+    }
+}
+
+/* Those of one rank. 0, -1. */
+static int prune_rank(struct prune *prune, unsigned rank, unsigned *last, struct error *error)
+{
+    const struct reach *reach = prune->reach;
+
+    for (size_t i = 0; i < reach->revision_count; i++) {
+        const struct reach_revision *revision = &reach->revisions[i];
+        bool stays = revision->is_live || revision->is_spared;
+
+        *last = revision->rank > *last ? revision->rank : *last;
+        if (revision->rank != rank) {
+            continue;
+        }
+        if (!stays && revision->has_subject) {
+            stays = prune_has_stayed(prune, reach_get(reach, &revision->subject));
+        }
+        if (prune_judge(prune, &revision->digest, stays, error) < 0) {
             return -1;
         }
     }
-    return prune_flush(prune, error) < 0 ? -1 : prune_sweep_revisions(prune, error);
+    return prune_flush(prune, error);
+}
+
+/*
+ * What names others before them: so it lies in the trash for longer, and what comes back from there
+ * finds them.
+ */
+static int prune_revisions(struct prune *prune, struct error *error)
+{
+    const struct reach *reach = prune->reach;
+    const struct store *store = reach->repository->store;
+    unsigned last = 0;
+
+    prune->kind = LINK_REVISION;
+    for (unsigned rank = 0; rank <= last; rank++) {
+        if (rank > 0 && !prune->rules->dry_run) {
+            struct timespec now = trash_now(store);
+
+            trash_wait_past(store, &now); /* or their dates would be the same */
+        }
+        if (prune_rank(prune, rank, &last, error) < 0) {
+            return -1;
+        }
+        for (size_t i = 0; i < reach->revision_count; i++) {
+            const struct reach_revision *revision = &reach->revisions[i];
+
+            if (revision->rank == rank && prune_has_stayed(prune, revision)) {
+                prune_spare_named(prune, revision);
+            }
+        }
+    }
+    return prune_sweep_revisions(prune, error);
 }
 
 static int prune_layers(struct prune *prune, struct error *error)

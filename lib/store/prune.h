@@ -5,7 +5,8 @@
 /*
  * Takes out of one repository what cannot be reached in it, and moves it to the trash of the
  * collector: manifests, tags of what is gone, links to layers, what was kept beside them; and the
- * repository itself when nothing is left of it.
+ * repository itself when nothing is left of it. What names others goes before them, and if it stays
+ * after all, so do they: whatever comes back from the trash finds there what it needs.
  *
  * Each thing is looked at once more under the lock: what somebody has touched since stays. A
  * manifest is pushed under the same lock, and touches what it names (lib/store/touch).

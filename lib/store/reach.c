@@ -424,6 +424,37 @@ static void reach_spread(struct reach *reach, const struct reach_rules *rules)
     }
 }
 
+/* One goes after another that does not live. Whether that was news. */
+static bool reach_sink(struct reach_revision *below, const struct reach_revision *above)
+{
+    if (!below || !above || above->is_live || below->is_live || below->rank > above->rank ||
+        above->rank >= REACH_RANKS) {
+        return false;
+    }
+    below->rank = above->rank + 1;
+    return true;
+}
+
+static void reach_rank(struct reach *reach)
+{
+    bool is_new = true;
+
+    for (unsigned pass = 0; is_new && pass < REACH_RANKS; pass++) {
+        is_new = false;
+        for (size_t i = 0; i < reach->revision_count; i++) {
+            struct reach_revision *revision = &reach->revisions[i];
+
+            for (size_t j = 0; j < revision->edge_count && !revision->is_live; j++) {
+                is_new |=
+                    reach_sink(reach_get(reach, &reach->edges[revision->first_edge + j]), revision);
+            }
+            if (revision->has_subject) {
+                is_new |= reach_sink(revision, reach_get(reach, &revision->subject));
+            }
+        }
+    }
+}
+
 int reach_look(struct reach *reach, const struct repository *repository,
                const struct reach_rules *rules, struct error *error)
 {
@@ -439,5 +470,6 @@ int reach_look(struct reach *reach, const struct repository *repository,
         return came_back > 0 ? 1 : -1;
     }
     reach_spread(reach, rules);
+    reach_rank(reach);
     return 0;
 }

@@ -47,7 +47,11 @@ struct reach_revision {
     bool is_retired; /* see lib/store/retire */
     bool is_root;
     bool is_live;
+    bool is_spared; /* for lib/store/prune: what names it could go, and stays */
+    unsigned rank;  /* 0 if nothing leads to it but what lives: see reach_look() */
 };
+
+enum { REACH_RANKS = 32 }; /* deeper ones are of the last rank */
 
 /* A tag for referrers, whose subject is in the trash; or what is left of a deleted tag. */
 struct reach_tag {
@@ -79,8 +83,10 @@ struct reach {
 #define AUTO_REACH AUTO(reach_release)
 
 /*
- * Looks anew; `repository` must outlive `reach`. 1 if a tag's manifest came back from the trash, so
- * that another look is needed, 0, -1. Whoever collects wants recall_reach() instead.
+ * Looks anew; `repository` must outlive `reach`. What does not live has a rank above that of all
+ * that lead to it and do not live either, indexes and subjects: in this order it may go. 1 if a
+ * tag's manifest came back from the trash, so that another look is needed, 0, -1. Whoever collects
+ * wants recall_reach() instead.
  */
 int reach_look(struct reach *reach, const struct repository *repository,
                const struct reach_rules *rules, struct error *error);

@@ -4,13 +4,62 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
 #include "lib/base/directory.h"
+#include "lib/base/memory.h"
 #include "lib/store/settle.h"
+
+static bool trash_is_earlier(const struct timespec *one, const struct timespec *other)
+{
+    return one->tv_sec != other->tv_sec ? one->tv_sec < other->tv_sec
+                                        : one->tv_nsec < other->tv_nsec;
+}
+
+struct timespec trash_now(const struct store *store)
+{
+    enum { SECOND = 1000000000 };
+    int64_t ours = clock_date_nanoseconds();
+    struct timespec now = {.tv_sec = ours / SECOND, .tv_nsec = ours % SECOND};
+    struct stat status;
+    struct error ignored;
+    char id[ID_SIZE];
+    struct path piece;
+    AUTO_CLOSE int descriptor = -1;
+
+    if (store->only_looks) {
+        return now;
+    }
+    id_make(id);
+    piece = layout_piece(id);
+    descriptor = file_create(store->temporary, piece.text, &ignored);
+    if (descriptor >= 0 && fstat(descriptor, &status) == 0) {
+        now = status.st_ctim;
+    }
+    if (descriptor >= 0) {
+        (void)unlinkat(store->temporary, piece.text, 0);
+    }
+    return now;
+}
+
+void trash_wait_past(const struct store *store, const struct timespec *time)
+{
+    enum { TRIES = 100, PAUSE = 1 };
+
+    for (int i = 0; i < TRIES; i++) {
+        struct timespec now = trash_now(store);
+
+        if (trash_is_earlier(time, &now)) {
+            return;
+        }
+        clock_pause(PAUSE);
+    }
+}
 
 int trash_has(const struct store *store, enum trash which, const char *path, struct error *error)
 {
@@ -160,12 +209,6 @@ int trash_take_back(const struct store *store, enum trash which, const char *pat
     return sync_set_flush(&syncs, error) < 0 ? -1 : 1;
 }
 
-static bool trash_is_earlier(const struct timespec *one, const struct timespec *other)
-{
-    return one->tv_sec != other->tv_sec ? one->tv_sec < other->tv_sec
-                                        : one->tv_nsec < other->tv_nsec;
-}
-
 bool trash_is_before(const struct stat *status, const struct timespec *time)
 {
     return trash_is_earlier(&status->st_ctim, time);
@@ -265,6 +308,42 @@ static int trash_empty_names(const struct trash_walk *walk, int directory,
     return result;
 }
 
+/* A manifest's directory, and when its link was put here. */
+struct trash_revision {
+    struct timespec put;
+    char *name;
+};
+
+static int trash_revision_compare(const void *left, const void *right)
+{
+    const struct trash_revision *one = left;
+    const struct trash_revision *other = right;
+
+    return trash_is_earlier(&other->put, &one->put) - trash_is_earlier(&one->put, &other->put);
+}
+
+/* Those that came first go first, which are the last in `names`: an index is put here before its
+ * children (lib/store/prune). */
+static void trash_sort_revisions(int directory, struct names *names)
+{
+    AUTO_FREE struct trash_revision *revisions =
+        memory_allocate(names->count + 1, sizeof(*revisions));
+
+    for (size_t i = 0; i < names->count; i++) {
+        struct stat status = {.st_size = 0};
+        struct path link = layout_below(names->names[i], "link");
+
+        (void)fstatat(directory, link.text, &status, AT_SYMLINK_NOFOLLOW);
+        revisions[i] = (struct trash_revision){status.st_ctim, names->names[i]};
+    }
+    if (names->count > 1) {
+        qsort(revisions, names->count, sizeof(*revisions), trash_revision_compare);
+    }
+    for (size_t i = 0; i < names->count; i++) {
+        names->names[i] = revisions[names->count - 1 - i].name;
+    }
+}
+
 static int trash_empty_open(const struct trash_walk *walk, struct directory *directory,
                             struct error *error)
 {
@@ -278,6 +357,9 @@ static int trash_empty_open(const struct trash_walk *walk, struct directory *dir
         return error_errno(error, "list '%s'", walk->path->data);
     }
     names_sort(&directories);
+    if (layout_is_revisions(walk->path->data)) {
+        trash_sort_revisions(descriptor, &directories);
+    }
     below = trash_empty_names(walk, descriptor, &directories, trash_empty_tree, error);
     here = trash_empty_names(walk, descriptor, &files, trash_empty_file, error);
     return below < here ? below : here;

@@ -83,6 +83,12 @@ enum { TRASH_TRIES = 5 };
 int trash_take_back(const struct store *store, enum trash which, const char *path,
                     struct error *error);
 
+/* What the filesystem calls now, so that the clocks of hosts do not matter. */
+struct timespec trash_now(const struct store *store);
+/* Until what is put here has a later date than this, which takes some milliseconds; no longer where
+ * dates are coarse. */
+void trash_wait_past(const struct store *store, const struct timespec *time);
+
 /* Whether there is such a file. 1, 0, -1. */
 int trash_has(const struct store *store, enum trash which, const char *path, struct error *error);
 
@@ -100,8 +106,9 @@ struct trash_emptying {
 };
 
 /*
- * Unlinks what has lain here for long, tags before manifests, and these before what they name (see
- * lib/store/revision), and removes the directories that are empty then. Looks at
+ * Unlinks what has lain here for long, tags before manifests, and these, in the order in which they
+ * were put here, before what they name (see lib/store/revision), and removes the directories that
+ * are empty then. Looks at
  * the time right before; whoever takes a file back in that moment has it, and nothing is left to be
  * removed.
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/collecting.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -397,6 +398,103 @@ static void one_that_retention_has_untagged_stays_if_it_is_pushed_again(void **s
     assert_false(has_image(fixture, &other));
 }
 
+/* A referrer of what was deleted goes at once. 1 if it has stayed although it should go. */
+static int collect_with_fault(struct fixture *fixture, size_t n)
+{
+    char notes[2][32];
+    struct image subject;
+    struct image referrer;
+    AUTO_COLLECTED struct collected collected = {.found = BUFFER_INIT};
+    struct error error = ERROR_INIT;
+
+    (void)snprintf(notes[0], sizeof(notes[0]), "subject %zu", n);
+    (void)snprintf(notes[1], sizeof(notes[1]), "referrer %zu", n);
+    subject = push(&fixture->repository, notes[0], NULL, NULL);
+    referrer = push(&fixture->repository, notes[1], NULL, &subject.digest);
+    assert_returns(1,
+                   repository_delete_manifest(&fixture->repository, &subject.digest, NULL, &error));
+    trace_begin_with_fault(n, ENOSPC);
+    trace_fault_only("mkdirat");
+    collect(fixture, &collected);
+    (void)trace_end();
+    if (!has_link(fixture, LINK_REVISION, &referrer.digest)) {
+        return 0;
+    }
+    assert_true(collected.report.no_room.count > 0);
+    assert_true(has_link(fixture, LINK_LAYER, &referrer.layer));
+    return 1;
+}
+
+static void what_stays_for_want_of_room_keeps_what_it_names(void **state)
+{
+    enum { CALLS = 16 };
+    struct fixture *fixture = *state;
+    AUTO_COLLECTED struct collected collected = {.found = BUFFER_INIT};
+    int stayed = 0;
+
+    (void)push(&fixture->repository, "kept", "latest", NULL);
+    for (size_t n = 0; n < CALLS; n++) {
+        stayed += collect_with_fault(fixture, n);
+        collect(fixture, &collected);
+    }
+    assert_true(stayed > 0);
+}
+
+struct families {
+    struct fixture *fixture;
+    struct image children[6];
+    struct digest indexes[6];
+    bool is_upside_down;
+};
+
+static void assert_no_index_is_without_its_child(void *context, const char *line)
+{
+    struct families *families = context;
+    struct fixture *fixture = families->fixture;
+
+    (void)line;
+    for (size_t i = 0; i < COUNT(families->indexes); i++) {
+        struct path index = layout_link("team/app", LINK_REVISION, &families->indexes[i]);
+        struct path child = layout_link("team/app", LINK_REVISION, &families->children[i].digest);
+        bool has_child = is_there(fixture->store.root, child.text);
+
+        if (is_there(fixture->store.root, index.text)) {
+            families->is_upside_down |= !has_child;
+        } else if (is_in_trash(fixture, index.text)) {
+            families->is_upside_down |= !has_child && !is_in_trash(fixture, child.text);
+        }
+    }
+}
+
+/* Whatever their digests are. */
+static void an_index_goes_to_the_trash_and_from_there_before_its_children(void **state)
+{
+    static const struct collect_options at_once = {.trash_days = 0};
+    struct fixture *fixture = *state;
+    struct families families = {.fixture = fixture};
+    AUTO_COLLECTED struct collected collected = {.found = BUFFER_INIT};
+    char note[32];
+
+    for (size_t i = 0; i < COUNT(families.indexes); i++) {
+        (void)snprintf(note, sizeof(note), "family %zu", i);
+        families.children[i] = push(&fixture->repository, note, NULL, NULL);
+        families.indexes[i] = push_index(&fixture->repository, &families.children[i], 1, NULL);
+    }
+    trace_begin();
+    trace_hook(assert_no_index_is_without_its_child, &families);
+    collect_untagged(fixture, &collected);
+    (void)trace_end();
+    assert_int_equal(collected.report.collected_manifests, 2 * COUNT(families.indexes));
+    assert_false(families.is_upside_down);
+    trace_begin();
+    trace_hook(assert_no_index_is_without_its_child, &families);
+    collect_with(fixture, &at_once, &collected);
+    (void)trace_end();
+    assert_false(
+        is_in_trash(fixture, layout_link("team/app", LINK_REVISION, &families.indexes[0]).text));
+    assert_false(families.is_upside_down);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -415,6 +513,8 @@ int main(void)
         IN_STORE(a_manifest_that_is_deleted_meanwhile_is_no_damage),
         IN_STORE(one_is_at_work_at_a_time),
         IN_STORE(what_is_left_of_a_deleted_tag_goes),
+        IN_STORE(what_stays_for_want_of_room_keeps_what_it_names),
+        IN_STORE(an_index_goes_to_the_trash_and_from_there_before_its_children),
         IN_STORE(one_that_retention_has_untagged_stays_if_it_is_pushed_again),
     };
 
