@@ -3,6 +3,8 @@
 
 #include "lib/base/directory.h"
 #include "lib/store/blob.h"
+#include "lib/store/referrers.h"
+#include "lib/store/restore.h"
 #include "lib/store/revision.h"
 #include "lib/store/walk.h"
 
@@ -130,6 +132,50 @@ static int recall_referrers(const struct reach *reach, enum digest_algorithm alg
     return came_back;
 }
 
+static void recall_ignore(void *context, const char *one, const char *other)
+{
+    (void)context;
+    (void)one;
+    (void)other;
+}
+
+/* The same of tags by which clients keep referrers. What is there by now stays. */
+static int recall_fallback_tags(const struct reach *reach, struct error *error)
+{
+    static const struct actor nobody = {.name = "@collector"};
+    AUTO_RESTORATION struct restoration restoration = RESTORATION_INIT(reach->repository);
+    AUTO_NAMES struct names tags = NAMES_INIT;
+
+    restoration.restored = restoration.problem = recall_ignore;
+    restoration.actor = &nobody;
+    if (restoration_list(&restoration, TRASH_COLLECTED, layout_tags(reach->repository->name), &tags,
+                         error) < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < tags.count; i++) {
+        const struct reach_revision *revision = NULL;
+        struct digest subject;
+        struct digest current;
+        int found = 1;
+
+        if (referrers_read_fallback_tag(tags.names[i], &subject)) {
+            struct digest_key key = digest_key_of(&subject);
+
+            revision = reach_get(reach, &key);
+        }
+        if (revision && revision->is_live) {
+            found = tag_get(reach->repository, tags.names[i], &current, error);
+        }
+        if (found == 0) {
+            found = restore_fallback_tags(&restoration, &subject, error);
+        }
+        if (found < 0) {
+            return -1;
+        }
+    }
+    return restoration.tags > 0;
+}
+
 /* All of these. 1 if a manifest came back, so that more may be needed than was known; 0; -1. */
 static int recall_needed(const struct reach *reach, struct error *error)
 {
@@ -162,6 +208,11 @@ static int recall_needed(const struct reach *reach, struct error *error)
             return -1;
         }
         came_back |= result;
+    }
+    if (!reach->repository->store->only_looks) {
+        int result = recall_fallback_tags(reach, error);
+
+        came_back = result < 0 ? -1 : came_back | result;
     }
     return came_back;
 }

@@ -5,7 +5,8 @@
 /*
  * What can be reached (lib/store/reach) when what tags and live manifests need has come back from
  * the collector's trash: children, layers, and the referrers that went with a subject which is here
- * again. Where somebody only looks nothing comes back, and who would need it is blind.
+ * again, with the tags by which clients keep them. Where somebody only looks nothing comes back,
+ * and who would need it is blind.
  */
 
 #include "lib/store/reach.h"

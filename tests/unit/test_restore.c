@@ -64,6 +64,26 @@ static void restore_all(struct fixture *fixture)
     assert_int_equal(restoration.problems, 0);
 }
 
+static void a_signature_comes_back_when_its_image_is_pushed_again(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_COLLECTED struct collected collected = {.found = BUFFER_INIT};
+    struct signed_image one = push_signed(fixture, 1);
+    struct signed_image other = push_signed(fixture, 2);
+
+    delete_image(fixture, &one.digest);
+    delete_image(fixture, &other.digest);
+    collect(fixture, &collected);
+    assert_false(has_tag(fixture, one.tag));
+    (void)push(&fixture->repository, "image 1", NULL, NULL);
+    for (int i = 0; i < 2; i++) {
+        collect(fixture, &collected);
+        assert_true(has_tag(fixture, one.tag));
+        assert_false(has_tag(fixture, other.tag));
+        assert_int_equal(collected.report.spared_repositories, 0);
+    }
+}
+
 /* How often what was collected is listed when so many signed images come back. */
 static size_t count_lists(struct fixture *fixture, size_t count)
 {
@@ -271,6 +291,7 @@ static void a_tag_stays_away_if_its_manifest_is_deleted_again(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        IN_STORE(a_signature_comes_back_when_its_image_is_pushed_again),
         IN_STORE(a_manifest_comes_back_after_what_it_names),
         IN_STORE(a_tag_stays_away_if_its_manifest_is_deleted_again),
         IN_STORE(an_image_goes_from_the_trash_before_its_layers),
