@@ -182,5 +182,6 @@ void verified_forget(struct verified *verified, const struct digest *digest)
         blob->when = 0;
         blob->is_seen = true;
         verified->is_changed = true;
+        verified_write(verified, true);
     }
 }

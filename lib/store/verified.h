@@ -62,6 +62,7 @@ bool verified_is_since(struct verified *verified, const struct digest *digest, u
                        time_t time);
 
 void verified_note(struct verified *verified, const struct digest *digest, uint64_t size);
+/* At once: a run that is killed must not leave a damaged blob unread for a month. */
 void verified_forget(struct verified *verified, const struct digest *digest);
 
 /* Everything was seen: writes the last note, and forgets blobs that are not there any more. */

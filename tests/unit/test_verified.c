@@ -75,19 +75,22 @@ static void what_is_not_seen_to_the_end_is_forgotten_and_what_is_stopped_keeps_i
     }
 }
 
+/* Also if the run is killed in that moment. */
 static void what_is_damaged_is_not_known_any_more(void **state)
 {
     struct fixture *fixture = *state;
     struct digest digest = digest_in("ab", '1');
     AUTO_VERIFIED struct verified first = VERIFIED_INIT(&fixture->store);
     AUTO_VERIFIED struct verified second = VERIFIED_INIT(&fixture->store);
+    AUTO_VERIFIED struct verified third = VERIFIED_INIT(&fixture->store);
 
     note(&first, &digest);
     verified_finish(&first);
     verified_turn_to(&first, &digest);
     verified_forget(&first, &digest);
-    verified_finish(&first);
     assert_false(is_known(&second, &digest));
+    verified_finish(&first);
+    assert_false(is_known(&third, &digest));
 }
 
 static void a_date_that_is_ahead_says_nothing(void **state)
