@@ -210,12 +210,15 @@ static void verify_tell_obstacle(struct verify *verify, const struct digest *dig
     AUTO_BUFFER struct buffer what = BUFFER_INIT;
     struct digest_key key = digest_key_of(digest);
     struct error reason;
+    uint64_t size;
 
     buffer_add_text(&what, "this should be a file");
     if (verify->report->repair && mend_blob(verify->store, digest, &what, &reason) < 0) {
         buffer_format(&what, ": it cannot be mended: %s", reason.message);
     }
-    digest_keys_add(&verify->damaged, &key);
+    if (blob_is_stored(verify->store, digest, &size, &reason) <= 0) { /* nor in the trash */
+        digest_keys_add(&verify->damaged, &key);
+    }
     verify_tell(verify->report, blob_path(&(struct blob){.target = *digest}).text, what.data);
 }
 

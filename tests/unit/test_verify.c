@@ -373,6 +373,7 @@ static void a_directory_in_place_of_a_blob_is_moved_out_of_the_way(void **state)
     report.repair = true;
     look(fixture, &report, &problems);
     assert_non_null(strstr(problems.data, "moved to '" LAYOUT_DAMAGED));
+    assert_int_equal(report.hurt_tags, 0);
     assert_file(fixture->store.root, blob.text, "layer of a");
     (void)push_blob(&fixture->repository, "layer of a");
     assert_problems(fixture, 0);
