@@ -119,8 +119,12 @@ class LoopDisk(Mount):
             # The kernel's own recovery stumbles over its fast commits at times: what an administrator does then.
             if "needs cleaning" not in str(fault) or "fast_commit" not in self.make:
                 raise
-            subprocess.run(["e2fsck", "-fy", self.image], capture_output=True, timeout=PATIENCE)
-            run("mount", "-o", self.options, self.image, self.point)
+            wait_until(self.mount_cleaned, f"a mount of {self.image} after e2fsck")
+
+    def mount_cleaned(self):
+        """Not always at once: a mount that has failed may still be writing that it has."""
+        subprocess.run(["e2fsck", "-fy", self.image], capture_output=True, timeout=PATIENCE)
+        return subprocess.run(["mount", "-o", self.options, self.image, self.point], capture_output=True).returncode == 0
 
     def age(self, directory, seconds):
         """As if all that is below it had been made, changed and moved there so much earlier, also by the time that nobody can set
