@@ -127,6 +127,7 @@ struct path layout_repository_lock(const char *name);
 enum { LAYOUT_LOCK_COUNT = 256 };
 #define LAYOUT_REPAIR_LOCK "_berth/locks/repair"   /* one repair at a time */
 #define LAYOUT_COLLECT_LOCK "_berth/locks/collect" /* one collector at a time */
+#define LAYOUT_SPARE_LOCK "_berth/locks/spare"     /* where no inode is left for another */
 struct path layout_lock(unsigned number);
 
 #define LAYOUT_TRIAL "trial-" /* how its name begins */

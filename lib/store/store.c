@@ -127,7 +127,7 @@ static int store_sync_root(const struct store *store, struct error *error)
 static void store_make_locks(const struct store *store)
 {
     static const char *const locks[] = {LAYOUT_COLLECT_LOCK, LAYOUT_REPAIR_LOCK, LAYOUT_SPACE_LOCK,
-                                        LAYOUT_EVICT_LOCK, LAYOUT_KEPT_LOCK};
+                                        LAYOUT_EVICT_LOCK,   LAYOUT_KEPT_LOCK,   LAYOUT_SPARE_LOCK};
 
     for (size_t i = 0; i < sizeof(locks) / sizeof(*locks); i++) {
         AUTO_CLOSE int descriptor =
@@ -443,18 +443,34 @@ int store_discard(struct store *store, struct file_place place, struct error *er
     return 1;
 }
 
+static enum lock_result repository_take_lock(const struct store *store, const char *path,
+                                             struct lock *lock, struct error *error)
+{
+    struct file_place place = {store->root, path};
+    unsigned patience = store->options->lock_patience;
+
+    return patience > 0 ? lock_await(lock, place, patience, error)
+                        : lock_take_or_make(lock, place, LOCK_WAIT, error);
+}
+
+/*
+ * On a disk without an inode for the file another name of one that is there does: what is deleted
+ * makes room, and must not need some. Repositories share locks anyhow (layout_repository_lock()),
+ * so that nobody holds two of them.
+ */
 int repository_lock(const struct repository *repository, struct repository_lock *out_lock,
                     struct error *error)
 {
+    const struct store *store = repository->store;
     struct path path = layout_repository_lock(repository->name);
-    struct file_place place = {repository->store->root, path.text};
+    enum lock_result taken = repository_take_lock(store, path.text, &out_lock->lock, error);
 
-    unsigned patience = repository->store->options->lock_patience;
-    enum lock_result taken;
-
+    if (taken == LOCK_FAILED && error->code == ERROR_NO_SPACE &&
+        (linkat(store->root, LAYOUT_SPARE_LOCK, store->root, path.text, 0) == 0 ||
+         errno == EEXIST)) {
+        taken = repository_take_lock(store, path.text, &out_lock->lock, error);
+    }
     out_lock->repository = repository;
-    taken = patience > 0 ? lock_await(&out_lock->lock, place, patience, error)
-                         : lock_take_or_make(&out_lock->lock, place, LOCK_WAIT, error);
     return taken == LOCK_TAKEN ? 0 : -1;
 }
 

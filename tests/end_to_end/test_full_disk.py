@@ -146,7 +146,7 @@ def test_what_retention_cannot_delete_is_told_when_it_has_gone(make_scene, recei
 
 
 def test_a_repository_that_cannot_be_locked_is_spared_and_no_reason_to_repair(scene):
-    """One that another program has made has no lock yet, and on a disk without inodes it gets none."""
+    """One that another program has made has no lock yet, and on a disk without inodes it gets none, unless there is one to spare."""
     with scene.worker as worker:
         repository = worker.repository("me/app")
         repository.push_image("latest")
@@ -155,7 +155,8 @@ def test_a_repository_that_cannot_be_locked_is_spared_and_no_reason_to_repair(sc
     with scene.worker as worker:
         for _ in range(3):
             garbage = worker.repository("me/app").push_blob(content.noise())
-    for path in (scene.storage / "registry/_berth/locks").glob("??"):
+    locks = scene.storage / "registry/_berth/locks"
+    for path in (locks / "spare", *locks.glob("??")):
         path.unlink()
     scene.fill()
     before = scene.tree()
@@ -165,6 +166,19 @@ def test_a_repository_that_cannot_be_locked_is_spared_and_no_reason_to_repair(sc
     scene.make_room()
     scene.berth("gc")
     assert not list(scene.storage.glob(f"registry/docker/**/{garbage[7:]}"))
+
+
+def test_what_has_no_lock_yet_can_be_deleted_all_the_same(scene):
+    """That is how room is made."""
+    with scene.worker as worker:
+        repository = worker.repository("me/app")
+        document, _ = repository.push_image("latest")
+        for path in (scene.storage / "registry/_berth/locks").glob("??"):
+            path.unlink()
+        scene.fill()
+        answer = worker.delete(repository.manifest(content.digest(document)))
+        assert answer.status == 202, answer
+        assert worker.get(repository.manifest("latest")).status == 404
 
 
 def test_a_push_is_refused_until_there_is_room_and_pulls_go_on(scene):
