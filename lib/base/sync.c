@@ -28,6 +28,17 @@ static size_t sync_levels(const char *path)
     return count;
 }
 
+/* Nanoseconds since the epoch; 0 for a date before it, or beyond what such a number says. */
+static int64_t sync_birth(const struct statx *status)
+{
+    enum { SECOND = 1000000000 };
+    int64_t seconds = status->stx_btime.tv_sec;
+
+    return seconds < 0 || seconds >= INT64_MAX / SECOND
+               ? 0
+               : seconds * SECOND + status->stx_btime.tv_nsec;
+}
+
 /* What a directory is known by; all zero if that cannot be told. */
 static struct sync_mark sync_mark_of(int directory, const char *path)
 {
@@ -41,7 +52,7 @@ static struct sync_mark sync_mark_of(int directory, const char *path)
     return (struct sync_mark){
         .device = (uint64_t)status.stx_dev_major << 32 | status.stx_dev_minor,
         .inode = status.stx_ino,
-        .born = status.stx_btime.tv_sec * 1000000000 + status.stx_btime.tv_nsec,
+        .born = sync_birth(&status),
     };
 }
 

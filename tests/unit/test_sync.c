@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
@@ -14,6 +15,20 @@
 #include "lib/base/file.h"
 #include "lib/base/journal.h"
 #include "tests/unit/trace.h"
+
+/* Seconds since the epoch at which everything seems to be born; 0: when it was. */
+static int64_t birth;
+
+int statx(int directory, const char *restrict path, int flags, unsigned mask,
+          struct statx *restrict out)
+{
+    int result = (int)syscall(SYS_statx, directory, path, flags, mask, out);
+
+    if (birth != 0 && result == 0) {
+        out->stx_btime.tv_sec = birth;
+    }
+    return result;
+}
 
 /* The directories that were synced, below the fixture's, one a line. */
 static void list_synced(const struct fixture *fixture, struct buffer *out)
@@ -405,6 +420,24 @@ static void knows_no_directory_that_is_as_young_as_what_may_take_its_place(void 
     assert_string_equal(synced.data, "a/b\na\n");
 }
 
+/* Somebody had set the clock to a date that no number of nanoseconds says. */
+static void knows_no_directory_that_is_born_beyond_all_dates(void **state)
+{
+    static const int64_t births[] = {INT64_C(1) << 34, INT64_MAX, INT64_MIN};
+    struct fixture *fixture = *state;
+
+    for (size_t i = 0; i < COUNT(births); i++) {
+        struct sync_memory memory = {.marks = {{{.born = 0}}}};
+        AUTO_BUFFER struct buffer synced = BUFFER_INIT;
+
+        birth = births[i];
+        flush_for(fixture, &memory, "a/b/file", &synced);
+        flush_for(fixture, &memory, "a/b/other", &synced);
+        birth = 0;
+        assert_string_equal(synced.data, "a/b\na\n");
+    }
+}
+
 static void flush_in_order(struct fixture *fixture, int root, struct buffer *out_synced)
 {
     AUTO_SYNC_SET struct sync_set set = SYNC_SET_INIT(root);
@@ -497,6 +530,7 @@ int main(void)
         IN_DIRECTORY(a_lasting_directory_needs_no_sync_once_it_is_known),
         IN_DIRECTORY(does_not_take_a_directory_made_anew_for_the_old_one),
         IN_DIRECTORY(knows_no_directory_that_is_as_young_as_what_may_take_its_place),
+        IN_DIRECTORY(knows_no_directory_that_is_born_beyond_all_dates),
         IN_DIRECTORY(the_topmost_levels_may_be_known_to_be_synced),
         IN_DIRECTORY(a_directory_that_has_gone_needs_no_sync),
         IN_DIRECTORY(a_flushed_set_is_empty),
