@@ -233,15 +233,17 @@ static int prune_revisions(struct prune *prune, struct error *error)
 {
     const struct reach *reach = prune->reach;
     const struct store *store = reach->repository->store;
+    uint64_t moved = prune->report->manifests;
     unsigned last = 0;
 
     prune->kind = LINK_REVISION;
     for (unsigned rank = 0; rank <= last; rank++) {
-        if (rank > 0 && !prune->rules->dry_run) {
+        if (prune->report->manifests > moved && !prune->rules->dry_run) {
             struct timespec now = trash_now(store);
 
             trash_wait_past(store, &now); /* or their dates would be the same */
         }
+        moved = prune->report->manifests;
         if (prune_rank(prune, rank, &last, error) < 0) {
             return -1;
         }
