@@ -17,7 +17,7 @@ from harness.engines import push_layout
 from harness.fastcgi import Worker
 from harness.mounts import read_only
 from harness.peer import Peer
-from harness.process import PATIENCE, wait_until
+from harness.process import PATIENCE, TIED_TO_US, wait_until
 from harness.server import BERTH, CONFIGURATION, berth
 from harness.upstream import Upstream, error
 
@@ -83,6 +83,18 @@ def test_several_layers_come_at_the_same_time(site, upstream):
         upstream.free.set()
         fine(running.result())
     assert len(upstream.asked("/blobs/")) == 10
+
+
+def test_what_becomes_a_blob_after_its_last_byte_is_waited_for(site, upstream):
+    """Each process's first rename takes half a second; a fetcher's is what makes it a blob. strace ends with the last fetcher: we
+    do not wait for that."""
+    upstream.add_image("app", "1", [content.noise()])
+    slowly = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=renameat,renameat2:delay_enter=500000:when=1"]
+    with subprocess.Popen([*TIED_TO_US, *slowly, "sh", "-c", '"$0" prefetch up/app:1; echo "ended with $?"', BERTH], stdout=subprocess.PIPE,
+                          text=True, env={**os.environ, "BERTH_CONFIGURATION": str(site.file)}) as running:
+        ended = next(line for line in running.stdout if line.startswith("ended"))
+        running.terminate()
+    assert ended == "ended with 0\n" and len(upstream.asked("/blobs/", "GET")) == 2, ended
 
 
 def test_what_is_cached_but_bears_no_mark_is_read_and_kept(site, upstream):

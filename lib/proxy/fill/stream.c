@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
 #include "lib/base/memory.h"
 #include "lib/observe/count/count.h"
 #include "lib/proxy/ask/question.h"
@@ -53,6 +54,29 @@ void stream_close(struct stream *stream)
         buffer_release(&stream->tail);
         free(stream);
     }
+}
+
+void stream_wait_for_blob(const struct stream *stream)
+{
+    enum { LONGEST = 10000, PAUSE = 2 }; /* milliseconds */
+    const struct fill *fill = &stream->view.fill;
+    int64_t end = clock_milliseconds() + LONGEST;
+    enum lock_result result;
+
+    do {
+        AUTO_LOCK struct lock lock = LOCK_INIT;
+        struct path path = partial_place(fill, "lock");
+        struct error ignored;
+
+        if (!stream->is_fill) {
+            return;
+        }
+        result = lock_take(&lock, (struct file_place){fill->upstream->store->temporary, path.text},
+                           LOCK_TRY, &ignored);
+        if (result == LOCK_BUSY) {
+            clock_pause(PAUSE);
+        }
+    } while (result == LOCK_BUSY && clock_milliseconds() < end);
 }
 
 uint64_t stream_size(const struct stream *stream)

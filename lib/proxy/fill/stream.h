@@ -53,6 +53,13 @@ ssize_t stream_read(struct stream *stream, uint64_t offset, void *bytes, size_t 
  */
 ssize_t stream_lend(struct stream *stream, uint64_t offset, int *out_file, struct error *error);
 
+/*
+ * For who has read it to its end, and would know whether the cache has it: its last bytes come when
+ * they are verified, and a moment later it becomes the blob, or is given up. Waits for that, some
+ * seconds at most. What is passed on without keeping it is not waited for.
+ */
+void stream_wait_for_blob(const struct stream *stream);
+
 /* NULL is fine. */
 void stream_close(struct stream *stream);
 
