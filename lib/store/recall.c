@@ -4,7 +4,7 @@
 #include "lib/base/directory.h"
 #include "lib/store/blob.h"
 #include "lib/store/referrers.h"
-#include "lib/store/restore.h"
+#include "lib/store/restoration.h"
 #include "lib/store/revision.h"
 #include "lib/store/walk.h"
 
@@ -139,7 +139,29 @@ static void recall_ignore(void *context, const char *one, const char *other)
     (void)other;
 }
 
-/* The same of tags by which clients keep referrers. What is there by now stays. */
+/* One of them, which stands for a manifest that was collected, too: what somebody has deleted since
+ * stays so. 0, -1. */
+static int recall_fallback_tag(struct restoration *restoration, const char *tag,
+                               struct error *error)
+{
+    const struct repository *repository = restoration->repository;
+    struct digest digest;
+    int found = tag_get(repository, tag, &digest, error);
+
+    if (found != 0) {
+        return found < 0 ? -1 : 0; /* what is there by now stays */
+    }
+    found = restoration_read_tag(restoration, TRASH_COLLECTED, tag, &digest, error);
+    if (found > 0) {
+        found = revision_exists(repository, &digest, error);
+    }
+    if (found > 0) {
+        found = restoration_tag(restoration, TRASH_COLLECTED, tag, error);
+    }
+    return found < 0 ? -1 : 0;
+}
+
+/* The same of tags by which clients keep referrers. 1 if one came back, 0, -1. */
 static int recall_fallback_tags(const struct reach *reach, struct error *error)
 {
     static const struct actor nobody = {.name = "@collector"};
@@ -155,21 +177,14 @@ static int recall_fallback_tags(const struct reach *reach, struct error *error)
     for (size_t i = 0; i < tags.count; i++) {
         const struct reach_revision *revision = NULL;
         struct digest subject;
-        struct digest current;
-        int found = 1;
 
         if (referrers_read_fallback_tag(tags.names[i], &subject)) {
             struct digest_key key = digest_key_of(&subject);
 
             revision = reach_get(reach, &key);
         }
-        if (revision && revision->is_live) {
-            found = tag_get(reach->repository, tags.names[i], &current, error);
-        }
-        if (found == 0) {
-            found = restore_fallback_tags(&restoration, &subject, error);
-        }
-        if (found < 0) {
+        if (revision && revision->is_live &&
+            recall_fallback_tag(&restoration, tags.names[i], error) < 0) {
             return -1;
         }
     }

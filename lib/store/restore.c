@@ -153,8 +153,8 @@ static int restore_list_collected(struct restoration *restoration, struct error 
 
 /* Those of one manifest: "sha256-DIGITS", with an ending or without. There may be as many as
  * manifests come back, so that they are listed once: see restore_late_tags(). */
-static int restore_fallback_tags_of(struct restoration *restoration, const struct digest *digest,
-                                    unsigned depth, struct error *error)
+static int restore_fallback_tags(struct restoration *restoration, const struct digest *digest,
+                                 unsigned depth, struct error *error)
 {
     const struct names *collected = &restoration->collected;
     char prefix[TAG_SIZE];
@@ -246,7 +246,7 @@ static int restore_in_order(struct restoration *restoration, const struct digest
     }
     found = revision_exists(restoration->repository, digest, error); /* comes back */
     if (found > 0 && (restore_referrers(restoration, digest, depth, error) < 0 ||
-                      restore_fallback_tags_of(restoration, digest, depth, error) < 0)) {
+                      restore_fallback_tags(restoration, digest, depth, error) < 0)) {
         return -1;
     }
     return found;
@@ -300,12 +300,6 @@ static int restore_tag_of(struct restoration *restoration, const char *tag,
                              "the tag was pushed again, and stays what it is now");
     }
     return found < 0 ? -1 : 0;
-}
-
-int restore_fallback_tags(struct restoration *restoration, const struct digest *digest,
-                          struct error *error)
-{
-    return restore_fallback_tags_of(restoration, digest, 0, error);
 }
 
 int restore_untagged(struct restoration *restoration, const struct digest *digest,

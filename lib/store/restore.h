@@ -24,11 +24,6 @@
 int restore_untagged(struct restoration *restoration, const struct digest *digest,
                      struct error *error);
 
-/* Not the manifest itself, but what the collector has taken with it: tags by which clients keep its
- * referrers, with what they stand for. 0, -1. */
-int restore_fallback_tags(struct restoration *restoration, const struct digest *digest,
-                          struct error *error);
-
 /* The manifest, and all tags in the trash that stood for it: those that were deleted with it, by
  * themselves or before. A tag that cannot be read is told, and the others come back. */
 int restore_manifest(struct restoration *restoration, const struct digest *digest,

@@ -84,6 +84,26 @@ static void a_signature_comes_back_when_its_image_is_pushed_again(void **state)
     }
 }
 
+/* It comes back for nobody but who restores it. */
+static void a_signature_that_was_deleted_stays_so_when_its_image_is_pushed_again(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_COLLECTED struct collected collected = {.found = BUFFER_INIT};
+    struct signed_image one = push_signed(fixture, 1);
+    struct digest signature;
+    struct error error = ERROR_INIT;
+
+    assert_returns(1, tag_get(&fixture->repository, one.tag, &signature, &error));
+    delete_image(fixture, &one.digest);
+    collect(fixture, &collected);
+    delete_image(fixture, &signature); /* from where the collector has put it */
+    (void)push(&fixture->repository, "image 1", NULL, NULL);
+    collect(fixture, &collected);
+    assert_false(has_tag(fixture, one.tag));
+    assert_false(has_link(fixture, LINK_REVISION, &signature));
+    assert_int_equal(collected.report.spared_repositories, 0);
+}
+
 /* How often what was collected is listed when so many signed images come back. */
 static size_t count_lists(struct fixture *fixture, size_t count)
 {
@@ -292,6 +312,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_STORE(a_signature_comes_back_when_its_image_is_pushed_again),
+        IN_STORE(a_signature_that_was_deleted_stays_so_when_its_image_is_pushed_again),
         IN_STORE(a_manifest_comes_back_after_what_it_names),
         IN_STORE(a_tag_stays_away_if_its_manifest_is_deleted_again),
         IN_STORE(an_image_goes_from_the_trash_before_its_layers),
