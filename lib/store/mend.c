@@ -206,13 +206,15 @@ int mend_judge_link(const struct repository *repository, enum link_kind kind,
     struct path path = layout_link(repository->name, kind, digest);
     struct stat status;
     uint64_t size;
-    int found = link_find(repository, kind, digest, &out->target, error);
+    bool is_there = true;
+    int found = 0;
 
-    out->what = NULL;
-    out->leads_somewhere = found > 0;
-    if (found == 0 && fstatat(repository->store->root, path.text, &status, 0) == 0) {
-        out->what = "an empty, garbled or wrong link";
+    for (int i = 0; i < 2 && found == 0 && is_there; i++) { /* just pushed? */
+        found = link_find(repository, kind, digest, &out->target, error);
+        is_there = found == 0 && fstatat(repository->store->root, path.text, &status, 0) == 0;
     }
+    out->what = is_there ? "an empty, garbled or wrong link" : NULL;
+    out->leads_somewhere = found > 0;
     if (found > 0) {
         found = blob_is_stored(repository->store, &out->target, &size, error);
         out->what = found == 0 ? "a link to a blob that is not there" : NULL;
@@ -322,10 +324,18 @@ int mend_bad_link(const struct repository *repository, enum link_kind kind,
 
 int mend_judge_tag(const struct repository *repository, const char *tag, struct error *error)
 {
+    struct path path = layout_tag_current(repository->name, tag);
     struct digest digest;
-    int found = tag_get(repository, tag, &digest, error);
+    struct stat status;
+    int found = 0;
 
-    return found > 0 ? revision_exists(repository, &digest, error) : found;
+    for (int i = 0; i < 2 && found == 0; i++) { /* just moved? */
+        found = tag_get(repository, tag, &digest, error);
+        if (found > 0) {
+            found = revision_exists(repository, &digest, error);
+        }
+    }
+    return found == 0 && fstatat(repository->store->root, path.text, &status, 0) < 0 ? 1 : found;
 }
 
 int mend_bad_tag(const struct repository *repository, const char *tag, struct buffer *out,
@@ -343,7 +353,7 @@ int mend_bad_tag(const struct repository *repository, const char *tag, struct bu
         found = mend_judge_tag(repository, tag, error);
     }
     if (found != 0) {
-        return found < 0 ? -1 : 0; /* 1: pushed meanwhile */
+        return found < 0 ? -1 : 0; /* 1: pushed, or deleted, meanwhile */
     }
     is_told = tag_get(repository, tag, &digest, error);
     if (is_told < 0 || mend_set_aside(repository->store, path.text, &done, &syncs, error) < 0) {

@@ -55,7 +55,7 @@ int mend_blob(struct store *store, const struct digest *digest, struct buffer *o
 
 #define MEND_NO_MANIFEST "a tag whose manifest is not there"
 
-/* Whether a tag has a manifest. 1, 0, -1. */
+/* Whether a tag has a manifest, if it is there (any more). 1, 0, -1. */
 int mend_judge_tag(const struct repository *repository, const char *tag, struct error *error);
 
 /* Moves a tag that has none away, as mend_bad_link(), and says what it stood for. */

@@ -332,8 +332,13 @@ static int verify_reference(struct verify *verify, const struct repository *repo
                             struct error *error)
 {
     struct digest_key key = digest_key_of(&reference->digest);
+    struct digest target;
     int found = verify_has_reference(repository, reference, error);
+    int is_there = found == 0 ? link_read(repository->store, path, &target, error) : 1;
 
+    if (is_there <= 0) {
+        return is_there; /* the manifest was deleted meanwhile, and what it names, too */
+    }
     if (found == 0) {
         verify_tell(verify->report, path,
                     "the manifest names content that the repository does not have");
