@@ -13,6 +13,7 @@
 #include "lib/store/link.h"
 #include "lib/store/referrers.h"
 #include "lib/store/revision.h"
+#include "lib/store/settle.h"
 #include "lib/store/tag.h"
 #include "lib/store/touch.h"
 
@@ -223,28 +224,32 @@ int mend_judge_link(const struct repository *repository, enum link_kind kind,
 }
 
 /*
- * Moves something to where damaged things are kept, under the path that it had: all of a run below
- * one id, so that one copy puts them back, should it have been another thing that was wrong (blobs
- * that are only not mounted, another host's that are not seen yet).
+ * Where what leads nowhere is kept: all of a run below one id, so that one copy puts it back,
+ * should it have been another thing that was wrong (blobs that are only not mounted, another host's
+ * that are not seen yet).
  */
-static int mend_set_aside(struct store *store, const char *path, struct buffer *out,
-                          struct sync_set *syncs, struct error *error)
+static struct path mend_place_astray(const char *path)
 {
     static char id[ID_SIZE];
-    struct path aside;
 
     if (!id[0]) {
         id_make(id);
     }
-    aside = layout_damaged_path(id, path);
-    if (file_publish((struct file_place){store->root, path},
-                     (struct file_place){store->root, aside.text}, error) < 0) {
+    return layout_damaged_path(id, path);
+}
+
+/* Nobody is to believe that its name is on disk when it is put back. */
+static int mend_set_aside(struct store *store, const char *path, const char *aside,
+                          struct sync_set *syncs, struct error *error)
+{
+    if (settle_forget(store, path, error) < 0 ||
+        file_publish((struct file_place){store->root, path},
+                     (struct file_place){store->root, aside}, error) < 0) {
         return -1;
     }
     sync_set_add(syncs, path);
-    sync_set_add(syncs, aside.text);
+    sync_set_add(syncs, aside);
     (void)unlinkat(store->root, layout_above(path).text, AT_REMOVEDIR);
-    buffer_format(out, ": moved to '%s'", aside.text);
     return 0;
 }
 
@@ -253,7 +258,9 @@ int mend_blob(struct store *store, const struct digest *digest, struct buffer *o
 {
     AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(store);
     struct path path = blob_path(&(struct blob){.target = *digest});
+    struct path aside;
     struct stat status;
+    char id[ID_SIZE];
 
     if (fstatat(store->root, path.text, &status, AT_SYMLINK_NOFOLLOW) < 0) {
         return file_is_gone(errno) ? 0 : error_errno(error, "stat '%s'", path.text);
@@ -261,9 +268,12 @@ int mend_blob(struct store *store, const struct digest *digest, struct buffer *o
     if (!S_ISDIR(status.st_mode)) {
         return 0;
     }
-    if (mend_set_aside(store, path.text, out, &syncs, error) < 0) {
+    id_make(id); /* of its own: who puts back what leads nowhere wants this to stay away */
+    aside = layout_damaged_path(id, path.text);
+    if (mend_set_aside(store, path.text, aside.text, &syncs, error) < 0) {
         return -1;
     }
+    buffer_format(out, ": moved to '%s'", aside.text);
     return sync_set_flush(&syncs, error) < 0 ? -1 : 1;
 }
 
@@ -274,12 +284,14 @@ static int mend_drop_link(const struct repository_lock *held, const char *path,
 {
     struct store *store = held->repository->store;
     AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(store);
+    struct path aside = mend_place_astray(path);
     uint64_t size;
     int found = 0;
 
-    if (mend_set_aside(store, path, out, &syncs, error) < 0) {
+    if (mend_set_aside(store, path, aside.text, &syncs, error) < 0) {
         return -1;
     }
+    buffer_format(out, ": moved to '%s'", aside.text);
     if (fault->leads_somewhere) {
         found = blob_is_stored(store, &fault->target, &size, error);
     }
@@ -344,7 +356,7 @@ int mend_bad_tag(const struct repository *repository, const char *tag, struct bu
     AUTO_REPOSITORY_LOCK struct repository_lock lock = REPOSITORY_LOCK_INIT;
     AUTO_SYNC_SET struct sync_set syncs = STORE_SYNCS_INIT(repository->store);
     struct path path = layout_tag_current(repository->name, tag);
-    AUTO_BUFFER struct buffer done = BUFFER_INIT;
+    struct path aside = mend_place_astray(path.text);
     struct digest digest;
     int is_told;
     int found = repository_lock(repository, &lock, error);
@@ -356,10 +368,11 @@ int mend_bad_tag(const struct repository *repository, const char *tag, struct bu
         return found < 0 ? -1 : 0; /* 1: pushed, or deleted, meanwhile */
     }
     is_told = tag_get(repository, tag, &digest, error);
-    if (is_told < 0 || mend_set_aside(repository->store, path.text, &done, &syncs, error) < 0) {
+    if (is_told < 0 ||
+        mend_set_aside(repository->store, path.text, aside.text, &syncs, error) < 0) {
         return -1;
     }
-    buffer_format(out, MEND_NO_MANIFEST "%s", done.data);
+    buffer_format(out, MEND_NO_MANIFEST ": moved to '%s'", aside.text);
     if (is_told > 0) {
         buffer_format(out, "; the tag has gone, and stood for %s", digest.text);
     } else {

@@ -48,8 +48,9 @@ int mend_judge_link(const struct repository *repository, enum link_kind kind,
 int mend_bad_link(const struct repository *repository, enum link_kind kind,
                   const struct digest *digest, struct buffer *out, struct error *error);
 
-/* Moves a directory that stands in place of a blob to the same place, since no push can replace it,
- * and nothing else, since a push may just have. 1, 0, -1. Needs no lock. */
+/* Moves a directory that stands in place of a blob to where damaged things are kept, below an id of
+ * its own, since no push can replace it, and nothing else, since a push may just have. 1, 0, -1.
+ * Needs no lock. */
 int mend_blob(struct store *store, const struct digest *digest, struct buffer *out,
               struct error *error);
 

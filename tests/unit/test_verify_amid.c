@@ -2,9 +2,12 @@
 #include "tests/unit/test.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/directory.h"
 #include "lib/store/repository.h"
+#include "lib/store/settle.h"
 #include "lib/store/verify.h"
 #include "tests/unit/trace.h"
 
@@ -147,12 +150,43 @@ static void what_is_just_being_pushed_is_no_problem(void **state)
     try_every_moment(&change);
 }
 
+static void what_leads_nowhere_is_put_back_without_what_was_in_the_way(void **state)
+{
+    struct fixture *fixture = *state;
+    struct digest digest = push_blob(&fixture->repository, "content");
+    struct path blob = layout_blob(&digest);
+    struct path link = layout_link("team/app", LINK_LAYER, &digest);
+    struct verify_report report = {.problem = tell, .repair = true};
+    AUTO_NAMES struct names ids = NAMES_INIT;
+    struct error error = ERROR_INIT;
+    size_t links = 0;
+
+    fixture->damaged = true;
+    assert_true(settle_is_done_at(&fixture->store, link.text));
+    assert_int_equal(unlinkat(fixture->store.root, blob.text, 0), 0);
+    put_file(fixture->store.root, layout_below(blob.text, "below").text, "");
+    assert_returns(0, verify_store(&fixture->store, &report, &error));
+    assert_returns(1, directory_list(fixture->store.root, LAYOUT_DAMAGED, &ids, &error));
+    for (size_t i = 0; i < ids.count; i++) {
+        struct path kept = layout_damaged_path(ids.names[i], link.text);
+
+        if (is_there(fixture->store.root, kept.text)) {
+            assert_false(
+                is_there(fixture->store.root, layout_damaged_path(ids.names[i], blob.text).text));
+            assert_false(settle_is_done_at(&fixture->store, kept.text));
+            links++;
+        }
+    }
+    assert_int_equal(links, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_deleted_meanwhile_is_no_problem),
         cmocka_unit_test(a_tag_that_moves_meanwhile_is_no_problem),
         cmocka_unit_test(what_is_just_being_pushed_is_no_problem),
+        IN_STORE(what_leads_nowhere_is_put_back_without_what_was_in_the_way),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
