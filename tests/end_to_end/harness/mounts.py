@@ -115,9 +115,10 @@ class LoopDisk(Mount):
         self.leave_to_others()
         try:
             run("mount", "-o", self.options, self.image, self.point)
-        except AssertionError as fault:
-            # The kernel's own recovery stumbles over its fast commits at times: what an administrator does then.
-            if "needs cleaning" not in str(fault) or "fast_commit" not in self.make:
+        except AssertionError:
+            # The kernel's own recovery stumbles over its fast commits at times ("Structure needs cleaning", "journal recovery
+            # failed"): what an administrator does then.
+            if "fast_commit" not in self.make:
                 raise
             wait_until(self.mount_cleaned, f"a mount of {self.image} after e2fsck")
 
