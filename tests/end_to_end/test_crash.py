@@ -59,7 +59,7 @@ def test_the_answer_of_a_killed_worker_is_an_error_in_json(start, web):
 
 
 def cut_power_amid_pushes(server, disk):
-    """Pushes, a power cut, a restart: everything acknowledged is there."""
+    """Pushes, a power cut, a restart: everything acknowledged is there. False if it is the kernel that could not recover."""
     with server.expecting_faults():
         with Storm(server) as storm:
             storm.wait_for(12, "some pushes")
@@ -67,8 +67,11 @@ def cut_power_amid_pushes(server, disk):
         server.stop(signal.SIGKILL)
         disk.unmount()
         disk.mount()
+        if disk.is_spoilt:
+            return False
         server.start()
     storm.assert_promises_kept()
+    return True
 
 
 def cut_power_behind_an_answer(server, disk, writer, number):

@@ -18,7 +18,7 @@ from test_worker import Load, assert_no_growth
 
 pytestmark = pytest.mark.long
 BOTH = pytest.mark.parametrize("web", ["nginx", "lighttpd"])
-JOURNALS = pytest.mark.parametrize("kind", ["ext4", "ext4 with fast commits", "xfs"])
+JOURNALS = pytest.mark.parametrize("kind", ["ext4", "xfs"])
 
 
 @BOTH
@@ -43,16 +43,15 @@ def test_40_power_cuts_behind_answers_break_no_promise(start, mounted, kind, new
     cut_power_behind_answers(start(directory=directory, settings=NO_RESERVE), disk, 40)
 
 
-@JOURNALS
+@pytest.mark.parametrize("kind", ["ext4", "ext4 with fast commits", "xfs"])
 def test_20_power_cuts_behind_the_first_start_break_no_promise(start, mounted, kind, new_directory):
     """Each on an empty filesystem: directories that everything else is in are as young as what is in them."""
-    for number in range(20):
-        directory = pathlib.Path(new_directory(f"first-{number}"))
+    judged = 0
+    while judged < 20:
+        directory = pathlib.Path(new_directory("first"))
         disk = mounted(LoopDisk(directory / "disk", directory / "storage", 1024, kind))
         with Server(directory, "nginx", settings=NO_RESERVE) as server:
-            cut_power_amid_pushes(server, disk)
-
-
+            judged += cut_power_amid_pushes(server, disk)
 
 
 @BOTH
