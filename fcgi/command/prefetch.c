@@ -11,6 +11,7 @@
 #include "lib/oci/index.h"
 #include "lib/proxy/fill/fetcher.h"
 #include "lib/proxy/keep.h"
+#include "lib/store/repository.h"
 
 enum {
     PLATFORM_LIMIT = 32,
@@ -68,6 +69,23 @@ static void prefetch_tell_fill(const struct prefetch *prefetch, const char *refe
     }
 }
 
+/* One that was passed on without being kept is of no use here. */
+static int prefetch_check_kept(const struct prefetch *prefetch, const char *reference,
+                               const struct stored_manifest *manifest, struct error *error)
+{
+    AUTO_STORED_MANIFEST struct stored_manifest kept = STORED_MANIFEST_INIT;
+    struct error ignored;
+    int found = repository_get_manifest(&prefetch->proxied.repository, reference, &kept, &ignored);
+
+    if (found > 0 && digest_equal(&kept.digest, &manifest->digest)) {
+        return 0;
+    }
+    return error_set(error, ERROR_NO_SPACE,
+                     "the manifest %s could not be kept in the cache: it has no room, or could not "
+                     "be written",
+                     manifest->digest.text);
+}
+
 static int prefetch_get_manifest(struct prefetch *prefetch, const char *reference,
                                  struct stored_manifest *out, struct error *error)
 {
@@ -79,12 +97,13 @@ static int prefetch_get_manifest(struct prefetch *prefetch, const char *referenc
         return error_set(error, ERROR_MANIFEST_UNKNOWN, "the upstream has no manifest '%s'",
                          reference);
     }
-    if (found > 0) {
-        prefetch_tell_warning(prefetch);
-        prefetch_tell_fill(prefetch, reference, out);
-        prefetch->manifests++;
+    if (found < 0 || prefetch_check_kept(prefetch, reference, out, error) < 0) {
+        return -1;
     }
-    return found < 0 ? -1 : 0;
+    prefetch_tell_warning(prefetch);
+    prefetch_tell_fill(prefetch, reference, out);
+    prefetch->manifests++;
+    return 0;
 }
 
 /* A manifest and everything below it. Goes down into indexes, at most DEPTH_LIMIT times. */

@@ -271,6 +271,17 @@ def test_a_full_disk_is_a_failure_and_nothing_is_fetched(upstream, new_directory
     assert upstream.asked("/blobs/", "GET") == []
 
 
+def test_a_manifest_that_finds_no_room_is_a_failure_although_its_blobs_are_there(upstream, new_directory):
+    site = Site(new_directory("prefetch"), upstream.url)
+    data, digest = upstream.add_image("app", "1", [content.noise(1000)])
+    upstream.add_manifest("app", data, "2")
+    fine(site.prefetch("up/app:1"))
+    site.file.write_text(site.file.read_text().replace("minimum_free_space = 0", "minimum_free_space = 900T"))
+    fine(site.prefetch("up/app:1"))
+    done = site.prefetch("up/app:2")
+    assert done.returncode == 1 and f"the manifest {digest} could not be kept in the cache" in done.stderr, done
+
+
 def test_machines_get_an_object_per_line(site, upstream):
     data = content.noise(5000)
     _, digest = upstream.add_image("app", "1", [data])
