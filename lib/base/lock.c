@@ -104,11 +104,16 @@ static bool lock_is_overdue(struct file_place place, uint64_t seconds)
 enum lock_result lock_take_or_replace(struct lock *lock, struct file_place place, uint64_t seconds,
                                       struct error *error)
 {
+    enum { MOMENT = 50 }; /* milliseconds in which who has just got it dates it */
     enum lock_result result = lock_take_or_make(lock, place, LOCK_TRY, error);
 
     if (result == LOCK_BUSY && lock_is_overdue(place, seconds)) {
-        (void)unlinkat(place.directory, place.path, 0);
+        clock_pause(MOMENT);
         result = lock_take_or_make(lock, place, LOCK_TRY, error);
+        if (result == LOCK_BUSY && lock_is_overdue(place, seconds)) {
+            (void)unlinkat(place.directory, place.path, 0);
+            result = lock_take_or_make(lock, place, LOCK_TRY, error);
+        }
     }
     if (result == LOCK_TAKEN) {
         lock_refresh(lock);

@@ -58,7 +58,8 @@ enum lock_result lock_take_or_make(struct lock *lock, struct file_place place, e
  * For a lock that only saves others the same work: tries, and whoever has held it for more than so
  * many seconds is done without, since he hangs, or is stopped. From then on the name stands for
  * another file, and he holds one that nobody looks at. Its date says since when it is held: for no
- * file that is locked otherwise.
+ * file that is locked otherwise. Who finds it overdue looks again a moment later: between getting a
+ * lock and dating it, its holder is seen with the date of the last one.
  */
 enum lock_result lock_take_or_replace(struct lock *lock, struct file_place place, uint64_t seconds,
                                       struct error *error);

@@ -467,6 +467,39 @@ static void a_sign_of_life_keeps_a_lock(void **state)
     assert_returns(LOCK_BUSY, lock_take_or_replace(&ours, place, 1000, &error));
 }
 
+/* Between getting a lock and dating it others see the date of whoever had it before. */
+struct taker {
+    struct lock lock;
+    unsigned looks;
+};
+
+static void date_late(void *context, const char *line)
+{
+    struct taker *taker = context;
+
+    if (strcmp(line, "fstatat lock") == 0 && taker->looks++ == 1) {
+        lock_refresh(&taker->lock);
+    }
+}
+
+static void who_has_just_taken_it_may_date_it(void **state)
+{
+    struct fixture *fixture = *state;
+    struct file_place place = {fixture->directory, "lock"};
+    struct taker taker = {.lock = LOCK_INIT};
+    AUTO_LOCK struct lock ours = LOCK_INIT;
+    struct error error = ERROR_INIT;
+
+    assert_returns(LOCK_TAKEN, lock_take_or_make(&taker.lock, place, LOCK_TRY, &error));
+    set_age(fixture->directory, "lock", 3600);
+    trace_begin();
+    trace_looks();
+    trace_hook(date_late, &taker);
+    assert_returns(LOCK_BUSY, lock_take_or_replace(&ours, place, 1000, &error));
+    (void)trace_end();
+    lock_release(&taker.lock);
+}
+
 /* Whoever has a file open sees whether its writer lives. */
 static void a_claim_lasts_as_long_as_who_made_it(void **state)
 {
@@ -513,6 +546,7 @@ int main(void)
         IN_DIRECTORY(who_holds_it_for_too_long_is_an_error),
         IN_DIRECTORY(who_hangs_is_done_without_whatever_the_date),
         IN_DIRECTORY(a_sign_of_life_keeps_a_lock),
+        IN_DIRECTORY(who_has_just_taken_it_may_date_it),
         IN_DIRECTORY(a_claim_lasts_as_long_as_who_made_it),
     };
 
