@@ -35,6 +35,7 @@ enum manner {
     WRONG,          /* other bytes */
     SHORT,          /* always ends before its end */
     BREAKS,         /* the first time after some bytes */
+    BREAKS_AT_ONCE, /* the first time before any */
     FROM_ELSEWHERE, /* a range that was not asked for */
     NOTHING_MORE,   /* 416 for whatever begins behind the start, though something was promised */
     ABSENT,
@@ -79,6 +80,9 @@ static void answer_as(struct server *with, const void *context)
         (void)snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", SIZE);
     }
     (void)server_send_text(with, head);
+    if (manner == BREAKS_AT_ONCE && with->seen->connections == 1) {
+        return;
+    }
     if (manner == SHORT || (manner == BREAKS && first == 0)) {
         (void)server_send(with, body + first, first < SOME ? SOME - first : 0);
     } else {
@@ -222,6 +226,20 @@ static void goes_on_where_the_upstream_has_broken_off(void **state)
     assert_fetched(fixture);
     assert_int_equal(asked(), 2);
     assert_true(was_asked_from(SOME));
+    server_end(&server);
+}
+
+/* What it has promised it has. */
+static void asks_again_where_the_upstream_has_broken_off_at_once(void **state)
+{
+    static const enum manner manner = BREAKS_AT_ONCE;
+    struct fixture *fixture = *state;
+
+    fetch_from(fixture, &manner);
+    assert_returns(0, run());
+    assert_fetched(fixture);
+    assert_int_equal(asked(), 2);
+    assert_true(was_asked_from(0));
     server_end(&server);
 }
 
@@ -533,6 +551,7 @@ int main(void)
         IN_STORE(what_comes_becomes_the_blob),
         IN_STORE(goes_on_where_another_has_stopped),
         IN_STORE(goes_on_where_the_upstream_has_broken_off),
+        IN_STORE(asks_again_where_the_upstream_has_broken_off_at_once),
         IN_STORE(publishes_what_was_complete_already),
         IN_STORE(does_not_trust_what_another_has_left),
         IN_STORE(keeps_nothing_that_is_wrong),

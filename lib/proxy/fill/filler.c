@@ -204,12 +204,16 @@ static int filler_fetch(struct filler *filler, bool again, struct error *error)
     return got < 0 ? -1 : 1;
 }
 
+/* Who has sent nothing yet may be slow again: only one who broke off what he had promised is asked
+ * again. */
 static bool filler_may_try_again(const struct filler *filler, const struct error *error)
 {
-    bool is_upstream = error->code == ERROR_UPSTREAM || error->code == ERROR_UPSTREAM_TIMEOUT ||
+    bool is_broken = error->code == ERROR_UPSTREAM;
+    bool is_upstream = is_broken || error->code == ERROR_UPSTREAM_TIMEOUT ||
                        error->code == ERROR_UPSTREAM_UNREACHABLE;
+    bool has_begun = filler->size > 0 || (is_broken && filler->was_answered);
 
-    return is_upstream && filler->size > 0 && !filler->is_doubtful;
+    return is_upstream && has_begun && !filler->is_doubtful;
 }
 
 static void filler_pause(int tries)
