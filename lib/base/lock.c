@@ -104,16 +104,18 @@ static bool lock_is_overdue(struct file_place place, uint64_t seconds)
 enum lock_result lock_take_or_replace(struct lock *lock, struct file_place place, uint64_t seconds,
                                       struct error *error)
 {
-    enum { MOMENT = 50 }; /* milliseconds in which who has just got it dates it */
+    enum { LOOKS = 5, PAUSE = 10 }; /* milliseconds: who has just got it dates it in that time */
     enum lock_result result = lock_take_or_make(lock, place, LOCK_TRY, error);
+    bool is_late = result == LOCK_BUSY && lock_is_overdue(place, seconds);
 
-    if (result == LOCK_BUSY && lock_is_overdue(place, seconds)) {
-        clock_pause(MOMENT);
+    for (int i = 0; i < LOOKS && is_late; i++) {
+        clock_pause(PAUSE);
         result = lock_take_or_make(lock, place, LOCK_TRY, error);
-        if (result == LOCK_BUSY && lock_is_overdue(place, seconds)) {
-            (void)unlinkat(place.directory, place.path, 0);
-            result = lock_take_or_make(lock, place, LOCK_TRY, error);
-        }
+        is_late = result == LOCK_BUSY && lock_is_overdue(place, seconds);
+    }
+    if (is_late) {
+        (void)unlinkat(place.directory, place.path, 0);
+        result = lock_take_or_make(lock, place, LOCK_TRY, error);
     }
     if (result == LOCK_TAKEN) {
         lock_refresh(lock);
