@@ -98,9 +98,7 @@ static int download_finish(struct downloads *all, struct download *download, str
         result = download_follow(all, download, error);
     }
     if (result == 0 && !download->cached) {
-        if (download->blob.stream) {
-            stream_wait_for_blob(download->blob.stream);
-        }
+        stream_wait_for_blob(download->blob.stream);
         result = download_check_kept(all, download, error);
     }
     download_end(download);

@@ -20,7 +20,7 @@
  *
  * When something was put here is its ctime, which a rename sets, or that of the directory that it
  * came with. A second file of the same path takes the place of the first. What lies here is removed
- * by trash_empty() alone.
+ * by trash_empty() alone; blob_set_aside() puts a blob from here in the place of a damaged one.
  */
 
 #include <time.h>
@@ -108,9 +108,8 @@ struct trash_emptying {
 /*
  * Unlinks what has lain here for long, tags before manifests, and these, in the order in which they
  * were put here, before what they name (see lib/store/revision), and removes the directories that
- * are empty then. Looks at
- * the time right before; whoever takes a file back in that moment has it, and nothing is left to be
- * removed.
+ * are empty then. Looks at the time right before; whoever takes a file back in that moment has it,
+ * and nothing is left to be removed.
  */
 int trash_empty(const struct store *store, enum trash which, struct trash_emptying *emptying,
                 struct error *error);

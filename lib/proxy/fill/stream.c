@@ -59,24 +59,24 @@ void stream_close(struct stream *stream)
 void stream_wait_for_blob(const struct stream *stream)
 {
     enum { LONGEST = 10000, PAUSE = 2 }; /* milliseconds */
-    const struct fill *fill = &stream->view.fill;
     int64_t end = clock_milliseconds() + LONGEST;
-    enum lock_result result;
+    struct file_place place;
+    struct path path;
+    struct error ignored;
 
-    do {
+    if (!stream || !stream->is_fill) {
+        return;
+    }
+    path = partial_place(&stream->view.fill, "lock");
+    place = (struct file_place){stream->view.fill.upstream->store->temporary, path.text};
+    while (clock_milliseconds() < end) {
         AUTO_LOCK struct lock lock = LOCK_INIT;
-        struct path path = partial_place(fill, "lock");
-        struct error ignored;
 
-        if (!stream->is_fill) {
+        if (lock_take(&lock, place, LOCK_TRY, &ignored) != LOCK_BUSY) {
             return;
         }
-        result = lock_take(&lock, (struct file_place){fill->upstream->store->temporary, path.text},
-                           LOCK_TRY, &ignored);
-        if (result == LOCK_BUSY) {
-            clock_pause(PAUSE);
-        }
-    } while (result == LOCK_BUSY && clock_milliseconds() < end);
+        clock_pause(PAUSE);
+    }
 }
 
 uint64_t stream_size(const struct stream *stream)

@@ -56,7 +56,7 @@ ssize_t stream_lend(struct stream *stream, uint64_t offset, int *out_file, struc
 /*
  * For who has read it to its end, and would know whether the cache has it: its last bytes come when
  * they are verified, and a moment later it becomes the blob, or is given up. Waits for that, some
- * seconds at most. What is passed on without keeping it is not waited for.
+ * seconds at most. What is passed on without keeping it is not waited for, nor is NULL.
  */
 void stream_wait_for_blob(const struct stream *stream);
 
