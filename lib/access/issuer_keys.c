@@ -177,24 +177,31 @@ static int issuer_keys_ask(const struct issuer_trust *trust, struct vault *vault
     place = (struct file_place){vault->descriptor, name.data};
     taken = wait == LOCK_TRY ? lock_take_or_replace(&lock, place, ASK_PATIENCE, error)
                              : lock_await_or_replace(&lock, place, ASK_PATIENCE, error);
-    if (taken == LOCK_BUSY) {
+    if (taken == LOCK_BUSY && wait == LOCK_TRY) {
         return 0;
     }
-    if (taken != LOCK_TAKEN || issuer_memo_read(vault, trust->issuer, memo, error) < 0) {
+    if (taken == LOCK_FAILED || issuer_memo_read(vault, trust->issuer, memo, error) < 0) {
         return -1;
     }
-    return issuer_may_be_asked(memo) ? issuer_ask(trust, vault, memo, error) : 0;
+    if (!issuer_may_be_asked(memo)) {
+        return 0;
+    }
+    return taken == LOCK_TAKEN
+               ? issuer_ask(trust, vault, memo, error)
+               : error_set(error, ERROR_UNAVAILABLE,
+                           "the keys of [issuer %s] are not there yet: others have been asking for "
+                           "them for %d s",
+                           trust->issuer->name, ASK_PATIENCE);
 }
 
-/* 1; 0 if they have to be asked for; -1. */
+/* 1; 0 if the issuer has to tell, or had to and did not; -1. */
 static int issuer_keys_look(const struct issuer_memo *memo, const struct jwt *jwt, bool is_stale,
                             struct buffer *out_key, struct error *error)
 {
     bool may_ask = issuer_may_be_asked(memo);
+    bool has_to_tell = is_stale ? may_ask || memo->failed : may_ask && issuer_memo_is_old(memo);
 
-    return may_ask && (is_stale || issuer_memo_is_old(memo))
-               ? 0
-               : issuer_memo_find(memo, jwt, out_key, error);
+    return has_to_tell ? 0 : issuer_memo_find(memo, jwt, out_key, error);
 }
 
 static int issuer_keys_of_issuer(const struct issuer_trust *trust, const struct jwt *jwt,
@@ -205,6 +212,7 @@ static int issuer_keys_of_issuer(const struct issuer_trust *trust, const struct 
     AUTO_BUFFER struct buffer usable = BUFFER_INIT;
     struct error failure;
     enum lock_wait wait;
+    int asked;
     int found = vault_open(&vault, trust->options->directory, VAULT_TO_LOOK, error);
 
     if (found < 0 || (found > 0 && issuer_memo_read(&vault, trust->issuer, &memo, error) < 0)) {
@@ -221,11 +229,13 @@ static int issuer_keys_of_issuer(const struct issuer_trust *trust, const struct 
         return error_set(error, ERROR_WOULD_WAIT, "the issuer has to be asked for its keys");
     }
     wait = !is_stale && issuer_memo_find(&memo, jwt, &usable, &failure) > 0 ? LOCK_TRY : LOCK_WAIT;
-    if (issuer_keys_ask(trust, &vault, &memo, wait, &failure) < 0 && memo.keys.length == 0) {
+    asked = issuer_keys_ask(trust, &vault, &memo, wait, &failure);
+    found = asked < 0 && is_stale ? 0 : issuer_memo_find(&memo, jwt, out_key, error);
+    /* Keys that are there stay good; that there is no other one only the issuer could have said. */
+    if (asked < 0 && found <= 0) {
         *error = failure;
         return -1;
     }
-    found = issuer_memo_find(&memo, jwt, out_key, error);
     return found == 0 ? issuer_refuse(trust, &memo, error) : found < 0 ? -1 : 0;
 }
 
@@ -282,16 +292,17 @@ static int issuer_keys_of_certificates(const struct issuer_trust *trust, const s
     if (issuer_file_read(issuer, issuer->certificates, &pem, error) < 0) {
         return -1;
     }
-    if (jwt->chain.count > 0) {
-        return certificates_chain_key(&pem, &chain, &keys)
-                   ? issuer_keys_of_set(&keys, jwt, out_key, error)
-                   : error_set(error, ERROR_UNAUTHORIZED,
-                               "the token's certificate is by none that its issuer has ('x5c')");
-    }
     if (!certificates_key_set(&pem, &keys)) {
         return error_set(error, ERROR_INTERNAL,
                          "the certificates of [issuer %s], '%s', has no certificate in it",
                          issuer->name, issuer->certificates);
+    }
+    if (jwt->chain.count > 0) {
+        buffer_clear(&keys);
+        if (!certificates_chain_key(&pem, &chain, &keys)) {
+            return error_set(error, ERROR_UNAUTHORIZED,
+                             "the token's certificate is by none that its issuer has ('x5c')");
+        }
     }
     return issuer_keys_of_set(&keys, jwt, out_key, error);
 }

@@ -11,7 +11,7 @@
  *
  * It is asked when a token names a key that is not among them, or is not by the one that it names,
  * at most once a minute, and when they are half a day old. When it does not answer, those that are
- * there stay good.
+ * there stay good; but that a token is by none of them is then no reason to call it wrong.
  */
 
 #include "lib/access/key_set.h"
@@ -29,7 +29,8 @@ struct issuer_trust {
 /*
  * Adds the key that the token is signed with, as jws_verify() wants it. `is_stale`: the one that is
  * there has turned out to be another one. ERROR_UNAUTHORIZED: it is none of the issuer's;
- * ERROR_WOULD_WAIT; what discovery_fetch() says when there are no keys at all; ERROR_INTERNAL.
+ * ERROR_WOULD_WAIT. Where that cannot be told: what discovery_fetch() says, ERROR_UNAVAILABLE if
+ * others who ask take too long, ERROR_INTERNAL.
  *
  * Locking: of its own, against others who ask.
  */

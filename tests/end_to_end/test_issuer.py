@@ -8,6 +8,7 @@ import os
 import pathlib
 import ssl
 import subprocess
+import threading
 import urllib.parse
 
 import pytest
@@ -59,6 +60,7 @@ members = strict/build-*
 """
 REQUIRED = {"ref": "refs/heads/main", "owner": 1234, "protected": True, "groups": ["users", "admins"], "job": "build-7"}
 MINUTE, DAY = 60, 86400
+LIFE = 0.5    # seconds between two signs of it
 
 
 class House:
@@ -366,6 +368,17 @@ def test_whoever_is_stopped_while_he_asks_keeps_nobody_from_asking(house):
         house.takes(house.issuer.token())
 
 
+@pytest.mark.parametrize("kid", ["a-1", None])
+def test_a_key_that_may_have_been_replaced_is_no_forgery_while_its_issuer_is_down(house, kid):
+    house.issuer.published[:] = [{name: value for name, value in house.issuer.key.jwk(kid=kid).items() if value}]
+    house.takes(house.issuer.token(header={"kid": kid}))
+    house.issuer.close()
+    house.let_pass(MINUTE)
+    token = house.issuer.token(Key(house.directory, "new"), header={"kid": kid})
+    assert [house.log_in(token).status for _ in range(2)] == [502, 502]
+    house.takes(house.issuer.token(header={"kid": kid}))
+
+
 def test_an_issuer_is_asked_on_though_its_client_hangs_up(house):
     """It takes long enough to be noticed: whoever waits for somebody looks once a second whether he is still there."""
     def dawdle(reply, _):
@@ -479,6 +492,32 @@ def running(daemon):
         yield daemon
     finally:
         daemon.stop()
+
+
+@contextlib.contextmanager
+def asking(server):
+    """Somebody who asks the issuer, lives, and does not come to an end."""
+    access, done = server.registry_storage / "_berth/access", threading.Event()
+    access.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (access / "issuer-ci").unlink(missing_ok=True)
+    with (access / "lock-issuer-ci").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+
+        def live():
+            while not done.wait(LIFE):
+                os.utime(held.fileno())
+        thread = threading.Thread(target=live)
+        thread.start()
+        yield
+        done.set()
+        thread.join()
+
+
+def test_who_cannot_be_told_of_the_keys_in_time_is_to_come_again(served):
+    with asking(served):
+        answer = served.client.request("POST", "/v2/apps/one/blobs/uploads/", basic("ci", served.issuer.token()))
+    assert (answer.status, answer.codes()) == (503, ["UNAVAILABLE"]) and int(answer["Retry-After"]) > 0, answer
+    assert served.client.request("POST", "/v2/apps/one/blobs/uploads/", basic("ci", served.issuer.token())).status == 202
 
 
 def test_skopeo_and_docker_log_in_with_a_token_as_the_password(served, layout, new_directory):

@@ -101,6 +101,17 @@ def test_a_token_of_whoever_is_in_no_bundle_is_refused(house):
         assert 'error="invalid_token"' in answer["WWW-Authenticate"]
 
 
+def test_a_bundle_that_is_damaged_calls_no_token_wrong(new_directory):
+    with House(new_directory("damaged")) as house:
+        house.keys.write_text("no certificate")
+        house.worker.expected_faults = True
+        own = chain(house.server.key.certificate())
+        claims = house.server.claims(sub="alice", iss=house.server.issuer)
+        for header in ({"alg": "RS256"}, {"alg": "RS256", "x5c": own}):
+            assert house.worker.get("/v2/", bearer(house.server.key.token(header, claims))).status == 500, header
+        assert house.worker.log().count("has no certificate in it") == 2
+
+
 @pytest.mark.parametrize("changed, reason", [({"exp": 1}, "has expired"), ({"aud": "another"}, "another audience"), ({"nbf": 4000000000}, "not valid yet"),
                                              ({"access": "all"}, "'access'"), ({"access": [{"type": "repository", "actions": ["*"]}]}, "'access'"),
                                              ({"access": [{"type": "repository", "name": "x" * 200, "actions": []}] * 20}, "says too much")])
