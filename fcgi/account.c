@@ -139,6 +139,7 @@ void account_failure(const struct request *request, const struct error *error)
     case ERROR_INTERNAL:
     case ERROR_NO_SPACE:
     case ERROR_DATA_LOST:
+    case ERROR_LOCK_HELD:
         log_error("%s (request %s)", error->message, request->id);
         break;
     case ERROR_UPSTREAM:

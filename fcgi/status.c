@@ -53,6 +53,7 @@ int status_of_error(enum error_code code)
         return 507;
     case ERROR_NONE:
     case ERROR_DATA_LOST:
+    case ERROR_LOCK_HELD:
     case ERROR_WOULD_WAIT:
     case ERROR_INTERNAL:
         break;
@@ -109,6 +110,7 @@ const char *status_identifier(enum error_code code)
     case ERROR_UPSTREAM_TIMEOUT:
     case ERROR_NONE:
     case ERROR_DATA_LOST:
+    case ERROR_LOCK_HELD:
     case ERROR_WOULD_WAIT:
     case ERROR_INTERNAL:
         break;

@@ -99,5 +99,5 @@ int error_errno(struct error *error, const char *format, ...)
 bool error_is_ours(const struct error *error)
 {
     return error->code == ERROR_INTERNAL || error->code == ERROR_DATA_LOST ||
-           error->code == ERROR_NO_SPACE;
+           error->code == ERROR_NO_SPACE || error->code == ERROR_LOCK_HELD;
 }

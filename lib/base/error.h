@@ -42,6 +42,7 @@ enum error_code {
     ERROR_UNAVAILABLE,           /* the operator's problem, which may pass */
     ERROR_NO_SPACE,              /* the disk is full, or nearly, or takes no writes */
     ERROR_DATA_LOST,             /* the disk may have dropped what was written: send it again */
+    ERROR_LOCK_HELD,             /* others have had a lock for too long: the operator's problem */
     ERROR_REQUEST_INVALID,       /* a parameter or header that makes no sense */
     ERROR_NOT_FOUND,             /* no such endpoint */
     ERROR_CLIENT_GONE,           /* the client broke its request off; nobody to answer */
@@ -60,7 +61,7 @@ struct error {
     char message[1024];
 };
 
-/* Whether it is this machine's trouble (its disk, its descriptors) and nobody else's. */
+/* Whether it is this machine's trouble (its disk, descriptors, processes) and nobody else's. */
 bool error_is_ours(const struct error *error);
 
 #define ERROR_INIT                                                                                 \

@@ -182,7 +182,7 @@ enum lock_result lock_await(struct lock *lock, struct file_place place, uint64_t
     lock_tell_of_wait(&patience);
     return result != LOCK_BUSY ? result
                                : (enum lock_result)error_set(
-                                     error, ERROR_INTERNAL,
+                                     error, ERROR_LOCK_HELD,
                                      "lock '%s': others have had it for %" PRIu64
                                      " s: look for a process that is stopped, or a host that hangs",
                                      place.path, seconds);

@@ -66,7 +66,7 @@ enum lock_result lock_take_or_replace(struct lock *lock, struct file_place place
 
 /*
  * For who cannot wait for ever, since whoever has the lock may be stopped, or hang: waits for at
- * most so many seconds, and fails then. Never LOCK_ABSENT or LOCK_BUSY.
+ * most so many seconds, and fails then: ERROR_LOCK_HELD. Never LOCK_ABSENT or LOCK_BUSY.
  */
 enum lock_result lock_await(struct lock *lock, struct file_place place, uint64_t seconds,
                             struct error *error);

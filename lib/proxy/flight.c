@@ -8,9 +8,13 @@
 #include "lib/base/process.h"
 #include "lib/store/memo.h"
 
-enum { ABSENCE_SECONDS = 10 };
+enum {
+    ABSENCE_SECONDS = 10,
+    HELD_SECONDS = 10, /* after which somebody waits for the lock once more */
+};
 
 #define ABSENT "absent"
+#define HELD_LOCK "lock" /* beside what is asked for, as a key */
 
 void flight_key(const struct proxied *proxied, const char *rest, struct digest *out_key)
 {
@@ -82,4 +86,24 @@ bool flight_is_absent(const struct proxied *proxied, const struct digest *key)
 
     return flight_recall(proxied, key, &text, &age) && age < ABSENCE_SECONDS &&
            strcmp(text.data, ABSENT) == 0;
+}
+
+void flight_remember_held_lock(const struct proxied *proxied)
+{
+    AUTO_BUFFER struct buffer nothing = BUFFER_INIT;
+    struct error ignored;
+    struct digest key;
+
+    flight_key(proxied, HELD_LOCK, &key);
+    (void)flight_keep(proxied, &key, &nothing, &ignored);
+}
+
+bool flight_is_lock_held(const struct proxied *proxied)
+{
+    AUTO_BUFFER struct buffer nothing = BUFFER_INIT;
+    struct digest key;
+    uint64_t age;
+
+    flight_key(proxied, HELD_LOCK, &key);
+    return flight_recall(proxied, &key, &nothing, &age) && age < HELD_SECONDS;
 }

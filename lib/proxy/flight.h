@@ -3,8 +3,8 @@
 #define PROXY_FLIGHT_H
 
 /*
- * One question to an upstream at a time, for all workers; and what was not there is remembered for
- * some seconds.
+ * One question to an upstream at a time, for all workers; what was not there, and a lock that could
+ * not be had, is remembered for some seconds.
  */
 
 #include "lib/base/lock.h"
@@ -23,6 +23,14 @@ int flight_begin(const struct proxied *proxied, const struct digest *key, uint64
 
 void flight_remember_absence(const struct proxied *proxied, const struct digest *key);
 bool flight_is_absent(const struct proxied *proxied, const struct digest *key);
+
+/*
+ * That the repository's lock in the cache is held by one who is stopped, or hangs: nothing that the
+ * upstream says can be kept. Who has waited for it in vain remembers that, so that those who come
+ * after need not wait for it as well, nor for each other.
+ */
+void flight_remember_held_lock(const struct proxied *proxied);
+bool flight_is_lock_held(const struct proxied *proxied);
 
 /* An answer that is kept, and its age in seconds. One that cannot be read is as good as none. */
 bool flight_recall(const struct proxied *proxied, const struct digest *key, struct buffer *out,

@@ -205,7 +205,7 @@ static int wish_read(const struct wish *wish, struct fetched *fetched, struct er
                          "sent a manifest that is not taken: %s", reason.message);
 }
 
-static int wish_store(struct wish *wish, const struct fetched *fetched, struct error *error)
+static int wish_put(struct wish *wish, const struct fetched *fetched, struct error *error)
 {
     AUTO_BUFFER struct buffer missing = BUFFER_INIT;
     struct repository *repository = &wish->proxied->repository;
@@ -226,6 +226,22 @@ static int wish_store(struct wish *wish, const struct fetched *fetched, struct e
         proxied_confirm_tag(wish->proxied, wish->reference);
     }
     return 0;
+}
+
+static int wish_store(struct wish *wish, const struct fetched *fetched, struct error *error)
+{
+    const struct proxied *proxied = wish->proxied;
+    int result;
+
+    if (flight_is_lock_held(proxied)) {
+        return error_set(error, ERROR_LOCK_HELD, "the lock of '%s' could not be had just now",
+                         proxied->repository.name);
+    }
+    result = wish_put(wish, fetched, error);
+    if (result < 0 && error->code == ERROR_LOCK_HELD) {
+        flight_remember_held_lock(proxied);
+    }
+    return result;
 }
 
 static void wish_hand_over(struct wish *wish, const struct fetched *fetched)
@@ -402,6 +418,9 @@ static int wish_fulfil(struct wish *wish, struct error *error)
     }
     if (!wish->cached && flight_is_absent(wish->proxied, &key)) {
         return 0;
+    }
+    if (flight_is_lock_held(wish->proxied)) { /* nobody after us would learn what we are told */
+        lock_release(&lock);
     }
     result = wish_refresh(wish, error);
     if (result == 0 && !wish->cached) {

@@ -176,7 +176,8 @@ struct repository_lock {
     }
 #define AUTO_REPOSITORY_LOCK AUTO(repository_lock_release)
 
-/* Waits for it, and fails if lock_patience is over. `repository` has to outlive the lock. */
+/* Waits for it, and fails if lock_patience is over: ERROR_LOCK_HELD. `repository` has to outlive
+ * the lock. */
 int repository_lock(const struct repository *repository, struct repository_lock *out_lock,
                     struct error *error);
 void repository_lock_release(struct repository_lock *lock);

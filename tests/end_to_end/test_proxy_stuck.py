@@ -153,6 +153,33 @@ def test_who_wants_a_tag_does_not_wait_for_ever_for_one_who_asks_for_it(new_dire
         wait_until(lambda: not site.children(), "the end of all questions")
 
 
+@pytest.mark.parametrize("web", ["nginx", "lighttpd"])
+def test_who_wants_a_tag_whose_repository_is_locked_waits_beside_the_others_and_not_behind_them(new_directory, web):
+    """A crowd is answered before one who has come after it to another repository, where he is alone."""
+    with Site(new_directory("locked"), web) as site, contextlib.ExitStack() as stack:
+        upstream = site.take()
+        document, _ = upstream.add_image("crowded", "1")
+        other, _ = upstream.add_image("alone", "1")
+        assert site.client.get(site.at(upstream).manifest("1")).status == 404  # now there is a cache
+        locks = site.cache / "_berth/locks"
+        locks.mkdir(exist_ok=True)
+        for number in range(256):
+            fcntl.flock(stack.enter_context((locks / f"{number:02x}").open("ab")), fcntl.LOCK_EX)
+        crowd = [Download(site.client, site.at(upstream, "crowded").manifest("1")) for _ in range(4)]
+        wait_until(lambda: not all(each.is_alive() for each in crowd), "the first answer")
+        alone = Download(site.client, site.at(upstream, "alone").manifest("1"))
+        for each in crowd:
+            assert each.result().body == document
+        assert alone.is_alive(), "the crowd has waited for longer than one client"
+        assert alone.result().body == other
+        stack.close()
+        for memo in (site.cache / "_berth/memos").rglob("*"):
+            os.utime(memo, (1e9, 1e9))
+        for _ in range(2):
+            assert download(site.client, site.at(upstream, "crowded").manifest("1")).body == document
+        assert len(upstream.asked()) == 1 + 4 + 1 + 1, "it is kept as soon as it can be"
+
+
 def looks(pids):
     """How often these processes have waited for something."""
     return sum(int(count) for pid in pids for count in re.findall(r"\nvoluntary_ctxt_switches:\s*(\d+)", read(f"/proc/{pid}/status")))

@@ -209,7 +209,8 @@ static void check_remembered(const struct error *error, const struct report *rep
           error->code == ERROR_DATA_LOST || error->code == ERROR_UPSTREAM ||
           error->code == ERROR_UPSTREAM_REFUSED || error->code == ERROR_UPSTREAM_UNREACHABLE ||
           error->code == ERROR_UPSTREAM_TIMEOUT || error->code == ERROR_TOO_MANY_REQUESTS ||
-          error->code == ERROR_NO_SPACE || error->code == ERROR_DENIED);
+          error->code == ERROR_NO_SPACE || error->code == ERROR_LOCK_HELD ||
+          error->code == ERROR_DENIED);
     CHECK(!strchr(error->message, '\n')); /* the rest is made harmless where it is written */
     CHECK(report->retry_after <= 2 * 86400);
     CHECK(report->detail.length == 0 || document_is_strict(&document));

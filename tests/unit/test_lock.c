@@ -411,10 +411,10 @@ static void who_holds_it_for_too_long_is_an_error(void **state)
     struct error error = ERROR_INIT;
 
     assert_returns(LOCK_TAKEN, lock_await(&theirs, place, 0, &error));
-    assert_fails(ERROR_INTERNAL, lock_await(&ours, place, 0, &error));
+    assert_fails(ERROR_LOCK_HELD, lock_await(&ours, place, 0, &error));
     assert_non_null(strstr(error.message, "stopped"));
     set_age(fixture->directory, "lock", 3600); /* its date is nobody's business */
-    assert_fails(ERROR_INTERNAL, lock_await(&ours, place, 0, &error));
+    assert_fails(ERROR_LOCK_HELD, lock_await(&ours, place, 0, &error));
     lock_release(&theirs);
     assert_returns(LOCK_TAKEN, lock_await(&ours, place, 0, &error));
 }

@@ -529,7 +529,7 @@ static void a_lock_is_waited_for_as_long_as_there_is_patience(void **state)
     struct error error = ERROR_INIT;
 
     fixture->options.lock_patience = 1;
-    assert_fails(ERROR_INTERNAL, repository_lock(&fixture->repository, &ours, &error));
+    assert_fails(ERROR_LOCK_HELD, repository_lock(&fixture->repository, &ours, &error));
 }
 
 static int put_again(struct fixture *fixture)

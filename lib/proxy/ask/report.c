@@ -44,7 +44,7 @@ enum error_code report_code(uint64_t number)
         ERROR_DATA_LOST,        ERROR_DENIED,
         ERROR_NO_SPACE,         ERROR_TOO_MANY_REQUESTS,
         ERROR_UPSTREAM_REFUSED, ERROR_UPSTREAM_UNREACHABLE,
-        ERROR_UPSTREAM_TIMEOUT,
+        ERROR_UPSTREAM_TIMEOUT, ERROR_LOCK_HELD,
     };
 
     for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++) {
