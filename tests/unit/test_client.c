@@ -9,6 +9,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/http/client.h"
+#include "tests/unit/answers.h"
 #include "tests/unit/server.h"
 
 /*
@@ -16,36 +17,8 @@
  * took, only at what ended it: what would go on for ever ends by the test's alarm.
  */
 
-enum {
-    LONG = 30000, /* milliseconds: never meant to be reached */
-    SHORT = 300,
-    DRIP = 20,
-};
-
 static struct error error;
 static struct server server;
-static char url[64];
-
-static struct http_request request_for(const char *scheme)
-{
-    (void)snprintf(url, sizeof(url), "%s://127.0.0.1:%u/x", scheme, server.port);
-    return (struct http_request){.method = "GET",
-                                 .url = url,
-                                 .upstream = "corp",
-                                 .headers = BUFFER_INIT,
-                                 .proxy = "",
-                                 .ca_file = "",
-                                 .connect_milliseconds = LONG,
-                                 .stall_milliseconds = LONG,
-                                 .allow_private_address = true,
-                                 .allow_http = true};
-}
-
-static void answer_text(struct server *with, const void *context)
-{
-    (void)server_send_text(with, context);
-}
-
 /* The whole of a short answer, against the text that is served. */
 static int fetch(const struct http_request *request, struct http_transfer *transfer,
                  struct buffer *out_body)
@@ -55,10 +28,6 @@ static int fetch(const struct http_request *request, struct http_transfer *trans
     }
     return http_read_all(transfer, 1024 * 1024, out_body, &error);
 }
-
-#define OK "HTTP/1.1 200 OK\r\n"
-#define CHUNKED OK "Transfer-Encoding: chunked\r\n\r\n"
-#define CLOSES OK "Connection: close\r\n\r\n"
 
 static const struct {
     const char *answer;
@@ -86,7 +55,7 @@ static void reads_answers(void **state)
         struct http_request request;
 
         server_start(&server, answer_text, understood[i].answer);
-        request = request_for("http");
+        request = server_request(&server, "http");
         assert_returns(1, fetch(&request, &transfer, &body));
         assert_int_equal(transfer.status, understood[i].status);
         assert_string_equal(body.data, understood[i].body);
@@ -129,7 +98,7 @@ static void refuses_what_misleads(void **state)
         struct http_request request;
 
         server_start(&server, answer_text, misleading[i].answer);
-        request = request_for("http");
+        request = server_request(&server, "http");
         assert_fails(ERROR_UPSTREAM, fetch(&request, &transfer, &body));
         if (!strstr(error.message, misleading[i].words)) {
             fail_msg("%s: '%s', not '%s'", misleading[i].answer, error.message,
@@ -154,29 +123,10 @@ static void refuses_a_nul_in_a_header(void **state)
 
     (void)state;
     server_start(&server, answer_nul, NULL);
-    request = request_for("http");
+    request = server_request(&server, "http");
     assert_fails(ERROR_UPSTREAM, http_open(&transfer, &request, &error));
     server_end(&server);
 }
-
-/* What comes again and again behind a beginning. */
-struct flood {
-    const char *begin;
-    const char *again;
-    unsigned pause; /* milliseconds; 0: as fast as it goes */
-};
-
-static void answer_flood(struct server *with, const void *context)
-{
-    const struct flood *flood = context;
-
-    if (server_send_text(with, flood->begin)) {
-        (void)server_repeat(with, flood->again, flood->pause, 0);
-    }
-}
-
-#define LINE "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-#define KILOBYTE LINE LINE LINE LINE LINE LINE LINE LINE LINE LINE LINE LINE LINE LINE LINE LINE
 
 /* Each would go on for ever. */
 static const struct {
@@ -228,7 +178,7 @@ static void floods_and_drips_end(void **state)
         ssize_t result;
 
         server_start(&server, answer_flood, &floods[i].flood);
-        request = request_for("http");
+        request = server_request(&server, "http");
         request.stall_milliseconds = floods[i].code == ERROR_UPSTREAM ? LONG : SHORT;
         request.minimum_rate = 1000;
         result = http_open(&transfer, &request, &error);
@@ -260,18 +210,6 @@ static void reads_slowly(struct http_transfer *transfer, int64_t pause, uint64_t
     free(bytes);
 }
 
-static void answer_large(struct server *with, const void *context)
-{
-    const unsigned *kilobytes = context;
-    char head[128];
-
-    (void)snprintf(head, sizeof(head), OK "Content-Length: %zu\r\n\r\n",
-                   (sizeof(KILOBYTE) - 1) * *kilobytes);
-    if (server_send_text(with, head) && server_repeat(with, KILOBYTE, 0, *kilobytes)) {
-        server_hold(with);
-    }
-}
-
 static void the_readers_time_is_not_the_upstreams(void **state)
 {
     static const unsigned kilobytes = 4 * 1024;
@@ -280,7 +218,7 @@ static void the_readers_time_is_not_the_upstreams(void **state)
 
     (void)state;
     server_start(&server, answer_large, &kilobytes);
-    request = request_for("http");
+    request = server_request(&server, "http");
     request.stall_milliseconds = 3 * SHORT;
     request.minimum_rate = 2 * 1024 * 1024; /* more than we read in a second */
     assert_returns(0, http_open(&transfer, &request, &error));
@@ -300,7 +238,7 @@ static void what_is_lent_is_not_copied(void **state)
 
     (void)state;
     server_start(&server, answer_large, &kilobytes);
-    request = request_for("http");
+    request = server_request(&server, "http");
     assert_returns(0, http_open(&transfer, &request, &error));
     while ((got = http_lend(&transfer, 1000, &lent, &error)) > 0) {
         assert_true(got <= 1000);
@@ -325,7 +263,7 @@ static void a_rate_above_the_minimum_is_enough(void **state)
 
     (void)state;
     server_start(&server, answer_flood, &drip);
-    request = request_for("http");
+    request = server_request(&server, "http");
     request.stall_milliseconds = 5 * SHORT;
     request.minimum_rate = 1;
     assert_returns(1, fetch(&request, &transfer, &body));
@@ -344,7 +282,7 @@ static void what_nobody_reads_stays_in_the_connection(void **state)
 
     (void)state;
     server_start(&server, answer_flood, &flood);
-    request = request_for("http");
+    request = server_request(&server, "http");
     assert_int_equal(getrusage(RUSAGE_SELF, &before), 0);
     assert_returns(0, http_open(&transfer, &request, &error));
     for (int i = 0; i < 100; i++) {
@@ -372,7 +310,7 @@ static void a_document_has_a_deadline(void **state)
         struct http_request request;
 
         server_start(&server, answer_flood, &drips[i]);
-        request = request_for("http");
+        request = server_request(&server, "http");
         request.deadline = clock_milliseconds() + SHORT;
         assert_fails(ERROR_UPSTREAM_TIMEOUT, fetch(&request, &transfer, &body));
         assert_non_null(strstr(error.message, "too long"));
@@ -402,7 +340,7 @@ static void silence_ends_wherever_it_begins(void **state)
         struct http_request request;
 
         server_start(&server, answer_nothing, NULL);
-        request = request_for(silent[i].scheme);
+        request = server_request(&server, silent[i].scheme);
         request.connect_milliseconds = i == 0 ? LONG : SHORT;
         request.stall_milliseconds = i == 0 ? SHORT : LONG;
         assert_fails(ERROR_UPSTREAM_TIMEOUT, http_open(&transfer, &request, &error));
@@ -429,7 +367,7 @@ static void asks_as_it_is_told(void **state)
 
     (void)state;
     server_start(&server, answer_echo, NULL);
-    request = request_for("http");
+    request = server_request(&server, "http");
     buffer_add_text(&request.headers, "X-One: 1\nX-Two: 2\n");
     assert_returns(1, fetch(&request, &transfer, &body));
     assert_non_null(strstr(body.data, "GET /x HTTP/1.1\r\n"));
@@ -449,14 +387,14 @@ static void says_why_it_cannot_connect(void **state)
     {
         AUTO_HTTP_TRANSFER struct http_transfer transfer = HTTP_TRANSFER_INIT;
 
-        request = request_for("https");
+        request = server_request(&server, "https");
         assert_fails(ERROR_UPSTREAM_UNREACHABLE, http_open(&transfer, &request, &error));
         assert_non_null(strstr(error.message, "url = http://"));
     }
     {
         AUTO_HTTP_TRANSFER struct http_transfer transfer = HTTP_TRANSFER_INIT;
 
-        request = request_for("http");
+        request = server_request(&server, "http");
         request.allow_private_address = false;
         assert_fails(ERROR_DENIED, http_open(&transfer, &request, &error));
         assert_non_null(strstr(error.message, "allow_private_address = yes"));
@@ -466,7 +404,7 @@ static void says_why_it_cannot_connect(void **state)
     {
         AUTO_HTTP_TRANSFER struct http_transfer transfer = HTTP_TRANSFER_INIT;
 
-        request = request_for("http");
+        request = server_request(&server, "http");
         assert_fails(ERROR_UPSTREAM_UNREACHABLE, http_open(&transfer, &request, &error));
         assert_non_null(strstr(error.message, "refuses connections"));
     }
@@ -483,7 +421,7 @@ static int open_without_descriptors(struct fixture *fixture)
     EXPECT(setrlimit(RLIMIT_NOFILE, &limit) == 0);
     for (size_t i = 0; i < COUNT(names); i++) {
         struct http_transfer transfer = HTTP_TRANSFER_INIT;
-        struct http_request request = request_for("http");
+        struct http_request request = server_request(&server, "http");
 
         request.url = names[i];
         error = (struct error)ERROR_INIT;
