@@ -19,8 +19,9 @@
 #include "lib/http/lookup.h"
 
 enum {
-    RECEIVE_SIZE = 64 * 1024,    /* bytes that libcurl reads at a time */
+    RECEIVE_SIZE = 256 * 1024,   /* bytes that libcurl reads at a time */
     PENDING_LIMIT = 1024 * 1024, /* bytes of body that wait for the caller */
+    GATHER_SIZE = 256 * 1024,    /* bytes in small pieces that are given to a taker at a time */
     POLL_MILLISECONDS = 250,
     LOOKUP_MILLISECONDS = 2000, /* for a name that a proxy will resolve again */
     REST_LIMIT = 64 * 1024,     /* bytes of a body that are read over at the end */
@@ -59,6 +60,44 @@ static size_t client_take_header(char *bytes, size_t size, size_t count, void *u
     return size * count;
 }
 
+/* The time that the caller takes is not the upstream's. */
+static int client_give(struct http_transfer *transfer, const char *bytes, size_t length,
+                       struct error *error)
+{
+    int result = transfer->taker->take(transfer->taker, bytes, length, error);
+
+    transfer->waiting_since = clock_milliseconds();
+    return result;
+}
+
+/* What has come and was not taken yet. */
+static int client_give_pending(struct http_transfer *transfer, struct error *error)
+{
+    size_t length = transfer->pending.length - transfer->consumed;
+    int result = 0;
+
+    if (length > 0) {
+        result = client_give(transfer, transfer->pending.data + transfer->consumed, length, error);
+    }
+    buffer_clear(&transfer->pending);
+    transfer->consumed = 0;
+    return result;
+}
+
+/* A large piece goes from libcurl's hands into the taker's; small ones (TLS has records of 16 KiB)
+ * are gathered, for what a taker does costs more than a copy. */
+static bool client_pour(struct http_transfer *transfer, const char *bytes, size_t length)
+{
+    struct error *failure = &transfer->failure;
+
+    if (length >= GATHER_SIZE / 2) {
+        return client_give_pending(transfer, failure) == 0 &&
+               client_give(transfer, bytes, length, failure) == 0;
+    }
+    buffer_add(&transfer->pending, bytes, length);
+    return transfer->pending.length < GATHER_SIZE || client_give_pending(transfer, failure) == 0;
+}
+
 static size_t client_take_body(char *bytes, size_t size, size_t count, void *user)
 {
     struct http_transfer *transfer = user;
@@ -71,7 +110,7 @@ static size_t client_take_body(char *bytes, size_t size, size_t count, void *use
         transfer->received += size * count;
         return size * count;
     }
-    if (transfer->pending.length >= PENDING_LIMIT) {
+    if (!transfer->taker && transfer->pending.length >= PENDING_LIMIT) {
         transfer->is_paused = true;
         return CURL_WRITEFUNC_PAUSE;
     }
@@ -79,6 +118,9 @@ static size_t client_take_body(char *bytes, size_t size, size_t count, void *use
     transfer->window_bytes += size * count;
     transfer->received += size * count;
     transfer->waiting_since = now;
+    if (transfer->taker) {
+        return client_pour(transfer, bytes, size * count) ? size * count : 0;
+    }
     buffer_add(&transfer->pending, bytes, size * count);
     return size * count;
 }
@@ -407,6 +449,14 @@ static void client_begin_to_wait(struct http_transfer *transfer)
     }
 }
 
+/* 0 if a finished transfer has brought the whole body. */
+static int client_end(const struct http_transfer *transfer, struct error *error)
+{
+    bool is_whole = transfer->result == CURLE_OK && transfer->failure.code == ERROR_NONE;
+
+    return is_whole ? 0 : client_explain(transfer, error);
+}
+
 ssize_t http_lend(struct http_transfer *transfer, size_t size, const char **out_bytes,
                   struct error *error)
 {
@@ -418,13 +468,8 @@ ssize_t http_lend(struct http_transfer *transfer, size_t size, const char **out_
         client_begin_to_wait(transfer);
     }
     while (transfer->pending.length == 0) {
-        if (transfer->finished && transfer->result == CURLE_OK &&
-            transfer->failure.code == ERROR_NONE) {
-            return 0;
-        }
         if (transfer->finished) {
-            (void)client_explain(transfer, error);
-            return -1;
+            return client_end(transfer, error);
         }
         if (client_step(transfer, true, error) < 0) {
             return -1;
@@ -435,6 +480,23 @@ ssize_t http_lend(struct http_transfer *transfer, size_t size, const char **out_
     *out_bytes = transfer->pending.data + transfer->consumed;
     transfer->consumed += size;
     return (ssize_t)size;
+}
+
+int http_pour(struct http_transfer *transfer, struct http_taker *taker, struct error *error)
+{
+    int result;
+
+    transfer->taker = taker;
+    result = client_give_pending(transfer, error);
+    client_begin_to_wait(transfer);
+    while (result == 0 && !transfer->finished) {
+        result = client_step(transfer, true, error);
+        if (result == 0) {
+            result = client_give_pending(transfer, error);
+        }
+    }
+    transfer->taker = NULL;
+    return result < 0 ? -1 : client_end(transfer, error);
 }
 
 ssize_t http_read(struct http_transfer *transfer, void *bytes, size_t size, struct error *error)

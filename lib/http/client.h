@@ -12,7 +12,7 @@
  * lib/http/connections.
  *
  * Calling sequence: http_open() returns when the status and headers are there; http_read() or
- * http_lend() until it returns 0 or -1; http_close() in any case.
+ * http_lend() until it returns 0 or -1, or http_pour(); http_close() in any case.
  *
  * Nobody at the other end is trusted with our time or memory. Each step has a limit, looked at also
  * while bytes keep coming: connecting (name, connection and TLS together), the headers from then
@@ -48,6 +48,12 @@ struct http_request {
     bool allow_http; /* else https only */
 };
 
+/* Who is given a body as it comes: first in a structure of the caller's. 0, or -1 and an error to
+ * end the transfer with. */
+struct http_taker {
+    int (*take)(struct http_taker *taker, const void *bytes, size_t length, struct error *error);
+};
+
 struct http_transfer {
     void *multi; /* of libcurl, shared with other transfers of this process */
     void *easy;
@@ -57,17 +63,18 @@ struct http_transfer {
     bool has_length; /* the server has told how long the body is */
     uint64_t length; /* bytes */
     struct http_head head;
-    struct buffer pending; /* body that has come and was not read yet */
-    size_t consumed;       /* bytes of it that were: all of them, until the next is asked for */
-    uint64_t received;     /* bytes of body that have come */
-    bool is_closing;       /* what comes now is wanted by nobody */
-    bool is_paused;        /* libcurl holds more of the body back */
-    bool is_document;      /* the request's deadline is for the body, too */
-    int64_t opened;        /* milliseconds, as all times here */
-    int64_t connected;     /* 0: not yet */
-    int64_t waiting_since; /* the last byte of body, or when we began to wait for the next */
-    int64_t window_waited; /* how long we waited until then, since the rate was last judged */
-    uint64_t window_bytes; /* and what came */
+    struct buffer pending;    /* body that has come and was not read yet */
+    size_t consumed;          /* bytes of it that were: all of them, until the next is asked for */
+    struct http_taker *taker; /* of what comes next; NULL: it is pending */
+    uint64_t received;        /* bytes of body that have come */
+    bool is_closing;          /* what comes now is wanted by nobody */
+    bool is_paused;           /* libcurl holds more of the body back */
+    bool is_document;         /* the request's deadline is for the body, too */
+    int64_t opened;           /* milliseconds, as all times here */
+    int64_t connected;        /* 0: not yet */
+    int64_t waiting_since;    /* the last byte of body, or when we began to wait for the next */
+    int64_t window_waited;    /* how long we waited until then, since the rate was last judged */
+    uint64_t window_bytes;    /* and what came */
     bool finished;
     int result;           /* of libcurl, when finished */
     struct error failure; /* why we ended it ourselves */
@@ -103,6 +110,11 @@ ssize_t http_read(struct http_transfer *transfer, void *bytes, size_t size, stru
  * until something is asked of any transfer. */
 ssize_t http_lend(struct http_transfer *transfer, size_t size, const char **out_bytes,
                   struct error *error);
+
+/* Gives all that is left of the body to the taker, as soon as it is there and mostly without a
+ * copy: 0 when the body is complete; -1 as http_read(), or with the taker's own error. Nothing of
+ * this transfer may be asked for meanwhile. */
+int http_pour(struct http_transfer *transfer, struct http_taker *taker, struct error *error);
 
 /* 1 and the whole body; 0 if it has more than `limit` bytes; -1, also at the request's deadline. */
 int http_read_all(struct http_transfer *transfer, size_t limit, struct buffer *out,

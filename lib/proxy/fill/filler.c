@@ -23,19 +23,19 @@
 #include "lib/store/memo.h"
 
 enum {
-    PIECE_SIZE = 256 * 1024,          /* bytes that are written at a time */
-    WRITEBACK_SIZE = 8 * 1024 * 1024, /* bytes after which the disk is set to work */
-    IDLE_TRIES = 6,                   /* in a row that bring not a byte */
-    FIRST_PAUSE = 100,                /* milliseconds before another try; tripled each time */
+    CHECK_SIZE = 8 * 1024 * 1024, /* bytes after which the disk is looked at */
+    IDLE_TRIES = 6,               /* in a row that bring not a byte */
+    FIRST_PAUSE = 100,            /* milliseconds before another try; tripled each time */
     LONGEST_PAUSE = 5000,
 };
 
 struct filler {
+    struct http_taker taker; /* of the answer's body */
     const struct fill *fill;
     struct report report;
     int data;
     uint64_t size;    /* bytes that are there */
-    uint64_t written; /* bytes that the disk was set to work on */
+    uint64_t checked; /* bytes of it when the disk was last looked at */
     bool has_total;
     uint64_t total; /* bytes that it will be */
     bool has_room;  /* for them, on the disk */
@@ -62,7 +62,7 @@ static int filler_start_over(struct filler *filler, struct error *error)
     filler->is_doubtful = false;
     filler->data = file_create(store->temporary, path.text, error);
     filler->size = 0;
-    filler->written = 0;
+    filler->checked = 0;
     filler->resumed = false;
     hash_begin(&filler->hash, filler->fill->digest.algorithm);
     return filler->data < 0 ? -1 : 0;
@@ -95,7 +95,7 @@ static int filler_take_over(struct filler *filler, struct error *error)
     if (hash_update_from(&filler->hash, filler->data, &filler->size, UINT64_MAX, error) < 0) {
         return filler_start_over(filler, error); /* or it would keep the next one from it, too */
     }
-    filler->written = filler->size;
+    filler->checked = filler->size;
     filler->resumed = filler->size > 0;
     filler->has_total = partial_total(filler->fill, &filler->total);
     return filler->has_total && filler->size > filler->total ? filler_start_over(filler, error) : 0;
@@ -140,8 +140,24 @@ static int filler_understand(struct filler *filler, const struct answer *answer,
     return 0;
 }
 
-static int filler_keep(struct filler *filler, const void *bytes, size_t length, struct error *error)
+/* Whether there is room for more. The disk is set to work on what is there, so that the sync at the
+ * end has little left to do. */
+static int filler_check_disk(struct filler *filler, struct error *error)
 {
+    uint64_t from = filler->checked;
+
+    filler->checked = filler->size;
+    /* Advice: what it returns is nothing. */
+    (void)sync_file_range(filler->data, (off_t)from, (off_t)(filler->size - from),
+                          SYNC_FILE_RANGE_WRITE);
+    return space_check(filler->fill, filler->has_total, error);
+}
+
+static int filler_keep(struct http_taker *taker, const void *bytes, size_t length,
+                       struct error *error)
+{
+    struct filler *filler = (struct filler *)taker;
+
     if (filler->has_total && filler->size + length > filler->total) {
         filler->is_doubtful = true;
         return upstream_fail(filler->fill->upstream, error, ERROR_UPSTREAM,
@@ -153,14 +169,7 @@ static int filler_keep(struct filler *filler, const void *bytes, size_t length, 
     hash_update(&filler->hash, bytes, length);
     count_fetched(filler->fill->upstream->name, length);
     filler->size += length;
-    if (filler->size - filler->written >= WRITEBACK_SIZE) {
-        /* So that the sync at the end has little left to do. Advice: what it returns is nothing. */
-        (void)sync_file_range(filler->data, (off_t)filler->written,
-                              (off_t)(filler->size - filler->written), SYNC_FILE_RANGE_WRITE);
-        filler->written = filler->size;
-        return space_check(filler->fill, filler->has_total, error);
-    }
-    return 0;
+    return filler->size - filler->checked < CHECK_SIZE ? 0 : filler_check_disk(filler, error);
 }
 
 /* One request, as far as it gets. 1: all is there; 0: the upstream has no such blob; -1. */
@@ -171,8 +180,6 @@ static int filler_fetch(struct filler *filler, bool again, struct error *error)
     AUTO_BUFFER struct buffer rest = BUFFER_INIT;
     AUTO_BUFFER struct buffer range = BUFFER_INIT;
     struct question question = {.method = "GET", .repository = fill->name, .again = again};
-    const char *piece;
-    ssize_t got;
     int found;
 
     buffer_format(&rest, "blobs/%s", fill->digest.text);
@@ -192,16 +199,14 @@ static int filler_fetch(struct filler *filler, bool again, struct error *error)
     }
     filler->was_answered = true;
     filler->with_credentials |= answer.with_credentials;
-    while ((got = http_lend(&answer.transfer, PIECE_SIZE, &piece, error)) > 0) {
-        if (filler_keep(filler, piece, (size_t)got, error) < 0) {
-            return -1;
-        }
+    if (http_pour(&answer.transfer, &filler->taker, error) < 0) {
+        return -1;
     }
-    if (got == 0 && filler->has_total && filler->size < filler->total) {
+    if (filler->has_total && filler->size < filler->total) {
         filler->is_doubtful = true;
         return upstream_fail(fill->upstream, error, ERROR_UPSTREAM, "ended before the blob did");
     }
-    return got < 0 ? -1 : 1;
+    return 1;
 }
 
 /* Who has sent nothing yet may be slow again: only one who broke off what he had promised is asked
@@ -376,7 +381,8 @@ static int filler_fill(struct filler *filler, struct error *error)
 
 int filler_run(const struct fill *fill, int *giver, struct error *error)
 {
-    struct filler filler = {.fill = fill, .report = REPORT_INIT, .data = -1, .giver = giver};
+    struct filler filler = {
+        .taker = {filler_keep}, .fill = fill, .report = REPORT_INIT, .data = -1, .giver = giver};
     int result;
 
     log_debug("fills %s of %s from %s", fill->digest.text, fill->name, fill->upstream->name);
