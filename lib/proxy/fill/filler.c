@@ -140,16 +140,18 @@ static int filler_understand(struct filler *filler, const struct answer *answer,
     return 0;
 }
 
-/* Whether there is room for more. The disk is set to work on what is there, so that the sync at the
- * end has little left to do. */
+/* Whether there is room for more. Where the blob is synced before it is published, the disk is set
+ * to work on it, so that the sync has little left to do. */
 static int filler_check_disk(struct filler *filler, struct error *error)
 {
     uint64_t from = filler->checked;
 
     filler->checked = filler->size;
-    /* Advice: what it returns is nothing. */
-    (void)sync_file_range(filler->data, (off_t)from, (off_t)(filler->size - from),
-                          SYNC_FILE_RANGE_WRITE);
+    if (!filler->fill->upstream->store->puts_off_syncs) {
+        /* Advice: what it returns is nothing. */
+        (void)sync_file_range(filler->data, (off_t)from, (off_t)(filler->size - from),
+                              SYNC_FILE_RANGE_WRITE);
+    }
     return space_check(filler->fill, filler->has_total, error);
 }
 
