@@ -206,18 +206,43 @@ def test_an_upstream_that_breaks_off_is_resumed(site, upstream):
     assert upstream.sent() <= len(data) + cuts * SLACK
 
 
-def test_an_upstream_without_ranges_starts_over(nginx_site, upstream):
+def test_an_upstream_without_ranges_starts_over_and_cuts_nobody_short(site, upstream):
     """It sends everything again; what the client has already is not sent twice, and the digest decides."""
     data, digest = offered(upstream, 8 * MIB)
     upstream.ranges = False
     upstream.when(lambda reply, _: setattr(reply, "cut", 5 * MIB), "/blobs/", times=1)
-    with nginx_site.expecting_cuts():
-        got = download(nginx_site.client, nginx_site.at(upstream).blob(digest))
-        if got.is_success:
-            assert_right(got, data)
-        else:
-            assert got.size < len(data), got
-    assert_right(download(nginx_site.client, nginx_site.at(upstream).blob(digest)), data)
+    assert_right(download(site.client, site.at(upstream).blob(digest)), data)
+    assert len(upstream.asked("/blobs/")) == 2
+    assert_right(download(site.client, site.at(upstream).blob(digest)), data)
+    assert len(upstream.asked("/blobs/")) == 2
+
+
+def test_who_has_read_what_comes_otherwise_when_it_starts_over_gets_no_end(site, upstream):
+    data, digest = offered(upstream, 8 * MIB)
+    upstream.ranges = False
+    upstream.blobs[digest] = content.noise(len(data))
+    upstream.when(lambda reply, _: setattr(reply, "stall", 5 * MIB), "/blobs/", times=1)
+    with site.expecting_cuts():
+        client = Download(site.client, site.at(upstream).blob(digest))
+        wait_until(lambda: client.size, "some bytes")
+        upstream.blobs[digest] = data
+        kill_fillers(site, upstream, 5 * MIB, [client])
+        assert not client.result().is_whole and client.size < len(data), client
+    upstream.free.set()
+    assert_right(download(site.client, site.at(upstream).blob(digest)), data)
+
+
+def test_a_download_goes_on_in_what_another_upstream_has_brought_when_its_own_filler_dies(site, upstream):
+    data, digest = offered(upstream, 8 * MIB)
+    other = site.take()
+    other.add_blob(data)
+    shaped(upstream, 10**9, until=5 * MIB)
+    client = Download(site.client, site.at(upstream).blob(digest))
+    wait_until(lambda: client.size > 4 * MIB, "some bytes")
+    assert_right(download(site.client, site.at(other).blob(digest)), data)
+    assert kill_fillers(site, upstream, 5 * MIB, [client]) == 1
+    assert_right(client.result(), data)
+    assert len(upstream.asked("/blobs/")) == 1
 
 
 def test_a_download_goes_on_when_another_upstream_was_faster(site, upstream):

@@ -76,15 +76,15 @@ static void end(void)
     partial_discard(&fill);
 }
 
-/* All bytes are there, and not yet the blob. */
-static struct fill_view read_all_but_the_end(struct fixture *fixture)
+/* These bytes are there, and not yet the blob. */
+static struct fill_view read_so_far(struct fixture *fixture, const char *bytes)
 {
     struct fill_view view = FILL_VIEW_INIT;
     struct path data = partial_place(&fill, "data");
 
     assert_returns(0, partial_prepare(&fill, &error));
     assert_returns(0, partial_write_total(&fill, SIZE, &error));
-    put_file(fixture->store.temporary, data.text, WORDS);
+    put_file(fixture->store.temporary, data.text, bytes);
     view.fill = fill;
     view.size = SIZE;
     view.has_waited = true;
@@ -92,6 +92,11 @@ static struct fill_view read_all_but_the_end(struct fixture *fixture)
     view.descriptor = openat(fixture->store.temporary, data.text, O_RDONLY | O_CLOEXEC);
     assert_true(view.descriptor >= 0);
     return view;
+}
+
+static struct fill_view read_all_but_the_end(struct fixture *fixture)
+{
+    return read_so_far(fixture, WORDS);
 }
 
 static void forget(struct fixture *fixture)
@@ -165,13 +170,15 @@ static void die(struct fixture *fixture)
     lock_release(&filler);
 }
 
-/* Registries have layers in common. What ours sends is not worse for that another was faster. */
+/* Registries have layers in common. What ours sends is not worse for that another was faster; and
+ * if ours sends no more, that other one's blob is as good. */
 static void another_upstreams_blob_cuts_nobody_short(void **state)
 {
+    static void (*const steps[])(struct fixture *) = {verify_ours, die, fail_anew};
     struct fixture *fixture = *state;
 
     begin(fixture);
-    for (int dies = 0; dies < 2; dies++) {
+    for (size_t i = 0; i < COUNT(steps); i++) {
         char bytes[SIZE + 1] = "";
 
         reader = read_all_but_the_end(fixture);
@@ -179,17 +186,83 @@ static void another_upstreams_blob_cuts_nobody_short(void **state)
         bring_the_blob(fixture);
         plan.suffix = layout_blob(&fill.digest).text;
         plan.left = 3;
-        plan.step = dies ? die : verify_ours;
+        plan.step = steps[i];
         trace_begin();
         trace_looks();
         trace_hook(follow_plan, NULL);
-        assert_int_equal(fill_read(&reader, 0, bytes, SIZE, &error), dies ? -1 : SIZE);
+        assert_returns(SIZE, fill_read(&reader, 0, bytes, SIZE, &error));
         (void)trace_end();
         assert_int_equal(plan.left, 0);
-        assert_string_equal(bytes, dies ? "" : WORDS);
+        assert_string_equal(bytes, WORDS);
         fill_close(&reader);
         end();
         forget(fixture);
+    }
+}
+
+/* Who has read something else already gets no end to it. */
+static void only_a_blob_that_begins_alike_is_read_on(void **state)
+{
+    enum { READ = 5, WRONG = READ - 1 };
+    struct fixture *fixture = *state;
+
+    begin(fixture);
+    for (size_t wrong = WRONG; wrong <= WRONG + 1; wrong++) {
+        char ours[] = WORDS;
+        char bytes[SIZE + 1] = "";
+
+        ours[wrong] = '!';
+        ours[SIZE / 2] = '\0';
+        reader = read_so_far(fixture, ours);
+        bring_the_blob(fixture);
+        assert_returns(wrong < READ ? -1 : SIZE - READ,
+                       fill_read(&reader, READ, bytes, SIZE, &error));
+        assert_string_equal(bytes, wrong < READ ? "" : WORDS + READ);
+        fill_close(&reader);
+        end();
+        forget(fixture);
+    }
+}
+
+static char again[] = WORDS; /* what a filler that has started over gets */
+
+/* He has verified it by now. */
+static void start_over_with_it(struct fixture *fixture)
+{
+    struct path data = partial_place(&fill, "data");
+    AUTO_CLOSE int file = -1;
+
+    assert_int_equal(unlinkat(fixture->store.temporary, data.text, 0), 0);
+    put_file(fixture->store.temporary, data.text, again);
+    file = openat(fixture->store.temporary, data.text, O_RDONLY | O_CLOEXEC);
+    partial_give_away(file);
+}
+
+/* As it does of an upstream that knows no ranges, and breaks off. */
+static void a_fetch_that_starts_over_is_read_on_if_it_begins_alike(void **state)
+{
+    enum { READ = 10 };
+    struct fixture *fixture = *state;
+
+    begin(fixture);
+    for (int wrong = 0; wrong < 2; wrong++) {
+        char bytes[SIZE + 1] = "";
+
+        again[READ - 1] = wrong ? '!' : WORDS[READ - 1];
+        reader = read_so_far(fixture, "what one upstream");
+        take_lock(fixture);
+        plan.suffix = "/data";
+        plan.left = 1;
+        plan.step = start_over_with_it;
+        trace_begin();
+        trace_looks();
+        trace_hook(follow_plan, NULL);
+        assert_returns(wrong ? -1 : SIZE - READ, fill_read(&reader, READ, bytes, SIZE, &error));
+        (void)trace_end();
+        assert_int_equal(plan.left, 0);
+        assert_string_equal(bytes, wrong ? "" : WORDS + READ);
+        fill_close(&reader);
+        end();
     }
 }
 
@@ -326,6 +399,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_STORE(an_earlier_failure_is_told_to_nobody_who_comes_later),
         IN_STORE(another_upstreams_blob_cuts_nobody_short),
+        IN_STORE(only_a_blob_that_begins_alike_is_read_on),
+        IN_STORE(a_fetch_that_starts_over_is_read_on_if_it_begins_alike),
         IN_STORE(what_is_kept_no_more_cuts_nobody_short),
         IN_STORE(no_failed_look_cuts_a_reader_short),
         IN_STORE(who_was_told_too_small_a_length_gets_no_end),

@@ -15,10 +15,9 @@
 #include "lib/base/text.h"
 #include "lib/observe/count/presence.h"
 #include "lib/proxy/fill/fetcher.h"
-#include "lib/proxy/fill/origin.h"
 #include "lib/proxy/fill/slot.h"
+#include "lib/proxy/fill/successor.h"
 #include "lib/store/blob.h"
-#include "lib/store/link.h"
 #include "lib/store/settle.h"
 
 enum {
@@ -44,35 +43,12 @@ static int fill_is_stored(const struct fill *fill, struct error *error)
     return blob_is_stored(fill->upstream->store, &fill->digest, &size, error);
 }
 
-/* Whether a manifest of this repository names the blob, or the upstream has confirmed it. */
-static bool fill_is_named(const struct fill *fill)
-{
-    struct digest target;
-    struct error ignored;
-
-    return link_follow(fill->repository, LINK_LAYER, &fill->digest, &target, &ignored) > 0;
-}
-
-static bool fill_may_join(const struct fill *fill)
-{
-    switch (partial_owner(fill)) {
-    case PARTIAL_NONE:
-    case PARTIAL_OURS:
-        return true;
-    case PARTIAL_ACCOUNT:
-        return fill_is_named(fill);
-    case PARTIAL_FOREIGN:
-        return fill_is_named(fill) && origin_allows(fill->upstream, fill->name, &fill->digest);
-    }
-    return false;
-}
-
 bool fill_size(const struct fill *fill, uint64_t *out_size)
 {
     uint64_t size;
 
     /* In this order: what is known now may be there before another fetch's owner is. */
-    if (!partial_total(fill, &size) || !fill_may_join(fill)) {
+    if (!partial_total(fill, &size) || !partial_may_join(fill)) {
         return false;
     }
     *out_size = size;
@@ -203,7 +179,7 @@ static int fill_ensure_filler(struct fill_view *view, struct error *error)
     if (stored != 0) {
         return stored;
     }
-    if (fill_has_failed(view) || (!view->is_reading && !fill_may_join(fill))) {
+    if (fill_has_failed(view) || (!view->is_reading && !partial_may_join(fill))) {
         return 0; /* since the last look: the next one will see it */
     }
     if (view->restarts >= RESTART_LIMIT) {
@@ -222,7 +198,7 @@ void fill_start(const struct fill *fill)
     struct error ignored;
 
     view.fill = *fill;
-    if (fill_may_join(fill)) {
+    if (partial_may_join(fill)) {
         (void)fill_ensure_filler(&view, &ignored);
     }
 }
@@ -256,7 +232,7 @@ enum fill_result fill_hurry(const struct fill *fill, bool *out_in_vain, struct r
     int stored;
 
     *out_in_vain = false;
-    if (!presence_is_any(PRESENCE_IDLE) || !fill_may_join(fill)) {
+    if (!presence_is_any(PRESENCE_IDLE) || !partial_may_join(fill)) {
         return FILL_LATE;
     }
     fetcher = fetcher_find(fill->upstream, true);
@@ -314,7 +290,7 @@ static bool fill_look(struct fill_view *view, enum fill_result *out_result, stru
         *out_result = error->code == ERROR_BLOB_UNKNOWN ? FILL_ABSENT : FILL_FAILED;
         return true;
     }
-    if (stored == 0 && is_thorough && !fill_may_join(&view->fill)) {
+    if (stored == 0 && is_thorough && !partial_may_join(&view->fill)) {
         *out_result = FILL_FOREIGN;
         return true;
     }
@@ -327,7 +303,7 @@ static bool fill_look(struct fill_view *view, enum fill_result *out_result, stru
     }
     if (view->has_waited && fill_open_data(view)) {
         /* Once more, since another fetch may have begun before the file was opened. */
-        view->is_reading = fill_may_join(&view->fill);
+        view->is_reading = partial_may_join(&view->fill);
         if (!view->is_reading) {
             fill_close(view);
         }
@@ -433,8 +409,31 @@ static int fill_check_complete(struct fill_view *view, struct error *error)
     return -1;
 }
 
+/* The fetch has started over, with a file of its own: as soon as that has more than was read here,
+ * it is read on, if it begins alike. Until then others may bring the blob. */
+static int fill_follow(struct fill_view *view, uint64_t offset, struct error *error)
+{
+    struct successor_reader reader = {view->descriptor, offset, view->size};
+    enum successor found = successor_take_data(&view->fill, &reader);
+
+    if (found == SUCCESSOR_OTHER) {
+        return error_set(error, ERROR_UPSTREAM, "the fetch of the blob had to start over");
+    }
+    view->found = found == SUCCESSOR_TAKEN ? partial_found(&view->fill) : view->found;
+    return 0;
+}
+
+/* Whatever has become of the fetch: another one may have brought the blob. */
+static bool fill_turn_to_blob(struct fill_view *view, uint64_t offset)
+{
+    struct successor_reader reader = {view->descriptor, offset, view->size};
+
+    view->complete = successor_take_blob(&view->fill, &reader) == SUCCESSOR_TAKEN;
+    return view->complete;
+}
+
 /* Whether it makes sense to wait on. */
-static int fill_check_filler(struct fill_view *view, struct error *error)
+static int fill_check_filler(struct fill_view *view, uint64_t offset, struct error *error)
 {
     struct store *store = view->fill.upstream->store;
     struct path data = partial_place(&view->fill, "data");
@@ -480,7 +479,7 @@ static int fill_check_filler(struct fill_view *view, struct error *error)
         file_is_same(view->descriptor, (struct file_place){store->temporary, data.text}, error) ==
             0 &&
         fill_check_complete(view, error) == 0 && !view->complete) {
-        return error_set(error, ERROR_UPSTREAM, "the fetch of the blob had to start over");
+        return fill_follow(view, offset, error);
     }
     return 0;
 }
@@ -516,7 +515,8 @@ ssize_t fill_wait_for(struct fill_view *view, uint64_t offset, struct error *err
         if (available >= view->size && fill_check_complete(view, error) < 0) {
             return -1;
         }
-        if (!view->complete && fill_check_filler(view, error) < 0) {
+        if (!view->complete && fill_check_filler(view, offset, error) < 0 &&
+            (error->code == ERROR_CLIENT_GONE || !fill_turn_to_blob(view, offset))) {
             return -1;
         }
         if (!view->complete) {

@@ -27,7 +27,8 @@
  * then they hold back the last block: no response is complete before the digest is verified. If it
  * is and the rename fails, they get the rest and the cache nothing (partial_give_away()). Fetches
  * of the same blob from two upstreams know nothing of each other: whichever comes last has the
- * name, and the readers of both go on to their end.
+ * name, and the readers of both go on to their end. Who reads what comes to nothing, or had to
+ * start over, goes on in another file that begins alike (lib/proxy/fill/successor).
  */
 
 #include "lib/base/watch.h"

@@ -12,6 +12,7 @@
 #include "lib/base/text.h"
 #include "lib/oci/document.h"
 #include "lib/proxy/fill/origin.h"
+#include "lib/store/link.h"
 #include "lib/store/memo.h"
 
 struct path partial_place(const struct fill *fill, const char *what)
@@ -183,6 +184,29 @@ enum partial_owner partial_owner(const struct fill *fill)
         return PARTIAL_FOREIGN;
     }
     return strcmp(name.data, fill->name) == 0 ? PARTIAL_OURS : PARTIAL_ACCOUNT;
+}
+
+/* Whether a manifest of this repository names the blob, or the upstream has confirmed it. */
+static bool partial_is_named(const struct fill *fill)
+{
+    struct digest target;
+    struct error ignored;
+
+    return link_follow(fill->repository, LINK_LAYER, &fill->digest, &target, &ignored) > 0;
+}
+
+bool partial_may_join(const struct fill *fill)
+{
+    switch (partial_owner(fill)) {
+    case PARTIAL_NONE:
+    case PARTIAL_OURS:
+        return true;
+    case PARTIAL_ACCOUNT:
+        return partial_is_named(fill);
+    case PARTIAL_FOREIGN:
+        return partial_is_named(fill) && origin_allows(fill->upstream, fill->name, &fill->digest);
+    }
+    return false;
 }
 
 /* The failure's lines: repository, error code, seconds to wait, message; then the detail. */
