@@ -147,15 +147,20 @@ static struct lock_patience lock_begin_to_wait(struct file_place place, uint64_t
         .place = place, .began = now, .end = now + (int64_t)seconds * 1000, .pause = 1};
 }
 
-/* False when that was long enough. */
+/*
+ * False when that was long enough. Who has just come tries more often than who has waited, and
+ * would have it before him again and again: so who soon has to give up tries more often, too.
+ */
 static bool lock_wait_on(struct lock_patience *patience)
 {
-    enum { LONGEST = 20 }; /* milliseconds between two tries */
+    enum { LONGEST = 20, LAST = 5 }; /* milliseconds between two tries */
+    int64_t left = patience->end - clock_milliseconds();
+    bool is_late = left < (patience->end - patience->began) / 4;
 
-    if (clock_milliseconds() >= patience->end) {
+    if (left <= 0) {
         return false;
     }
-    clock_pause(patience->pause);
+    clock_pause(is_late && patience->pause > LAST ? LAST : patience->pause);
     patience->pause = patience->pause < LONGEST / 2 ? patience->pause * 2 : LONGEST;
     return true;
 }
