@@ -96,6 +96,12 @@ int error_errno(struct error *error, const char *format, ...)
                      whole);
 }
 
+bool error_is_upstreams(const struct error *error)
+{
+    return error->code == ERROR_UPSTREAM || error->code == ERROR_UPSTREAM_UNREACHABLE ||
+           error->code == ERROR_UPSTREAM_TIMEOUT;
+}
+
 bool error_is_ours(const struct error *error)
 {
     return error->code == ERROR_INTERNAL || error->code == ERROR_DATA_LOST ||

@@ -61,6 +61,9 @@ struct error {
     char message[1024];
 };
 
+/* Whether an upstream failed to do what it was asked, and did not refuse it. */
+bool error_is_upstreams(const struct error *error);
+
 /* Whether it is this machine's trouble (its disk, descriptors, processes) and nobody else's. */
 bool error_is_ours(const struct error *error);
 

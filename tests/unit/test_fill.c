@@ -105,12 +105,14 @@ static void forget(struct fixture *fixture)
     assert_returns(0, directory_remove(fixture->store.root, LAYOUT_REPOSITORIES, &error));
 }
 
+static enum error_code failing = ERROR_UPSTREAM;
+
 static void fail_with(const char *message)
 {
     struct report report = REPORT_INIT;
     struct error failure;
 
-    (void)error_set(&failure, ERROR_UPSTREAM, "%s", message);
+    (void)error_set(&failure, failing, "%s", message);
     partial_write_failure(&fill, &report, &failure);
 }
 
@@ -198,6 +200,31 @@ static void another_upstreams_blob_cuts_nobody_short(void **state)
         end();
         forget(fixture);
     }
+}
+
+/* He may have been given a part of it long ago: it is now that he may not. */
+static void what_is_refused_to_a_repository_no_other_brings_it(void **state)
+{
+    static const enum error_code refusals[] = {ERROR_BLOB_UNKNOWN, ERROR_DENIED,
+                                               ERROR_UPSTREAM_REFUSED};
+    struct fixture *fixture = *state;
+
+    begin(fixture);
+    for (size_t i = 0; i < COUNT(refusals); i++) {
+        char bytes[SIZE + 1] = "";
+
+        reader = read_so_far(fixture, "");
+        take_lock(fixture);
+        bring_the_blob(fixture);
+        failing = refusals[i];
+        fail_with("not for you");
+        assert_fails(refusals[i], fill_read(&reader, 0, bytes, SIZE, &error));
+        assert_string_equal(bytes, "");
+        fill_close(&reader);
+        end();
+        forget(fixture);
+    }
+    failing = ERROR_UPSTREAM;
 }
 
 /* Who has read something else already gets no end to it. */
@@ -399,6 +426,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_STORE(an_earlier_failure_is_told_to_nobody_who_comes_later),
         IN_STORE(another_upstreams_blob_cuts_nobody_short),
+        IN_STORE(what_is_refused_to_a_repository_no_other_brings_it),
         IN_STORE(only_a_blob_that_begins_alike_is_read_on),
         IN_STORE(a_fetch_that_starts_over_is_read_on_if_it_begins_alike),
         IN_STORE(what_is_kept_no_more_cuts_nobody_short),

@@ -423,12 +423,14 @@ static int fill_follow(struct fill_view *view, uint64_t offset, struct error *er
     return 0;
 }
 
-/* Whatever has become of the fetch: another one may have brought the blob. */
-static bool fill_turn_to_blob(struct fill_view *view, uint64_t offset)
+/* When the fetch has broken off, another one may have brought the blob. What the upstream refuses
+ * to this repository, none has brought for it. */
+static bool fill_turn_to_blob(struct fill_view *view, uint64_t offset, const struct error *error)
 {
     struct successor_reader reader = {view->descriptor, offset, view->size};
 
-    view->complete = successor_take_blob(&view->fill, &reader) == SUCCESSOR_TAKEN;
+    view->complete = (error_is_upstreams(error) || error_is_ours(error)) &&
+                     successor_take_blob(&view->fill, &reader) == SUCCESSOR_TAKEN;
     return view->complete;
 }
 
@@ -516,7 +518,7 @@ ssize_t fill_wait_for(struct fill_view *view, uint64_t offset, struct error *err
             return -1;
         }
         if (!view->complete && fill_check_filler(view, offset, error) < 0 &&
-            (error->code == ERROR_CLIENT_GONE || !fill_turn_to_blob(view, offset))) {
+            !fill_turn_to_blob(view, offset, error)) {
             return -1;
         }
         if (!view->complete) {

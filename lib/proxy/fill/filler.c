@@ -215,12 +215,9 @@ static int filler_fetch(struct filler *filler, bool again, struct error *error)
  * again. */
 static bool filler_may_try_again(const struct filler *filler, const struct error *error)
 {
-    bool is_broken = error->code == ERROR_UPSTREAM;
-    bool is_upstream = is_broken || error->code == ERROR_UPSTREAM_TIMEOUT ||
-                       error->code == ERROR_UPSTREAM_UNREACHABLE;
-    bool has_begun = filler->size > 0 || (is_broken && filler->was_answered);
+    bool has_begun = filler->size > 0 || (error->code == ERROR_UPSTREAM && filler->was_answered);
 
-    return is_upstream && has_begun && !filler->is_doubtful;
+    return error_is_upstreams(error) && has_begun && !filler->is_doubtful;
 }
 
 static void filler_pause(int tries)
