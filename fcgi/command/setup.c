@@ -184,18 +184,19 @@ static bool setup_check_directory(struct setup *setup, const char *path)
 /* A lock that is held must be refused to a second descriptor, and be free again afterwards. */
 static void setup_check_locks(struct setup *setup, const struct store *store)
 {
+    enum { PATIENCE = 10 }; /* seconds, for another one who looks at the same time */
     struct file_place place = {store->root, LAYOUT_SETUP_LOCK};
     const char *path = store->options->root;
     AUTO_LOCK struct lock first = LOCK_INIT;
     AUTO_LOCK struct lock second = LOCK_INIT;
     struct error error = ERROR_INIT;
-    enum lock_result result = lock_take_or_make(&first, place, LOCK_WAIT, &error);
+    enum lock_result result = lock_await(&first, place, PATIENCE, &error);
 
     if (result == LOCK_TAKEN) {
         result = lock_take(&second, place, LOCK_TRY, &error);
         if (result == LOCK_BUSY) {
             lock_release(&first);
-            result = lock_take(&second, place, LOCK_WAIT, &error);
+            result = lock_await(&second, place, PATIENCE, &error);
             if (result == LOCK_TAKEN) {
                 findings_ok(&setup->findings, path, "locks work");
                 return;

@@ -14,6 +14,7 @@
 #define KEY_HEAD "berth keys 1\n"
 enum { KEY_ID_LENGTH = KEY_ID_SIZE - 1, KEY_HEX_LENGTH = 2 * SECRET_SIZE };
 enum { KEY_SEEK_PAUSE = 1000 }; /* milliseconds: unknown keys are cheap to make up */
+enum { KEY_PATIENCE = 20 };     /* seconds; who rotates has the lock for a rename and two syncs */
 
 void keys_wipe(struct keys *keys)
 {
@@ -231,8 +232,8 @@ int keys_rotate(const char *directory, uint64_t lifetime, enum key_rotation rota
     int result;
 
     if (vault_open(&vault, directory, VAULT_TO_MAKE, error) < 0 ||
-        lock_take_or_make(&lock, (struct file_place){vault.descriptor, KEY_LOCK}, LOCK_WAIT,
-                          error) != LOCK_TAKEN) {
+        lock_await(&lock, (struct file_place){vault.descriptor, KEY_LOCK}, KEY_PATIENCE, error) !=
+            LOCK_TAKEN) {
         return -1;
     }
     if (rotation == KEY_KEEP_OLD) {

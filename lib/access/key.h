@@ -54,7 +54,8 @@ enum key_rotation {
     KEY_REVOKE_OLD, /* every token ends now, and with it every log-in */
 };
 
-/* `lifetime`: seconds that an access token lives. Locking: of its own, against other rotations. */
+/* `lifetime`: seconds that an access token lives. Locking: of its own, against other rotations;
+ * fails where one of these does not let go of it for 20 seconds. */
 int keys_rotate(const char *directory, uint64_t lifetime, enum key_rotation rotation,
                 struct error *error);
 

@@ -16,7 +16,11 @@
 #include "lib/base/sync.h"
 #include "lib/base/text.h"
 
-enum { PASSWORD_FILE_MODE = 0640, PASSWORD_EDIT_TRIES = 1000 };
+enum {
+    PASSWORD_FILE_MODE = 0640,
+    PASSWORD_EDIT_TRIES = 1000,
+    PASSWORD_PATIENCE = 20, /* seconds; who edits has the lock for a rename and two syncs */
+};
 
 /* The file, so that there is something to lock. */
 static int password_make(const char *path, const struct password_edit *edit, struct error *error)
@@ -40,7 +44,8 @@ static int password_lock(struct lock *lock, const char *path, const struct passw
                          struct error *error)
 {
     for (int tries = 0; tries < PASSWORD_EDIT_TRIES; tries++) {
-        switch (lock_take(lock, (struct file_place){AT_FDCWD, path}, LOCK_WAIT, error)) {
+        switch (lock_await_existing(lock, (struct file_place){AT_FDCWD, path}, PASSWORD_PATIENCE,
+                                    error)) {
         case LOCK_TAKEN:
             return 0;
         case LOCK_FAILED:

@@ -6,7 +6,8 @@
  * Changes one user of a password file and keeps the rest: comments, order, mode and owner. The file
  * is replaced as a whole, so that who reads it meanwhile sees the old one or the new one.
  *
- * Locking: of the file itself, against others who edit it in this way.
+ * Locking: of the file itself, against others who edit it in this way; fails where these do not let
+ * go of it for 20 seconds.
  */
 
 #include <sys/types.h>

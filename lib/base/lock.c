@@ -171,10 +171,13 @@ static void lock_tell_of_wait(const struct lock_patience *patience)
               patience->place.path);
 }
 
-enum lock_result lock_await(struct lock *lock, struct file_place place, uint64_t seconds,
-                            struct error *error)
+/* By one of the functions that take a lock. */
+static enum lock_result
+lock_await_by(enum lock_result (*take)(struct lock *lock, struct file_place place,
+                                       enum lock_wait wait, struct error *error),
+              struct lock *lock, struct file_place place, uint64_t seconds, struct error *error)
 {
-    enum lock_result result = lock_take_or_make(lock, place, LOCK_TRY, error);
+    enum lock_result result = take(lock, place, LOCK_TRY, error);
     struct lock_patience patience;
 
     if (result != LOCK_BUSY) {
@@ -182,7 +185,7 @@ enum lock_result lock_await(struct lock *lock, struct file_place place, uint64_t
     }
     patience = lock_begin_to_wait(place, seconds);
     while (result == LOCK_BUSY && lock_wait_on(&patience)) {
-        result = lock_take_or_make(lock, place, LOCK_TRY, error);
+        result = take(lock, place, LOCK_TRY, error);
     }
     lock_tell_of_wait(&patience);
     return result != LOCK_BUSY ? result
@@ -191,6 +194,18 @@ enum lock_result lock_await(struct lock *lock, struct file_place place, uint64_t
                                      "lock '%s': others have had it for %" PRIu64
                                      " s: look for a process that is stopped, or a host that hangs",
                                      place.path, seconds);
+}
+
+enum lock_result lock_await(struct lock *lock, struct file_place place, uint64_t seconds,
+                            struct error *error)
+{
+    return lock_await_by(lock_take_or_make, lock, place, seconds, error);
+}
+
+enum lock_result lock_await_existing(struct lock *lock, struct file_place place, uint64_t seconds,
+                                     struct error *error)
+{
+    return lock_await_by(lock_take, lock, place, seconds, error);
 }
 
 /* Whether it is the same file, and the same date, as at an earlier look. */

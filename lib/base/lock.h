@@ -71,6 +71,11 @@ enum lock_result lock_take_or_replace(struct lock *lock, struct file_place place
 enum lock_result lock_await(struct lock *lock, struct file_place place, uint64_t seconds,
                             struct error *error);
 
+/* The same for a file that is not made: LOCK_ABSENT where there is none, or it became another one
+ * while we waited. */
+enum lock_result lock_await_existing(struct lock *lock, struct file_place place, uint64_t seconds,
+                                     struct error *error);
+
 /*
  * Both: waits, and does without whoever has held it for more than so many seconds, whatever its
  * date says of that, without a lock_refresh(). LOCK_BUSY if for as long one after the other had it,

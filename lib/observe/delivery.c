@@ -22,6 +22,7 @@ enum {
     LINGER = 60,                  /* seconds that are worth waiting for */
     SECRET_LIMIT = 4096,          /* bytes */
     LOOK = 250,                   /* milliseconds between two looks while waiting */
+    GIVE_WAY = 50,                /* the same between two passes, for who waits for the lock */
     PASS = 60 * 1000,             /* milliseconds, after which a pass begins with nothing more */
     FRUITLESS = 3,                /* passes, after which what is due stays for another process */
 };
@@ -385,7 +386,11 @@ void delivery_run(struct delivery *delivery, struct lock *held)
             clock_pause(LOOK);
             delay = delivery_delay(delivery);
         }
-        if (delay > LINGER || spool_lock(&delivery->spool, LOCK_TRY, held, &error) != LOCK_TAKEN) {
+        if (delay > LINGER) {
+            return;
+        }
+        clock_pause(GIVE_WAY);
+        if (spool_lock(&delivery->spool, held, &error) != LOCK_TAKEN) {
             return;
         }
     }

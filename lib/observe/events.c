@@ -106,7 +106,7 @@ static void webhook_start(struct delivery *delivery)
     if (delivery_delay(delivery) > 0) {
         return;
     }
-    switch (spool_lock(&delivery->spool, LOCK_TRY, &lock, &error)) {
+    switch (spool_lock(&delivery->spool, &lock, &error)) {
     case LOCK_TAKEN:
         started = process_detach((const int[]){lock.descriptor, store->root, store->temporary}, 3,
                                  &error);
@@ -166,7 +166,7 @@ int events_deliver(struct store *store, const struct events_options *options,
         enum lock_result locked = LOCK_BUSY;
 
         if (delivery_delay(&delivery) == 0) {
-            locked = spool_lock(&delivery.spool, LOCK_TRY, &lock, error);
+            locked = spool_lock(&delivery.spool, &lock, error);
         }
         if (locked == LOCK_FAILED ||
             (locked == LOCK_TAKEN && delivery_pass(&delivery, &lock, error) < 0)) {
@@ -209,9 +209,28 @@ static int spool_resend_from(const struct spool *spool, enum spool_place place, 
     return 0;
 }
 
+/* Under the lock: who delivers at the same time might postpone again what is to be tried now. */
+static int webhook_resend(const struct spool *spool, const char *id, uint64_t *count,
+                          struct error *error)
+{
+    AUTO_LOCK struct lock lock = LOCK_INIT;
+    uint64_t before = *count;
+
+    if (spool_await_lock(spool, &lock, error) < 0 ||
+        (id && spool_resend_from(spool, SPOOL_WAITING, id, count, error) < 0) ||
+        spool_resend_from(spool, SPOOL_FAILED, id, count, error) < 0) {
+        return -1;
+    }
+    if (*count > before) {
+        (void)spool_forget_note(spool);
+    }
+    return 0;
+}
+
 int events_resend(struct store *store, const char *id, uint64_t *out_count, struct error *error)
 {
     AUTO_NAMES struct names receivers = NAMES_INIT;
+    int result = 0;
 
     *out_count = 0;
     if (spool_list_receivers(store, &receivers, error) < 0) {
@@ -219,17 +238,10 @@ int events_resend(struct store *store, const char *id, uint64_t *out_count, stru
     }
     for (size_t i = 0; i < receivers.count; i++) {
         struct spool spool = {store, receivers.names[i]};
-        AUTO_LOCK struct lock lock = LOCK_INIT;
-        uint64_t before = *out_count;
 
-        if (spool_lock(&spool, LOCK_WAIT, &lock, error) != LOCK_TAKEN ||
-            (id && spool_resend_from(&spool, SPOOL_WAITING, id, out_count, error) < 0) ||
-            spool_resend_from(&spool, SPOOL_FAILED, id, out_count, error) < 0) {
-            return -1;
-        }
-        if (*out_count > before) {
-            (void)spool_forget_note(&spool);
+        if (webhook_resend(&spool, id, out_count, error) < 0) {
+            result = -1; /* the others get theirs all the same */
         }
     }
-    return 0;
+    return result;
 }

@@ -55,7 +55,8 @@ int events_deliver(struct store *store, const struct events_options *options,
 
 /*
  * Lets events be tried at once: those of this id, for whichever receivers they are, or for NULL all
- * that were given up. Receivers that could not be reached are tried again, too.
+ * that were given up. Receivers that could not be reached are tried again, too. -1 after those of
+ * all others, where somebody who delivers does not let go of a receiver.
  */
 int events_resend(struct store *store, const char *id, uint64_t *out_count, struct error *error);
 

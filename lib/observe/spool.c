@@ -346,10 +346,17 @@ bool spool_read_note(const struct spool *spool, struct buffer *out_why)
     return true;
 }
 
-enum lock_result spool_lock(const struct spool *spool, enum lock_wait wait, struct lock *out,
-                            struct error *error)
+enum lock_result spool_lock(const struct spool *spool, struct lock *out, struct error *error)
 {
     struct path path = layout_events(spool->receiver, "lock");
 
-    return lock_take_or_make(out, spool_file(spool, &path), wait, error);
+    return lock_take_or_make(out, spool_file(spool, &path), LOCK_TRY, error);
+}
+
+int spool_await_lock(const struct spool *spool, struct lock *out, struct error *error)
+{
+    enum { PATIENCE = 120 }; /* seconds; who delivers lets go of it after fewer */
+    struct path path = layout_events(spool->receiver, "lock");
+
+    return lock_await(out, spool_file(spool, &path), PATIENCE, error) == LOCK_TAKEN ? 0 : -1;
 }

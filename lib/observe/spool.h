@@ -90,8 +90,10 @@ void spool_note(const struct spool *spool, const char *why, uint64_t seconds);
 bool spool_forget_note(const struct spool *spool);
 bool spool_read_note(const struct spool *spool, struct buffer *out_why);
 
-/* Of who delivers to this receiver. */
-enum lock_result spool_lock(const struct spool *spool, enum lock_wait wait, struct lock *out,
-                            struct error *error);
+/* Of who delivers to this receiver: nobody waits for him. */
+enum lock_result spool_lock(const struct spool *spool, struct lock *out, struct error *error);
+/* For who wants something else with it, and waits: for two minutes at most, since whoever delivers
+ * may be stopped. */
+int spool_await_lock(const struct spool *spool, struct lock *out, struct error *error);
 
 #endif

@@ -1,6 +1,7 @@
 """berth check --setup: an administrator is told what is wrong, and what to do about it."""
 import base64
 import contextlib
+import fcntl
 import http.server
 import json
 import os
@@ -78,6 +79,13 @@ def test_what_is_well_is_said_to_be(setup):
         for well in ("can write to it; it belongs to root:root", "link and rename work", "locks work", "are free"):
             assert any(line.startswith(f"ok: {path}: ") and well in line for line in output), (path, well, output)
     assert any(line.startswith("warning: user: this runs as root — ") for line in output), output
+
+
+def test_who_is_stopped_amid_a_look_is_told_of(setup):
+    setup.check()
+    with (setup.registry / "_berth/locks/setup").open("r+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert "look for a process that is stopped" in the_problem(setup.check(status=1), setup.registry)
 
 
 def test_machines_get_an_object_per_line(setup):

@@ -6,57 +6,26 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/access/issuer_keys.h"
 #include "lib/base/clock.h"
+#include "tests/unit/own_time.h"
 #include "tests/unit/signer.h"
 
 #define URL "http://127.0.0.1:1" /* where nobody is */
 #define TOKEN_OF(id) "{\"alg\":\"ES256\",\"kid\":\"" id "\"}"
 
-/* Who waits here has waited at once: time goes by as he sleeps. */
-static struct {
-    int64_t skipped; /* milliseconds */
-    void (*meanwhile)(struct fixture *fixture);
-    struct fixture *fixture;
-} own_time;
-
-int clock_gettime(clockid_t clock, struct timespec *out)
-{
-    int result = (int)syscall(SYS_clock_gettime, clock, out);
-
-    if (clock == CLOCK_MONOTONIC) {
-        out->tv_sec += own_time.skipped / 1000;
-        out->tv_nsec += own_time.skipped % 1000 * 1000000;
-        out->tv_sec += out->tv_nsec / 1000000000;
-        out->tv_nsec %= 1000000000;
-    }
-    return result;
-}
-
-int nanosleep(const struct timespec *time, struct timespec *rest)
-{
-    (void)rest;
-    own_time.skipped += (int64_t)time->tv_sec * 1000 + time->tv_nsec / 1000000;
-    if (own_time.meanwhile) {
-        own_time.meanwhile(own_time.fixture);
-    }
-    return 0;
-}
-
 /* One who has the lock and lives. */
 static struct lock held = LOCK_INIT;
 
-static void show_life(struct fixture *fixture)
+static void show_life(void *context)
 {
-    (void)fixture;
+    (void)context;
     lock_refresh(&held);
 }
 
-static void begin(struct fixture *fixture, void (*meanwhile)(struct fixture *fixture))
+static void begin(struct fixture *fixture, void (*meanwhile)(void *context))
 {
     struct error error;
 
@@ -65,14 +34,13 @@ static void begin(struct fixture *fixture, void (*meanwhile)(struct fixture *fix
         LOCK_TAKEN,
         lock_take_or_make(&held, (struct file_place){fixture->directory, "access/lock-issuer-ci"},
                           LOCK_TRY, &error));
-    own_time.fixture = fixture;
-    own_time.meanwhile = meanwhile;
+    own_time_begin(meanwhile, fixture);
 }
 
 static void end(void)
 {
     lock_release(&held);
-    own_time.meanwhile = NULL;
+    own_time_end();
 }
 
 /* What is known of the issuer: the key "one", since it was asked so many seconds ago. */
@@ -91,10 +59,10 @@ static void put_memo(struct fixture *fixture, int64_t age, unsigned failed)
     assert_int_equal(fchmodat(fixture->directory, "access/issuer-ci", 0600, 0), 0);
 }
 
-static void put_new_memo(struct fixture *fixture)
+static void put_new_memo(void *context)
 {
-    show_life(fixture);
-    put_memo(fixture, 0, 0);
+    show_life(context);
+    put_memo(context, 0, 0);
 }
 
 /* Whether there is a key for a token with this head. */

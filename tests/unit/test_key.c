@@ -8,6 +8,9 @@
 #include <unistd.h>
 
 #include "lib/access/key.h"
+#include "lib/access/password_edit.h"
+#include "lib/base/lock.h"
+#include "tests/unit/own_time.h"
 
 enum { HOUR = 3600 };
 
@@ -203,6 +206,62 @@ static void sweeps_what_a_killed_process_has_left(void **state)
     assert_true(is_there(fixture->directory, "own/access/.new"));
 }
 
+/* Who rotates, or edits passwords, may be stopped amid that. */
+static void who_is_stopped_amid_a_rotation_keeps_nobody_waiting_for_ever(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_LOCK struct lock lock = LOCK_INIT;
+    char path[256];
+    struct error error;
+    pid_t child;
+
+    (void)vault_of(fixture, path);
+    assert_returns(0, keys_rotate(path, HOUR, KEY_KEEP_OLD, &error));
+    assert_returns(LOCK_TAKEN,
+                   lock_take(&lock, (struct file_place){fixture->directory, "own/access/keys.lock"},
+                             LOCK_TRY, &error));
+    child = fork_child();
+    if (child == 0) {
+        own_time_begin(NULL, NULL);
+        _exit(keys_rotate(path, HOUR, KEY_KEEP_OLD, &error) < 0 &&
+                      strstr(error.message, "look for a process that is stopped")
+                  ? 0
+                  : 1);
+    }
+    assert_false(is_blocked_in_the_end(child));
+    assert_int_equal(wait_for_child(child), 0);
+    lock_release(&lock);
+    assert_returns(0, keys_rotate(path, HOUR, KEY_KEEP_OLD, &error));
+}
+
+static void who_is_stopped_amid_a_change_keeps_nobody_waiting_for_ever(void **state)
+{
+    struct fixture *fixture = *state;
+    AUTO_LOCK struct lock lock = LOCK_INIT;
+    AUTO_BUFFER struct buffer path = BUFFER_INIT;
+    struct password_edit edit = {.user = "alice", .crypted = "$2y$04$x", .group = getegid()};
+    struct error error;
+    pid_t child;
+
+    buffer_format(&path, "%s/users", fixture->path);
+    edit.path = path.data;
+    assert_returns(0, password_edit(&edit, &error));
+    assert_returns(LOCK_TAKEN, lock_take(&lock, (struct file_place){fixture->directory, "users"},
+                                         LOCK_TRY, &error));
+    child = fork_child();
+    if (child == 0) {
+        own_time_begin(NULL, NULL);
+        _exit(password_edit(&edit, &error) < 0 &&
+                      strstr(error.message, "look for a process that is stopped")
+                  ? 0
+                  : 1);
+    }
+    assert_false(is_blocked_in_the_end(child));
+    assert_int_equal(wait_for_child(child), 0);
+    lock_release(&lock);
+    assert_returns(1, password_edit(&edit, &error));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +272,8 @@ int main(void)
         IN_DIRECTORY(refuses_what_others_could_read_or_write),
         IN_DIRECTORY(signs_nothing_with_a_damaged_file),
         IN_DIRECTORY(sweeps_what_a_killed_process_has_left),
+        IN_DIRECTORY(who_is_stopped_amid_a_rotation_keeps_nobody_waiting_for_ever),
+        IN_DIRECTORY(who_is_stopped_amid_a_change_keeps_nobody_waiting_for_ever),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

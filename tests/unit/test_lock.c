@@ -419,6 +419,23 @@ static void who_holds_it_for_too_long_is_an_error(void **state)
     assert_returns(LOCK_TAKEN, lock_await(&ours, place, 0, &error));
 }
 
+static void what_has_to_exist_is_waited_for_and_not_made(void **state)
+{
+    struct fixture *fixture = *state;
+    struct file_place place = {fixture->directory, "lock"};
+    AUTO_LOCK struct lock ours = LOCK_INIT;
+    AUTO_LOCK struct lock theirs = LOCK_INIT;
+    struct error error = ERROR_INIT;
+
+    assert_returns(LOCK_ABSENT, lock_await_existing(&ours, place, 1000, &error));
+    assert_false(is_there(fixture->directory, "lock"));
+    assert_returns(LOCK_TAKEN, lock_take_or_make(&theirs, place, LOCK_TRY, &error));
+    assert_fails(ERROR_LOCK_HELD, lock_await_existing(&ours, place, 0, &error));
+    assert_non_null(strstr(error.message, "stopped"));
+    lock_release(&theirs);
+    assert_returns(LOCK_TAKEN, lock_await_existing(&ours, place, 0, &error));
+}
+
 /* A holder who lives: each look at the file finds another date. */
 static void live_on(void *context, const char *line)
 {
@@ -544,6 +561,7 @@ int main(void)
         IN_DIRECTORY(excludes_the_other),
         IN_DIRECTORY(a_wait_is_told_while_it_lasts),
         IN_DIRECTORY(who_holds_it_for_too_long_is_an_error),
+        IN_DIRECTORY(what_has_to_exist_is_waited_for_and_not_made),
         IN_DIRECTORY(who_hangs_is_done_without_whatever_the_date),
         IN_DIRECTORY(a_sign_of_life_keeps_a_lock),
         IN_DIRECTORY(who_has_just_taken_it_may_date_it),
