@@ -45,10 +45,12 @@ static int clean_manifest(struct clean *clean, const struct repository *reposito
     if (!item || !item->is_chosen) {
         return 0;
     }
+    inventory_step(clean->inventory);
     if (kept_lock(clean->cache->store, &lock, error) < 0 ||
         kept_refresh(clean->cache->store, clean->kept, error) < 0) {
         return -1;
     }
+    inventory_step(clean->inventory); /* that may have cost the whole patience of the lock */
     found = blob_inspect(clean->cache->store, digest, &now, error);
     if (found < 0) {
         return -1;
@@ -79,9 +81,7 @@ static int clean_each(struct clean *clean,
 
     walk.passes_closed = true;
     while ((result = repository_walk_next(&walk, &repository, error)) > 0) {
-        if (clean->inventory->held) { /* one may have cost the whole patience of its lock */
-            lock_refresh(clean->inventory->held);
-        }
+        inventory_step(clean->inventory); /* one may have cost the whole patience of its lock */
         if (walk.closed.message[0]) {
             passed_add(&clean->inventory->passed, &walk.closed);
         } else if (result == WALK_FOUND && visit(clean, &repository, error) < 0) {

@@ -117,6 +117,7 @@ static void evict_condemn(struct evict_run *run)
 
     for (size_t i = 0; i < run->inventory.count; i++) {
         if (run->order[i].item->is_chosen) {
+            inventory_step(&run->inventory);
             blob_condemn(&run->cache, &run->order[i].item->digest);
             any = true;
         }
@@ -157,9 +158,7 @@ static int evict_drop_batch(struct evict_run *run, size_t first, struct error *e
 {
     AUTO_LOCK struct lock lock = LOCK_INIT;
 
-    if (run->inventory.held) {
-        lock_refresh(run->inventory.held);
-    }
+    inventory_step(&run->inventory);
     if (kept_lock(run->cache.store, &lock, error) < 0 ||
         kept_refresh(run->cache.store, &run->kept, error) < 0) {
         return -1;
@@ -168,6 +167,7 @@ static int evict_drop_batch(struct evict_run *run, size_t first, struct error *e
         struct inventory_item *item = run->order[i].item;
 
         if (item->is_chosen && !kept_has(&run->kept, &item->digest)) {
+            inventory_step(&run->inventory);
             evict_drop(run, item);
         }
     }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/memory.h"
 #include "lib/store/walk.h"
 
@@ -50,10 +51,12 @@ uint64_t inventory_inodes(const struct inventory_item *item)
 
 void inventory_step(struct inventory *inventory)
 {
-    enum { OFTEN = 1000 };
+    enum { OFTEN = 1000 }; /* milliseconds */
+    int64_t now = inventory->held ? clock_milliseconds() : 0;
 
-    if (inventory->held && ++inventory->steps % OFTEN == 0) {
+    if (inventory->held && now - inventory->shown >= OFTEN) {
         lock_refresh(inventory->held);
+        inventory->shown = now;
     }
 }
 

@@ -33,7 +33,7 @@ struct inventory {
     uint64_t room;           /* bytes that all of them take */
     bool is_tidy;            /* directories that a crash has left empty are removed on the way */
     const struct lock *held; /* NULL, or what is refreshed on the way */
-    unsigned steps;
+    int64_t shown;           /* when that was last done, in milliseconds */
     struct passed passed;
 };
 
@@ -52,7 +52,8 @@ int inventory_take(const struct cache *cache, struct inventory *out, struct erro
  * they came, and for each link there are a file and a directory. */
 uint64_t inventory_inodes(const struct inventory_item *item);
 
-/* For who goes through all of it: that he lives, now and then. */
+/* For who goes through all of it, before whatever may take long on a disk that is slow, and after
+ * having waited: that he lives, once a second. */
 void inventory_step(struct inventory *inventory);
 
 /* NULL if it was not there. */
