@@ -452,9 +452,11 @@ static void client_begin_to_wait(struct http_transfer *transfer)
 /* 0 if a finished transfer has brought the whole body. */
 static int client_end(const struct http_transfer *transfer, struct error *error)
 {
-    bool is_whole = transfer->result == CURLE_OK && transfer->failure.code == ERROR_NONE;
-
-    return is_whole ? 0 : client_explain(transfer, error);
+    if (transfer->result == CURLE_OK && transfer->failure.code == ERROR_NONE) {
+        return 0;
+    }
+    (void)client_explain(transfer, error);
+    return -1;
 }
 
 ssize_t http_lend(struct http_transfer *transfer, size_t size, const char **out_bytes,
