@@ -116,6 +116,29 @@ static void fail_with(const char *message)
     partial_write_failure(&fill, &report, &failure);
 }
 
+/* Whoever else wants the blob passes it through for a while, and does not fetch it in vain. */
+static void what_could_not_be_kept_here_is_remembered(void **state)
+{
+    static const struct {
+        enum error_code code;
+        bool is_remembered;
+    } failures[] = {
+        {ERROR_NO_SPACE, true},   {ERROR_INTERNAL, true},      {ERROR_LOCK_HELD, true},
+        {ERROR_DATA_LOST, false}, {ERROR_BLOB_UNKNOWN, false}, {ERROR_UPSTREAM, false},
+    };
+    struct fixture *fixture = *state;
+
+    begin(fixture);
+    for (size_t i = 0; i < COUNT(failures); i++) {
+        assert_returns(0, partial_prepare(&fill, &error));
+        failing = failures[i].code;
+        fail_with("just now");
+        assert_int_equal(partial_was_not_kept(&fill), failures[i].is_remembered);
+        end();
+    }
+    failing = ERROR_UPSTREAM;
+}
+
 static void bring_the_blob(struct fixture *fixture)
 {
     (void)push_blob(&fixture->repository, WORDS);
@@ -424,6 +447,7 @@ static void what_cannot_be_looked_at_is_taken_for_found(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        IN_STORE(what_could_not_be_kept_here_is_remembered),
         IN_STORE(an_earlier_failure_is_told_to_nobody_who_comes_later),
         IN_STORE(another_upstreams_blob_cuts_nobody_short),
         IN_STORE(what_is_refused_to_a_repository_no_other_brings_it),

@@ -332,7 +332,8 @@ bool partial_was_not_kept(const struct fill *fill)
     enum { MEMORY_SECONDS = 10 };
     struct partial_failure failure = {.memo = BUFFER_INIT};
     bool was_not = partial_read_failure(fill, &failure) &&
-                   (failure.code == ERROR_NO_SPACE || failure.code == ERROR_INTERNAL) &&
+                   (failure.code == ERROR_NO_SPACE || failure.code == ERROR_INTERNAL ||
+                    failure.code == ERROR_LOCK_HELD) &&
                    failure.age < MEMORY_SECONDS;
 
     buffer_release(&failure.memo);
