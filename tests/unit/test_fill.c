@@ -316,6 +316,57 @@ static void a_fetch_that_starts_over_is_read_on_if_it_begins_alike(void **state)
     }
 }
 
+/* For which its upstream has its own account, so that this one may not see what comes of it. */
+static void prepare_for_another(void)
+{
+    struct fill other = fill;
+
+    other.name = "other";
+    assert_returns(0, partial_prepare(&other, &error));
+    assert_returns(0, partial_write_total(&other, SIZE, &error));
+}
+
+/* Another repository's fetch begins before the file is opened, and has ended before it is asked
+ * whose it is. */
+static bool is_open;
+
+static void come_and_go(void *context, const char *line)
+{
+    struct fixture *fixture = context;
+    size_t length = strlen(line);
+
+    if (strncmp(line, "openat", strlen("openat")) != 0) {
+        return;
+    }
+    if (strcmp(line + length - strlen("/data"), "/data") == 0) {
+        is_open = true;
+        prepare_for_another();
+    } else if (is_open && strcmp(line + length - strlen("/lock"), "/lock") == 0) {
+        is_open = false;
+        bring_the_blob(fixture);
+        partial_discard(&fill);
+    }
+}
+
+static void what_has_ended_before_it_is_known_whose_it_was_is_not_read(void **state)
+{
+    struct fixture *fixture = *state;
+    struct report report = REPORT_INIT;
+
+    begin(fixture);
+    reader = read_so_far(fixture, "what");
+    fill_close(&reader);
+    take_lock(fixture);
+    trace_begin();
+    trace_looks();
+    trace_hook(come_and_go, fixture);
+    assert_int_equal(fill_join(&reader, &fill, &report, &error), FILL_STORED);
+    (void)trace_end();
+    end();
+    forget(fixture);
+    report_release(&report);
+}
+
 /* Room was made before its reader, who is slow, has come to the end. */
 static void what_is_kept_no_more_cuts_nobody_short(void **state)
 {
@@ -453,6 +504,7 @@ int main(void)
         IN_STORE(what_is_refused_to_a_repository_no_other_brings_it),
         IN_STORE(only_a_blob_that_begins_alike_is_read_on),
         IN_STORE(a_fetch_that_starts_over_is_read_on_if_it_begins_alike),
+        IN_STORE(what_has_ended_before_it_is_known_whose_it_was_is_not_read),
         IN_STORE(what_is_kept_no_more_cuts_nobody_short),
         IN_STORE(no_failed_look_cuts_a_reader_short),
         IN_STORE(who_was_told_too_small_a_length_gets_no_end),

@@ -48,7 +48,7 @@ bool fill_size(const struct fill *fill, uint64_t *out_size)
     uint64_t size;
 
     /* In this order: what is known now may be there before another fetch's owner is. */
-    if (!partial_total(fill, &size) || !partial_may_join(fill)) {
+    if (!partial_total(fill, &size) || !partial_may_read(fill)) {
         return false;
     }
     *out_size = size;
@@ -302,13 +302,14 @@ static bool fill_look(struct fill_view *view, enum fill_result *out_result, stru
         return true;
     }
     if (view->has_waited && fill_open_data(view)) {
-        /* Once more, since another fetch may have begun before the file was opened. */
-        view->is_reading = partial_may_join(&view->fill);
-        if (!view->is_reading) {
-            fill_close(view);
+        /* Once more, since another fetch may have begun before the file was opened. What is then
+         * the case, or has come of that one, the next looks will tell. */
+        view->is_reading = partial_may_read(&view->fill);
+        if (view->is_reading) {
+            *out_result = FILL_GROWING;
+            return true;
         }
-        *out_result = view->is_reading ? FILL_GROWING : FILL_FOREIGN;
-        return true;
+        fill_close(view);
     }
     view->has_waited = true;
     return false;

@@ -195,9 +195,9 @@ static bool partial_is_named(const struct fill *fill)
     return link_follow(fill->repository, LINK_LAYER, &fill->digest, &target, &ignored) > 0;
 }
 
-bool partial_may_join(const struct fill *fill)
+static bool partial_is_open_to(const struct fill *fill, enum partial_owner owner)
 {
-    switch (partial_owner(fill)) {
+    switch (owner) {
     case PARTIAL_NONE:
     case PARTIAL_OURS:
         return true;
@@ -207,6 +207,18 @@ bool partial_may_join(const struct fill *fill)
         return partial_is_named(fill) && origin_allows(fill->upstream, fill->name, &fill->digest);
     }
     return false;
+}
+
+bool partial_may_join(const struct fill *fill)
+{
+    return partial_is_open_to(fill, partial_owner(fill));
+}
+
+bool partial_may_read(const struct fill *fill)
+{
+    enum partial_owner owner = partial_owner(fill);
+
+    return owner != PARTIAL_NONE && partial_is_open_to(fill, owner);
 }
 
 /* The failure's lines: repository, error code, seconds to wait, message; then the detail. */

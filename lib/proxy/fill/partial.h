@@ -46,6 +46,10 @@ enum partial_owner partial_owner(const struct fill *fill);
 /* Whether this repository may have what comes of it: see lib/proxy/fill/fill. */
 bool partial_may_join(const struct fill *fill);
 
+/* The same of what was found there before it is asked whose it is. Where there is no fetch any more
+ * it may have been another's: what came of it has to be looked for. */
+bool partial_may_read(const struct fill *fill);
+
 /* How many bytes were there when the last filler began: another's, so not seen to come. UINT64_MAX
  * if nobody could tell. */
 uint64_t partial_found(const struct fill *fill);

@@ -66,7 +66,7 @@ enum successor successor_take_data(const struct fill *fill, const struct success
 
     /* In this order: the length and the owner are those of what is open, or of what comes later. */
     if (data < 0 || fstat(data, &status) < 0 || (uint64_t)status.st_size <= reader->offset ||
-        !partial_total(fill, &size) || !partial_may_join(fill)) {
+        !partial_total(fill, &size) || !partial_may_read(fill)) {
         return SUCCESSOR_NONE;
     }
     return size == reader->size ? successor_take(data, reader) : SUCCESSOR_OTHER;
