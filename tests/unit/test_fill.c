@@ -316,6 +316,32 @@ static void a_fetch_that_starts_over_is_read_on_if_it_begins_alike(void **state)
     }
 }
 
+/* He has asked for a part, of which nothing was there: so there is nothing to compare. */
+static void who_has_read_nothing_yet_may_read_any_other_fetch(void **state)
+{
+    enum { FIRST = 10 };
+    struct fixture *fixture = *state;
+    char bytes[SIZE + 1] = "";
+
+    begin(fixture);
+    again[FIRST - 1] = WORDS[FIRST - 1];
+    reader = read_so_far(fixture, "what");
+    reader.is_part = true;
+    take_lock(fixture);
+    plan.suffix = "/data";
+    plan.left = 1;
+    plan.step = start_over_with_it;
+    trace_begin();
+    trace_looks();
+    trace_hook(follow_plan, NULL);
+    assert_returns(SIZE - FIRST, fill_read(&reader, FIRST, bytes, SIZE, &error));
+    (void)trace_end();
+    assert_int_equal(plan.left, 0);
+    assert_string_equal(bytes, WORDS + FIRST);
+    fill_close(&reader);
+    end();
+}
+
 /* For which its upstream has its own account, so that this one may not see what comes of it. */
 static void prepare_for_another(void)
 {
@@ -504,6 +530,7 @@ int main(void)
         IN_STORE(what_is_refused_to_a_repository_no_other_brings_it),
         IN_STORE(only_a_blob_that_begins_alike_is_read_on),
         IN_STORE(a_fetch_that_starts_over_is_read_on_if_it_begins_alike),
+        IN_STORE(who_has_read_nothing_yet_may_read_any_other_fetch),
         IN_STORE(what_has_ended_before_it_is_known_whose_it_was_is_not_read),
         IN_STORE(what_is_kept_no_more_cuts_nobody_short),
         IN_STORE(no_failed_look_cuts_a_reader_short),

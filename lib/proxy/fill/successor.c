@@ -10,6 +10,14 @@
 #include "lib/base/file.h"
 #include "lib/store/blob.h"
 
+/* Who wants a part from where his file has not come to has read nothing that could be another. */
+static bool successor_is_any(const struct successor_reader *reader)
+{
+    struct stat status;
+
+    return fstat(reader->descriptor, &status) == 0 && (uint64_t)status.st_size < reader->offset;
+}
+
 /* What cannot be read is not the same. */
 static bool successor_begins_alike(int descriptor, const struct successor_reader *reader)
 {
@@ -34,7 +42,7 @@ static bool successor_begins_alike(int descriptor, const struct successor_reader
 /* Under the same number, which others have been told. */
 static enum successor successor_take(int descriptor, const struct successor_reader *reader)
 {
-    return successor_begins_alike(descriptor, reader) &&
+    return (successor_is_any(reader) || successor_begins_alike(descriptor, reader)) &&
                    dup3(descriptor, reader->descriptor, O_CLOEXEC) >= 0
                ? SUCCESSOR_TAKEN
                : SUCCESSOR_OTHER;

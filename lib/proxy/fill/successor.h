@@ -5,8 +5,8 @@
 /*
  * Another file with the same blob, for a reader (lib/proxy/fill/fill) whose own comes to nothing:
  * the blob itself, if another fetch has brought it meanwhile, or what a filler writes that had to
- * start over. It takes the place of his file only if it begins with the same bytes: then what he
- * has read, and what follows, are together what its digest says.
+ * start over. It takes the place of his file only if it begins with the same bytes, or he has read
+ * none: then what he has read, and what follows, are together what its digest says.
  */
 
 #include "lib/proxy/fill/partial.h"
@@ -17,8 +17,8 @@ enum successor {
     SUCCESSOR_TAKEN, /* it is open as `descriptor` now */
 };
 
-/* What a reader has: `descriptor`, of which he has read what is in front of `offset`, and the
- * length of the whole that he was told. */
+/* What a reader has: `descriptor`, of which he has read what is in front of `offset`, or nothing,
+ * who wants a part that begins there; and the length of the whole that he was told. */
 struct successor_reader {
     int descriptor;
     uint64_t offset;
