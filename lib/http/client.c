@@ -21,7 +21,8 @@
 enum {
     RECEIVE_SIZE = 256 * 1024,   /* bytes that libcurl reads at a time */
     PENDING_LIMIT = 1024 * 1024, /* bytes of body that wait for the caller */
-    GATHER_SIZE = 256 * 1024,    /* bytes in small pieces that are given to a taker at a time */
+    GATHER_SIZE =
+        256 * 1024, /* bytes that are given to a taker at a time, if so many come at once */
     POLL_MILLISECONDS = 250,
     LOOKUP_MILLISECONDS = 2000, /* for a name that a proxy will resolve again */
     REST_LIMIT = 64 * 1024,     /* bytes of a body that are read over at the end */
@@ -60,42 +61,20 @@ static size_t client_take_header(char *bytes, size_t size, size_t count, void *u
     return size * count;
 }
 
-/* The time that the caller takes is not the upstream's. */
-static int client_give(struct http_transfer *transfer, const char *bytes, size_t length,
-                       struct error *error)
-{
-    int result = transfer->taker->take(transfer->taker, bytes, length, error);
-
-    transfer->waiting_since = clock_milliseconds();
-    return result;
-}
-
-/* What has come and was not taken yet. */
+/* What has come and was not taken yet. The time that the taker takes is not the upstream's. */
 static int client_give_pending(struct http_transfer *transfer, struct error *error)
 {
     size_t length = transfer->pending.length - transfer->consumed;
     int result = 0;
 
     if (length > 0) {
-        result = client_give(transfer, transfer->pending.data + transfer->consumed, length, error);
+        result = transfer->taker->take(transfer->taker, transfer->pending.data + transfer->consumed,
+                                       length, error);
+        transfer->waiting_since = clock_milliseconds();
     }
     buffer_clear(&transfer->pending);
     transfer->consumed = 0;
     return result;
-}
-
-/* A large piece goes from libcurl's hands into the taker's; small ones (TLS has records of 16 KiB)
- * are gathered, for what a taker does costs more than a copy. */
-static bool client_pour(struct http_transfer *transfer, const char *bytes, size_t length)
-{
-    struct error *failure = &transfer->failure;
-
-    if (length >= GATHER_SIZE / 2) {
-        return client_give_pending(transfer, failure) == 0 &&
-               client_give(transfer, bytes, length, failure) == 0;
-    }
-    buffer_add(&transfer->pending, bytes, length);
-    return transfer->pending.length < GATHER_SIZE || client_give_pending(transfer, failure) == 0;
 }
 
 static size_t client_take_body(char *bytes, size_t size, size_t count, void *user)
@@ -110,6 +89,9 @@ static size_t client_take_body(char *bytes, size_t size, size_t count, void *use
         transfer->received += size * count;
         return size * count;
     }
+    if (transfer->failure.code != ERROR_NONE) {
+        return 0; /* the taker's: nothing is given to him behind what he did not take */
+    }
     if (!transfer->taker && transfer->pending.length >= PENDING_LIMIT) {
         transfer->is_paused = true;
         return CURL_WRITEFUNC_PAUSE;
@@ -118,11 +100,11 @@ static size_t client_take_body(char *bytes, size_t size, size_t count, void *use
     transfer->window_bytes += size * count;
     transfer->received += size * count;
     transfer->waiting_since = now;
-    if (transfer->taker) {
-        return client_pour(transfer, bytes, size * count) ? size * count : 0;
-    }
     buffer_add(&transfer->pending, bytes, size * count);
-    return size * count;
+    return transfer->taker && transfer->pending.length >= GATHER_SIZE &&
+                   client_give_pending(transfer, &transfer->failure) < 0
+               ? 0
+               : size * count;
 }
 
 /* Called for every new connection, with the address that the name was resolved to. */
@@ -490,8 +472,10 @@ int http_pour(struct http_transfer *transfer, struct http_taker *taker, struct e
 
     transfer->taker = taker;
     result = client_give_pending(transfer, error);
-    client_begin_to_wait(transfer);
-    while (result == 0 && !transfer->finished) {
+    if (result == 0) {
+        client_begin_to_wait(transfer);
+    }
+    while (result == 0 && !transfer->finished && transfer->failure.code == ERROR_NONE) {
         result = client_step(transfer, true, error);
         if (result == 0) {
             result = client_give_pending(transfer, error);

@@ -111,9 +111,12 @@ ssize_t http_read(struct http_transfer *transfer, void *bytes, size_t size, stru
 ssize_t http_lend(struct http_transfer *transfer, size_t size, const char **out_bytes,
                   struct error *error);
 
-/* Gives all that is left of the body to the taker, as soon as it is there and mostly without a
- * copy: 0 when the body is complete; -1 as http_read(), or with the taker's own error. Nothing of
- * this transfer may be asked for meanwhile. */
+/*
+ * Gives all that is left of the body to the taker as soon as it is there, in pieces that stay in a
+ * processor's cache meanwhile (libcurl hands over 16 KiB at a time): 0 when the body is complete;
+ * -1 as http_read(), or with the taker's own error, after which he is given nothing more. Nothing
+ * of this transfer may be asked for meanwhile.
+ */
 int http_pour(struct http_transfer *transfer, struct http_taker *taker, struct error *error);
 
 /* 1 and the whole body; 0 if it has more than `limit` bytes; -1, also at the request's deadline. */
