@@ -21,8 +21,7 @@
 enum {
     RECEIVE_SIZE = 256 * 1024,   /* bytes that libcurl reads at a time */
     PENDING_LIMIT = 1024 * 1024, /* bytes of body that wait for the caller */
-    GATHER_SIZE =
-        256 * 1024, /* bytes that are given to a taker at a time, if so many come at once */
+    GATHER_SIZE = 256 * 1024,    /* bytes of it that a taker waits for, if they are there */
     POLL_MILLISECONDS = 250,
     LOOKUP_MILLISECONDS = 2000, /* for a name that a proxy will resolve again */
     REST_LIMIT = 64 * 1024,     /* bytes of a body that are read over at the end */
