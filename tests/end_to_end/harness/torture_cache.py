@@ -35,9 +35,9 @@ class WorkingSet:
         return [functools.partial(CachePuller, self)] * count
 
     def assert_was_too_small(self):
-        """Much was fetched more than once."""
+        """Something was fetched more than once: how much is a matter of luck, and of how fast the pullers are."""
         fetched = len(self.upstream.asked("/blobs/", "GET"))
-        assert fetched > 1.5 * len(self.upstream.blobs), f"{len(self.upstream.blobs)} blobs were fetched {fetched} times: nothing was evicted"
+        assert fetched > 1.1 * len(self.upstream.blobs), f"{len(self.upstream.blobs)} blobs were fetched {fetched} times: nothing was evicted"
 
 
 class CachePuller(Puller):
