@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/test.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "lib/http/client.h"
-#include "tests/unit/server.h"
+#include "tests/unit/answers.h"
 
 /* Which connections a server sees of a client that asks again. */
 
 static struct error error;
 static struct server server;
-static char url[64];
 
 /* Answers each request of a connection, in a process of its own, so that others can come. */
 static void answer_kept(struct server *with, const void *context)
@@ -26,21 +24,6 @@ static void answer_kept(struct server *with, const void *context)
         } while (recv(with->connection, more, sizeof(more), 0) > 0);
         _exit(0);
     }
-}
-
-static struct http_request request_to_server(void)
-{
-    (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/x", server.port);
-    return (struct http_request){.method = "GET",
-                                 .url = url,
-                                 .upstream = "corp",
-                                 .headers = BUFFER_INIT,
-                                 .proxy = "",
-                                 .ca_file = "",
-                                 .connect_milliseconds = 30000,
-                                 .stall_milliseconds = 30000,
-                                 .allow_private_address = true,
-                                 .allow_http = true};
 }
 
 static int ask(const struct http_request *request, bool reads)
@@ -81,7 +64,7 @@ static void keeps_a_connection_that_is_done_with(void **state)
         struct http_request request;
 
         server_start(&server, answer_kept, answers[i].answer);
-        request = request_to_server();
+        request = server_request(&server, "http");
         for (int j = 0; j < 3; j++) {
             assert_returns(1, ask(&request, answers[i].reads));
         }
@@ -99,7 +82,7 @@ static void answers_that_are_open_together_do_not_meet(void **state)
 
     (void)state;
     server_start(&server, answer_kept, HELLO);
-    request = request_to_server();
+    request = server_request(&server, "http");
     assert_returns(0, http_open(&outer, &request, &error));
     assert_returns(1, ask(&request, true));
     assert_returns(1, http_read_all(&outer, 1024, &body, &error));
@@ -114,7 +97,7 @@ static void a_policy_gets_no_connection_of_another(void **state)
 
     (void)state;
     server_start(&server, answer_kept, HELLO);
-    request = request_to_server();
+    request = server_request(&server, "http");
     assert_returns(1, ask(&request, true));
     other = request;
     other.allow_private_address = false;
@@ -143,7 +126,7 @@ static void old_policies_make_room(void **state)
 
     (void)state;
     server_start(&server, answer_kept, HELLO);
-    request = request_to_server();
+    request = server_request(&server, "http");
     for (size_t i = 0; i < COUNT(files); i++) {
         request.ca_file = files[i];
         assert_returns(1, ask(&request, true));
@@ -154,7 +137,7 @@ static void old_policies_make_room(void **state)
 
 static int ask_in_child(struct fixture *fixture)
 {
-    struct http_request request = request_to_server();
+    struct http_request request = server_request(&server, "http");
 
     (void)fixture;
     EXPECT(ask(&request, true) == 1);
@@ -168,7 +151,7 @@ static void a_forked_process_leaves_its_parents_connections_alone(void **state)
     struct http_request request;
 
     server_start(&server, answer_kept, HELLO);
-    request = request_to_server();
+    request = server_request(&server, "http");
     assert_returns(1, ask(&request, true));
     run_in_child(ask_in_child, *state);
     assert_returns(1, ask(&request, true));
